@@ -1,0 +1,1 @@
+"""Mentorship booking over HTTP."""

@@ -1,0 +1,31 @@
+"""The route table."""
+
+from __future__ import annotations
+
+import re
+
+from tornado.web import Application
+
+from mentorapi.handlers import images, mentor, mentors, requests, sessions
+from mentorapi.handlers.base import ApiHandler, Services, UnknownRoute
+
+PREFIX = "/api"
+
+#: Path templates and their handlers; the first that fits is taken.
+ROUTES: list[tuple[str, type[ApiHandler]]] = [
+    (PREFIX + path, handler)
+    for module in (mentors, mentor, requests, sessions, images)
+    for path, handler in module.routes
+]
+
+
+def make_app(services: Services) -> Application:
+    return Application(
+        [(pattern(path), handler) for path, handler in ROUTES],
+        default_handler_class=UnknownRoute,
+        services=services,
+    )
+
+
+def pattern(template: str) -> str:
+    return re.sub(r"\{\w+\}", "([^/]+)", template) + "$"

@@ -1,0 +1,173 @@
+"""The command line: one subcommand per thing that an operator does."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import uvloop
+from psycopg.conninfo import conninfo_to_dict
+
+from mentorapi import auth, embedded, logs, signing
+from mentorapi.config import ConfigError, Settings
+from mentorapi.database import check_server, open_pool
+from mentorapi.migrate import migrate
+from mentorapi.startup import StartupError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        settings = Settings.from_env()
+        logs.configure(settings.log_format)
+        args.command(settings, args)
+    except StartupError as error:
+        print(f"mentorapi: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return 0
+
+
+def _leave(signum: int, _frame: object) -> NoReturn:
+    """Ends the program like Ctrl-C does, so that PostgreSQL is stopped on the way out."""
+    sys.exit(128 + signum)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run.py",
+        description="Mentorship booking over HTTP. Its settings are MENTORAPI_* variables.",
+    )
+    parser.set_defaults(command=_serve)
+    commands = parser.add_subparsers(metavar="command", title="commands")
+
+    def add(name: str, command: Any, help_text: str) -> argparse.ArgumentParser:
+        subparser = commands.add_parser(name, help=help_text, description=help_text)
+        subparser.set_defaults(command=command)
+        return subparser
+
+    add("serve", _serve, "Serve the API (the default).")
+    add("migrate", _migrate, "Bring the database's schema up to date.")
+    add("sweep", _sweep, "Move sessions on whose time has come, once.")
+    add("demo", _demo, "Fill an empty database with people and sessions to look around in.")
+    token = add("token", _token, "Print a token for development.")
+    token.add_argument("--sub", required=True, help="the user's id")
+    for claim in ("name", "email", "picture"):
+        token.add_argument(f"--{claim}")
+    token.add_argument("--role", action="append", default=[], dest="roles", help="may be repeated")
+    token.add_argument("--days", type=int, default=30, help="until it expires (30)")
+    return parser
+
+
+def _serve(settings: Settings, _args: argparse.Namespace) -> None:
+    # Imported here: the other commands do without the handlers, and start sooner.
+    from mentorapi import server
+
+    sockets = server.bind(settings.host, settings.port)
+    settings = _with_key(settings)
+    with _database(settings) as url:
+        version = check_server(url)
+        migrate(url)
+
+        def ready() -> None:
+            _announce(settings, version, sockets)
+
+        uvloop.run(server.serve(settings, url, sockets, ready))
+
+
+def _announce(settings: Settings, version: str, sockets: list[socket.socket]) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    lines = [
+        f"PostgreSQL {version}, {_whereabouts(settings)}",
+        f"Listening on http://{host}:{sockets[0].getsockname()[1]}/api",
+    ]
+    if settings.jwt_secret:
+        lines.append('Next: run.py demo, or run.py token --sub ada --name "Ada". Ctrl-C ends.')
+    print("\n".join(lines), flush=True)
+
+
+def _whereabouts(settings: Settings) -> str:
+    if settings.database_url is None:
+        return f"embedded in {settings.data_dir / 'postgres'}"
+    parts = conninfo_to_dict(settings.database_url)
+    return f"database {parts.get('dbname', '')} on {parts.get('host', 'this machine')}"
+
+
+def _migrate(settings: Settings, _args: argparse.Namespace) -> None:
+    with _database(settings) as url:
+        check_server(url)
+        applied = migrate(url)
+    print("\n".join(f"Applied {name}" for name in applied) or "Nothing to apply")
+
+
+def _sweep(settings: Settings, _args: argparse.Namespace) -> None:
+    from mentorapi.sweep import run_once
+
+    moved = _with_pool(settings, run_once)
+    print(f"{moved} session{'' if moved == 1 else 's'} moved on")
+
+
+def _demo(settings: Settings, _args: argparse.Namespace) -> None:
+    from mentorapi.demo import fill
+
+    _with_pool(settings, fill)
+
+
+def _with_pool(settings: Settings, work: Any) -> Any:
+    async def run(url: str) -> Any:
+        pool = await open_pool(url, settings.pool_size)
+        try:
+            return await work(pool)
+        finally:
+            await pool.close()
+
+    with _database(settings) as url:
+        check_server(url)
+        migrate(url)
+        return asyncio.run(run(url))
+
+
+def _token(settings: Settings, args: argparse.Namespace) -> None:
+    settings = _with_key(settings)
+    if settings.jwt_secret is None:
+        raise ConfigError(
+            "token signs with MENTORAPI_JWT_SECRET, but the key that is set can only verify"
+        )
+    if args.days < 1:
+        raise ConfigError("--days must be 1 or more")
+    token = auth.make_token(
+        settings.jwt_secret,
+        sub=args.sub,
+        ttl_seconds=args.days * 86_400,
+        name=args.name,
+        email=args.email,
+        picture=args.picture,
+        roles=args.roles or None,
+        iss=settings.jwt_issuer,
+        aud=settings.jwt_audience,
+    )
+    print(token)
+
+
+def _with_key(settings: Settings) -> Settings:
+    if settings.has_key:
+        return settings
+    return replace(settings, jwt_secret=signing.kept_secret(settings.data_dir))
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    if settings.database_url:
+        yield settings.database_url
+    else:
+        with embedded.running(settings.data_dir) as url:
+            yield url

@@ -1,0 +1,245 @@
+"""Every setting, read from the environment once and checked before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from mentorapi.auth import SECRET_BYTES, UnusableKey, read_public_key
+from mentorapi.startup import StartupError
+
+PREFIX = "MENTORAPI_"
+
+
+class ConfigError(StartupError):
+    """A setting is wrong; names its variable."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Field ``port`` is the variable ``MENTORAPI_PORT``, and so on; empty means not set."""
+
+    data_dir: Path = Path("var")
+    database_url: str | None = field(default=None, repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    jwt_secret: str | None = field(default=None, repr=False)
+    # PEM text; the variable may name a file instead.
+    jwt_public_key: str | None = None
+    jwks_url: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    # Seconds.
+    sweep_interval: float = 300.0
+    media_url: str | None = field(default=None, repr=False)
+    pool_size: int = 10
+    log_format: Literal["text", "json"] = "text"
+    # Base of absolute links in answers; without it, the host that the request named.
+    public_url: str | None = None
+    behind_proxy: bool = False
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
+        """Raises ConfigError."""
+        given = {
+            name: value.strip()
+            for name, value in env.items()
+            if name.startswith(PREFIX) and value.strip()
+        }
+        _refuse_unknown(given)
+        settings = cls(**{_field(name): _parse(name, value) for name, value in given.items()})
+        _check_keys(settings)
+        return settings
+
+    @property
+    def has_key(self) -> bool:
+        return bool(self.jwt_secret or self.jwt_public_key or self.jwks_url)
+
+
+def _field(variable: str) -> str:
+    return variable.removeprefix(PREFIX).lower()
+
+
+def _variable(field_name: str) -> str:
+    return PREFIX + field_name.upper()
+
+
+def _refuse_unknown(given: Mapping[str, str]) -> None:
+    known = [_variable(name) for name in _PARSERS]
+    for name in sorted(set(given) - set(known)):
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ConfigError(f"{name} is no setting of mentorapi{hint}")
+
+
+def _parse(variable: str, value: str) -> Any:
+    try:
+        return _PARSERS[_field(variable)](value)
+    except UnicodeError:
+        raise ConfigError(f"{variable} is not UTF-8 text") from None
+    except ValueError as error:
+        raise ConfigError(f"{variable} {error}") from None
+
+
+def _check_keys(settings: Settings) -> None:
+    keys = [
+        name for name in ("jwt_secret", "jwt_public_key", "jwks_url") if getattr(settings, name)
+    ]
+    if len(keys) > 1:
+        names = " and ".join(_variable(name) for name in keys)
+        raise ConfigError(f"{names} exclude each other: set one of them")
+    if settings.database_url and not keys:
+        raise ConfigError(
+            "MENTORAPI_DATABASE_URL is set, so a key must be set too: one of"
+            " MENTORAPI_JWT_SECRET, MENTORAPI_JWT_PUBLIC_KEY, MENTORAPI_JWKS_URL"
+        )
+
+
+# One function per kind of value. They raise ValueError with what follows the variable's name ------
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise ValueError(reason)
+
+
+def _number_from(lowest: int, highest: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not lowest <= int(value) <= highest:
+            _refuse(f"must be a whole number from {lowest} to {highest}")
+        return int(value)
+
+    return parse
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    # asyncio and the operating system count milliseconds in 32 bits here and there.
+    if not 0 < seconds <= 86_400:
+        _refuse("must be a number of seconds above 0, a day (86400) at most")
+    return seconds
+
+
+def _flag(value: str) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True}
+    words |= {"false": False, "no": False, "off": False, "0": False}
+    if value.lower() not in words:
+        _refuse("must be true or false")
+    return words[value.lower()]
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in allowed:
+            _refuse(f"must be {' or '.join(allowed)}")
+        return value
+
+    return parse
+
+
+def _database_url(value: str) -> str:
+    # The parsers' own messages quote the URL, and with it the password.
+    complaint = "must be a URL like postgresql://user:password@host:5432/database"
+    if not value.startswith(("postgresql://", "postgres://")):
+        _refuse(complaint)
+    try:
+        conninfo_to_dict(value)
+        urlsplit(value)
+    except (psycopg.ProgrammingError, ValueError):
+        _refuse(f"{complaint}; are special characters in the password percent-encoded?")
+    return value
+
+
+def _secret(value: str) -> str:
+    if len(os.fsencode(value)) < SECRET_BYTES:
+        _refuse(f"must have at least {SECRET_BYTES} bytes (try: openssl rand -base64 48)")
+    return value
+
+
+def _public_key(value: str) -> str:
+    pem = value.replace("\\n", "\n") if "-----BEGIN" in value else _text_of(Path(value))
+    try:
+        read_public_key(pem)
+    except UnusableKey as error:
+        _refuse(f"is unusable: {error}")
+    return pem
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.expanduser().read_text()
+    except OSError as error:
+        _refuse(f"is neither PEM text nor a file that can be read ({error.strerror})")
+    except (UnicodeDecodeError, RuntimeError):
+        _refuse("names a file that holds no PEM text")
+
+
+def _text(value: str) -> str:
+    value.encode()
+    return value
+
+
+def _http_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        complete = False
+    if not complete or re.search(r"\s", value):
+        _refuse("must be a http:// or https:// URL")
+    return value
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(_http_url(value))
+    if parts.query or parts.fragment:
+        _refuse("must be a URL without query and fragment")
+    return value.rstrip("/")
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    origins = tuple(dict.fromkeys(word.lower() for word in re.split(r"[,\s]+", value) if word))
+    for origin in origins:
+        if origin != "*" and not _is_origin(origin):
+            _refuse(f"must list origins like https://app.example.com, or *; {origin!r} is none")
+    return origins
+
+
+def _is_origin(word: str) -> bool:
+    host = r"(?:[^\s/?#@:\[\]]+|\[[0-9a-f:.]+\])"
+    return re.fullmatch(rf"[a-z][a-z0-9+.-]*://{host}(?::[0-9]{{1,5}})?", word) is not None
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "data_dir": lambda value: Path(value).expanduser(),
+    "database_url": _database_url,
+    "host": _text,
+    "port": _number_from(0, 65_535),
+    "jwt_secret": _secret,
+    "jwt_public_key": _public_key,
+    "jwks_url": _http_url,
+    "jwt_issuer": _text,
+    "jwt_audience": _text,
+    "cors_origins": _origins,
+    "sweep_interval": _seconds,
+    "media_url": _text,
+    "pool_size": _number_from(1, 1_000),
+    "log_format": _one_of("text", "json"),
+    "public_url": _base_url,
+    "behind_proxy": _flag,
+}

@@ -1,0 +1,291 @@
+"""Every error a client can meet, one class each.
+
+The class docstring is the default message and ``status`` the HTTP status; what the API answers
+is exactly ``{"statusCode", "message", "error"}`` (and ``details`` for a failed validation).
+This module knows nothing of the rest of the project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+
+class ApiError(Exception):
+    """Internal server error"""
+
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    headers: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: Sequence[Mapping[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.message = message or self.default_message()
+        self.details = details
+        if headers is not None:
+            self.headers = headers
+        super().__init__(self.message)
+
+    @classmethod
+    def default_message(cls) -> str:
+        return (cls.__doc__ or "").strip()
+
+    def body(self) -> dict[str, Any]:
+        """The JSON object that a client receives."""
+        return error_body(self.status, self.message, self.details)
+
+
+def error_body(
+    status: int, message: str, details: Sequence[Mapping[str, str]] | None = None
+) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "statusCode": int(status),
+        "message": message,
+        "error": HTTPStatus(status).phrase,
+    }
+    if details is not None:
+        body["details"] = list(details)
+    return body
+
+
+# 400: the input -------------------------------------------------------------------------------
+
+
+class BadRequest(ApiError):
+    """Bad request"""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class ValidationFailed(BadRequest):
+    """Validation failed"""
+
+    def __init__(self, details: Sequence[Mapping[str, str]]) -> None:
+        super().__init__(details=details)
+
+    @classmethod
+    def of(cls, field: str, message: str) -> ValidationFailed:
+        return cls([{"field": field, "message": message}])
+
+
+class MalformedJson(BadRequest):
+    """Body is not valid JSON"""
+
+
+class InvalidImage(BadRequest):
+    """File is not a valid image"""
+
+
+class RequestToSelf(BadRequest):
+    """You cannot request a session with yourself"""
+
+
+class RequestInPast(BadRequest):
+    """Cannot request a session in the past"""
+
+
+# 400: the state, where the guide says so ------------------------------------------------------
+
+
+class NotCompletable(BadRequest):
+    """Only confirmed, rescheduled, or in-progress bookings can be completed"""
+
+
+class NotEnded(BadRequest):
+    """Cannot complete a session before it ends"""
+
+
+class CompletionNotConfirmable(BadRequest):
+    """Only sessions pending completion can be confirmed"""
+
+
+class NotDisputable(BadRequest):
+    """Only sessions pending completion can be disputed"""
+
+
+class NotReviewable(BadRequest):
+    """Can only review completed sessions"""
+
+
+# 401 ------------------------------------------------------------------------------------------
+
+
+class Unauthorized(ApiError):
+    """Missing or invalid token"""
+
+    status = HTTPStatus.UNAUTHORIZED
+    headers = {"WWW-Authenticate": "Bearer"}
+
+
+# 403 ------------------------------------------------------------------------------------------
+
+
+class Forbidden(ApiError):
+    """Not allowed to perform this action"""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class NotPartyToRequest(Forbidden):
+    """Only the mentor and the mentee can see this request"""
+
+
+class NotPartyToSession(Forbidden):
+    """Only the mentor and the mentee can see this session"""
+
+
+class OnlyPartiesCancelSession(Forbidden):
+    """Only the mentor or the mentee can cancel this session"""
+
+
+class OnlyMentorAccepts(Forbidden):
+    """Only the mentor can accept this request"""
+
+
+class OnlyMentorRejects(Forbidden):
+    """Only the mentor can reject this request"""
+
+
+class OnlyMenteeCancelsRequest(Forbidden):
+    """Only the mentee can cancel this request"""
+
+
+class OnlyMentorConfirms(Forbidden):
+    """Only the mentor can confirm this session"""
+
+
+class OnlyMentorCompletes(Forbidden):
+    """Only the mentor can complete this session"""
+
+
+class OnlyMentorReschedules(Forbidden):
+    """Only the mentor can reschedule this session"""
+
+
+class OnlyMenteeConfirmsCompletion(Forbidden):
+    """Only the mentee can confirm session completion"""
+
+
+class OnlyMenteeDisputes(Forbidden):
+    """Only the mentee can dispute a session"""
+
+
+class OnlyMenteeReviews(Forbidden):
+    """Only the mentee can review this session"""
+
+
+# 404 ------------------------------------------------------------------------------------------
+
+
+class NotFound(ApiError):
+    """Not found"""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class MentorNotFound(NotFound):
+    """Mentor not found"""
+
+
+class ProfileNotFound(NotFound):
+    """Mentor profile not found"""
+
+
+class WindowNotFound(NotFound):
+    """Availability pattern not found"""
+
+
+class RequestNotFound(NotFound):
+    """Request not found"""
+
+
+class SessionNotFound(NotFound):
+    """Session not found"""
+
+
+class ImageNotFound(NotFound):
+    """Image not found"""
+
+
+# 405, 413, 415 --------------------------------------------------------------------------------
+
+
+class MethodNotAllowed(ApiError):
+    """Method not allowed"""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__(headers={"Allow": ", ".join(allowed)})
+
+
+class BodyTooLarge(ApiError):
+    """Body is too large"""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnsupportedMediaType(ApiError):
+    """Content-Type must be application/json"""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+# 409 ------------------------------------------------------------------------------------------
+
+
+class Conflict(ApiError):
+    """Conflict"""
+
+    status = HTTPStatus.CONFLICT
+
+
+class SlotTaken(Conflict):
+    """Time slot is no longer available"""
+
+
+class DuplicateRequest(Conflict):
+    """You already have a pending request"""
+
+
+class NotAcceptable(Conflict):
+    """Only pending requests can be accepted"""
+
+
+class NotRejectable(Conflict):
+    """Only pending requests can be rejected"""
+
+
+class RequestNotCancellable(Conflict):
+    """Only pending requests can be cancelled"""
+
+
+class NotConfirmable(Conflict):
+    """Only pending sessions can be confirmed"""
+
+
+class NotReschedulable(Conflict):
+    """Only confirmed or rescheduled sessions can be rescheduled"""
+
+
+class SessionNotCancellable(Conflict):
+    """Only pending, confirmed or rescheduled sessions can be cancelled"""
+
+
+class AlreadyReviewed(Conflict):
+    """You have already reviewed this session"""
+
+
+# 500, 503 -------------------------------------------------------------------------------------
+
+
+class Unavailable(ApiError):
+    """Service temporarily unavailable, please try again"""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = {"Retry-After": "1"}

@@ -1,0 +1,303 @@
+"""What every handler shares: the way of a request from its token to its answer."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
+
+import orjson
+from tornado.httputil import HTTPServerRequest
+from tornado.web import HTTPError, RequestHandler
+
+from mentorapi import errors
+from mentorapi.auth import Caller, Verifier
+from mentorapi.config import Settings
+from mentorapi.handlers import body as json_body
+from mentorapi.images import ImageStore
+from mentorapi.repositories import users
+from mentorapi.repositories.page import Page
+from mentorapi.schemas.operation import Operation
+
+log = logging.getLogger("mentorapi")
+
+#: A path id that is no UUID is simply not found; nothing has this one.
+NO_ID = str(UUID(int=0))
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+Method = Callable[..., Awaitable[None]]
+
+
+@dataclass
+class Services:
+    """What handlers work with. One for each process."""
+
+    db: Any
+    verifier: Verifier
+    images: ImageStore
+    settings: Settings
+    known_users: KnownUsers = field(default_factory=lambda: KnownUsers())
+    draining: bool = False
+
+
+class KnownUsers:
+    """Who is stored already, as their token described them, so that most requests need not ask."""
+
+    MOST = 100_000
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str | None, ...]] = {}
+
+    async def remember(self, db: Any, caller: Caller) -> None:
+        claims = (caller.name, caller.email, caller.picture)
+        if self._known.get(caller.user_id) == claims:
+            return
+        await users.remember(db, caller.user_id, *claims)
+        if len(self._known) >= self.MOST:
+            self._known.clear()
+        self._known[caller.user_id] = claims
+
+
+def operation(spec: Operation) -> Callable[[Method], Method]:
+    """Says what a handler's method is: its schemas, and whether it is public."""
+
+    def mark(method: Method) -> Method:
+        method.operation = spec  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class ApiHandler(RequestHandler):
+    """One path of the API. Its methods are marked with ``@operation``.
+
+    Before a method runs: the token (401), then the query and the body (400), as its operation
+    says. What they came to is in ``caller``, ``parameters`` and ``body``; ids in the path are UUIDs.
+    """
+
+    SUPPORTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+    ID_ARGUMENTS: ClassVar[bool] = True
+
+    caller: Caller
+    parameters: dict[str, Any]
+    body: Any
+
+    @property
+    def services(self) -> Services:
+        services: Services = self.application.settings["services"]
+        return services
+
+    @cached_property
+    def request_id(self) -> str:
+        given = self.request.headers.get("X-Request-Id", "")
+        return given if _REQUEST_ID.fullmatch(given) else str(uuid4())
+
+    @property
+    def db(self) -> Any:
+        return self.services.db
+
+    # The way in ----------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        if self.request.method == "OPTIONS":
+            return
+        spec = self.spec()
+        if not spec.public:
+            self.caller = await self.services.verifier.caller_of(
+                self.request.headers.get("Authorization")
+            )
+        arguments, problems = read_arguments(self.request)
+        if not problems:
+            self.parameters, problems = spec.read_query(arguments)
+        if problems:
+            raise errors.ValidationFailed(problems)
+        self.read_body(spec)
+        if not spec.public:
+            await self.services.known_users.remember(self.db, self.caller)
+        if self.ID_ARGUMENTS:
+            self.path_args = [as_id(value) for value in self.path_args]
+
+    @classmethod
+    def operations(cls) -> dict[str, Operation]:
+        """The operations of this path by HTTP method."""
+        found = {}
+        for name in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            spec = getattr(getattr(cls, name.lower()), "operation", None)
+            if spec is not None:
+                found[name] = spec
+        return found
+
+    @classmethod
+    def allowed(cls) -> list[str]:
+        names = list(cls.operations())
+        return names + (["HEAD"] if "GET" in names else []) + ["OPTIONS"]
+
+    def spec(self) -> Operation:
+        method = "GET" if self.request.method == "HEAD" else self.request.method
+        spec = self.operations().get(method or "")
+        if spec is None:
+            raise errors.MethodNotAllowed(self.allowed())
+        return spec
+
+    def read_body(self, spec: Operation) -> None:
+        if spec.body is None:
+            return
+        raw = self.request.body
+        if not raw and spec.body_optional:
+            self.body = {}
+            return
+        content_type = self.request.headers.get("Content-Type", "")
+        if not is_json(content_type):
+            raise errors.UnsupportedMediaType
+        self.body = json_body.parse(raw)
+        details = spec.check_body(self.body)
+        if details:
+            raise errors.ValidationFailed(details)
+
+    # The way out ---------------------------------------------------------------------------
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        # Called from the constructor, and again when an error replaces what was written.
+        self.set_header("X-Request-Id", self.request_id)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.set_cors_headers()
+
+    def write_json(self, body: str | bytes, status: int = HTTPStatus.OK) -> None:
+        """Write a JSON text."""
+        self.set_status(status)
+        # write() would set the type of text itself.
+        self.write(body if isinstance(body, bytes) else body.encode())
+
+    def write_list(self, page: Page) -> None:
+        """A plain array, with how many there are and where it goes on."""
+        self.set_header("X-Total-Count", str(page.total))
+        if page.page < page.pages:
+            following = (
+                self.request.path
+                + "?"
+                + urlencode(
+                    [
+                        (name, value.decode("utf-8"))
+                        for name, values in self.request.query_arguments.items()
+                        for value in values
+                        if name not in ("page", "limit")
+                    ]
+                    + [("page", str(page.page + 1)), ("limit", str(page.limit))]
+                )
+            )
+            self.set_header("Link", f'<{following}>; rel="next"')
+        self.write_json(page.items)
+
+    def write_data(self, page: Page) -> None:
+        """``{"data": [...], "meta": {...}}``."""
+        meta = {
+            "total": page.total,
+            "page": page.page,
+            "limit": page.limit,
+            "totalPages": page.pages,
+        }
+        self.write_json(b'{"data":%b,"meta":%b}' % (page.items.encode(), orjson.dumps(meta)))
+
+    async def head(self, *arguments: str) -> None:
+        # Tornado leaves the body out.
+        await self.get(*arguments)  # type: ignore[misc]
+
+    def options(self, *arguments: str) -> None:
+        self.set_header("Allow", ", ".join(self.allowed()))
+        self.clear_header("Content-Type")
+        self.set_status(HTTPStatus.NO_CONTENT)
+
+    def set_cors_headers(self) -> None:
+        allowed = self.services.settings.cors_origins
+        origin = self.request.headers.get("Origin")
+        if not allowed:
+            return
+        if "*" in allowed:
+            self.set_header("Access-Control-Allow-Origin", "*")
+        else:
+            self.set_header("Vary", "Origin")
+            if origin not in allowed:
+                return
+            self.set_header("Access-Control-Allow-Origin", origin)
+        self.set_header("Access-Control-Expose-Headers", EXPOSED_HEADERS)
+        if self.request.method == "OPTIONS":
+            self.set_header("Access-Control-Allow-Methods", ", ".join(self.allowed()))
+            self.set_header("Access-Control-Allow-Headers", ACCEPTED_HEADERS)
+            self.set_header("Access-Control-Max-Age", "600")
+
+    # Errors --------------------------------------------------------------------------------
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs["exc_info"][1]
+        if isinstance(error, errors.ApiError):
+            for name, value in error.headers.items():
+                self.set_header(name, value)
+            content = error.body()
+        elif isinstance(error, HTTPError) and status_code < 500:
+            content = errors.error_body(status_code, HTTPStatus(status_code).phrase)
+        else:
+            content = errors.ApiError().body()
+        self.set_status(content["statusCode"])
+        self.finish(orjson.dumps(content))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        if isinstance(value, (errors.ApiError, HTTPError)):
+            if isinstance(value, errors.Unavailable):
+                log.warning("%s: %r", self._request_summary(), value.__cause__ or value)
+            return
+        log.error("%s", self._request_summary(), exc_info=(typ, value, tb))
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        # Tornado knows the status of its own errors only.
+        error = kwargs.get("exc_info", (None, None))[1]
+        if isinstance(error, errors.ApiError):
+            status_code = error.status
+        super().send_error(status_code, **kwargs)
+
+
+EXPOSED_HEADERS = "ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count"
+ACCEPTED_HEADERS = "Authorization, Content-Type, If-None-Match, X-Request-Id"
+
+
+class UnknownRoute(ApiHandler):
+    """Everything that no route names."""
+
+    async def prepare(self) -> None:
+        raise errors.NotFound(f"No such route: {self.request.path}"[:200])
+
+
+def as_id(text: str) -> str:
+    return text if _UUID.fullmatch(text) else NO_ID
+
+
+def is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
+
+
+def read_arguments(
+    request: HTTPServerRequest,
+) -> tuple[dict[str, list[str]], list[dict[str, str]]]:
+    """The query string as text, or what is wrong with it."""
+    arguments, problems = {}, []
+    for name, values in request.query_arguments.items():
+        try:
+            arguments[name] = [value.decode("utf-8") for value in values]
+        except UnicodeDecodeError:
+            problems.append({"field": name, "message": "is not valid UTF-8"})
+            continue
+        if any("\0" in value for value in arguments[name]):
+            problems.append({"field": name, "message": "must not contain a NUL character"})
+    return arguments, problems

@@ -1,0 +1,68 @@
+"""JSON as clients send it, read strictly."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from mentorapi import errors
+
+#: A JSON number is one kind of thing: 60.0 and 6e1 are the integer 60. Beyond this many digits
+#: it stays a decimal, which no schema here admits.
+MOST_DIGITS = 18
+
+MOST_DEPTH = 64
+
+
+def parse(body: bytes) -> Any:
+    """The value of a JSON text, its fractions as ``Decimal``.
+
+    orjson refuses what is no JSON, NaN and lone surrogates among it; the second reading finds what
+    it lets pass: a name that occurs twice with different values, and NUL, which PostgreSQL can't store.
+    """
+    try:
+        orjson.loads(body)
+        value = json.loads(body, object_pairs_hook=_object, parse_float=_number, parse_int=_number)
+    except (ValueError, RecursionError) as error:
+        raise errors.MalformedJson(f"Body is not valid JSON: {_reason(error)}") from error
+    _check(value, MOST_DEPTH)
+    return value
+
+
+def _reason(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _number(text: str) -> int | Decimal:
+    value = Decimal(text)
+    if abs(value.adjusted()) > MOST_DIGITS:
+        raise ValueError("number out of range")
+    whole = int(value)
+    return whole if whole == value else value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found and found[name] != value:
+            raise ValueError(f"{json.dumps(name)} occurs twice")
+        found[name] = value
+    return found
+
+
+def _check(value: Any, depth: int) -> None:
+    if not depth:
+        raise errors.MalformedJson("Body is not valid JSON: nested too deeply")
+    if isinstance(value, str):
+        if "\0" in value:
+            raise errors.MalformedJson("Body is not valid JSON: a text contains a NUL character")
+    elif isinstance(value, list):
+        for entry in value:
+            _check(entry, depth - 1)
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            _check(name, depth)
+            _check(entry, depth - 1)

@@ -1,0 +1,109 @@
+"""/mentor: the mentor's own data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from mentorapi import errors
+from mentorapi.handlers.base import ApiHandler, operation
+from mentorapi.repositories import availability, profiles
+from mentorapi.schemas import mentor as spec
+
+INCOMPLETE = "Complete your profile to get started"
+
+
+class ShowOrUpdateProfile(ApiHandler):
+    @operation(spec.SHOW_PROFILE)
+    async def get(self) -> None:
+        profile = await profiles.find(self.db, self.caller.user_id)
+        completeness = profile.completeness if profile else 0
+        answer: dict[str, Any] = {
+            "profile": orjson.Fragment(profile.body) if profile else None,
+            "isProfileCreated": profile is not None,
+            "profileCompleteness": completeness,
+        }
+        if completeness < 100:
+            answer["message"] = INCOMPLETE
+        self.write_json(orjson.dumps(answer))
+
+    @operation(spec.UPDATE_PROFILE)
+    async def patch(self) -> None:
+        profile, orphan = await profiles.update(self.db, self.caller.user_id, self.body)
+        await self.services.images.discard(orphan)
+        self.write_json(profile)
+
+
+class UploadImage(ApiHandler):
+    @operation(spec.UPLOAD_IMAGE)
+    async def patch(self) -> None:
+        name = await self.services.images.save(self.uploaded_file())
+        changes = {"profileImageUrl": self.image_url(name), "profileImageFile": name}
+        try:
+            profile, orphan = await profiles.update(self.db, self.caller.user_id, changes)
+        except errors.ApiError:
+            await self.services.images.discard(name)
+            raise
+        await self.services.images.discard(orphan)
+        self.write_json(profile)
+
+    def uploaded_file(self) -> bytes:
+        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind != "multipart/form-data":
+            raise errors.UnsupportedMediaType("Content-Type must be multipart/form-data")
+        files = self.request.files.get("file", [])
+        if len(files) != 1:
+            raise errors.ValidationFailed.of(
+                "file", "is required" if not files else "must be one file"
+            )
+        body: bytes = files[0]["body"]
+        return body
+
+    def image_url(self, name: str) -> str:
+        base = self.services.settings.public_url
+        base = base or f"{self.request.protocol}://{self.request.host}"
+        return f"{base.rstrip('/')}/api/images/{name}"
+
+
+class ShowOrReplaceAvailability(ApiHandler):
+    @operation(spec.SHOW_AVAILABILITY)
+    async def get(self) -> None:
+        self.write_json(await availability.show(self.db, self.caller.user_id))
+
+    @operation(spec.REPLACE_AVAILABILITY)
+    async def put(self) -> None:
+        settings = dict(self.body)
+        windows = settings.pop("slots")
+        self.write_json(await availability.replace(self.db, self.caller.user_id, windows, settings))
+
+
+class DeleteWindow(ApiHandler):
+    @operation(spec.DELETE_WINDOW)
+    async def delete(self, window_id: str) -> None:
+        await availability.delete(self.db, self.caller.user_id, window_id)
+        self.write_json(b'{"message":"Availability pattern deleted"}')
+
+
+class ShowDashboard(ApiHandler):
+    @operation(spec.DASHBOARD)
+    async def get(self) -> None:
+        self.write_json(await profiles.show_dashboard(self.db, self.caller.user_id))
+
+
+class ListOwnReviews(ApiHandler):
+    @operation(spec.REVIEWS)
+    async def get(self) -> None:
+        self.write_list(
+            await profiles.list_reviews(self.db, self.caller.user_id, **self.parameters)
+        )
+
+
+routes = [
+    ("/mentor/me", ShowOrUpdateProfile),
+    ("/mentor/profile-image", UploadImage),
+    ("/mentor/availability", ShowOrReplaceAvailability),
+    ("/mentor/availability/{windowId}", DeleteWindow),
+    ("/mentor/dashboard", ShowDashboard),
+    ("/mentor/reviews", ListOwnReviews),
+]

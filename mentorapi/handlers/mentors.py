@@ -1,0 +1,68 @@
+"""/mentors: discovery, public."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from mentorapi import errors
+from mentorapi.handlers.base import ApiHandler, operation
+from mentorapi.repositories import mentors
+from mentorapi.schemas import mentors as spec
+
+DEFAULT_DAYS = 14
+MOST_DAYS = 92
+
+
+class ListMentors(ApiHandler):
+    @operation(spec.LIST)
+    async def get(self) -> None:
+        self.write_list(await mentors.list_all(self.db, **self.parameters))
+
+
+class SearchMentors(ApiHandler):
+    @operation(spec.SEARCH)
+    async def get(self) -> None:
+        self.write_list(await mentors.find(self.db, **self.parameters))
+
+
+class ShowMentor(ApiHandler):
+    @operation(spec.SHOW)
+    async def get(self, mentor_id: str) -> None:
+        self.write_json(await mentors.show(self.db, mentor_id))
+
+
+class ListMentorReviews(ApiHandler):
+    @operation(spec.REVIEWS)
+    async def get(self, mentor_id: str) -> None:
+        self.write_data(await mentors.list_reviews(self.db, mentor_id, **self.parameters))
+
+
+class ListSlots(ApiHandler):
+    @operation(spec.AVAILABILITY)
+    async def get(self, mentor_id: str) -> None:
+        start, end = date_range(**self.parameters)
+        self.write_json(await mentors.list_slots(self.db, mentor_id, start, end))
+
+
+def date_range(startDate: str | None = None, endDate: str | None = None) -> tuple[date, date]:  # noqa: N803
+    start = date.fromisoformat(startDate) if startDate else datetime.now(UTC).date()
+    try:
+        end = date.fromisoformat(endDate) if endDate else start + timedelta(days=DEFAULT_DAYS)
+    except OverflowError:
+        end = date.max
+    if end < start:
+        raise errors.ValidationFailed.of("endDate", "must not be before startDate")
+    if end - start > timedelta(days=MOST_DAYS):
+        raise errors.ValidationFailed.of(
+            "endDate", f"must be at most {MOST_DAYS} days after startDate"
+        )
+    return start, end
+
+
+routes = [
+    ("/mentors", ListMentors),
+    ("/mentors/search", SearchMentors),
+    ("/mentors/{mentorId}", ShowMentor),
+    ("/mentors/{mentorId}/reviews", ListMentorReviews),
+    ("/mentors/{mentorId}/availability", ListSlots),
+]

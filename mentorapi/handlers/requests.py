@@ -1,0 +1,83 @@
+"""/requests: a mentee asks for a time, the mentor answers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from mentorapi.handlers.base import ApiHandler, as_id, operation
+from mentorapi.repositories import requests
+from mentorapi.schemas import requests as spec
+
+
+class ListOrCreateRequests(ApiHandler):
+    @operation(spec.LIST)
+    async def get(self) -> None:
+        parameters = {"role": None, "status": None, **self.parameters}
+        self.write_list(await requests.list_own(self.db, self.caller.user_id, **parameters))
+
+    @operation(spec.CREATE)
+    async def post(self) -> None:
+        request_id, request = await requests.create(
+            self.db, self.caller.user_id, as_id(self.body["mentorId"]), self.body
+        )
+        self.set_header("Location", f"/api/requests/{request_id}")
+        self.write_json(request, HTTPStatus.CREATED)
+
+
+class ListActiveRequests(ApiHandler):
+    @operation(spec.LIST_ACTIVE)
+    async def get(self, mentor_id: str) -> None:
+        self.write_list(
+            await requests.list_active(self.db, self.caller.user_id, mentor_id, **self.parameters)
+        )
+
+
+class CountPendingRequests(ApiHandler):
+    @operation(spec.COUNT_PENDING)
+    async def get(self) -> None:
+        self.write_json(str(await requests.count_pending(self.db, self.caller.user_id)))
+
+
+class ShowOrUpdateRequest(ApiHandler):
+    @operation(spec.SHOW)
+    async def get(self, request_id: str) -> None:
+        self.write_json(await requests.show(self.db, request_id, self.caller.user_id))
+
+    @operation(spec.UPDATE)
+    async def patch(self, request_id: str) -> None:
+        change = requests.CHANGES[self.body["status"]]
+        self.write_json(
+            await change(self.db, request_id, self.caller.user_id, self.body.get("reason"))
+        )
+
+
+class AcceptRequest(ApiHandler):
+    @operation(spec.ACCEPT)
+    async def post(self, request_id: str) -> None:
+        request, booking = await requests.accept(self.db, request_id, self.caller.user_id)
+        self.write_json(f'{{"request":{request},"booking":{booking}}}')
+
+
+class RejectRequest(ApiHandler):
+    @operation(spec.REJECT)
+    async def post(self, request_id: str) -> None:
+        self.write_json(
+            await requests.reject(self.db, request_id, self.caller.user_id, self.body.get("reason"))
+        )
+
+
+class CancelRequest(ApiHandler):
+    @operation(spec.CANCEL)
+    async def patch(self, request_id: str) -> None:
+        self.write_json(await requests.cancel(self.db, request_id, self.caller.user_id))
+
+
+routes = [
+    ("/requests", ListOrCreateRequests),
+    ("/requests/pending-count", CountPendingRequests),
+    ("/requests/my-requests/{mentorId}", ListActiveRequests),
+    ("/requests/{requestId}", ShowOrUpdateRequest),
+    ("/requests/{requestId}/accept", AcceptRequest),
+    ("/requests/{requestId}/reject", RejectRequest),
+    ("/requests/{requestId}/cancel", CancelRequest),
+]

@@ -1,0 +1,103 @@
+"""/sessions: from confirmed to settled."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http import HTTPStatus
+
+from mentorapi import errors
+from mentorapi.handlers.base import ApiHandler, operation
+from mentorapi.repositories import sessions
+from mentorapi.schemas import sessions as spec
+from mentorapi.schemas.validation import parse_instant
+
+MINUTE = timedelta(minutes=1)
+
+
+class ListSessions(ApiHandler):
+    @operation(spec.LIST)
+    async def get(self) -> None:
+        parameters = {"role": None, "status": None, **self.parameters}
+        self.write_list(await sessions.list_own(self.db, self.caller.user_id, **parameters))
+
+
+class ShowSession(ApiHandler):
+    @operation(spec.SHOW)
+    async def get(self, session_id: str) -> None:
+        self.write_json(await sessions.show(self.db, session_id, self.caller.user_id))
+
+
+class ConfirmSession(ApiHandler):
+    @operation(spec.CONFIRM)
+    async def post(self, session_id: str) -> None:
+        self.write_json(await sessions.confirm(self.db, session_id, self.caller.user_id))
+
+
+class CompleteSession(ApiHandler):
+    @operation(spec.COMPLETE)
+    async def post(self, session_id: str) -> None:
+        self.write_json(await sessions.complete(self.db, session_id, self.caller.user_id))
+
+
+class ConfirmCompletion(ApiHandler):
+    @operation(spec.CONFIRM_COMPLETION)
+    async def post(self, session_id: str) -> None:
+        self.write_json(await sessions.confirm_completion(self.db, session_id, self.caller.user_id))
+
+
+class DisputeSession(ApiHandler):
+    @operation(spec.DISPUTE)
+    async def post(self, session_id: str) -> None:
+        self.write_json(await sessions.dispute(self.db, session_id, self.caller.user_id))
+
+
+class CancelSession(ApiHandler):
+    @operation(spec.CANCEL)
+    async def post(self, session_id: str) -> None:
+        self.write_json(
+            await sessions.cancel(self.db, session_id, self.caller.user_id, self.body.get("reason"))
+        )
+
+
+class RescheduleSession(ApiHandler):
+    @operation(spec.RESCHEDULE)
+    async def put(self, session_id: str) -> None:
+        start = parse_instant(self.body["newStartTime"])
+        end = parse_instant(self.body["newEndTime"])
+        length = end - start
+        if length <= timedelta():
+            raise errors.ValidationFailed.of("newEndTime", "must be after newStartTime")
+        if not 15 * MINUTE <= length <= 180 * MINUTE or length % MINUTE:
+            raise errors.ValidationFailed.of(
+                "newEndTime", "must be 15 to 180 whole minutes after newStartTime"
+            )
+        self.write_json(
+            await sessions.reschedule(self.db, session_id, self.caller.user_id, start, end)
+        )
+
+
+class ReviewSession(ApiHandler):
+    @operation(spec.REVIEW_SESSION)
+    async def post(self, session_id: str) -> None:
+        session = await sessions.review(
+            self.db,
+            session_id,
+            self.caller.user_id,
+            self.body["rating"],
+            self.body.get("comment"),
+        )
+        self.set_header("Location", f"/api/sessions/{session_id}")
+        self.write_json(session, HTTPStatus.CREATED)
+
+
+routes = [
+    ("/sessions", ListSessions),
+    ("/sessions/{sessionId}", ShowSession),
+    ("/sessions/{sessionId}/confirm", ConfirmSession),
+    ("/sessions/{sessionId}/complete", CompleteSession),
+    ("/sessions/{sessionId}/confirm-completion", ConfirmCompletion),
+    ("/sessions/{sessionId}/dispute", DisputeSession),
+    ("/sessions/{sessionId}/cancel", CancelSession),
+    ("/sessions/{sessionId}/reschedule", RescheduleSession),
+    ("/sessions/{sessionId}/review", ReviewSession),
+]

@@ -1,0 +1,88 @@
+"""Schema migrations: the files of ``migrations/``, applied by yoyo.
+
+yoyo's own lock is a row that a killed process leaves behind. Ours is an advisory lock, which ends
+with its connection; under it, any row still there is such a leftover.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from yoyo import read_migrations
+from yoyo.backends import DatabaseBackend
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.connections import DatabaseURI
+from yoyo.migrations import MigrationList, default_migration_table
+
+from mentorapi.startup import StartupError, reason
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+_ADVISORY_LOCK = 0x6D656E746F72  # "mentor"
+
+# A migration that waits for a busy table makes everyone after it wait too: rather give up. The
+# check interval ends the statements of a killed process, whose locks would hold up its successor.
+_SESSION = "-c lock_timeout=10s -c client_connection_check_interval=1s -c timezone=UTC"
+
+logging.getLogger("yoyo").setLevel(logging.WARNING)
+
+
+def migrate(database_url: str) -> list[str]:
+    """Apply what is pending and return its ids. Raises StartupError.
+
+    Processes that start at once queue up here; the later ones find nothing to do.
+    """
+    with _alone(database_url) as backend:
+        todo = backend.to_apply(_migrations())
+        for migration in todo:
+            with _named(migration.id):
+                backend.apply_one(migration)
+        return [migration.id for migration in todo]
+
+
+def rollback(database_url: str, keep: int = 0) -> list[str]:
+    """Undo all but the first ``keep`` migrations, newest first; returns the ids of the undone."""
+    with _alone(database_url) as backend:
+        kept = {migration.id for migration in _migrations()[:keep]}
+        todo = [m for m in backend.to_rollback(_migrations()) if m.id not in kept]
+        for migration in todo:
+            with _named(migration.id):
+                backend.rollback_one(migration)
+        return [migration.id for migration in todo]
+
+
+def pending(database_url: str) -> list[str]:
+    with _alone(database_url) as backend:
+        return [migration.id for migration in backend.to_apply(_migrations())]
+
+
+def _migrations() -> MigrationList:
+    return read_migrations(str(MIGRATIONS))
+
+
+@contextmanager
+def _alone(database_url: str) -> Iterator[DatabaseBackend]:
+    # Handed to psycopg as it is: yoyo's own reading of URLs knows less than libpq's.
+    arguments = {"conninfo": database_url, "options": _SESSION}
+    try:
+        with psycopg.connect(database_url, autocommit=True, connect_timeout=5) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+            address = DatabaseURI("postgresql+psycopg", None, None, None, None, None, arguments)
+            with PostgresqlPsycopgBackend(address, default_migration_table) as backend:
+                backend.init_database()
+                backend.break_lock()
+                yield backend
+    except psycopg.Error as error:
+        raise StartupError(f"cannot migrate the database: {reason(error)}") from error
+
+
+@contextmanager
+def _named(migration_id: str) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise StartupError(f"migration {migration_id} failed: {reason(error)}") from error

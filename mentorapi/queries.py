@@ -1,0 +1,159 @@
+"""The files of ``sql/`` as callables: ``sql/requests/accept.sql`` is ``queries.requests.accept``.
+
+What stands in a file is what runs. Its header comment is its signature::
+
+    -- requests.accept: accept a pending request; its booking comes of the same statement.
+    -- $1 request_id uuid
+    -- $2 user_id    text
+
+so ``await queries.requests.accept(db, request_id=…, user_id=…)`` binds by it and returns the one
+row that every statement here answers with, or None. ``db`` is the pool or a connection.
+
+A refusal of the database becomes an error of ours here, in one place: told apart by the name of
+the constraint, or by what kind of trouble it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from mentorapi import errors
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+# asyncpg's stubs tell a pooled connection from a plain one; for a statement they are the same.
+Database: TypeAlias = Any
+
+#: Seconds to wait for a free connection before a client is told to come again.
+ACQUIRE_TIMEOUT = 10
+
+#: A statement that lost a deadlock or a serialization race left nothing behind and is tried again.
+ATTEMPTS = 3
+
+#: What a client is told when a constraint refuses. Constraints that no client can run into, since
+#: validation or the statement itself keeps them, are in INTERNAL; a test holds both against
+#: pg_constraint.
+CONSTRAINTS: dict[str, type[errors.ApiError]] = {
+    "bookings_no_overlap": errors.SlotTaken,
+    "requests_one_pending": errors.DuplicateRequest,
+    "reviews_one_per_booking": errors.AlreadyReviewed,
+}
+
+_UNREACHABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+_TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+def translate(error: BaseException) -> BaseException:
+    """The error that a client meets for one that the database or the driver raised."""
+    constraint = CONSTRAINTS.get(getattr(error, "constraint_name", None) or "")
+    if constraint is not None:
+        return constraint()
+    if isinstance(error, asyncpg.DataError):
+        # Class 22, or a value that the driver can't encode: it came from the client.
+        return errors.BadRequest("A value is out of range or not valid")
+    if isinstance(error, _UNREACHABLE + _TRY_AGAIN):
+        return errors.Unavailable()
+    return error
+
+
+@asynccontextmanager
+async def _connection(db: Database) -> AsyncIterator[Any]:
+    if isinstance(db, asyncpg.Pool):
+        async with db.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
+            yield connection
+    else:
+        yield db
+
+
+@asynccontextmanager
+async def transaction(db: Database) -> AsyncIterator[Any]:
+    """Several statements as one: yields the connection to run them on."""
+    try:
+        async with _connection(db) as connection, connection.transaction():
+            yield connection
+    except Exception as error:
+        raise translate(error) from error
+
+
+async def fetch_row(db: Database, sql: str, *arguments: Any) -> Any:
+    """Run one statement and return its first row, or None."""
+    attempts = ATTEMPTS if isinstance(db, asyncpg.Pool) else 1
+    while True:
+        attempts -= 1
+        try:
+            async with _connection(db) as connection:
+                return await connection.fetchrow(sql, *arguments)
+        except _TRY_AGAIN as error:
+            if not attempts:
+                raise translate(error) from error
+        except Exception as error:
+            raise translate(error) from error
+
+
+class Statement:
+    """One SQL file: ``name``, ``sql`` and ``parameters``, a dict of name to type in order of $n."""
+
+    _PARAMETER = re.compile(r"^-- \$(\d+) (\w+)\s+(.+?)\s*$", re.MULTILINE)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = f"{path.parent.name}.{path.stem}"
+
+    @cached_property
+    def sql(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def parameters(self) -> dict[str, str]:
+        found = self._PARAMETER.findall(self.sql)
+        assert [int(number) for number, _, _ in found] == list(range(1, len(found) + 1)), self.path
+        return {name: type_ for _, name, type_ in found}
+
+    async def __call__(self, db: Database, **values: Any) -> Any:
+        if values.keys() != self.parameters.keys():
+            raise TypeError(f"{self.name} takes {list(self.parameters)}, not {list(values)}")
+        return await fetch_row(db, self.sql, *(values[name] for name in self.parameters))
+
+
+class Folder:
+    """The statements of one folder of ``sql/``, as attributes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __getattr__(self, name: str) -> Statement:
+        path = self.path / f"{name}.sql"
+        if not path.is_file():
+            raise AttributeError(f"no such statement: {path}")
+        statement = Statement(path)
+        setattr(self, name, statement)
+        return statement
+
+
+users = Folder(SQL / "users")
+mentors = Folder(SQL / "mentors")
+profiles = Folder(SQL / "profiles")
+availability = Folder(SQL / "availability")
+requests = Folder(SQL / "requests")
+sessions = Folder(SQL / "sessions")
+reviews = Folder(SQL / "reviews")

@@ -1,0 +1,28 @@
+"""What a list answers with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """``items`` is a JSON array as text; ``total`` counts all there are; pages count from 1."""
+
+    items: str
+    total: int
+    page: int
+    limit: int
+
+    @classmethod
+    def of(cls, row: Any, page: int, limit: int) -> Page:
+        return cls(row["items"], row["total"], page, limit)
+
+    @property
+    def pages(self) -> int:
+        return -(-self.total // self.limit)
+
+
+def offset(page: int, limit: int) -> int:
+    return (page - 1) * limit

@@ -1,0 +1,94 @@
+"""A mentor's own profile, figures and reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pypika import PostgreSQLQuery, Table
+
+from mentorapi import errors, queries
+from mentorapi.queries import Database
+from mentorapi.repositories.listing import Arguments
+from mentorapi.repositories.page import Page, offset
+
+COLUMNS = {
+    "fullName": "full_name",
+    "headline": "headline",
+    "bio": "bio",
+    "expertise": "expertise",
+    "profileImageUrl": "profile_image_url",
+    "profileImageFile": "profile_image_file",
+    "links": "links",
+    "location": "location",
+    "sessionRate": "session_rate",
+    "sessionCurrency": "session_currency",
+    "visibility": "visibility",
+    "sessionDuration": "session_duration",
+    "bufferTime": "buffer_time",
+    "timezone": "timezone",
+    "defaultMeetingLink": "default_meeting_link",
+}
+
+#: What an emptied field holds, where that is not null.
+EMPTY: dict[str, Any] = {"expertise": [], "links": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """``body`` is the profile as JSON; ``completeness`` goes from 0 to 100."""
+
+    body: str
+    completeness: int
+
+
+async def find(db: Database, user_id: str) -> Profile | None:
+    row = await queries.profiles.show(db, user_id=user_id)
+    return row and Profile(row["body"], row["completeness"])
+
+
+async def update(db: Database, user_id: str, changes: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Merge ``changes`` (by their names in the API) into the profile, which is made if need be.
+
+    Returns the profile as JSON and the image file that nothing points to any more, if there is one.
+    """
+    if "profileImageUrl" in changes:
+        changes = {"profileImageFile": None, **changes}
+    async with queries.transaction(db) as connection:
+        before = await queries.profiles.open(connection, user_id=user_id)
+        await merge(connection, before["mentor_id"], changes)
+        after = await queries.profiles.show(connection, user_id=user_id)
+    orphan = before["image_file"] if "profileImageFile" in changes else None
+    return after["body"], orphan
+
+
+async def merge(db: Database, mentor_id: str, changes: Mapping[str, Any]) -> None:
+    if not changes:
+        return
+    arguments = Arguments()
+    mentors = Table("mentors")
+    statement = PostgreSQLQuery.update(mentors).where(mentors.id == arguments.add(mentor_id))
+    for name, value in changes.items():
+        value = EMPTY.get(name) if value is None else value
+        if name == "links":
+            value = orjson.dumps(value).decode()
+        statement = statement.set(COLUMNS[name], arguments.add(value))
+    await queries.fetch_row(db, f"-- profiles.merge\n{statement.get_sql()}", *arguments.values)
+
+
+async def show_dashboard(db: Database, user_id: str) -> str:
+    row = await queries.profiles.dashboard(db, user_id=user_id)
+    if row is None:
+        raise errors.ProfileNotFound
+    return str(row["body"])
+
+
+async def list_reviews(db: Database, user_id: str, role: str, page: int, limit: int) -> Page:
+    """Reviews received (role ``mentor``) or given (role ``mentee``)."""
+    statement = queries.reviews.received if role == "mentor" else queries.reviews.given
+    row = await statement(db, user_id=user_id, limit=limit, offset=offset(page, limit))
+    if row is None:
+        raise errors.ProfileNotFound
+    return Page.of(row, page, limit)

@@ -1,0 +1,68 @@
+"""An operation of the API: what it is called with, what it answers with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mentorapi.schemas.validation import Details, Schema, details_of, validator_of
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """``body`` and ``query`` are JSON Schemas of objects; without ``body`` none is looked at.
+
+    ``response`` describes the answer to success, whose code is ``status``.
+    """
+
+    summary: str
+    response: Schema
+    description: str = ""
+    status: int = 200
+    public: bool = False
+    query: Schema | None = None
+    body: Schema | None = None
+    body_optional: bool = False
+
+    @cached_property
+    def _body_validator(self) -> Any:
+        return validator_of(self.body or {})
+
+    @cached_property
+    def _query_validator(self) -> Any:
+        return validator_of(self.query or {})
+
+    def check_body(self, value: object) -> Details:
+        return details_of(self._body_validator, value)
+
+    def read_query(self, arguments: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], Details]:
+        """The known parameters, typed as their schemas say, with defaults; and what is wrong.
+
+        Of a repeated parameter the last one counts; unknown ones are ignored.
+        """
+        if self.query is None:
+            return {}, []
+        values = {
+            name: read_value(schema, arguments[name][-1])
+            for name, schema in self.query["properties"].items()
+            if name in arguments
+        }
+        details = details_of(self._query_validator, values)
+        defaults = {
+            name: schema["default"]
+            for name, schema in self.query["properties"].items()
+            if "default" in schema
+        }
+        return defaults | values, details
+
+
+def read_value(schema: Schema, text: str) -> Any:
+    """A query parameter as the type its schema wants; left as text where it isn't one."""
+    if schema["type"] == "integer" and re.fullmatch(r"-?[0-9]{1,19}", text):
+        return int(text)
+    if schema["type"] == "boolean" and text in ("true", "false"):
+        return text == "true"
+    return text

@@ -1,0 +1,165 @@
+"""Validators, built once, that speak to people.
+
+JSON Schema as its specification says, with four differences, all of them stricter in Python than
+the library's own reading: patterns end where ``$`` says (not before a final newline), an integer is
+an ``int``, formats are checked, and a decimal's digits are counted exactly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+
+Schema = Mapping[str, Any]
+Details = list[dict[str, str]]
+
+formats = FormatChecker(formats=())
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+@formats.checks("date", raises=ValueError)
+def is_date(value: object) -> bool:
+    """A full-date of RFC 3339."""
+    return not isinstance(value, str) or bool(_DATE.fullmatch(value) and date.fromisoformat(value))
+
+
+@formats.checks("date-time", raises=(ValueError, OverflowError))
+def is_instant(value: object) -> bool:
+    """A date-time of RFC 3339, which always has an offset."""
+    return not isinstance(value, str) or bool(_INSTANT.fullmatch(value) and parse_instant(value))
+
+
+@formats.checks("uri", raises=ValueError)
+def is_web_url(value: object) -> bool:
+    """Only http and https: these end up in links and images."""
+    if not isinstance(value, str):
+        return True
+    if any(character <= " " or character in '<>"\\^`{|}\x7f' for character in value):
+        return False
+    parts = urlsplit(value)
+    # Reading the port is what checks it.
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+
+
+def parse_instant(text: str) -> datetime:
+    """An RFC 3339 date-time; Python reads at most microseconds."""
+    whole = re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", text.upper())
+    return datetime.fromisoformat(whole)
+
+
+def _pattern(validator: Any, pattern: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
+    if validator.is_type(value, "string") and not re.search(re.sub(r"\$$", r"\\Z", pattern), value):
+        yield ValidationError("has the wrong form")
+
+
+def _multiple_of(
+    validator: Any, step: float, value: Any, schema: Schema
+) -> Iterable[ValidationError]:
+    if not validator.is_type(value, "number") or abs(value) >= 10**15:
+        return  # `maximum` speaks about those
+    if Decimal(value) % Decimal(str(step)):
+        yield ValidationError(f"must be a multiple of {step}")
+
+
+Validator = extend(
+    Draft202012Validator,
+    validators={"pattern": _pattern, "multipleOf": _multiple_of},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+    format_checker=formats,
+)
+
+
+def validator_of(schema: Schema) -> Any:
+    Validator.check_schema(schema)
+    return Validator(schema, format_checker=formats)
+
+
+def details_of(validator: Any, value: object) -> Details:
+    """What is wrong with a value, one entry per finding: ``{"field", "message"}``."""
+    found = sorted(validator.iter_errors(value), key=lambda error: [str(p) for p in error.path])
+    return [entry for error in found for entry in _entries(error)]
+
+
+def _entries(error: ValidationError) -> Iterable[dict[str, str]]:
+    path = [str(part) for part in error.absolute_path]
+    # The library folds these two into one error per object; a client wants them by field.
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        # One error is raised for each missing name, and each finds all of them.
+        name = re.match(r"'(.*)' is a required property", error.message, re.DOTALL)
+        for field in missing if name is None else [name[1]]:
+            yield {"field": ".".join([*path, field]), "message": "is required"}
+    elif error.validator == "additionalProperties" and error.validator_value is False:
+        for field in sorted(error.instance.keys() - error.schema.get("properties", {}).keys()):
+            yield {"field": ".".join([*path, field]), "message": "is not a known field"}
+    else:
+        message = _MESSAGES.get(error.validator, lambda error: error.message)(error)
+        yield {"field": ".".join(path), "message": message}
+
+
+_NOUNS = {
+    "object": "an object",
+    "array": "a list",
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+
+_FORMATS = {
+    "date": "must be a date, YYYY-MM-DD",
+    "date-time": "must be an RFC 3339 date-time with an offset, such as 2026-02-12T14:00:00Z",
+    "uri": "must be an http or https URL",
+}
+
+
+def _type(error: ValidationError) -> str:
+    types = error.validator_value
+    names = [_NOUNS[name] for name in ([types] if isinstance(types, str) else types)]
+    return "must be " + " or ".join(names)
+
+
+def _choice(error: ValidationError) -> str:
+    return "must be one of " + ", ".join(str(choice) for choice in error.validator_value)
+
+
+def _text(template: str) -> Callable[[ValidationError], str]:
+    return lambda error: template.format(error.validator_value)
+
+
+def _pattern_message(error: ValidationError) -> str:
+    return str(error.schema.get("x-message", error.message))
+
+
+_MESSAGES: dict[object, Callable[[ValidationError], str]] = {
+    "type": _type,
+    "enum": _choice,
+    "const": _text("must be {}"),
+    "format": lambda error: _FORMATS[error.validator_value],
+    "pattern": _pattern_message,
+    "minLength": lambda error: "must not be empty",
+    "maxLength": _text("must be at most {} characters long"),
+    "minItems": _text("must have at least {} entries"),
+    "maxItems": _text("must have at most {} entries"),
+    "minProperties": _text("must have at least {} fields"),
+    "maxProperties": _text("must have at most {} entries"),
+    "minimum": _text("must be at least {}"),
+    "maximum": _text("must be at most {}"),
+}

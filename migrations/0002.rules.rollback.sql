@@ -1,0 +1,14 @@
+DROP FUNCTION mentor_free_time;
+DROP TRIGGER users_renamed ON users;
+DROP FUNCTION users_rename_profile;
+DROP TRIGGER reviews_counted ON reviews;
+DROP FUNCTION reviews_count;
+DROP TRIGGER bookings_completed_deleted ON bookings;
+DROP TRIGGER bookings_completed_changed ON bookings;
+DROP TRIGGER bookings_completed_new ON bookings;
+DROP FUNCTION bookings_count_completed;
+DROP TRIGGER mentors_buffer_shrunk ON mentors;
+DROP FUNCTION mentors_shrink_buffer;
+DROP TRIGGER bookings_moved ON bookings;
+DROP TRIGGER bookings_placed ON bookings;
+DROP FUNCTION bookings_take_place;

@@ -1,0 +1,16 @@
+DROP FUNCTION search_rank;
+DROP FUNCTION containing;
+DROP VIEW mentor_list;
+DROP VIEW session_list;
+DROP VIEW request_list;
+DROP FUNCTION availability_shape;
+DROP FUNCTION review_shape;
+DROP FUNCTION session_shape;
+DROP FUNCTION request_shape;
+DROP FUNCTION party(users);
+DROP FUNCTION party(mentors);
+DROP FUNCTION mentor_profile;
+DROP FUNCTION mentor_page;
+DROP FUNCTION mentor_card;
+DROP FUNCTION minutes_between;
+DROP FUNCTION iso;

@@ -1,0 +1,23 @@
+-- availability.delete: delete one of one's own weekly windows.
+-- $1 user_id   text
+-- $2 window_id uuid
+-- returns found; no row without a profile
+WITH profile AS (
+    SELECT m.id
+    FROM mentors AS m
+    WHERE m.user_id = $1
+),
+
+gone AS (
+    DELETE FROM availability_windows AS w
+    USING profile
+    WHERE w.id = $2 AND w.mentor_id = profile.id
+    RETURNING w.id
+)
+
+SELECT
+    EXISTS (
+        SELECT
+        FROM gone
+    ) AS found
+FROM profile;

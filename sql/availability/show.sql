@@ -1,0 +1,7 @@
+-- availability.show: one's own weekly windows and settings.
+-- $1 user_id text
+-- returns body; no row without a profile
+SELECT settings.body
+FROM mentors AS m
+CROSS JOIN LATERAL availability_shape(m) AS settings
+WHERE m.user_id = $1;

@@ -1,0 +1,20 @@
+-- mentors.list: a page of the public mentors, best first.
+-- $1 limit  bigint
+-- $2 offset bigint
+-- returns total and items, a JSON array of mentor cards
+SELECT
+    (
+        SELECT count(*)
+        FROM mentors
+        WHERE visibility = 'public'
+    ) AS total,
+    (
+        SELECT coalesce(json_agg(page.body), '[]')
+        FROM (
+            SELECT body
+            FROM mentor_list
+            WHERE visibility = 'public'
+            ORDER BY rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id
+            LIMIT $1 OFFSET $2
+        ) AS page
+    ) AS items;

@@ -1,0 +1,25 @@
+-- profiles.show: one's own mentor profile and how complete it is.
+-- $1 user_id text
+-- returns body and completeness, 0 to 100; no row without a profile
+SELECT
+    own.body,
+    (
+        15 * (coalesce(m.full_name, '') <> '')::integer
+        + 15 * (coalesce(m.headline, '') <> '')::integer
+        + 15 * (coalesce(m.bio, '') <> '')::integer
+        + 15 * (m.expertise <> '{}')::integer
+        + 10 * (m.profile_image_url IS NOT NULL)::integer
+        + 10 * (m.session_rate > 0)::integer
+        + 10 * (
+            EXISTS (
+                SELECT
+                FROM availability_windows AS w
+                WHERE w.mentor_id = m.id
+            )
+        )::integer
+        + 5 * (coalesce(m.location, '') <> '')::integer
+        + 5 * (m.links <> '{}')::integer
+    ) AS completeness
+FROM mentors AS m
+CROSS JOIN LATERAL mentor_profile(m) AS own
+WHERE m.user_id = $1;

@@ -1,0 +1,59 @@
+-- requests.accept: accept a pending request; its booking comes of the same statement.
+-- $1 request_id uuid
+-- $2 user_id    text
+-- returns body and booking; no row when it is not pending, past, or not this mentor's
+WITH mentor AS MATERIALIZED (
+    -- Locked first, so that accepts queue up instead of deadlocking in the exclusion index.
+    SELECT
+        m.id,
+        m.session_rate,
+        m.session_currency,
+        uuidv7() AS booking_id
+    FROM requests AS r
+    INNER JOIN mentors AS m ON m.id = r.mentor_id
+    WHERE r.id = $1 AND m.user_id = $2
+    FOR NO KEY UPDATE OF m
+),
+
+accepted AS (
+    UPDATE requests
+    SET status = 'accepted', booking_id = mentor.booking_id
+    FROM mentor
+    WHERE
+        requests.id = $1
+        AND requests.mentor_id = mentor.id
+        AND requests.status = 'pending'
+        AND requests.start_time > now()
+    RETURNING requests AS r
+),
+
+booked AS (
+    INSERT INTO bookings (
+        id, request_id, mentor_id, mentee_id, topic, message,
+        start_time, end_time, location, status, session_rate, session_currency
+    )
+    SELECT
+        mentor.booking_id,
+        (accepted.r).id,
+        mentor.id,
+        (accepted.r).mentee_id,
+        (accepted.r).topic,
+        (accepted.r).message,
+        (accepted.r).start_time,
+        (accepted.r).end_time,
+        (accepted.r).location,
+        'confirmed',
+        mentor.session_rate,
+        mentor.session_currency
+    FROM accepted
+    CROSS JOIN mentor
+    RETURNING bookings AS b
+)
+
+SELECT
+    request.body,
+    booking.body AS booking
+FROM accepted
+CROSS JOIN booked
+CROSS JOIN LATERAL request_shape(accepted.r) AS request
+CROSS JOIN LATERAL session_shape(booked.b, NULL) AS booking;

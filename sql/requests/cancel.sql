@@ -1,0 +1,14 @@
+-- requests.cancel: take back one's own pending request.
+-- $1 request_id uuid
+-- $2 user_id    text
+-- returns body; no row when it is not pending or not this mentee's
+WITH changed AS (
+    UPDATE requests
+    SET status = 'cancelled'
+    WHERE requests.id = $1 AND requests.mentee_id = $2 AND requests.status = 'pending'
+    RETURNING requests AS r
+)
+
+SELECT s.body
+FROM changed
+CROSS JOIN LATERAL request_shape(changed.r) AS s;

@@ -1,0 +1,47 @@
+-- requests.create: ask a mentor for a session.
+-- $1 mentor_id  uuid
+-- $2 mentee_id  text
+-- $3 topic      text
+-- $4 message    text
+-- $5 start_time timestamptz
+-- $6 duration   integer
+-- $7 location   text
+-- returns request_id and body; no row when the mentor, the mentee or the time does not allow it
+WITH asked AS (
+    SELECT
+        m.id AS mentor_id,
+        $5::timestamptz AS start_time,
+        $5::timestamptz + make_interval(
+            mins => coalesce($6::integer, m.session_duration)
+        ) AS end_time,
+        coalesce($7, m.default_meeting_link) AS location
+    FROM mentors AS m
+    WHERE m.id = $1 AND m.visibility = 'public' AND m.user_id <> $2
+),
+
+created AS (
+    INSERT INTO requests (mentor_id, mentee_id, topic, message, start_time, end_time, location)
+    SELECT
+        asked.mentor_id,
+        $2,
+        $3,
+        $4,
+        asked.start_time,
+        asked.end_time,
+        asked.location
+    FROM asked
+    WHERE
+        asked.start_time > now()
+        AND tstzrange(asked.start_time, asked.end_time) <@ mentor_free_time(
+            asked.mentor_id,
+            (asked.start_time AT TIME ZONE 'UTC')::date,
+            ((asked.end_time - interval '1 microsecond') AT TIME ZONE 'UTC')::date
+        )
+    RETURNING requests AS r
+)
+
+SELECT
+    (created.r).id AS request_id,
+    s.body
+FROM created
+CROSS JOIN LATERAL request_shape(created.r) AS s;

@@ -1,0 +1,15 @@
+-- requests.why_not_created: what keeps a mentee from asking a mentor for this time.
+-- $1 mentor_id  uuid
+-- $2 mentee_id  text
+-- $3 start_time timestamptz
+-- returns to_self, past and pending; no row when there is no such public mentor
+SELECT
+    m.user_id = $2 AS to_self,
+    $3 <= now() AS past,
+    EXISTS (
+        SELECT
+        FROM requests AS r
+        WHERE r.mentor_id = m.id AND r.mentee_id = $2 AND r.status = 'pending'
+    ) AS pending
+FROM mentors AS m
+WHERE m.id = $1 AND m.visibility = 'public';

@@ -1,0 +1,24 @@
+-- reviews.given: a page of the reviews given as a mentee, newest first.
+-- $1 user_id text
+-- $2 limit   bigint
+-- $3 offset  bigint
+-- returns total and items, a JSON array; no row without a mentor profile
+SELECT
+    (
+        SELECT count(*)
+        FROM reviews AS v
+        WHERE v.mentee_id = $1
+    ) AS total,
+    (
+        SELECT coalesce(json_agg(page.own), '[]')
+        FROM (
+            SELECT s.own
+            FROM reviews AS v
+            CROSS JOIN LATERAL review_shape(v) AS s
+            WHERE v.mentee_id = $1
+            ORDER BY v.created_at DESC, v.id DESC
+            LIMIT $2 OFFSET $3
+        ) AS page
+    ) AS items
+FROM mentors AS profile
+WHERE profile.user_id = $1;

@@ -1,0 +1,29 @@
+-- sessions.cancel: either party calls a session off.
+-- $1 session_id uuid
+-- $2 user_id    text
+-- $3 reason     text
+-- returns body; no row when it can't be cancelled any more or is not this user's
+WITH mentor AS MATERIALIZED (
+    SELECT
+        m.id,
+        m.user_id
+    FROM bookings AS b
+    INNER JOIN mentors AS m ON m.id = b.mentor_id
+    WHERE b.id = $1 AND $2 IN (b.mentee_id, m.user_id)
+    FOR NO KEY UPDATE OF m
+),
+
+changed AS (
+    UPDATE bookings
+    SET status = 'cancelled', cancellation_reason = $3, cancelled_by = $2
+    FROM mentor
+    WHERE
+        bookings.id = $1
+        AND bookings.mentor_id = mentor.id
+        AND bookings.status IN ('pending', 'confirmed', 'rescheduled')
+    RETURNING bookings AS b
+)
+
+SELECT s.body
+FROM changed
+CROSS JOIN LATERAL session_shape(changed.b, NULL) AS s;

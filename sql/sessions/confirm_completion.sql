@@ -1,0 +1,28 @@
+-- sessions.confirm_completion: the mentee agrees that a session took place.
+-- $1 session_id uuid
+-- $2 user_id    text
+-- returns body; no row when it is not pending completion or not this mentee's
+WITH mentor AS MATERIALIZED (
+    SELECT
+        m.id,
+        m.user_id
+    FROM bookings AS b
+    INNER JOIN mentors AS m ON m.id = b.mentor_id
+    WHERE b.id = $1 AND b.mentee_id = $2
+    FOR NO KEY UPDATE OF m
+),
+
+changed AS (
+    UPDATE bookings
+    SET status = 'completed'
+    FROM mentor
+    WHERE
+        bookings.id = $1
+        AND bookings.mentor_id = mentor.id
+        AND bookings.status = 'pending_completion'
+    RETURNING bookings AS b
+)
+
+SELECT s.body
+FROM changed
+CROSS JOIN LATERAL session_shape(changed.b, NULL) AS s;

@@ -1,0 +1,31 @@
+-- sessions.reschedule: the mentor moves a session.
+-- $1 session_id uuid
+-- $2 user_id    text
+-- $3 start_time timestamptz
+-- $4 end_time   timestamptz
+-- returns body; no row when it can't be moved any more, the time is past, or it is not this mentor's
+WITH mentor AS MATERIALIZED (
+    SELECT
+        m.id,
+        m.user_id
+    FROM bookings AS b
+    INNER JOIN mentors AS m ON m.id = b.mentor_id
+    WHERE b.id = $1 AND m.user_id = $2
+    FOR NO KEY UPDATE OF m
+),
+
+changed AS (
+    UPDATE bookings
+    SET status = 'rescheduled', start_time = $3, end_time = $4
+    FROM mentor
+    WHERE
+        bookings.id = $1
+        AND bookings.mentor_id = mentor.id
+        AND bookings.status IN ('confirmed', 'rescheduled')
+        AND $3 > now()
+    RETURNING bookings AS b
+)
+
+SELECT s.body
+FROM changed
+CROSS JOIN LATERAL session_shape(changed.b, NULL) AS s;

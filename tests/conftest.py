@@ -1,0 +1,139 @@
+"""The real server on the real PostgreSQL: every test has a database of its own, cloned from a
+migrated template, and talks to it over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import uvloop
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.testing import bind_unused_port
+
+from mentorapi import embedded
+from mentorapi.app import make_app
+from mentorapi.auth import Verifier
+from mentorapi.config import Settings
+from mentorapi.database import open_pool
+from mentorapi.handlers.base import Services
+from mentorapi.images import Folder, ImageStore
+from mentorapi.migrate import migrate
+from tests.client import SECRET, Api
+from tests.clock import Clock
+
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if inspect.iscoroutinefunction(getattr(item, "function", None)):
+            item.add_marker(pytest.mark.gen_test(timeout=60))
+
+
+@pytest.fixture(scope="session")
+def io_loop() -> Iterator[IOLoop]:
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    io_loop = IOLoop(asyncio_loop=loop, make_current=False)
+    yield io_loop
+    io_loop.close(all_fds=True)
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a server to make databases on: embedded, or the one of MENTORAPI_TEST_SERVER."""
+    with ExitStack() as stack:
+        yield os.environ.get("MENTORAPI_TEST_SERVER") or stack.enter_context(
+            embedded.running(tmp_path_factory.mktemp("server"))
+        )
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str, io_loop: IOLoop) -> Iterator[str]:
+    """Name of a migrated database."""
+    name = f"template_{os.getpid()}"
+    io_loop.run_sync(lambda: execute(postgres, f"CREATE DATABASE {name}"))
+    migrate(on(postgres, name))
+    yield name
+    io_loop.run_sync(lambda: execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def database_url(postgres: str, template: str, io_loop: IOLoop) -> Iterator[str]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    io_loop.run_sync(lambda: execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield on(postgres, name)
+    io_loop.run_sync(lambda: execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def clock(database_url: str, io_loop: IOLoop) -> Clock:
+    """Moves the time that the server's SQL sees."""
+    return io_loop.run_sync(lambda: Clock.install(database_url))
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Override in a module to serve with others."""
+    return Settings(jwt_secret=SECRET)
+
+
+@pytest.fixture
+def verifier() -> Verifier:
+    return Verifier.from_secret(SECRET)
+
+
+@pytest.fixture
+def api(
+    request: pytest.FixtureRequest,
+    database_url: str,
+    settings: Settings,
+    verifier: Verifier,
+    io_loop: IOLoop,
+    tmp_path,
+) -> Iterator[Api]:
+    if "clock" in request.fixturenames:
+        request.getfixturevalue("clock")
+    running = serve(database_url, settings, verifier, tmp_path)
+    api = io_loop.run_sync(lambda: anext(running))
+    yield api
+    io_loop.run_sync(lambda: anext(running, None))
+
+
+async def serve(
+    database_url: str, settings: Settings, verifier: Verifier, folder
+) -> AsyncIterator[Api]:
+    pool = await open_pool(database_url, settings.pool_size)
+    images = ImageStore(Folder(folder / "images"))
+    services = Services(db=pool, verifier=verifier, images=images, settings=settings)
+    app = make_app(services)
+    server = HTTPServer(app)
+    socket, port = bind_unused_port()
+    server.add_socket(socket)
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=4) as db:
+        yield Api(app, services, f"http://127.0.0.1:{port}", db)
+    server.stop()
+    await server.close_all_connections()
+    await images.close()
+    await pool.close()
+
+
+def on(server_url: str, database: str) -> str:
+    return urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
+
+
+async def execute(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()

@@ -1,0 +1,145 @@
+"""Runs ``run.py`` as its users do, in a process of its own, and waits for conditions, never for time."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+RUN = Path(__file__).parent.parent / "run.py"
+PATIENCE = 60
+
+
+def environment(data_dir: Path, **settings: str) -> dict[str, str]:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("MENTORAPI_")}
+    given = {"DATA_DIR": str(data_dir), "PORT": "0"} | settings
+    return bare | {f"MENTORAPI_{name}": value for name, value in given.items()}
+
+
+def run(
+    *arguments: str, data_dir: Path, elsewhere: Path | None = None, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, RUN, *arguments],
+        env=environment(data_dir, **settings),
+        cwd=elsewhere or data_dir.parent,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+class Process:
+    """``run.py serve``, from its start on."""
+
+    def __init__(self, data_dir: Path, **settings: str) -> None:
+        self.data_dir = data_dir
+        self.printed = ""
+        self._process = subprocess.Popen(
+            [sys.executable, RUN],
+            env=environment(data_dir, **settings),
+            cwd=data_dir.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self.signal(signal.SIGTERM)
+            self.ended()
+        for pipe in (self._process.stdout, self._process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+    def listening(self) -> str:
+        """The URL that it prints once it serves."""
+        out = self._process.stdout
+        assert out is not None
+        with self._killed_if_it_hangs():
+            for line in out:
+                self.printed += line
+                if found := re.search(r"Listening on (\S+)", line):
+                    return found[1]
+        raise AssertionError(f"it ended instead of listening: {self.complaint()}")
+
+    def complaint(self) -> str:
+        assert self._process.stderr is not None
+        return self._process.stderr.read()
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def press_ctrl_c(self) -> None:
+        """The terminal sends SIGINT to everything in the foreground."""
+        os.killpg(self._process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(PATIENCE)
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ended(self) -> int:
+        """Wait for the end; its exit code."""
+        with self._killed_if_it_hangs():
+            self._process.communicate()
+        return self._process.returncode
+
+    @contextmanager
+    def _killed_if_it_hangs(self) -> Iterator[None]:
+        timer = threading.Timer(PATIENCE, self._process.kill)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/mentors") as response:
+            return bool(response.status == 200)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+    except OSError:
+        return False
+
+
+def postgres_processes(data_dir: Path) -> list[psutil.Process]:
+    here = str(data_dir.resolve() / "postgres")
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.name().startswith("postgres") and process.cwd() == here:
+                found.append(process)
+    return found
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.002)
+
+
+def nothing_left_of(data_dir: Path) -> bool:
+    return not postgres_processes(data_dir)
