@@ -8,6 +8,7 @@ from tornado.web import Application
 
 from mentorapi.handlers import images, mentor, mentors, requests, sessions
 from mentorapi.handlers.base import ApiHandler, Services, UnknownRoute
+from mentorapi.handlers.limits import LimitedApplication
 
 PREFIX = "/api"
 
@@ -20,9 +21,10 @@ ROUTES: list[tuple[str, type[ApiHandler]]] = [
 
 
 def make_app(services: Services) -> Application:
-    return Application(
+    return LimitedApplication(
         [(pattern(path), handler) for path, handler in ROUTES],
         default_handler_class=UnknownRoute,
+        compress_response=True,
         services=services,
     )
 

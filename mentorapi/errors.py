@@ -281,6 +281,21 @@ class AlreadyReviewed(Conflict):
     """You have already reviewed this session"""
 
 
+class KeyInUse(Conflict):
+    """A request with this Idempotency-Key is still being processed"""
+
+    headers = {"Retry-After": "1"}
+
+
+# 422 ------------------------------------------------------------------------------------------
+
+
+class KeyReused(ApiError):
+    """This Idempotency-Key was used with a different request body"""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 # 500, 503 -------------------------------------------------------------------------------------
 
 

@@ -16,8 +16,8 @@ the constraint, or by what kind of trouble it was.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -63,8 +63,8 @@ _UNREACHABLE = (
 _TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
-def translate(error: BaseException) -> BaseException:
-    """The error that a client meets for one that the database or the driver raised."""
+def translate(error: BaseException) -> errors.ApiError | None:
+    """The error that a client meets for one of the database or the driver; None for a fault."""
     constraint = CONSTRAINTS.get(getattr(error, "constraint_name", None) or "")
     if constraint is not None:
         return constraint()
@@ -73,7 +73,20 @@ def translate(error: BaseException) -> BaseException:
         return errors.BadRequest("A value is out of range or not valid")
     if isinstance(error, _UNREACHABLE + _TRY_AGAIN):
         return errors.Unavailable()
-    return error
+    return None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except errors.ApiError:
+        raise
+    except Exception as error:
+        known = translate(error)
+        if known is None:
+            raise
+        raise known from error
 
 
 @asynccontextmanager
@@ -87,27 +100,28 @@ async def _connection(db: Database) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def transaction(db: Database) -> AsyncIterator[Any]:
-    """Several statements as one: yields the connection to run them on."""
-    try:
+    """Several statements as one: yields the connection to run them on.
+
+    Within a transaction it is a savepoint: what fails is undone, and the rest goes on.
+    """
+    with _translated():
         async with _connection(db) as connection, connection.transaction():
             yield connection
-    except Exception as error:
-        raise translate(error) from error
 
 
 async def fetch_row(db: Database, sql: str, *arguments: Any) -> Any:
     """Run one statement and return its first row, or None."""
+    # Within a transaction there is nothing to try again: all of it is lost.
     attempts = ATTEMPTS if isinstance(db, asyncpg.Pool) else 1
-    while True:
-        attempts -= 1
-        try:
-            async with _connection(db) as connection:
-                return await connection.fetchrow(sql, *arguments)
-        except _TRY_AGAIN as error:
-            if not attempts:
-                raise translate(error) from error
-        except Exception as error:
-            raise translate(error) from error
+    with _translated():
+        while True:
+            attempts -= 1
+            try:
+                async with _connection(db) as connection:
+                    return await connection.fetchrow(sql, *arguments)
+            except _TRY_AGAIN:
+                if not attempts:
+                    raise
 
 
 class Statement:
@@ -150,6 +164,7 @@ class Folder:
         return statement
 
 
+idempotency = Folder(SQL / "idempotency")
 users = Folder(SQL / "users")
 mentors = Folder(SQL / "mentors")
 profiles = Folder(SQL / "profiles")

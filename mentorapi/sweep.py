@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mentorapi.queries import Database
-from mentorapi.repositories import sessions
+from mentorapi.repositories import idempotency, sessions
 
 #: Small enough that a batch holds its locks for some milliseconds only.
 BATCH_SIZE = 500
@@ -14,6 +14,7 @@ async def run_once(db: Database) -> int:
 
     Safe to run in several processes at once: what one has locked, the others skip.
     """
+    await idempotency.expire(db)
     moved = 0
     while batch := await sessions.sweep(db, BATCH_SIZE):
         moved += batch

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, wraps
 from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -20,6 +20,7 @@ from mentorapi import errors
 from mentorapi.auth import Caller, Verifier
 from mentorapi.config import Settings
 from mentorapi.handlers import body as json_body
+from mentorapi.handlers import idempotency
 from mentorapi.images import ImageStore
 from mentorapi.repositories import users
 from mentorapi.repositories.page import Page
@@ -70,8 +71,16 @@ def operation(spec: Operation) -> Callable[[Method], Method]:
     """Says what a handler's method is: its schemas, and whether it is public."""
 
     def mark(method: Method) -> Method:
-        method.operation = spec  # type: ignore[attr-defined]
-        return method
+        @wraps(method)
+        async def run(handler: ApiHandler, *arguments: str) -> None:
+            key = handler.idempotency_key
+            if key is None:
+                await method(handler, *arguments)
+            else:
+                await idempotency.run_once(handler, key, lambda: method(handler, *arguments))
+
+        run.operation = spec  # type: ignore[attr-defined]
+        return run
 
     return mark
 
@@ -85,10 +94,15 @@ class ApiHandler(RequestHandler):
 
     SUPPORTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
     ID_ARGUMENTS: ClassVar[bool] = True
+    #: Bytes.
+    MAX_BODY: ClassVar[int] = 1024 * 1024
 
+    #: The pool, or the connection of a transaction.
+    db: Any
     caller: Caller
     parameters: dict[str, Any]
     body: Any
+    idempotency_key: str | None = None
 
     @property
     def services(self) -> Services:
@@ -100,16 +114,14 @@ class ApiHandler(RequestHandler):
         given = self.request.headers.get("X-Request-Id", "")
         return given if _REQUEST_ID.fullmatch(given) else str(uuid4())
 
-    @property
-    def db(self) -> Any:
-        return self.services.db
-
     # The way in ----------------------------------------------------------------------------
 
     async def prepare(self) -> None:
         if self.request.method == "OPTIONS":
             return
         spec = self.spec()
+        self.db = self.services.db
+        self.set_header("Cache-Control", spec.cache_control)
         if not spec.public:
             self.caller = await self.services.verifier.caller_of(
                 self.request.headers.get("Authorization")
@@ -119,6 +131,10 @@ class ApiHandler(RequestHandler):
             self.parameters, problems = spec.read_query(arguments)
         if problems:
             raise errors.ValidationFailed(problems)
+        if self.request.method == "POST":
+            self.idempotency_key = idempotency.read_key(
+                self.request.headers.get(idempotency.HEADER)
+            )
         self.read_body(spec)
         if not spec.public:
             await self.services.known_users.remember(self.db, self.caller)
@@ -126,6 +142,7 @@ class ApiHandler(RequestHandler):
             self.path_args = [as_id(value) for value in self.path_args]
 
     @classmethod
+    @cache
     def operations(cls) -> dict[str, Operation]:
         """The operations of this path by HTTP method."""
         found = {}
@@ -169,6 +186,8 @@ class ApiHandler(RequestHandler):
         # Called from the constructor, and again when an error replaces what was written.
         self.set_header("X-Request-Id", self.request_id)
         self.set_header("X-Content-Type-Options", "nosniff")
+        # Of errors, and until an operation says otherwise.
+        self.set_header("Cache-Control", "no-store")
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.set_cors_headers()
 
@@ -177,6 +196,21 @@ class ApiHandler(RequestHandler):
         self.set_status(status)
         # write() would set the type of text itself.
         self.write(body if isinstance(body, bytes) else body.encode())
+
+    def written(self) -> tuple[int, str | None, str]:
+        """Status, Location and body of what a method wrote."""
+        return (
+            self.get_status(),
+            self._headers.get("Location"),
+            b"".join(self._write_buffer).decode(),
+        )
+
+    def rewrite(self, status: int, location: str | None, body: str) -> None:
+        """Answer this, whatever was written before."""
+        self.clear()
+        if location is not None:
+            self.set_header("Location", location)
+        self.write_json(body, status)
 
     def write_list(self, page: Page) -> None:
         """A plain array, with how many there are and where it goes on."""
@@ -207,6 +241,11 @@ class ApiHandler(RequestHandler):
             "totalPages": page.pages,
         }
         self.write_json(b'{"data":%b,"meta":%b}' % (page.items.encode(), orjson.dumps(meta)))
+
+    def compute_etag(self) -> str | None:
+        # Weak: the same answer goes out plain and compressed.
+        strong = super().compute_etag() if self.spec().public else None
+        return strong and f"W/{strong}"
 
     async def head(self, *arguments: str) -> None:
         # Tornado leaves the body out.
@@ -265,8 +304,10 @@ class ApiHandler(RequestHandler):
         super().send_error(status_code, **kwargs)
 
 
-EXPOSED_HEADERS = "ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count"
-ACCEPTED_HEADERS = "Authorization, Content-Type, If-None-Match, X-Request-Id"
+EXPOSED_HEADERS = (
+    "ETag, Idempotent-Replayed, Link, Location, Retry-After, X-Request-Id, X-Total-Count"
+)
+ACCEPTED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id"
 
 
 class UnknownRoute(ApiHandler):

@@ -8,6 +8,7 @@ import orjson
 
 from mentorapi import errors
 from mentorapi.handlers.base import ApiHandler, operation
+from mentorapi.images import MAX_UPLOAD
 from mentorapi.repositories import availability, profiles
 from mentorapi.schemas import mentor as spec
 
@@ -36,6 +37,9 @@ class ShowOrUpdateProfile(ApiHandler):
 
 
 class UploadImage(ApiHandler):
+    # The image and what multipart puts around it.
+    MAX_BODY = MAX_UPLOAD + 64 * 1024
+
     @operation(spec.UPLOAD_IMAGE)
     async def patch(self) -> None:
         name = await self.services.images.save(self.uploaded_file())

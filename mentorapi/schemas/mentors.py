@@ -24,6 +24,9 @@ from mentorapi.schemas.common import (
 )
 from mentorapi.schemas.operation import Operation
 
+#: Seconds for which profiles may be a little old. Free times never are.
+SHORT = 5
+
 RATING = {"type": ["number", "null"], "minimum": 1, "maximum": 5}
 DAY_OF_WEEK = {"type": "integer", "minimum": 0, "maximum": 6}
 
@@ -78,6 +81,7 @@ SLOT = shape(
 LIST = Operation(
     summary="List all public mentors, best first",
     public=True,
+    cache_seconds=SHORT,
     query=query(ARRAY_PAGING),
     response=list_of(CARD),
 )
@@ -87,15 +91,19 @@ SEARCH = Operation(
     description="Case and accents don't matter, a part of a word is enough, and so is a word "
     "with a slip of the finger. Better matches come first; without `q` all mentors are listed.",
     public=True,
+    cache_seconds=SHORT,
     query=query({"q": {"type": "string", "maxLength": 200, "default": ""}, **ARRAY_PAGING}),
     response=list_of(CARD),
 )
 
-SHOW = Operation(summary="A mentor's public profile", public=True, response=PAGE)
+SHOW = Operation(
+    summary="A mentor's public profile", public=True, cache_seconds=SHORT, response=PAGE
+)
 
 REVIEWS = Operation(
     summary="The reviews of a mentor, newest first",
     public=True,
+    cache_seconds=SHORT,
     query=query(META_PAGING),
     response=shape({"data": list_of(REVIEW), "meta": META}),
 )

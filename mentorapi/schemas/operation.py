@@ -23,9 +23,17 @@ class Operation:
     description: str = ""
     status: int = 200
     public: bool = False
+    #: For public reads: how long any cache may hand out an answer without asking again.
+    cache_seconds: int = 0
     query: Schema | None = None
     body: Schema | None = None
     body_optional: bool = False
+
+    @cached_property
+    def cache_control(self) -> str:
+        if not self.public:
+            return "no-store"
+        return f"public, max-age={self.cache_seconds}" if self.cache_seconds else "public, no-cache"
 
     @cached_property
     def _body_validator(self) -> Any:

@@ -1,0 +1,17 @@
+-- idempotency.find: the answer kept under a key.
+-- $1 user_id     text
+-- $2 route       text
+-- $3 key         text
+-- $4 fingerprint bytea
+-- returns same_body, status, location and answer; no row when there is none of the last 24 hours
+SELECT
+    fingerprint = $4 AS same_body,
+    status,
+    location,
+    answer
+FROM idempotency_keys
+WHERE
+    user_id = $1
+    AND route = $2
+    AND key = $3
+    AND created_at > now() - interval '24 hours';
