@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import signal
 import socket
 import sys
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add("migrate", _migrate, "Bring the database's schema up to date.")
     add("sweep", _sweep, "Move sessions on whose time has come, once.")
     add("demo", _demo, "Fill an empty database with people and sessions to look around in.")
+    add("openapi", _openapi, "Print the description of the API as OpenAPI 3.1.")
     token = add("token", _token, "Print a token for development.")
     token.add_argument("--sub", required=True, help="the user's id")
     for claim in ("name", "email", "picture"):
@@ -119,7 +121,14 @@ def _sweep(settings: Settings, _args: argparse.Namespace) -> None:
 def _demo(settings: Settings, _args: argparse.Namespace) -> None:
     from mentorapi.demo import fill
 
-    _with_pool(settings, fill)
+    print(_with_pool(settings, lambda pool: fill(pool, _with_key(settings))))
+
+
+def _openapi(settings: Settings, _args: argparse.Namespace) -> None:
+    from mentorapi.openapi import document
+
+    url = settings.public_url and f"{settings.public_url}/api"
+    print(json.dumps(document(url), ensure_ascii=False, indent=2))
 
 
 def _with_pool(settings: Settings, work: Any) -> Any:

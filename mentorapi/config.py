@@ -158,9 +158,11 @@ def _database_url(value: str) -> str:
     if not value.startswith(("postgresql://", "postgres://")):
         _refuse(complaint)
     try:
-        conninfo_to_dict(value)
         urlsplit(value)
+        ports = str(conninfo_to_dict(value).get("port", ""))
     except (psycopg.ProgrammingError, ValueError):
+        ports = "none"
+    if not re.fullmatch(r"[0-9,]*", ports):
         _refuse(f"{complaint}; are special characters in the password percent-encoded?")
     return value
 

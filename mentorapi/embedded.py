@@ -8,7 +8,8 @@ Two files are locked with ``flock``, which the kernel gives back however a proce
 
 * ``postgres.lock``, exclusively, while somebody makes, starts or stops the server;
 * ``postgres.users``, shared, by everyone who uses it. Who can lock it exclusively on leaving is
-  the last one and stops the server, whoever started it.
+  the last one and stops the server, whoever started it. Until then, everyone watches over it and
+starts it again when it dies.
 
 The server listens on a Unix socket in its data folder and nowhere else. It trusts whoever connects:
 the folder's mode (0700) is the key.
@@ -20,6 +21,7 @@ import fcntl
 import functools
 import importlib.util
 import locale
+import logging
 import os
 import pwd
 import re
@@ -27,6 +29,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -47,6 +50,7 @@ _SOCKET = f".s.PGSQL.{_PORT}"
 # sun_path holds 104 bytes on macOS and 108 on Linux, the closing NUL included.
 _SOCKET_PATH_MAX = 103
 _PATIENCE = 60.0
+_WATCH_SECONDS = 1.0
 _SYSTEM_USER = "embedded_postgres"
 
 _SERVER_SETTINGS = {
@@ -66,6 +70,8 @@ _SERVER_SETTINGS = {
     "log_checkpoints": "off",
 }
 
+log = logging.getLogger(__name__)
+
 
 @contextmanager
 def running(data_dir: Path, database: str = DATABASE) -> Iterator[str]:
@@ -79,6 +85,7 @@ def running(data_dir: Path, database: str = DATABASE) -> Iterator[str]:
             data_dir.mkdir(parents=True, exist_ok=True)
             cluster = _Cluster(data_dir.resolve())
             stack.enter_context(cluster.joined())
+            stack.enter_context(cluster.watched())
             address = stack.enter_context(cluster.address())
             url = f"postgresql://postgres@/{quote(database)}?host={quote(address)}&port={_PORT}"
             _ensure_database(url, database)
@@ -96,8 +103,9 @@ class _Cluster:
         self.folder = data_dir / "postgres"
         self.pid_file = self.folder / "postmaster.pid"
         self.account = _unprivileged_account()
-        # As root, PostgreSQL runs as another user, who often may not pass the folders above (a home,
-        # for example). To its working folder a process needs no way.
+        self.child: subprocess.Popen[bytes] | None = None
+        # As root, PostgreSQL runs as another user, who may not pass every folder above (a home, for
+        # example). To its working folder a process needs no way.
         self.own_name = "/proc/self/cwd" if self.account else str(self.folder)
 
     @contextmanager
@@ -116,6 +124,18 @@ class _Cluster:
             finally:
                 with self._control_lock():
                     self._leave(users)
+                self._let_go()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        over = threading.Event()
+        watch = threading.Thread(target=self._watch, args=[over], name="watch", daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watch.join()
 
     @contextmanager
     def address(self) -> Iterator[str]:
@@ -189,22 +209,51 @@ class _Cluster:
                 f"the PostgreSQL in {self.folder} neither answers nor ends; its log: {self._log()}"
             )
         if not self._answers():
-            # PostgreSQL takes the number in a left file for its own if any process has it by now.
+            # PostgreSQL would take a left file seriously if any process bears its number by now.
             self.pid_file.unlink(missing_ok=True)
+            (self.folder / f"{_SOCKET}.lock").unlink(missing_ok=True)
             self._start()
+
+    def _watch(self, over: threading.Event) -> None:
+        while not over.wait(_WATCH_SECONDS):
+            if not self._has_died():
+                continue
+            try:
+                with self._control_lock():
+                    # Somebody else may have been quicker.
+                    if self._has_died():
+                        log.error("The PostgreSQL in %s died; starting it again", self.folder)
+                        self._ensure_started()
+                        log.warning("The PostgreSQL in %s is back", self.folder)
+            except (StartupError, OSError) as error:
+                log.error("%s", error)
+
+    def _has_died(self) -> bool:
+        """One that was shut down has removed its file first, and is left alone."""
+        return not self._is_running() and self.pid_file.exists()
+
+    def _is_running(self) -> bool:
+        if self.child is not None:
+            # A dead child stays in the table of processes until it is asked after.
+            self.child.poll()
+        pid = self._postmaster_pid()
+        with suppress(psutil.Error, OSError):
+            return pid is not None and self._is_ours(psutil.Process(pid))
+        return False
 
     def _start(self) -> None:
         settings = [f"{name}={value}" for name, value in _SERVER_SETTINGS.items()]
         first_words = self.folder / "start.log"
-        with first_words.open("wb") as log:
-            server: subprocess.Popen[bytes] = subprocess.Popen(
+        with first_words.open("wb") as output:
+            self._let_go()
+            self.child = server = subprocess.Popen(
                 [str(_binaries() / "postgres"), "-D", self.own_name]
                 + [word for setting in settings for word in ("-c", setting)],
                 cwd=self.folder,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
                 **self.account,
             )
@@ -214,7 +263,11 @@ class _Cluster:
             )
         if server.returncode is not None:
             raise StartupError(f"PostgreSQL did not start: {self._last_words()}")
-        _detach(server)
+
+    def _let_go(self) -> None:
+        """The server may outlive us: the last user stops it, and that may be somebody else."""
+        if self.child is not None and self.child.poll() is None:
+            self.child.returncode = 0
 
     def _leave(self, users: int) -> None:
         if _try_lock(users):
@@ -243,13 +296,16 @@ class _Cluster:
 
     def _processes(self) -> list[psutil.Process]:
         """The server and its children, known by their working folder, whoever has started them."""
-        here = str(self.folder)
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
-                if process.name().startswith("postgres") and process.cwd() == here:
+                if self._is_ours(process):
                     found.append(process)
         return found
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        folder: str = process.cwd() if process.name().startswith("postgres") else ""
+        return folder == str(self.folder)
 
     def _log(self) -> Path:
         return self.folder / "log"
@@ -268,7 +324,8 @@ def _ensure_database(url: str, name: str) -> None:
         with psycopg.connect(url, dbname="postgres", autocommit=True) as connection:
             query = "SELECT FROM pg_database WHERE datname = %s"
             if connection.execute(query, [name]).fetchone() is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     except psycopg.Error as error:
         raise StartupError(f"cannot create the database {name}: {reason(error)}") from error
 
@@ -345,11 +402,6 @@ def _utf8_ctype() -> str:
         return "C"
     finally:
         locale.setlocale(locale.LC_CTYPE, before)
-
-
-def _detach(server: subprocess.Popen[bytes]) -> None:
-    """Let the server outlive this object: the last user stops it, and that may be somebody else."""
-    server.returncode = 0
 
 
 def _try_lock(file: int) -> bool:

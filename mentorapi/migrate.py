@@ -16,7 +16,7 @@ from yoyo import read_migrations
 from yoyo.backends import DatabaseBackend
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
-from yoyo.migrations import MigrationList, default_migration_table
+from yoyo.migrations import Migration, MigrationList, default_migration_table
 
 from mentorapi.startup import StartupError, reason
 
@@ -40,8 +40,21 @@ def migrate(database_url: str) -> list[str]:
         todo = backend.to_apply(_migrations())
         for migration in todo:
             with _named(migration.id):
-                backend.apply_one(migration)
+                _apply(backend, migration)
         return [migration.id for migration in todo]
+
+
+def _apply(backend: DatabaseBackend, migration: Migration) -> None:
+    """In one transaction with its mark. yoyo makes two of it: whoever is killed between them leaves
+    a schema to which no later start can apply the migration."""
+    migration.load()
+    if not migration.use_transactions:
+        backend.apply_one(migration)
+        return
+    with backend.transaction():
+        migration.process_steps(backend, "apply")
+        backend.log_migration(migration, "apply")
+        backend.mark_one(migration, log=False)
 
 
 def rollback(database_url: str, keep: int = 0) -> list[str]:
@@ -70,6 +83,7 @@ def _alone(database_url: str) -> Iterator[DatabaseBackend]:
     arguments = {"conninfo": database_url, "options": _SESSION}
     try:
         with psycopg.connect(database_url, autocommit=True, connect_timeout=5) as connection:
+            _check_rights(connection)
             connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
             address = DatabaseURI("postgresql+psycopg", None, None, None, None, None, arguments)
             with PostgresqlPsycopgBackend(address, default_migration_table) as backend:
@@ -78,6 +92,14 @@ def _alone(database_url: str) -> Iterator[DatabaseBackend]:
                 yield backend
     except psycopg.Error as error:
         raise StartupError(f"cannot migrate the database: {reason(error)}") from error
+
+
+def _check_rights(connection: psycopg.Connection) -> None:
+    """yoyo passes over the refusal and complains later that its tables are missing."""
+    query = "SELECT current_user, has_schema_privilege(current_schema(), 'CREATE')"
+    user, may_create = connection.execute(query).fetchone() or ("", None)
+    if not may_create:
+        raise StartupError(f"cannot migrate the database: {user} may not create tables in it")
 
 
 @contextmanager

@@ -8,28 +8,45 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
-from weakref import WeakSet
+from typing import Any
 
 import asyncpg
+import orjson
 from tornado import netutil
+from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
 from tornado.ioloop import PeriodicCallback
 from tornado.iostream import IOStream
 from tornado.web import Application, OutputTransform
 
+from mentorapi import openapi
 from mentorapi.app import make_app
 from mentorapi.auth import UnusableKey, Verifier
+from mentorapi.cache import Answer, Cache
 from mentorapi.config import Settings
-from mentorapi.database import open_pool
+from mentorapi.database import connect, open_pool
 from mentorapi.handlers.base import Services
 from mentorapi.images import Folder, ImageStore
+from mentorapi.listener import Listener
 from mentorapi.startup import StartupError
 from mentorapi.sweep import run_once
 
 MAX_BODY_SIZE = 8 * 1024 * 1024
 MAX_HEADER_SIZE = 16 * 1024
+
+#: For a request's headers to be there, counted from the end of the one before, and for its body.
+HEADER_SECONDS = 65
+BODY_SECONDS = 30
 
 _DRAIN_SECONDS = 15
 _POOL_SECONDS = 5
@@ -54,10 +71,11 @@ async def serve(
     """Serve until SIGINT or SIGTERM; a second one ends the waiting for requests under way."""
     stop, hurry = _signals()
     async with AsyncExitStack() as stack:
-        services = await _services(settings, database_url, stack)
+        verifier = await _verifier(settings, stack)
+        services = await open_services(settings, database_url, verifier, stack)
         app = make_app(services)
         under_way = UnderWay(app, services)
-        server = _http_server(app, settings)
+        server = http_server(app, settings)
         server.add_sockets(sockets)
         sweeper = PeriodicCallback(lambda: _sweep(services.db), settings.sweep_interval * 1000)
         sweeper.start()
@@ -65,38 +83,53 @@ async def serve(
         ready()
         await stop.wait()
 
+        services.draining = True
+        server.accept_waiting(sockets)
         server.stop()
         sweeper.stop()
-        services.draining = True
-        await _either(under_way.done(), hurry, _DRAIN_SECONDS)
+        await _either(under_way.done(server), hurry, _DRAIN_SECONDS)
         await server.close_all_connections()
         await _either(first_sweep, hurry, _POOL_SECONDS)
         await _either(services.db.close(), hurry, _POOL_SECONDS)
 
 
-async def _services(settings: Settings, database_url: str, stack: AsyncExitStack) -> Services:
+async def open_services(
+    settings: Settings, database_url: str, verifier: Verifier, stack: AsyncExitStack
+) -> Services:
+    """What handlers work with; the stack closes it again."""
     pool = await open_pool(database_url, settings.pool_size)
     stack.callback(pool.terminate)
+    cache = Cache()
+    listener = Listener(cache, partial(connect, database_url))
+    await listener.start()
+    stack.push_async_callback(listener.close)
+    images = ImageStore(_folder(settings))
+    stack.push_async_callback(images.close)
+    return Services(
+        db=pool,
+        verifier=verifier,
+        images=images,
+        settings=settings,
+        cache=cache,
+        listener=listener,
+        description=Answer(orjson.dumps(openapi.document()), {}),
+    )
+
+
+async def _verifier(settings: Settings, stack: AsyncExitStack) -> Verifier:
+    keys = (
+        (Verifier.from_secret, settings.jwt_secret),
+        (Verifier.from_public_key, settings.jwt_public_key),
+        (Verifier.from_jwks, settings.jwks_url),
+    )
+    build, key = next((build, key) for build, key in keys if key)
     try:
-        verifier = _verifier(settings)
+        verifier = build(key, issuer=settings.jwt_issuer, audience=settings.jwt_audience)
         await verifier.start()
     except UnusableKey as error:
         raise StartupError(str(error)) from error
     stack.push_async_callback(verifier.close)
-    images = ImageStore(_folder(settings))
-    stack.push_async_callback(images.close)
-    return Services(db=pool, verifier=verifier, images=images, settings=settings)
-
-
-def _verifier(settings: Settings) -> Verifier:
-    for build, key in (
-        (Verifier.from_secret, settings.jwt_secret),
-        (Verifier.from_public_key, settings.jwt_public_key),
-        (Verifier.from_jwks, settings.jwks_url),
-    ):
-        if key:
-            return build(key, issuer=settings.jwt_issuer, audience=settings.jwt_audience)
-    raise ValueError("settings without a key")
+    return verifier
 
 
 def _folder(settings: Settings) -> Folder:
@@ -109,15 +142,15 @@ def _folder(settings: Settings) -> Folder:
         ) from error
 
 
-def _http_server(app: Application, settings: Settings) -> HTTPServer:
-    return HTTPServer(
+def http_server(app: Application, settings: Settings) -> Server:
+    return Server(
         app,
         xheaders=settings.behind_proxy,
         max_header_size=MAX_HEADER_SIZE,
         max_body_size=MAX_BODY_SIZE,
         max_buffer_size=MAX_BODY_SIZE + MAX_HEADER_SIZE,
-        idle_connection_timeout=65,
-        body_timeout=30,
+        idle_connection_timeout=HEADER_SECONDS,
+        body_timeout=BODY_SECONDS,
     )
 
 
@@ -148,6 +181,71 @@ async def _either(work: Awaitable[None], hurry: asyncio.Event, seconds: float) -
             await unfinished
 
 
+class Server(HTTPServer):
+    """Knows which connections are at work: from a request's head until its answer is sent."""
+
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        self.connections: set[HTTP1ServerConnection] = set()
+        self._at_work: set[object] = set()
+        super().initialize(*args, **kwargs)
+
+    def accept_waiting(self, sockets: list[socket.socket]) -> None:
+        """Take in whoever has connected: to close a listening socket cuts those off."""
+        sizes = {"max_buffer_size": self.max_buffer_size, "read_chunk_size": self.read_chunk_size}
+        for listening in sockets:
+            with suppress(BlockingIOError):
+                while True:
+                    connection, address = listening.accept()
+                    self.handle_stream(IOStream(connection, **sizes), address)
+
+    def close_idle_connections(self) -> None:
+        for connection in self.connections - self._at_work:
+            stream = connection.stream
+            # What was sent already is a request, though nobody has looked at it yet.
+            if stream.closed() or (stream.reading() and not _has_unread(stream.socket)):
+                stream.close()
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        """Called for the first request of a connection, and when an answer is sent for the next."""
+        assert isinstance(server_conn, HTTP1ServerConnection)
+        self.connections.add(server_conn)
+        self._at_work.discard(server_conn)
+        return _Arrival(
+            super().start_request(server_conn, request_conn),
+            lambda: self._at_work.add(server_conn),
+        )
+
+    def on_close(self, server_conn: object) -> None:
+        assert isinstance(server_conn, HTTP1ServerConnection)
+        self.connections.discard(server_conn)
+        self._at_work.discard(server_conn)
+        super().on_close(server_conn)
+
+
+class _Arrival(HTTPMessageDelegate):
+    def __init__(self, delegate: HTTPMessageDelegate, arrived: Callable[[], None]) -> None:
+        self._arrived = arrived
+        self._delegate = delegate
+        self.data_received = delegate.data_received  # type: ignore[method-assign]
+        self.finish = delegate.finish  # type: ignore[method-assign]
+        self.on_connection_close = delegate.on_connection_close  # type: ignore[method-assign]
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        self._arrived()
+        return self._delegate.headers_received(start_line, headers)
+
+
+def _has_unread(connection: socket.socket) -> bool:
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK))
+    except OSError:
+        return False
+
+
 class UnderWay:
     """The requests that have a handler at work, whether or not their client still waits.
 
@@ -157,19 +255,13 @@ class UnderWay:
     def __init__(self, app: Application, services: Services) -> None:
         self._services = services
         self._requests: set[HTTPServerRequest] = set()
-        self._streams: WeakSet[IOStream] = WeakSet()
         app.add_transform(self._watcher())
 
-    async def done(self) -> None:
-        # Polled, since a stream tells nobody that its buffer is written.
-        while self._requests or any(stream.writing() for stream in self._streams):  # noqa: ASYNC110
+    async def done(self, server: Server) -> None:
+        # Polled, since a connection tells nobody that something has arrived on it.
+        while self._requests or server.connections:
+            server.close_idle_connections()
             await asyncio.sleep(0.02)
-
-    def _finished(self, request: HTTPServerRequest) -> None:
-        self._requests.discard(request)
-        stream = getattr(request.connection, "stream", None)
-        if stream is not None:
-            self._streams.add(stream)
 
     def _watcher(self) -> type[OutputTransform]:
         under_way = self
@@ -190,7 +282,7 @@ class UnderWay:
 
             def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
                 if finishing:
-                    under_way._finished(self.request)
+                    under_way._requests.discard(self.request)
                 return chunk
 
         return Watcher

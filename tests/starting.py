@@ -1,4 +1,4 @@
-"""Runs ``run.py`` as its users do, in a process of its own, and waits for conditions, never for time."""
+"""Runs ``run.py`` in a process of its own, as its users do; waits for conditions, not for time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import psutil
+import psycopg
 
 RUN = Path(__file__).parent.parent / "run.py"
 PATIENCE = 60
@@ -44,18 +45,20 @@ def run(
 class Process:
     """``run.py serve``, from its start on."""
 
-    def __init__(self, data_dir: Path, **settings: str) -> None:
+    def __init__(self, data_dir: Path, complaints: Path | None = None, **settings: str) -> None:
+        """``complaints``: a file, for a process that has more of them than a pipe holds."""
         self.data_dir = data_dir
         self.printed = ""
-        self._process = subprocess.Popen(
-            [sys.executable, RUN],
-            env=environment(data_dir, **settings),
-            cwd=data_dir.parent,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        with nullcontext(subprocess.PIPE) if complaints is None else complaints.open("a") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, RUN],
+                env=environment(data_dir, **settings),
+                cwd=data_dir.parent,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                start_new_session=True,
+            )
 
     def __enter__(self) -> Process:
         return self
@@ -65,8 +68,8 @@ class Process:
             self.signal(signal.SIGTERM)
             self.ended()
         for pipe in (self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
+            if pipe is not None:
+                pipe.close()
 
     def listening(self) -> str:
         """The URL that it prints once it serves."""
@@ -94,8 +97,10 @@ class Process:
         self._process.kill()
         self._process.wait(PATIENCE)
 
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
+    def reached(self, milestone: str) -> None:
+        """Wait until its data folder holds something of this pattern."""
+        wait_until(lambda: any(self.data_dir.glob(milestone)) or self._process.poll() is not None)
+        assert self._process.returncode is None, f"it ended before {milestone}"
 
     def ended(self) -> int:
         """Wait for the end; its exit code."""
@@ -143,3 +148,24 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 def nothing_left_of(data_dir: Path) -> bool:
     return not postgres_processes(data_dir)
+
+
+def postmaster(data_dir: Path) -> int:
+    return int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def database(data_dir: Path) -> psycopg.Connection[tuple[str, ...]]:
+    return psycopg.connect(
+        host=str(data_dir / "postgres"), user="postgres", dbname="mentorapi", autocommit=True
+    )
+
+
+def remember(data_dir: Path, text: str) -> None:
+    with database(data_dir) as connection:
+        connection.execute("CREATE TABLE memory AS SELECT %s AS text", [text])
+
+
+def remembered(data_dir: Path) -> str | None:
+    with database(data_dir) as connection:
+        row = connection.execute("SELECT text FROM memory").fetchone()
+    return row and row[0]

@@ -12,7 +12,17 @@ import pytest
 
 from mentorapi import embedded
 from mentorapi.migrate import MIGRATIONS
-from tests.starting import Process, answers, nothing_left_of, postgres_processes, run, wait_until
+from tests.starting import (
+    Process,
+    answers,
+    nothing_left_of,
+    postgres_processes,
+    postmaster,
+    remember,
+    remembered,
+    run,
+    wait_until,
+)
 
 
 @pytest.fixture
@@ -33,10 +43,10 @@ def assert_starts_and_ends(data_dir: Path) -> None:
 MILESTONES = [
     "postgres.lock",
     "postgres.new-*",
-    "postgres.new-*/PG_VERSION",
-    "postgres.new-*/base/1",
-    "postgres.new-*/base/4",
-    "postgres.new-*/base/5",
+    "postgres*/PG_VERSION",
+    "postgres*/base/1",
+    "postgres*/base/4",
+    "postgres*/base/5",
     "postgres",
     "postgres/start.log",
     "postgres/postmaster.pid",
@@ -48,7 +58,7 @@ MILESTONES = [
 @pytest.mark.parametrize("milestone", MILESTONES)
 def test_killed_in_its_first_start(data_dir: Path, milestone: str) -> None:
     with Process(data_dir) as server:
-        wait_until(lambda: any(data_dir.glob(milestone)))
+        server.reached(milestone)
         server.kill()
     assert_starts_and_ends(data_dir)
 
@@ -56,7 +66,7 @@ def test_killed_in_its_first_start(data_dir: Path, milestone: str) -> None:
 def test_killed_again_and_again(data_dir: Path) -> None:
     for milestone in MILESTONES:
         with Process(data_dir) as server:
-            wait_until(lambda m=milestone: any(data_dir.glob(m)))  # type: ignore[misc]
+            server.reached(milestone)
             server.kill()
     assert_starts_and_ends(data_dir)
 
@@ -143,24 +153,3 @@ def waiting_for_locks(url: str) -> bool:
     with psycopg.connect(url) as connection:
         query = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         return connection.execute(query).fetchone() is not None
-
-
-def postmaster(data_dir: Path) -> int:
-    return int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
-
-
-def remember(data_dir: Path, text: str) -> None:
-    with database(data_dir) as connection:
-        connection.execute("CREATE TABLE memory AS SELECT %s AS text", [text])
-
-
-def remembered(data_dir: Path) -> str | None:
-    with database(data_dir) as connection:
-        row = connection.execute("SELECT text FROM memory").fetchone()
-    return row and row[0]
-
-
-def database(data_dir: Path) -> psycopg.Connection[tuple[str, ...]]:
-    return psycopg.connect(
-        host=str(data_dir / "postgres"), user="postgres", dbname="mentorapi", autocommit=True
-    )

@@ -10,11 +10,22 @@ import urllib.request
 from pathlib import Path
 
 import jwt
+import psutil
 import psycopg
 import pytest
 
 from mentorapi import embedded
-from tests.starting import Process, answers, nothing_left_of, postgres_processes, run, wait_until
+from tests.starting import (
+    Process,
+    answers,
+    database,
+    nothing_left_of,
+    postmaster,
+    remember,
+    remembered,
+    run,
+    wait_until,
+)
 
 
 @pytest.fixture
@@ -78,9 +89,8 @@ def test_processes_that_start_at_once_agree_on_one_secret(data_dir: Path) -> Non
 
 def test_the_database_listens_on_no_port(data_dir: Path) -> None:
     with embedded.running(data_dir):
-        for process in postgres_processes(data_dir):
-            connections = process.net_connections("inet")
-            assert [each for each in connections if each.status == "LISTEN"] == []
+        connections = psutil.Process(postmaster(data_dir)).net_connections("inet")
+        assert [each for each in connections if each.status == "LISTEN"] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -106,7 +116,7 @@ def test_a_signal_while_it_starts_leaves_nothing_running(
     data_dir: Path, number: signal.Signals, milestone: str
 ) -> None:
     with Process(data_dir) as server:
-        wait_until(lambda: any(data_dir.glob(milestone)))
+        server.reached(milestone)
         server.signal(number)
         server.ended()
     assert nothing_left_of(data_dir)
@@ -202,24 +212,7 @@ def accepts(url: str) -> bool:
 def somebody_waits(data_dir: Path) -> bool:
     with database(data_dir) as connection:
         query = "SELECT FROM pg_stat_activity WHERE application_name = 'mentorapi'"
-        return bool(connection.execute(f"{query} AND wait_event_type = 'Lock'").fetchone())
-
-
-def database(data_dir: Path) -> psycopg.Connection[tuple[str, ...]]:
-    return psycopg.connect(
-        host=str(data_dir / "postgres"), user="postgres", dbname="mentorapi", autocommit=True
-    )
-
-
-def remember(data_dir: Path, text: str) -> None:
-    with database(data_dir) as connection:
-        connection.execute("CREATE TABLE memory AS SELECT %s AS text", [text])
-
-
-def remembered(data_dir: Path) -> str | None:
-    with database(data_dir) as connection:
-        row = connection.execute("SELECT text FROM memory").fetchone()
-    return row and row[0]
+        return connection.execute(f"{query} AND wait_event_type = 'Lock'").fetchone() is not None
 
 
 def at_once(work: object, times: int) -> None:
