@@ -55,12 +55,18 @@ CREATE OR REPLACE FUNCTION fold(words text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT lower(public.unaccent('public.unaccent'::regdictionary, words)) $$;
 
-CREATE OR REPLACE FUNCTION mentor_search_text(
-    full_name text, expertise text [], headline text, bio text
-) RETURNS text
+-- array_to_string() is STABLE because of types whose output depends on settings; text's does not.
+CREATE OR REPLACE FUNCTION fold(words text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT public.fold(array_to_string(words, E'\n')) $$;
+
+-- The different words of a text, folded. Longer ones than an index takes are cut.
+CREATE OR REPLACE FUNCTION words_in(words text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-    SELECT public.fold(concat_ws(E'\n', full_name, array_to_string(expertise, E'\n'), headline, bio))
+    SELECT coalesce(array_agg(DISTINCT left(w.word, 200)), '{}')
+    FROM regexp_split_to_table(public.fold(words), '\s+') AS w (word)
+    WHERE w.word <> ''
 $$;
 
 CREATE TABLE mentors (
@@ -69,11 +75,14 @@ CREATE TABLE mentors (
     full_name text,
     headline text,
     bio text,
-    expertise text [] NOT NULL DEFAULT '{}',
+    expertise text[] NOT NULL DEFAULT '{}',
     location text,
     profile_image_url text,
     -- the stored file behind profile_image_url when it was uploaded here
     profile_image_file text,
+    -- until the mentor sets them, name and picture are those of the user
+    own_name boolean NOT NULL DEFAULT FALSE,
+    own_image boolean NOT NULL DEFAULT FALSE,
     links jsonb NOT NULL DEFAULT '{}',
     session_duration integer NOT NULL DEFAULT 60,
     buffer_time integer NOT NULL DEFAULT 0,
@@ -90,8 +99,13 @@ CREATE TABLE mentors (
         round(rating_sum::numeric / nullif(review_count, 0), 1)
     ) STORED,
     total_sessions integer NOT NULL DEFAULT 0,
-    search_text text GENERATED ALWAYS AS (
-        mentor_search_text(full_name, expertise, headline, bio)
+    -- what the search looks at
+    search_name text GENERATED ALWAYS AS (fold(coalesce(full_name, ''))) STORED,
+    search_expertise text GENERATED ALWAYS AS (fold(expertise)) STORED,
+    search_headline text GENERATED ALWAYS AS (fold(coalesce(headline, ''))) STORED,
+    search_bio text GENERATED ALWAYS AS (fold(coalesce(bio, ''))) STORED,
+    search_words text[] GENERATED ALWAYS AS (
+        words_in(fold(ARRAY[full_name, headline, bio] || expertise))
     ) STORED,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -105,7 +119,9 @@ CREATE TABLE mentors (
     CONSTRAINT mentors_visibility CHECK (visibility IN ('public', 'private')),
     CONSTRAINT mentors_links_object CHECK (jsonb_typeof(links) = 'object'),
     CONSTRAINT mentors_counts CHECK (
-        review_count >= 0 AND total_sessions >= 0 AND rating_sum BETWEEN review_count AND 5 * review_count
+        review_count >= 0
+        AND total_sessions >= 0
+        AND rating_sum BETWEEN review_count AND 5 * review_count
     )
 );
 
@@ -114,8 +130,38 @@ CREATE INDEX mentors_best_first ON mentors (
     rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id
 ) WHERE visibility = 'public';
 
-CREATE INDEX mentors_search ON mentors USING gin (search_text gin_trgm_ops)
+CREATE INDEX mentors_search ON mentors USING gin (search_words)
 WHERE visibility = 'public';
+
+-- All words that profiles have or had: what a search may mean is looked up here, among some ten
+-- thousand words, rather than in every text.
+CREATE TABLE search_vocabulary (
+    word text COLLATE "C" NOT NULL,
+    CONSTRAINT search_vocabulary_pkey PRIMARY KEY (word)
+);
+
+CREATE INDEX search_vocabulary_trigrams ON search_vocabulary USING gin (word gin_trgm_ops);
+
+CREATE OR REPLACE FUNCTION mentors_learn_words() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    -- In order, so that two who learn the same words wait for each other and don't deadlock.
+    INSERT INTO search_vocabulary (word)
+    SELECT w.word
+    FROM unnest(NEW.search_words) AS w (word)
+    ORDER BY w.word
+    ON CONFLICT (word) DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER mentors_words_new AFTER INSERT ON mentors
+FOR EACH ROW EXECUTE FUNCTION mentors_learn_words();
+
+CREATE TRIGGER mentors_words_changed AFTER UPDATE ON mentors
+FOR EACH ROW WHEN (old.search_words IS DISTINCT FROM new.search_words)
+EXECUTE FUNCTION mentors_learn_words();
 
 -- Weekly windows, in UTC. Monday is 0. A window may end at 24:00.
 CREATE TABLE availability_windows (

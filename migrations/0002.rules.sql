@@ -92,7 +92,9 @@ EXECUTE FUNCTION bookings_count_completed();
 CREATE TRIGGER bookings_completed_changed AFTER UPDATE OF status, mentor_id ON bookings
 FOR EACH ROW
 WHEN (
-    (old.status = 'completed', old.mentor_id) IS DISTINCT FROM (new.status = 'completed', new.mentor_id)
+    (old.status = 'completed', old.mentor_id) IS DISTINCT FROM (
+        new.status = 'completed', new.mentor_id
+    )
 )
 EXECUTE FUNCTION bookings_count_completed();
 
@@ -127,11 +129,10 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     UPDATE mentors
-    SET full_name = NEW.name
-    WHERE user_id = NEW.id AND full_name IS NOT DISTINCT FROM OLD.name;
-    UPDATE mentors
-    SET profile_image_url = NEW.picture
-    WHERE user_id = NEW.id AND profile_image_url IS NOT DISTINCT FROM OLD.picture;
+    SET
+        full_name = CASE WHEN own_name THEN full_name ELSE NEW.name END,
+        profile_image_url = CASE WHEN own_image THEN profile_image_url ELSE NEW.picture END
+    WHERE user_id = NEW.id AND NOT (own_name AND own_image);
     RETURN NULL;
 END
 $$;
@@ -142,8 +143,8 @@ WHEN ((old.name, old.picture) IS DISTINCT FROM (new.name, new.picture))
 EXECUTE FUNCTION users_rename_profile();
 
 -- The one rule about time: what GET /mentors/:id/availability offers and POST /requests admits is
--- what lies within this. The weekly windows from one date (UTC) to another, both inclusive, adjacent
--- ones merged, without the live sessions and the mentor's buffer on both sides of each.
+-- what lies within this. The weekly windows from one date (UTC) to another, both inclusive,
+-- adjacent ones merged, without the live sessions and the mentor's buffer on both sides of each.
 CREATE OR REPLACE FUNCTION mentor_free_time(
     for_mentor uuid, from_date date, to_date date
 ) RETURNS tstzmultirange

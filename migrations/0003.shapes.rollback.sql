@@ -1,4 +1,5 @@
-DROP FUNCTION search_rank;
+DROP FUNCTION search_meaning;
+DROP FUNCTION containing_swapped;
 DROP FUNCTION containing;
 DROP VIEW mentor_list;
 DROP VIEW session_list;

@@ -253,10 +253,6 @@ CREATE OR REPLACE VIEW mentor_list AS
 SELECT
     m.id,
     m.visibility,
-    m.full_name,
-    m.expertise,
-    m.headline,
-    m.search_text,
     m.rating,
     m.review_count,
     m.total_sessions,
@@ -264,21 +260,42 @@ SELECT
 FROM mentors AS m
 CROSS JOIN LATERAL mentor_card(m) AS s;
 
--- The LIKE pattern for texts that contain these words, in which %, _ and \ are letters like any other.
+-- The LIKE pattern for texts that contain these words; %, _ and \ are letters like any other.
 CREATE OR REPLACE FUNCTION containing(words text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT '%' || regexp_replace(fold(words), '([\\%_])', '\\\1', 'g') || '%' $$;
 
--- How well a mentor answers a search, best highest: first by where the phrase stands (name,
--- expertise, headline, bio), then by how alike the words are.
-CREATE OR REPLACE FUNCTION search_rank(phrase text, m mentor_list) RETURNS real
+-- The same for a word with two neighbouring letters swapped, one pattern for each pair: the slip
+-- that leaves the fewest trigrams of a word.
+CREATE OR REPLACE FUNCTION containing_swapped(word text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-    SELECT CASE
-        WHEN fold(m.full_name) LIKE containing(phrase) THEN 4
-        WHEN fold(array_to_string(m.expertise, E'\n')) LIKE containing(phrase) THEN 3
-        WHEN fold(m.headline) LIKE containing(phrase) THEN 2
-        WHEN m.search_text LIKE containing(phrase) THEN 1
-        ELSE 0
-    END + word_similarity(fold(phrase), m.search_text)
+    SELECT array_agg(containing(overlay(word PLACING reverse(substr(word, i, 2)) FROM i FOR 2)))
+    FROM generate_series(1, char_length(word) - 1) AS i
+$$;
+
+-- The words of profiles that a word of a search may mean: those that it is a part of (`exact`), and
+-- those that it is like (above pg_trgm.word_similarity_threshold). Of short words too many are alike.
+CREATE OR REPLACE FUNCTION search_meaning(asked text)
+RETURNS TABLE (word text, likeness real, exact boolean)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    WITH a AS MATERIALIZED (
+        SELECT
+            fold(asked) AS folded,
+            containing(asked) AS pattern,
+            containing_swapped(asked) AS swapped,
+            char_length(regexp_replace(asked, '[^[:alnum:]]', '', 'g')) AS letters
+    )
+
+    SELECT
+        v.word,
+        similarity(a.folded, v.word),
+        v.word LIKE a.pattern
+    FROM a
+    INNER JOIN search_vocabulary AS v
+        ON
+            v.word LIKE a.pattern
+            OR (a.letters >= 4 AND a.folded <% v.word)
+            OR (a.letters >= 5 AND v.word LIKE ANY (a.swapped))
 $$;

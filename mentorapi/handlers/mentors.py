@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from mentorapi import errors
-from mentorapi.handlers.base import ApiHandler, operation
+from mentorapi.handlers.base import operation
+from mentorapi.handlers.discovery import DiscoveryHandler
 from mentorapi.repositories import mentors
 from mentorapi.schemas import mentors as spec
 
@@ -13,35 +14,47 @@ DEFAULT_DAYS = 14
 MOST_DAYS = 92
 
 
-class ListMentors(ApiHandler):
+class ListMentors(DiscoveryHandler):
     @operation(spec.LIST)
     async def get(self) -> None:
         self.write_list(await mentors.list_all(self.db, **self.parameters))
 
 
-class SearchMentors(ApiHandler):
+class SearchMentors(DiscoveryHandler):
     @operation(spec.SEARCH)
     async def get(self) -> None:
         self.write_list(await mentors.find(self.db, **self.parameters))
 
 
-class ShowMentor(ApiHandler):
-    @operation(spec.SHOW)
+class ShowMentor(DiscoveryHandler):
+    @operation(spec.SHOW, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
         self.write_json(await mentors.show(self.db, mentor_id))
 
 
-class ListMentorReviews(ApiHandler):
-    @operation(spec.REVIEWS)
+class ListMentorReviews(DiscoveryHandler):
+    @operation(spec.REVIEWS, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
         self.write_data(await mentors.list_reviews(self.db, mentor_id, **self.parameters))
 
 
-class ListSlots(ApiHandler):
-    @operation(spec.AVAILABILITY)
+class ListSlots(DiscoveryHandler):
+    @operation(spec.AVAILABILITY, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
         start, end = date_range(**self.parameters)
-        self.write_json(await mentors.list_slots(self.db, mentor_id, start, end))
+        slots = await mentors.list_slots(self.db, mentor_id, start, end)
+        if self.reading is not None:
+            # The first slot leaves when its time comes; without a date, tomorrow is another list.
+            self.reading.lifetime = min(slots.seconds_valid, seconds_of_today())
+        self.write_json(slots.body)
+
+
+def seconds_of_today() -> float:
+    now = datetime.now(UTC)
+    return (
+        timedelta(days=1).total_seconds()
+        - (now - datetime.combine(now, time(), UTC)).total_seconds()
+    )
 
 
 def date_range(startDate: str | None = None, endDate: str | None = None) -> tuple[date, date]:  # noqa: N803

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
-
-from pypika import CustomFunction, Order, Table
-from pypika.enums import Comparator
-from pypika.terms import BasicCriterion, Criterion
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 from mentorapi import errors, queries
 from mentorapi.queries import Database
-from mentorapi.repositories import listing
 from mentorapi.repositories.page import Page, offset
 
 #: Words of a search beyond these are not looked at.
 MOST_WORDS = 8
 
-fold = CustomFunction("fold", ["words"])
-containing = CustomFunction("containing", ["words"])
-search_rank = CustomFunction("search_rank", ["phrase", "mentor"])
-
-
-class Like(Comparator):
-    """PyPika has these two only with a value or not at all."""
-
-    contains = " LIKE "
-    similar = "<%"
+#: What PostgreSQL and the calendar agree on, with room for a window that ends at 24:00.
+FIRST_DAY = date(1, 1, 2)
+LAST_DAY = date.max - timedelta(days=1)
 
 
 async def list_all(db: Database, page: int, limit: int) -> Page:
@@ -41,34 +30,10 @@ async def find(db: Database, q: str, page: int, limit: int) -> Page:
     words = list(dict.fromkeys(q.split()))[:MOST_WORDS]
     if not words:
         return await list_all(db, page, limit)
-    arguments = listing.Arguments()
-    places = [arguments.add(word) for word in words]
-    phrase = arguments.add(" ".join(words))
-
-    def where(mentors: Table) -> Criterion:
-        return Criterion.all(
-            [mentors.visibility == "public"]
-            + [
-                BasicCriterion(Like.contains, mentors.search_text, containing(place))
-                | BasicCriterion(Like.similar, fold(place), mentors.search_text)
-                for place in places
-            ]
-        )
-
-    return await listing.fetch_page(
-        db,
-        table="mentors",
-        view="mentor_list",
-        where=where,
-        order=lambda mentors: [
-            (search_rank(phrase, mentors), Order.desc),
-            (mentors.rating, Order.desc),
-            (mentors.id, Order.asc),
-        ],
-        arguments=arguments,
-        page=page,
-        limit=limit,
+    row = await queries.mentors.search(
+        db, words=words, phrase=" ".join(words), limit=limit, offset=offset(page, limit)
     )
+    return Page.of(row, page, limit)
 
 
 async def show(db: Database, mentor_id: str) -> str:
@@ -87,9 +52,22 @@ async def list_reviews(db: Database, mentor_id: str, page: int, limit: int) -> P
     return Page.of(row, page, limit)
 
 
-async def list_slots(db: Database, mentor_id: str, start: date, end: date) -> str:
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """``body`` is JSON, true for so many seconds unless somebody writes."""
+
+    body: str
+    seconds_valid: float
+
+
+async def list_slots(db: Database, mentor_id: str, start: date, end: date) -> Slots:
     """The free slots from one date to another, both inclusive (UTC)."""
-    row = await queries.mentors.slots(db, mentor_id=mentor_id, start_date=start, end_date=end)
+    row = await queries.mentors.slots(
+        db,
+        mentor_id=mentor_id,
+        start_date=max(start, FIRST_DAY),
+        end_date=min(end, LAST_DAY),
+    )
     if row is None:
         raise errors.MentorNotFound
-    return str(row["body"])
+    return Slots(row["body"], row["seconds_valid"])

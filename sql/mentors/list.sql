@@ -4,8 +4,8 @@
 -- returns total and items, a JSON array of mentor cards
 SELECT
     (
-        SELECT count(*)
-        FROM mentors
+        SELECT mentors
+        FROM mentor_counts
         WHERE visibility = 'public'
     ) AS total,
     (
@@ -14,7 +14,7 @@ SELECT
             SELECT body
             FROM mentor_list
             WHERE visibility = 'public'
-            ORDER BY rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id
+            ORDER BY rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id ASC
             LIMIT $1 OFFSET $2
         ) AS page
     ) AS items;

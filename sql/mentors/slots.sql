@@ -2,7 +2,8 @@
 -- $1 mentor_id  uuid
 -- $2 start_date date
 -- $3 end_date   date
--- returns body; no row when there is no such public mentor
+-- returns body and seconds_valid, until the first slot's time comes; no row when there is no such
+-- public mentor
 WITH mentor AS (
     SELECT
         m.id,
@@ -29,11 +30,11 @@ slots AS (
     FROM mentor
     INNER JOIN availability_windows AS w ON w.mentor_id = mentor.id
     CROSS JOIN generate_series($2::timestamp, $3::timestamp, interval '1 day') AS d (day)
-    CROSS JOIN LATERAL generate_series(
+    INNER JOIN LATERAL generate_series(
         d.day + w.start_time,
         d.day + w.end_time - mentor.duration,
         mentor.step
-    ) AS s (start_time)
+    ) AS s (start_time) ON TRUE
     CROSS JOIN free
     WHERE
         w.day_of_week = extract(ISODOW FROM d.day)::integer - 1
@@ -57,12 +58,21 @@ SELECT
                         'date', to_char(slots.day, 'YYYY-MM-DD'),
                         'dayOfWeek', slots.day_of_week,
                         'startTime', to_char(slots.start_time, 'HH24:MI'),
-                        'endTime', to_char(slots.start_time - slots.day + mentor.duration, 'HH24:MI'),
+                        'endTime', to_char(
+                            slots.start_time - slots.day + mentor.duration, 'HH24:MI'
+                        ),
                         'duration', mentor.session_duration
                     )
                     ORDER BY slots.start_time
                 )
             FROM slots
         ), '[]')
-    ) AS body
+    ) AS body,
+    coalesce(
+        extract(EPOCH FROM (
+            SELECT min(slots.start_time)
+            FROM slots
+        ) AT TIME ZONE 'UTC' - now()),
+        'Infinity'
+    )::double precision AS seconds_valid
 FROM mentor;

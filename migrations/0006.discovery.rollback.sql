@@ -1,0 +1,18 @@
+DROP TRIGGER users_tell ON users;
+DROP TRIGGER reviews_tell ON reviews;
+DROP TRIGGER bookings_tell_gone ON bookings;
+DROP TRIGGER bookings_tell_changed ON bookings;
+DROP TRIGGER bookings_tell_new ON bookings;
+DROP TRIGGER availability_windows_tell ON availability_windows;
+DROP TRIGGER mentors_tell_card_changed ON mentors;
+DROP TRIGGER mentors_tell_changed ON mentors;
+DROP TRIGGER mentors_tell_gone ON mentors;
+DROP TRIGGER mentors_tell_come_or_gone ON mentors;
+DROP FUNCTION tell_mentors_reviewed;
+DROP FUNCTION tell_mentor_of_row;
+DROP FUNCTION tell_lists;
+DROP FUNCTION tell_mentor;
+DROP TRIGGER mentors_recounted ON mentors;
+DROP TRIGGER mentors_counted ON mentors;
+DROP FUNCTION mentors_count;
+DROP TABLE mentor_counts;

@@ -1,0 +1,134 @@
+-- Public reads are answered from memory. What they show is told on the channel `mentorapi` when it
+-- changes, whoever changes it: a mentor's id, or `lists` when the order or a card of the lists may
+-- be another. How many public mentors there are is kept, since counting them takes too long.
+-- depends: 0005.calendar
+
+CREATE TABLE IF NOT EXISTS mentor_counts (
+    visibility text NOT NULL,
+    mentors bigint NOT NULL,
+    CONSTRAINT mentor_counts_pkey PRIMARY KEY (visibility),
+    CONSTRAINT mentor_counts_not_negative CHECK (mentors >= 0)
+);
+
+INSERT INTO mentor_counts (visibility, mentors)
+SELECT
+    v.visibility,
+    count(m.id)
+FROM (VALUES ('public'), ('private')) AS v (visibility)
+LEFT JOIN mentors AS m ON m.visibility = v.visibility
+GROUP BY v.visibility
+ON CONFLICT (visibility) DO UPDATE SET mentors = excluded.mentors;
+
+CREATE OR REPLACE FUNCTION mentors_count() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        UPDATE mentor_counts SET mentors = mentors - 1 WHERE visibility = OLD.visibility;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        UPDATE mentor_counts SET mentors = mentors + 1 WHERE visibility = NEW.visibility;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER mentors_counted AFTER INSERT OR DELETE ON mentors
+FOR EACH ROW EXECUTE FUNCTION mentors_count();
+
+CREATE OR REPLACE TRIGGER mentors_recounted AFTER UPDATE OF visibility ON mentors
+FOR EACH ROW WHEN (old.visibility <> new.visibility)
+EXECUTE FUNCTION mentors_count();
+
+CREATE OR REPLACE FUNCTION tell_mentor() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_notify('mentorapi', coalesce(NEW.id, OLD.id)::text);
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION tell_lists() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_notify('mentorapi', 'lists');
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION tell_mentor_of_row() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_notify('mentorapi', coalesce(NEW.mentor_id, OLD.mentor_id)::text);
+    RETURN NULL;
+END
+$$;
+
+-- A review shows the name and picture of the mentee who wrote it.
+CREATE OR REPLACE FUNCTION tell_mentors_reviewed() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_notify('mentorapi', reviewed.mentor_id::text)
+    FROM (
+        SELECT DISTINCT v.mentor_id
+        FROM reviews AS v
+        WHERE v.mentee_id = NEW.id
+    ) AS reviewed;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER mentors_tell_come_or_gone AFTER INSERT OR DELETE ON mentors
+FOR EACH ROW EXECUTE FUNCTION tell_lists();
+
+CREATE OR REPLACE TRIGGER mentors_tell_gone AFTER DELETE ON mentors
+FOR EACH ROW EXECUTE FUNCTION tell_mentor();
+
+CREATE OR REPLACE TRIGGER mentors_tell_changed AFTER UPDATE ON mentors
+FOR EACH ROW EXECUTE FUNCTION tell_mentor();
+
+-- What stands on a card or orders the cards; generated columns follow from these.
+CREATE OR REPLACE TRIGGER mentors_tell_card_changed AFTER UPDATE ON mentors
+FOR EACH ROW
+WHEN (
+    (
+        old.user_id, old.full_name, old.profile_image_url, old.headline, old.bio, old.expertise,
+        old.session_duration, old.rating_sum, old.review_count, old.total_sessions, old.visibility
+    ) IS DISTINCT FROM (
+        new.user_id, new.full_name, new.profile_image_url, new.headline, new.bio, new.expertise,
+        new.session_duration, new.rating_sum, new.review_count, new.total_sessions, new.visibility
+    )
+)
+EXECUTE FUNCTION tell_lists();
+
+CREATE OR REPLACE TRIGGER availability_windows_tell
+AFTER INSERT OR UPDATE OR DELETE ON availability_windows
+FOR EACH ROW EXECUTE FUNCTION tell_mentor_of_row();
+
+CREATE OR REPLACE TRIGGER bookings_tell_new AFTER INSERT ON bookings
+FOR EACH ROW WHEN (new.live)
+EXECUTE FUNCTION tell_mentor_of_row();
+
+CREATE OR REPLACE TRIGGER bookings_tell_changed AFTER UPDATE ON bookings
+FOR EACH ROW
+WHEN (
+    (old.live, old.start_time, old.end_time, old.mentor_id)
+    IS DISTINCT FROM (new.live, new.start_time, new.end_time, new.mentor_id)
+)
+EXECUTE FUNCTION tell_mentor_of_row();
+
+CREATE OR REPLACE TRIGGER bookings_tell_gone AFTER DELETE ON bookings
+FOR EACH ROW WHEN (old.live)
+EXECUTE FUNCTION tell_mentor_of_row();
+
+CREATE OR REPLACE TRIGGER reviews_tell AFTER INSERT OR UPDATE OR DELETE ON reviews
+FOR EACH ROW EXECUTE FUNCTION tell_mentor_of_row();
+
+CREATE OR REPLACE TRIGGER users_tell AFTER UPDATE OF name, picture ON users
+FOR EACH ROW
+WHEN ((old.name, old.picture) IS DISTINCT FROM (new.name, new.picture))
+EXECUTE FUNCTION tell_mentors_reviewed();

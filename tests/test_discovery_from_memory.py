@@ -1,0 +1,218 @@
+"""Public reads are answered from memory, and never with what was true before."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.client import Answer, Api, asking, day_after_tomorrow
+
+
+def hits(api: Api) -> int:
+    return api.services.cache.hits
+
+
+async def slots(api: Api, mentor_id: str) -> list[str]:
+    day = f"{day_after_tomorrow():%Y-%m-%d}"
+    answer = await api.nobody.get(f"/mentors/{mentor_id}/availability", startDate=day, endDate=day)
+    return [slot["startTime"] for slot in answer.json["slots"]]
+
+
+async def test_the_second_read_asks_no_database(api: Api) -> None:
+    mentor = await api.mentor(bio="x" * 2000)
+    paths = [
+        "/mentors",
+        "/mentors?limit=1",
+        "/mentors/search?q=xx",
+        f"/mentors/{mentor.id}",
+        f"/mentors/{mentor.id}/reviews",
+        f"/mentors/{mentor.id}/availability",
+    ]
+    first = [await api.nobody.get(path) for path in paths]
+    await api.db.execute("ALTER TABLE mentors RENAME TO away")
+    again = [await api.nobody.get(path) for path in paths]
+
+    def seen(answer: Answer) -> tuple[object, ...]:
+        names = ("Content-Type", "Etag", "X-Total-Count", "Link", "Cache-Control", "Vary")
+        return (answer.status, answer.body, *(answer.headers.get(name) for name in names))
+
+    assert [seen(answer) for answer in again] == [seen(answer) for answer in first]
+
+
+async def test_what_is_kept_is_revalidated_compressed_and_asked_for_by_head(api: Api) -> None:
+    mentor = await api.mentor(bio="x" * 2000)
+    path = f"/mentors/{mentor.id}"
+    for _ in range(2):
+        plain = await api.nobody.get(path)
+        zipped = await api.nobody.get(path, headers={"Accept-Encoding": "gzip"})
+        known = await api.nobody.get(path, headers={"If-None-Match": plain.headers["Etag"]})
+        head = await api.nobody.request("HEAD", path)
+        assert zipped.headers["Content-Encoding"] == "gzip"
+        assert len(zipped.body) < len(plain.body)
+        assert zipped.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+        assert (known.status, known.body) == (304, b"")
+        assert (head.status, head.body) == (200, b"")
+        assert head.headers["Content-Length"] == str(len(plain.body))
+
+
+async def test_errors_are_not_kept(api: Api) -> None:
+    mentor = await api.mentor(visibility="private")
+    assert (await api.nobody.get(f"/mentors/{mentor.id}")).status == 404
+    await mentor.patch("/mentor/me", {"visibility": "public"})
+    assert (await api.nobody.get(f"/mentors/{mentor.id}")).status == 200
+
+
+async def test_who_writes_reads_what_was_written(api: Api) -> None:
+    mentor, jane = await api.mentor("mia"), api.user("jane")
+    at = day_after_tomorrow(9)
+
+    async def see() -> tuple[object, ...]:
+        show = (await api.nobody.get(f"/mentors/{mentor.id}")).json
+        (card,) = (await api.nobody.get("/mentors")).json
+        reviews = (await api.nobody.get(f"/mentors/{mentor.id}/reviews")).json
+        assert card.items() <= show.items()
+        return (
+            show["headline"],
+            show["totalSessions"],
+            show["rating"],
+            reviews["meta"]["total"],
+            "09:00" in await slots(api, mentor.id),
+        )
+
+    assert await see() == (None, 0, None, 0, True)
+    await mentor.patch("/mentor/me", {"headline": "New"})
+    assert await see() == ("New", 0, None, 0, True)
+    session = await api.session(jane, mentor, at)
+    assert await see() == ("New", 0, None, 0, False)
+    moved = day_after_tomorrow(12)
+    await mentor.put(
+        f"/sessions/{session['id']}/reschedule",
+        {"newStartTime": moved.isoformat(), "newEndTime": moved.replace(hour=13).isoformat()},
+    )
+    assert await see() == ("New", 0, None, 0, True)
+    assert "12:00" not in await slots(api, mentor.id)
+    await jane.post(f"/sessions/{session['id']}/cancel")
+    assert "12:00" in await slots(api, mentor.id)
+    done = await api.completed(jane, mentor, at)
+    assert await see() == ("New", 1, None, 0, True)
+    await jane.post(f"/sessions/{done['id']}/review", {"rating": 4})
+    assert await see() == ("New", 1, 4.0, 1, True)
+    (window,) = [
+        one for one in (await mentor.get("/mentor/availability")).json["slots"]
+        if one["dayOfWeek"] == at.weekday()
+    ]
+    await mentor.delete(f"/mentor/availability/{window['id']}")
+    assert await slots(api, mentor.id) == []
+
+
+async def test_a_mentee_with_a_new_name_has_it_in_the_reviews(api: Api) -> None:
+    mentor, jane = await api.mentor("mia"), api.user("jane", name="Jane")
+    done = await api.completed(jane, mentor)
+    await jane.post(f"/sessions/{done['id']}/review", {"rating": 4})
+    path = f"/mentors/{mentor.id}/reviews"
+    assert (await api.nobody.get(path)).json["data"][0]["mentee"]["name"] == "Jane"
+    await api.user("jane", name="Jane Smith").get("/sessions")
+    assert (await api.nobody.get(path)).json["data"][0]["mentee"]["name"] == "Jane Smith"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE mentors SET headline = 'By hand'",
+        "UPDATE mentors SET visibility = 'private'",
+        "DELETE FROM availability_windows",
+        "UPDATE availability_windows SET start_time = '01:00'",
+        """
+        INSERT INTO bookings (mentor_id, mentee_id, topic, start_time, end_time)
+        SELECT id, user_id, 'By hand', now() + interval '1 day', now() + interval '25 hours'
+        FROM mentors
+        """,
+    ],
+)
+async def test_what_a_dba_changes_is_seen(api: Api, statement: str) -> None:
+    mentor = await api.mentor()
+    paths = ["/mentors", f"/mentors/{mentor.id}", f"/mentors/{mentor.id}/availability"]
+    before = [(await api.nobody.get(path)).body for path in paths]
+    await api.db.execute(statement)
+    after = [(await api.nobody.get(path)).body for path in paths]
+    assert before != after
+
+
+async def test_a_change_drops_what_it_changes_and_nothing_else(api: Api) -> None:
+    mia, tom = await api.mentor("mia"), await api.mentor("tom")
+    paths = ["/mentors", f"/mentors/{mia.id}", f"/mentors/{tom.id}/availability"]
+    for path in paths:
+        await api.nobody.get(path)
+
+    async def kept() -> list[bool]:
+        found = []
+        for path in paths:
+            before = hits(api)
+            await api.nobody.get(path)
+            found.append(hits(api) > before)
+        return found
+
+    assert await kept() == [True, True, True]
+    await mia.patch("/mentor/me", {"location": "Lagos"})
+    assert await kept() == [True, False, True]
+    await mia.patch("/mentor/me", {"headline": "New"})
+    assert await kept() == [False, False, True]
+    await api.user("jane").post("/requests", asking(tom))
+    assert await kept() == [True, True, True]
+    await api.session(api.user("ken"), tom)
+    assert await kept() == [True, True, False]
+
+
+async def test_an_answer_made_from_before_a_change_is_not_kept(api: Api) -> None:
+    mentor = await api.mentor(headline="Old")
+    path = f"/mentors/{mentor.id}"
+    async with api.db.acquire() as connection, connection.transaction():
+        # The read waits for this lock with its snapshot taken or not; either way it ends after.
+        await connection.execute("LOCK mentors IN ACCESS EXCLUSIVE MODE")
+        reading = asyncio.ensure_future(api.nobody.get(path))
+        await connection.execute("UPDATE mentors SET headline = 'New'")
+    await reading
+    assert (await api.nobody.get(path)).json["headline"] == "New"
+
+
+async def test_without_a_listening_connection_nothing_is_kept_until_it_is_back(api: Api) -> None:
+    mentor = await api.mentor()
+    path = f"/mentors/{mentor.id}"
+    await api.nobody.get(path)
+    await api.db.execute(
+        """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND query IN ('SELECT', 'LISTEN "mentorapi"')
+        """
+    )
+    await mentor.patch("/mentor/me", {"headline": "New"})
+    assert (await api.nobody.get(path)).json["headline"] == "New"
+
+    async def listening() -> None:
+        while True:
+            before = hits(api)
+            await api.nobody.get(path)
+            if hits(api) > before:
+                return
+
+    await asyncio.wait_for(listening(), 10)
+    await mentor.patch("/mentor/me", {"headline": "Newer"})
+    assert (await api.nobody.get(path)).json["headline"] == "Newer"
+
+
+async def test_a_slot_leaves_when_its_time_comes(api: Api) -> None:
+    mentor = await api.mentor()
+    path = f"/mentors/{mentor.id}/availability"
+    first = (await api.nobody.get(path)).json["slots"][0]
+    (_, _, expires) = api.services.cache._answers[f"/api{path}"]
+    assert first["startTime"].endswith(":00")
+    assert expires <= asyncio.get_running_loop().time() + 3600
+
+
+async def test_memory_is_bounded(api: Api) -> None:
+    mentor = await api.mentor(bio="x" * 3000)
+    api.services.cache.most_bytes = 20_000
+    for number in range(20):
+        await api.nobody.get(f"/mentors/{mentor.id}?unused={number}")
+    assert len(api.services.cache._answers) == 20_000 // (1024 + 3000 + 450)
