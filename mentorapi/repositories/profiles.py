@@ -32,6 +32,9 @@ COLUMNS = {
     "defaultMeetingLink": "default_meeting_link",
 }
 
+#: What tells that the mentor has set a field, which until then is as the token says.
+OWN = {"fullName": "own_name", "profileImageUrl": "own_image"}
+
 #: What an emptied field holds, where that is not null.
 EMPTY: dict[str, Any] = {"expertise": [], "links": {}}
 
@@ -54,10 +57,11 @@ async def update(db: Database, user_id: str, changes: Mapping[str, Any]) -> tupl
 
     Returns the profile as JSON and the image file that nothing points to any more, if there is one.
     """
-    if "profileImageUrl" in changes:
-        changes = {"profileImageFile": None, **changes}
     async with queries.transaction(db) as connection:
         before = await queries.profiles.open(connection, user_id=user_id)
+        # A client that sends the whole profile back sends the address of the uploaded image too.
+        if changes.get("profileImageUrl", before["image_url"]) != before["image_url"]:
+            changes = {"profileImageFile": None, **changes}
         await merge(connection, before["mentor_id"], changes)
         after = await queries.profiles.show(connection, user_id=user_id)
     orphan = before["image_file"] if "profileImageFile" in changes else None
@@ -75,6 +79,8 @@ async def merge(db: Database, mentor_id: str, changes: Mapping[str, Any]) -> Non
         if name == "links":
             value = orjson.dumps(value).decode()
         statement = statement.set(COLUMNS[name], arguments.add(value))
+        if name in OWN:
+            statement = statement.set(OWN[name], True)
     await queries.fetch_row(db, f"-- profiles.merge\n{statement.get_sql()}", *arguments.values)
 
 

@@ -10,9 +10,10 @@ from pypika import CustomFunction, Order, Table
 from pypika.terms import Criterion
 
 from mentorapi import errors, queries
+from mentorapi.calendar import Entry
 from mentorapi.queries import Database
 from mentorapi.repositories import listing
-from mentorapi.repositories.page import Page
+from mentorapi.repositories.page import Page, offset
 
 now = CustomFunction("now", [])
 
@@ -66,6 +67,28 @@ async def show(db: Database, session_id: str, user_id: str) -> str:
     if not row["is_party"]:
         raise errors.NotPartyToSession
     return str(row["body"])
+
+
+async def calendar_entry(db: Database, session_id: str, user_id: str) -> Entry:
+    row = await queries.sessions.calendar(db, session_id=session_id, user_id=user_id)
+    if row is None:
+        raise errors.SessionNotFound
+    entry = dict(row)
+    if not entry.pop("is_party"):
+        raise errors.NotPartyToSession
+    return Entry(**entry)
+
+
+async def list_changes(db: Database, session_id: str, user_id: str, page: int, limit: int) -> Page:
+    """How its state has changed, oldest first."""
+    row = await queries.sessions.history(
+        db, session_id=session_id, user_id=user_id, limit=limit, offset=offset(page, limit)
+    )
+    if row is None:
+        raise errors.SessionNotFound
+    if not row["is_party"]:
+        raise errors.NotPartyToSession
+    return Page.of(row, page, limit)
 
 
 @dataclass(frozen=True, slots=True)

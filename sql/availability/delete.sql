@@ -16,7 +16,7 @@ gone AS (
 )
 
 SELECT
-    EXISTS (
+    exists(
         SELECT
         FROM gone
     ) AS found

@@ -10,4 +10,4 @@ SELECT
     w.day_of_week,
     w.start_time::time,
     w.end_time::time
-FROM unnest($2::smallint [], $3::text [], $4::text []) AS w (day_of_week, start_time, end_time);
+FROM unnest($2::smallint[], $3::text[], $4::text[]) AS w (day_of_week, start_time, end_time);

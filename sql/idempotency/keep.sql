@@ -12,9 +12,9 @@ INSERT INTO idempotency_keys AS kept (
 )
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (user_id, route, key) DO UPDATE
-SET
-    fingerprint = excluded.fingerprint,
-    status = excluded.status,
-    location = excluded.location,
-    answer = excluded.answer,
-    created_at = now();
+    SET
+        fingerprint = excluded.fingerprint,
+        status = excluded.status,
+        location = excluded.location,
+        answer = excluded.answer,
+        created_at = now();

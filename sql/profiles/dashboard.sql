@@ -16,7 +16,7 @@ SELECT
         'totalReviews', m.review_count
     ) AS body
 FROM mentors AS m
-CROSS JOIN LATERAL (
+INNER JOIN LATERAL (
     SELECT
         count(DISTINCT b.mentee_id) FILTER (WHERE b.status = 'completed') AS mentees,
         coalesce(sum(b.session_rate) FILTER (
@@ -27,5 +27,5 @@ CROSS JOIN LATERAL (
         ) AS upcoming
     FROM bookings AS b
     WHERE b.mentor_id = m.id
-) AS figures
+) AS figures ON TRUE
 WHERE m.user_id = $1;

@@ -24,7 +24,7 @@ accepted AS (
         AND requests.mentor_id = mentor.id
         AND requests.status = 'pending'
         AND requests.start_time > now()
-    RETURNING requests AS r
+    RETURNING requests AS r, act_for($2) AS actor
 ),
 
 booked AS (

@@ -1,4 +1,4 @@
--- requests.active: a mentee's requests that hold or may come to hold a mentor's time, soonest first.
+-- requests.active: a mentee's requests that hold a mentor's time or may come to, soonest first.
 -- $1 mentor_id uuid
 -- $2 mentee_id text
 -- $3 limit     bigint

@@ -6,7 +6,7 @@ WITH changed AS (
     UPDATE requests
     SET status = 'cancelled'
     WHERE requests.id = $1 AND requests.mentee_id = $2 AND requests.status = 'pending'
-    RETURNING requests AS r
+    RETURNING requests AS r, act_for($2) AS actor
 )
 
 SELECT s.body

@@ -12,7 +12,7 @@ WITH changed AS (
         AND mentors.id = requests.mentor_id
         AND mentors.user_id = $2
         AND requests.status = 'pending'
-    RETURNING requests AS r
+    RETURNING requests AS r, act_for($2) AS actor
 )
 
 SELECT s.body

@@ -6,7 +6,7 @@
 SELECT
     m.user_id = $2 AS to_self,
     $3 <= now() AS past,
-    EXISTS (
+    exists(
         SELECT
         FROM requests AS r
         WHERE r.mentor_id = m.id AND r.mentee_id = $2 AND r.status = 'pending'

@@ -21,7 +21,7 @@ changed AS (
         AND bookings.mentor_id = mentor.id
         AND bookings.status IN ('confirmed', 'rescheduled', 'in_progress')
         AND bookings.end_time <= now()
-    RETURNING bookings AS b
+    RETURNING bookings AS b, act_for($2) AS actor
 )
 
 SELECT s.body

@@ -20,7 +20,7 @@ changed AS (
         bookings.id = $1
         AND bookings.mentor_id = mentor.id
         AND bookings.status = 'pending_completion'
-    RETURNING bookings AS b
+    RETURNING bookings AS b, act_for($2) AS actor
 )
 
 SELECT s.body

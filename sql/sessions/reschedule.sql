@@ -3,7 +3,7 @@
 -- $2 user_id    text
 -- $3 start_time timestamptz
 -- $4 end_time   timestamptz
--- returns body; no row when it can't be moved any more, the time is past, or it is not this mentor's
+-- returns body; no row when it can't be moved any more, the time is past or it is another mentor's
 WITH mentor AS MATERIALIZED (
     SELECT
         m.id,
@@ -23,7 +23,7 @@ changed AS (
         AND bookings.mentor_id = mentor.id
         AND bookings.status IN ('confirmed', 'rescheduled')
         AND $3 > now()
-    RETURNING bookings AS b
+    RETURNING bookings AS b, act_for($2) AS actor
 )
 
 SELECT s.body

@@ -2,8 +2,8 @@
 -- $1 batch_size bigint
 -- returns moved, how many there were
 WITH due AS (
-    -- A row that somebody has locked is skipped: the next round finds it. The mentor is locked as in
-    -- every other change of a session, so that no two of them wait for each other.
+    -- A row that somebody has locked is skipped: the next round finds it. The mentor is locked as
+    -- in every other change of a session, so that no two of them wait for each other.
     SELECT
         b.id,
         b.end_time + interval '15 minutes' <= now() AS over
@@ -29,7 +29,7 @@ moved AS (
     SET status = CASE WHEN due.over THEN 'pending_completion' ELSE 'in_progress' END
     FROM due
     WHERE bookings.id = due.id
-    RETURNING bookings.id
+    RETURNING bookings.id, set_config('mentorapi.actor', 'sweep', TRUE)
 )
 
 SELECT count(*) AS moved

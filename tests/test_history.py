@@ -1,0 +1,105 @@
+"""Every change of a state leaves a row, whoever makes it, and the two parties can read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.client import Api, coming, is_error
+from tests.clock import Clock
+
+
+def steps(changes: list[dict[str, Any]]) -> list[tuple[str | None, str, str]]:
+    return [(change["from"], change["to"], change["by"]) for change in changes]
+
+
+async def test_a_request_and_its_session_tell_their_stories(api: Api, clock: Clock) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    monday = coming(0, 9)
+    session = await api.session(jane, mentor, monday)
+    request = await jane.ok("GET", f"/requests/{session['requestId']}/history")
+    assert steps(request) == [(None, "pending", "mentee"), ("pending", "accepted", "mentor")]
+    assert {change["startTime"] for change in request} == {None}
+
+    path = f"/sessions/{session['id']}"
+    times = {
+        "newStartTime": monday.replace(hour=11).isoformat(),
+        "newEndTime": monday.replace(hour=12).isoformat(),
+    }
+    await mentor.ok("PUT", f"{path}/reschedule", times)
+    times["newEndTime"] = monday.replace(hour=13).isoformat()
+    await mentor.ok("PUT", f"{path}/reschedule", times)
+    await clock.move_to(monday.replace(hour=11))
+    await api.sweep()
+    await clock.move(hours=3)
+    await api.sweep()
+    await jane.ok("POST", f"{path}/confirm-completion")
+    changes = await mentor.ok("GET", f"{path}/history")
+    assert steps(changes) == [
+        (None, "confirmed", "mentor"),
+        ("confirmed", "rescheduled", "mentor"),
+        ("rescheduled", "rescheduled", "mentor"),
+        ("rescheduled", "in_progress", "system"),
+        ("in_progress", "pending_completion", "system"),
+        ("pending_completion", "completed", "mentee"),
+    ]
+    assert [change["endTime"][11:16] for change in changes[:3]] == ["10:00", "12:00", "13:00"]
+
+
+async def test_reasons_are_kept(api: Api) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    request = await api.request(jane, mentor)
+    await mentor.ok("POST", f"/requests/{request['id']}/reject", {"reason": "No time"})
+    changes = await jane.ok("GET", f"/requests/{request['id']}/history")
+    assert [change["reason"] for change in changes] == [None, "No time"]
+    session = await api.session(jane, mentor)
+    await jane.ok("POST", f"/sessions/{session['id']}/cancel", {"reason": "Ill"})
+    changes = await jane.ok("GET", f"/sessions/{session['id']}/history")
+    assert [change["reason"] for change in changes] == [None, "Ill"]
+    assert changes[-1]["by"] == "mentee"
+
+
+async def test_what_a_dba_does_by_hand_is_there_too(api: Api) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    session = await api.session(jane, mentor)
+    await api.db.execute("UPDATE bookings SET status = 'disputed'")
+    await api.db.execute("UPDATE bookings SET topic = 'Not a change of state'")
+    await api.db.execute("UPDATE bookings SET status = 'completed'")
+    changes = await jane.ok("GET", f"/sessions/{session['id']}/history")
+    assert steps(changes)[1:] == [
+        ("confirmed", "disputed", "admin"),
+        ("disputed", "completed", "admin"),
+    ]
+    assert await api.db.fetchval(
+        "SELECT count(*) FROM state_changes WHERE source = 'database' AND database_user = user"
+    ) == 2
+
+
+async def test_an_action_that_is_refused_leaves_nothing(api: Api) -> None:
+    mentor, jane, ken = await api.mentor(), api.user("jane"), api.user("ken")
+    late = await api.request(ken, mentor)
+    await api.session(jane, mentor)
+    refused = await mentor.post(f"/requests/{late['id']}/accept")
+    assert is_error(refused, 409, "Time slot is no longer available")
+    changes = await ken.ok("GET", f"/requests/{late['id']}/history")
+    assert steps(changes) == [(None, "pending", "mentee")]
+
+
+async def test_it_pages(api: Api) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    session = await api.session(jane, mentor)
+    answer = await jane.get(f"/requests/{session['requestId']}/history", page=2, limit=1)
+    assert steps(answer.json) == [("pending", "accepted", "mentor")]
+    assert answer.headers["X-Total-Count"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("path", "what"), [("/requests/{requestId}", "request"), ("/sessions/{id}", "session")]
+)
+async def test_it_is_for_the_parties_only(api: Api, path: str, what: str) -> None:
+    session = await api.session(api.user("jane"), await api.mentor())
+    answer = await api.user("eve").get(path.format(**session) + "/history")
+    assert is_error(answer, 403, f"Only the mentor and the mentee can see this {what}")
+    gone = await api.user("eve").get(f"/{what}s/not-an-id/history")
+    assert is_error(gone, 404, f"{what.title()} not found")
