@@ -6,7 +6,7 @@ import re
 
 from tornado.web import Application
 
-from mentorapi.handlers import images, mentor, mentors, requests, sessions
+from mentorapi.handlers import docs, images, mentor, mentors, requests, sessions
 from mentorapi.handlers.base import ApiHandler, Services, UnknownRoute
 from mentorapi.handlers.limits import LimitedApplication
 
@@ -15,7 +15,7 @@ PREFIX = "/api"
 #: Path templates and their handlers; the first that fits is taken.
 ROUTES: list[tuple[str, type[ApiHandler]]] = [
     (PREFIX + path, handler)
-    for module in (mentors, mentor, requests, sessions, images)
+    for module in (mentors, mentor, requests, sessions, images, docs)
     for path, handler in module.routes
 ]
 
@@ -30,4 +30,4 @@ def make_app(services: Services) -> Application:
 
 
 def pattern(template: str) -> str:
-    return re.sub(r"\{\w+\}", "([^/]+)", template) + "$"
+    return re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(template)) + "$"

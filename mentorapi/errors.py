@@ -77,6 +77,10 @@ class MalformedJson(BadRequest):
     """Body is not valid JSON"""
 
 
+class MalformedForm(BadRequest):
+    """Body is not valid multipart/form-data"""
+
+
 class InvalidImage(BadRequest):
     """File is not a valid image"""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, wraps
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
@@ -18,10 +18,12 @@ from tornado.web import HTTPError, RequestHandler
 
 from mentorapi import errors
 from mentorapi.auth import Caller, Verifier
+from mentorapi.cache import Answer, Cache
 from mentorapi.config import Settings
 from mentorapi.handlers import body as json_body
 from mentorapi.handlers import idempotency
 from mentorapi.images import ImageStore
+from mentorapi.listener import Listener
 from mentorapi.repositories import users
 from mentorapi.repositories.page import Page
 from mentorapi.schemas.operation import Operation
@@ -35,6 +37,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 Method = Callable[..., Awaitable[None]]
+#: An instance where the message is not the class's own.
+Raised: TypeAlias = type[errors.ApiError] | errors.ApiError
 
 
 @dataclass
@@ -45,6 +49,10 @@ class Services:
     verifier: Verifier
     images: ImageStore
     settings: Settings
+    cache: Cache
+    listener: Listener
+    #: The API in its own words (OpenAPI).
+    description: Answer
     known_users: KnownUsers = field(default_factory=lambda: KnownUsers())
     draining: bool = False
 
@@ -57,18 +65,21 @@ class KnownUsers:
     def __init__(self) -> None:
         self._known: dict[str, tuple[str | None, ...]] = {}
 
-    async def remember(self, db: Any, caller: Caller) -> None:
+    async def remember(self, db: Any, caller: Caller) -> bool:
+        """Store what is new; returns whether anything was."""
         claims = (caller.name, caller.email, caller.picture)
         if self._known.get(caller.user_id) == claims:
-            return
+            return False
         await users.remember(db, caller.user_id, *claims)
         if len(self._known) >= self.MOST:
             self._known.clear()
         self._known[caller.user_id] = claims
+        return True
 
 
-def operation(spec: Operation) -> Callable[[Method], Method]:
-    """Says what a handler's method is: its schemas, and whether it is public."""
+def operation(spec: Operation, raises: Sequence[Raised] = ()) -> Callable[[Method], Method]:
+    """Says what a handler's method is: its schemas, whether it is public, and the errors a client
+    can meet that are its own. Those that any operation of its kind has are not repeated."""
 
     def mark(method: Method) -> Method:
         @wraps(method)
@@ -78,8 +89,12 @@ def operation(spec: Operation) -> Callable[[Method], Method]:
                 await method(handler, *arguments)
             else:
                 await idempotency.run_once(handler, key, lambda: method(handler, *arguments))
+            if handler.request.method not in ("GET", "HEAD"):
+                # Who wrote must not read what was true before from the cache.
+                await handler.services.listener.settle()
 
         run.operation = spec  # type: ignore[attr-defined]
+        run.raises = raises  # type: ignore[attr-defined]
         return run
 
     return mark
@@ -88,8 +103,8 @@ def operation(spec: Operation) -> Callable[[Method], Method]:
 class ApiHandler(RequestHandler):
     """One path of the API. Its methods are marked with ``@operation``.
 
-    Before a method runs: the token (401), then the query and the body (400), as its operation
-    says. What they came to is in ``caller``, ``parameters`` and ``body``; ids in the path are UUIDs.
+    Before a method runs: the token (401), then the query and the body (400), as its operation says.
+    What they came to is in ``caller``, ``parameters`` and ``body``; ids in the path are UUIDs.
     """
 
     SUPPORTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -116,17 +131,24 @@ class ApiHandler(RequestHandler):
 
     # The way in ----------------------------------------------------------------------------
 
+    def initialize(self) -> None:
+        # Tornado would read forms now, before the token. Who takes one reads it later.
+        self.request._parse_body = lambda: None  # type: ignore[method-assign]
+
     async def prepare(self) -> None:
         if self.request.method == "OPTIONS":
             return
         spec = self.spec()
+        # One that came in chunks did not say how long it would be.
+        if len(self.request.body) > self.MAX_BODY:
+            raise errors.BodyTooLarge
         self.db = self.services.db
         self.set_header("Cache-Control", spec.cache_control)
         if not spec.public:
             self.caller = await self.services.verifier.caller_of(
                 self.request.headers.get("Authorization")
             )
-        arguments, problems = read_arguments(self.request)
+        arguments, problems = read_arguments(self.request, (spec.query or {}).get("properties", ()))
         if not problems:
             self.parameters, problems = spec.read_query(arguments)
         if problems:
@@ -136,10 +158,14 @@ class ApiHandler(RequestHandler):
                 self.request.headers.get(idempotency.HEADER)
             )
         self.read_body(spec)
-        if not spec.public:
-            await self.services.known_users.remember(self.db, self.caller)
+        if not spec.public and await self.services.known_users.remember(self.db, self.caller):
+            await self.services.listener.settle()
         if self.ID_ARGUMENTS:
             self.path_args = [as_id(value) for value in self.path_args]
+
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        # What is no text is no id either: not found, and not Tornado's 400.
+        return value.decode("utf-8", "replace")
 
     @classmethod
     @cache
@@ -151,6 +177,11 @@ class ApiHandler(RequestHandler):
             if spec is not None:
                 found[name] = spec
         return found
+
+    @classmethod
+    def raised_by(cls, method: str) -> Sequence[Raised]:
+        raised: Sequence[Raised] = getattr(cls, method.lower()).raises
+        return raised
 
     @classmethod
     def allowed(cls) -> list[str]:
@@ -221,12 +252,12 @@ class ApiHandler(RequestHandler):
                 + "?"
                 + urlencode(
                     [
-                        (name, value.decode("utf-8"))
+                        (name.encode("latin-1"), value)
                         for name, values in self.request.query_arguments.items()
                         for value in values
                         if name not in ("page", "limit")
                     ]
-                    + [("page", str(page.page + 1)), ("limit", str(page.limit))]
+                    + [(b"page", b"%d" % (page.page + 1)), (b"limit", b"%d" % page.limit)]
                 )
             )
             self.set_header("Link", f'<{following}>; rel="next"')
@@ -243,9 +274,8 @@ class ApiHandler(RequestHandler):
         self.write_json(b'{"data":%b,"meta":%b}' % (page.items.encode(), orjson.dumps(meta)))
 
     def compute_etag(self) -> str | None:
-        # Weak: the same answer goes out plain and compressed.
-        strong = super().compute_etag() if self.spec().public else None
-        return strong and f"W/{strong}"
+        """None: one's own data is not to be stored."""
+        return None
 
     async def head(self, *arguments: str) -> None:
         # Tornado leaves the body out.
@@ -278,6 +308,9 @@ class ApiHandler(RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs["exc_info"][1]
+        if status_code == HTTPStatus.METHOD_NOT_ALLOWED and isinstance(error, HTTPError):
+            # Tornado refuses the methods that it does not know by itself.
+            error = errors.MethodNotAllowed(self.allowed())
         if isinstance(error, errors.ApiError):
             for name, value in error.headers.items():
                 self.set_header(name, value)
@@ -305,7 +338,8 @@ class ApiHandler(RequestHandler):
 
 
 EXPOSED_HEADERS = (
-    "ETag, Idempotent-Replayed, Link, Location, Retry-After, X-Request-Id, X-Total-Count"
+    "Content-Disposition, ETag, Idempotent-Replayed, Link, Location, Retry-After, X-Request-Id, "
+    "X-Total-Count"
 )
 ACCEPTED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id"
 
@@ -318,7 +352,7 @@ class UnknownRoute(ApiHandler):
 
 
 def as_id(text: str) -> str:
-    return text if _UUID.fullmatch(text) else NO_ID
+    return text.lower() if _UUID.fullmatch(text) else NO_ID
 
 
 def is_json(content_type: str) -> bool:
@@ -329,11 +363,13 @@ def is_json(content_type: str) -> bool:
 
 
 def read_arguments(
-    request: HTTPServerRequest,
+    request: HTTPServerRequest, known: Collection[str]
 ) -> tuple[dict[str, list[str]], list[dict[str, str]]]:
-    """The query string as text, or what is wrong with it."""
+    """The known parameters of the query string as text, or what is wrong with them."""
     arguments, problems = {}, []
     for name, values in request.query_arguments.items():
+        if name not in known:
+            continue
         try:
             arguments[name] = [value.decode("utf-8") for value in values]
         except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""JSON as clients send it, read strictly."""
+"""Bodies as clients send them, read strictly."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+from tornado.httputil import HTTPFile, HTTPInputError, HTTPServerRequest, parse_body_arguments
 
 from mentorapi import errors
 
@@ -21,7 +22,8 @@ def parse(body: bytes) -> Any:
     """The value of a JSON text, its fractions as ``Decimal``.
 
     orjson refuses what is no JSON, NaN and lone surrogates among it; the second reading finds what
-    it lets pass: a name that occurs twice with different values, and NUL, which PostgreSQL can't store.
+    it lets pass: a name that occurs twice with different values, and NUL, which PostgreSQL can't
+    store.
     """
     try:
         orjson.loads(body)
@@ -47,10 +49,19 @@ def _number(text: str) -> int | Decimal:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found and found[name] != value:
+        if name in found and not _agree(found[name], value):
             raise ValueError(f"{json.dumps(name)} occurs twice")
         found[name] = value
     return found
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Equal as JSON has it; to Python, true is 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_agree(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_agree, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _check(value: Any, depth: int) -> None:
@@ -66,3 +77,20 @@ def _check(value: Any, depth: int) -> None:
         for name, entry in value.items():
             _check(name, depth)
             _check(entry, depth - 1)
+
+
+def parse_form(
+    parameters: str, request: HTTPServerRequest
+) -> tuple[dict[str, list[bytes]], dict[str, list[HTTPFile]]]:
+    """The fields and the files of a multipart/form-data body.
+
+    ``parameters`` are those of its type.
+    """
+    fields: dict[str, list[bytes]] = {}
+    files: dict[str, list[HTTPFile]] = {}
+    kind = f"multipart/form-data;{parameters}"
+    try:
+        parse_body_arguments(kind, request.body, fields, files, request.headers)
+    except HTTPInputError as error:
+        raise errors.MalformedForm from error
+    return fields, files

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mentorapi import errors
-from mentorapi.queries import Database
 from mentorapi.repositories import idempotency
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def read_key(header: str | None) -> str | None:
 async def run_once(handler: ApiHandler, key: str, run: Callable[[], Awaitable[None]]) -> None:
     """Run a handler's method, or answer as it did the first time."""
 
-    async def effect(connection: Database) -> idempotency.Answer:
+    async def effect(connection: Any) -> idempotency.Answer:
         handler.db = connection
         await run()
         return idempotency.Answer(*handler.written())

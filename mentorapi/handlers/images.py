@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mentorapi import errors
 from mentorapi.handlers.base import ApiHandler, operation
 from mentorapi.images import CONTENT_TYPE
 from mentorapi.schemas import images as spec
@@ -10,7 +11,7 @@ from mentorapi.schemas import images as spec
 class ShowImage(ApiHandler):
     ID_ARGUMENTS = False
 
-    @operation(spec.SHOW)
+    @operation(spec.SHOW, raises=(errors.ImageNotFound,))
     async def get(self, name: str) -> None:
         image = await self.services.images.read(name)
         self.set_header("Content-Type", CONTENT_TYPE)

@@ -6,12 +6,13 @@ from typing import Any
 
 import orjson
 
-from mentorapi import errors
+from mentorapi import errors, images
+from mentorapi.handlers import body
 from mentorapi.handlers.base import ApiHandler, operation
-from mentorapi.images import MAX_UPLOAD
 from mentorapi.repositories import availability, profiles
 from mentorapi.schemas import mentor as spec
 
+NOT_MULTIPART = "Content-Type must be multipart/form-data"
 INCOMPLETE = "Complete your profile to get started"
 
 
@@ -38,9 +39,21 @@ class ShowOrUpdateProfile(ApiHandler):
 
 class UploadImage(ApiHandler):
     # The image and what multipart puts around it.
-    MAX_BODY = MAX_UPLOAD + 64 * 1024
+    MAX_BODY = images.MAX_UPLOAD + 64 * 1024
 
-    @operation(spec.UPLOAD_IMAGE)
+    @operation(
+        spec.UPLOAD_IMAGE,
+        raises=(
+            errors.MalformedForm,
+            errors.InvalidImage,
+            errors.InvalidImage(images.UNKNOWN_FORMAT),
+            errors.InvalidImage(images.TOO_MANY_PIXELS),
+            errors.BodyTooLarge,
+            errors.BodyTooLarge(images.TOO_LARGE),
+            errors.UnsupportedMediaType(NOT_MULTIPART),
+            errors.Unavailable(images.TOO_BUSY),
+        ),
+    )
     async def patch(self) -> None:
         name = await self.services.images.save(self.uploaded_file())
         changes = {"profileImageUrl": self.image_url(name), "profileImageFile": name}
@@ -53,16 +66,24 @@ class UploadImage(ApiHandler):
         self.write_json(profile)
 
     def uploaded_file(self) -> bytes:
-        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind != "multipart/form-data":
-            raise errors.UnsupportedMediaType("Content-Type must be multipart/form-data")
-        files = self.request.files.get("file", [])
-        if len(files) != 1:
-            raise errors.ValidationFailed.of(
-                "file", "is required" if not files else "must be one file"
-            )
-        body: bytes = files[0]["body"]
-        return body
+        kind, _, parameters = self.request.headers.get("Content-Type", "").partition(";")
+        if kind.strip().lower() != "multipart/form-data":
+            raise errors.UnsupportedMediaType(NOT_MULTIPART)
+        fields, files = body.parse_form(parameters, self.request)
+        uploads = files.pop("file", [])
+        details = [
+            {
+                "field": name,
+                "message": "must be a file" if name == "file" else "is not a known field",
+            }
+            for name in sorted(fields.keys() | files.keys())
+        ]
+        if len(uploads) != 1 and "file" not in fields:
+            reason = "must be one file" if uploads else "is required"
+            details.append({"field": "file", "message": reason})
+        if details:
+            raise errors.ValidationFailed(details)
+        return uploads[0].body
 
     def image_url(self, name: str) -> str:
         base = self.services.settings.public_url
@@ -71,7 +92,7 @@ class UploadImage(ApiHandler):
 
 
 class ShowOrReplaceAvailability(ApiHandler):
-    @operation(spec.SHOW_AVAILABILITY)
+    @operation(spec.SHOW_AVAILABILITY, raises=(errors.ProfileNotFound,))
     async def get(self) -> None:
         self.write_json(await availability.show(self.db, self.caller.user_id))
 
@@ -83,20 +104,20 @@ class ShowOrReplaceAvailability(ApiHandler):
 
 
 class DeleteWindow(ApiHandler):
-    @operation(spec.DELETE_WINDOW)
+    @operation(spec.DELETE_WINDOW, raises=(errors.ProfileNotFound, errors.WindowNotFound))
     async def delete(self, window_id: str) -> None:
         await availability.delete(self.db, self.caller.user_id, window_id)
         self.write_json(b'{"message":"Availability pattern deleted"}')
 
 
 class ShowDashboard(ApiHandler):
-    @operation(spec.DASHBOARD)
+    @operation(spec.DASHBOARD, raises=(errors.ProfileNotFound,))
     async def get(self) -> None:
         self.write_json(await profiles.show_dashboard(self.db, self.caller.user_id))
 
 
 class ListOwnReviews(ApiHandler):
-    @operation(spec.REVIEWS)
+    @operation(spec.REVIEWS, raises=(errors.ProfileNotFound,))
     async def get(self) -> None:
         self.write_list(
             await profiles.list_reviews(self.db, self.caller.user_id, **self.parameters)

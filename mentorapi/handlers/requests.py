@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from mentorapi import errors
 from mentorapi.handlers.base import ApiHandler, as_id, operation
 from mentorapi.repositories import requests
+from mentorapi.schemas import history
 from mentorapi.schemas import requests as spec
 
 
@@ -15,7 +17,16 @@ class ListOrCreateRequests(ApiHandler):
         parameters = {"role": None, "status": None, **self.parameters}
         self.write_list(await requests.list_own(self.db, self.caller.user_id, **parameters))
 
-    @operation(spec.CREATE)
+    @operation(
+        spec.CREATE,
+        raises=(
+            errors.MentorNotFound,
+            errors.RequestToSelf,
+            errors.RequestInPast,
+            errors.DuplicateRequest,
+            errors.SlotTaken,
+        ),
+    )
     async def post(self) -> None:
         request_id, request = await requests.create(
             self.db, self.caller.user_id, as_id(self.body["mentorId"]), self.body
@@ -25,7 +36,7 @@ class ListOrCreateRequests(ApiHandler):
 
 
 class ListActiveRequests(ApiHandler):
-    @operation(spec.LIST_ACTIVE)
+    @operation(spec.LIST_ACTIVE, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
         self.write_list(
             await requests.list_active(self.db, self.caller.user_id, mentor_id, **self.parameters)
@@ -39,11 +50,23 @@ class CountPendingRequests(ApiHandler):
 
 
 class ShowOrUpdateRequest(ApiHandler):
-    @operation(spec.SHOW)
+    @operation(spec.SHOW, raises=(errors.RequestNotFound, errors.NotPartyToRequest))
     async def get(self, request_id: str) -> None:
         self.write_json(await requests.show(self.db, request_id, self.caller.user_id))
 
-    @operation(spec.UPDATE)
+    @operation(
+        spec.UPDATE,
+        raises=(
+            errors.RequestNotFound,
+            errors.OnlyMentorAccepts,
+            errors.OnlyMentorRejects,
+            errors.OnlyMenteeCancelsRequest,
+            errors.NotAcceptable,
+            errors.NotRejectable,
+            errors.RequestNotCancellable,
+            errors.SlotTaken,
+        ),
+    )
     async def patch(self, request_id: str) -> None:
         change = requests.CHANGES[self.body["status"]]
         self.write_json(
@@ -51,15 +74,38 @@ class ShowOrUpdateRequest(ApiHandler):
         )
 
 
+class ListRequestChanges(ApiHandler):
+    @operation(history.REQUEST, raises=(errors.RequestNotFound, errors.NotPartyToRequest))
+    async def get(self, request_id: str) -> None:
+        self.write_list(
+            await requests.list_changes(self.db, request_id, self.caller.user_id, **self.parameters)
+        )
+
+
 class AcceptRequest(ApiHandler):
-    @operation(spec.ACCEPT)
+    @operation(
+        spec.ACCEPT,
+        raises=(
+            errors.RequestNotFound,
+            errors.OnlyMentorAccepts,
+            errors.NotAcceptable,
+            errors.SlotTaken,
+        ),
+    )
     async def post(self, request_id: str) -> None:
         request, booking = await requests.accept(self.db, request_id, self.caller.user_id)
         self.write_json(f'{{"request":{request},"booking":{booking}}}')
 
 
 class RejectRequest(ApiHandler):
-    @operation(spec.REJECT)
+    @operation(
+        spec.REJECT,
+        raises=(
+            errors.RequestNotFound,
+            errors.OnlyMentorRejects,
+            errors.NotRejectable,
+        ),
+    )
     async def post(self, request_id: str) -> None:
         self.write_json(
             await requests.reject(self.db, request_id, self.caller.user_id, self.body.get("reason"))
@@ -67,7 +113,14 @@ class RejectRequest(ApiHandler):
 
 
 class CancelRequest(ApiHandler):
-    @operation(spec.CANCEL)
+    @operation(
+        spec.CANCEL,
+        raises=(
+            errors.RequestNotFound,
+            errors.OnlyMenteeCancelsRequest,
+            errors.RequestNotCancellable,
+        ),
+    )
     async def patch(self, request_id: str) -> None:
         self.write_json(await requests.cancel(self.db, request_id, self.caller.user_id))
 
@@ -77,6 +130,7 @@ routes = [
     ("/requests/pending-count", CountPendingRequests),
     ("/requests/my-requests/{mentorId}", ListActiveRequests),
     ("/requests/{requestId}", ShowOrUpdateRequest),
+    ("/requests/{requestId}/history", ListRequestChanges),
     ("/requests/{requestId}/accept", AcceptRequest),
     ("/requests/{requestId}/reject", RejectRequest),
     ("/requests/{requestId}/cancel", CancelRequest),

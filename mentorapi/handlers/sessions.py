@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from http import HTTPStatus
 
-from mentorapi import errors
+from mentorapi import calendar, errors
 from mentorapi.handlers.base import ApiHandler, operation
 from mentorapi.repositories import sessions
+from mentorapi.schemas import history
 from mentorapi.schemas import sessions as spec
 from mentorapi.schemas.validation import parse_instant
 
@@ -22,37 +23,90 @@ class ListSessions(ApiHandler):
 
 
 class ShowSession(ApiHandler):
-    @operation(spec.SHOW)
+    @operation(spec.SHOW, raises=(errors.SessionNotFound, errors.NotPartyToSession))
     async def get(self, session_id: str) -> None:
         self.write_json(await sessions.show(self.db, session_id, self.caller.user_id))
 
 
+class ShowInCalendar(ApiHandler):
+    @operation(spec.CALENDAR, raises=(errors.SessionNotFound, errors.NotPartyToSession))
+    async def get(self, session_id: str) -> None:
+        entry = await sessions.calendar_entry(self.db, session_id, self.caller.user_id)
+        self.set_header("Content-Type", calendar.CONTENT_TYPE)
+        self.set_header("Content-Disposition", f'attachment; filename="session-{entry.id}.ics"')
+        self.write(calendar.write(entry))
+
+
+class ListSessionChanges(ApiHandler):
+    @operation(history.SESSION, raises=(errors.SessionNotFound, errors.NotPartyToSession))
+    async def get(self, session_id: str) -> None:
+        self.write_list(
+            await sessions.list_changes(self.db, session_id, self.caller.user_id, **self.parameters)
+        )
+
+
 class ConfirmSession(ApiHandler):
-    @operation(spec.CONFIRM)
+    @operation(
+        spec.CONFIRM,
+        raises=(
+            errors.SessionNotFound,
+            errors.OnlyMentorConfirms,
+            errors.NotConfirmable,
+        ),
+    )
     async def post(self, session_id: str) -> None:
         self.write_json(await sessions.confirm(self.db, session_id, self.caller.user_id))
 
 
 class CompleteSession(ApiHandler):
-    @operation(spec.COMPLETE)
+    @operation(
+        spec.COMPLETE,
+        raises=(
+            errors.SessionNotFound,
+            errors.OnlyMentorCompletes,
+            errors.NotCompletable,
+            errors.NotEnded,
+        ),
+    )
     async def post(self, session_id: str) -> None:
         self.write_json(await sessions.complete(self.db, session_id, self.caller.user_id))
 
 
 class ConfirmCompletion(ApiHandler):
-    @operation(spec.CONFIRM_COMPLETION)
+    @operation(
+        spec.CONFIRM_COMPLETION,
+        raises=(
+            errors.SessionNotFound,
+            errors.OnlyMenteeConfirmsCompletion,
+            errors.CompletionNotConfirmable,
+        ),
+    )
     async def post(self, session_id: str) -> None:
         self.write_json(await sessions.confirm_completion(self.db, session_id, self.caller.user_id))
 
 
 class DisputeSession(ApiHandler):
-    @operation(spec.DISPUTE)
+    @operation(
+        spec.DISPUTE,
+        raises=(
+            errors.SessionNotFound,
+            errors.OnlyMenteeDisputes,
+            errors.NotDisputable,
+        ),
+    )
     async def post(self, session_id: str) -> None:
         self.write_json(await sessions.dispute(self.db, session_id, self.caller.user_id))
 
 
 class CancelSession(ApiHandler):
-    @operation(spec.CANCEL)
+    @operation(
+        spec.CANCEL,
+        raises=(
+            errors.SessionNotFound,
+            errors.OnlyPartiesCancelSession,
+            errors.SessionNotCancellable,
+        ),
+    )
     async def post(self, session_id: str) -> None:
         self.write_json(
             await sessions.cancel(self.db, session_id, self.caller.user_id, self.body.get("reason"))
@@ -60,7 +114,15 @@ class CancelSession(ApiHandler):
 
 
 class RescheduleSession(ApiHandler):
-    @operation(spec.RESCHEDULE)
+    @operation(
+        spec.RESCHEDULE,
+        raises=(
+            errors.SessionNotFound,
+            errors.OnlyMentorReschedules,
+            errors.NotReschedulable,
+            errors.SlotTaken,
+        ),
+    )
     async def put(self, session_id: str) -> None:
         start = parse_instant(self.body["newStartTime"])
         end = parse_instant(self.body["newEndTime"])
@@ -77,7 +139,15 @@ class RescheduleSession(ApiHandler):
 
 
 class ReviewSession(ApiHandler):
-    @operation(spec.REVIEW_SESSION)
+    @operation(
+        spec.REVIEW_SESSION,
+        raises=(
+            errors.SessionNotFound,
+            errors.OnlyMenteeReviews,
+            errors.NotReviewable,
+            errors.AlreadyReviewed,
+        ),
+    )
     async def post(self, session_id: str) -> None:
         session = await sessions.review(
             self.db,
@@ -93,6 +163,8 @@ class ReviewSession(ApiHandler):
 routes = [
     ("/sessions", ListSessions),
     ("/sessions/{sessionId}", ShowSession),
+    ("/sessions/{sessionId}/calendar.ics", ShowInCalendar),
+    ("/sessions/{sessionId}/history", ListSessionChanges),
     ("/sessions/{sessionId}/confirm", ConfirmSession),
     ("/sessions/{sessionId}/complete", CompleteSession),
     ("/sessions/{sessionId}/confirm-completion", ConfirmCompletion),

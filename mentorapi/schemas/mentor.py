@@ -1,173 +1,254 @@
 """The mentor's own profile, windows and figures."""
 
+from mentorapi.schemas import examples
 from mentorapi.schemas.common import (
     ARRAY_PAGING,
     BUFFER_TIME,
+    COMMENT,
     COUNT,
     CURRENCY,
     END_TIME,
     ID,
     INSTANT,
+    MEETING_LINK,
     MENTEE,
     MENTOR,
-    NULLABLE_TEXT,
+    MENTOR_ID,
+    MENTOR_USER_ID,
     RATE,
     SESSION_DURATION,
+    STARS,
     TEXT,
     TIME,
+    TIMEZONE,
     URL,
-    USER_ID,
     choice,
     fields,
     free_text,
     list_of,
+    named,
     optional,
     query,
     shape,
+    such_as,
     text,
 )
-from mentorapi.schemas.mentors import DAY_OF_WEEK, RATING
+from mentorapi.schemas.mentors import (
+    BIO,
+    DAY_OF_WEEK,
+    EXPERTISE,
+    HEADLINE,
+    IMAGE_URL,
+    LOCATION,
+    NAME,
+    RATING,
+)
 from mentorapi.schemas.operation import Operation
+from mentorapi.schemas.validation import Schema
 
-LINKS = {"type": "object", "additionalProperties": URL}
+LINKS = {
+    "type": "object",
+    "additionalProperties": URL,
+    "description": "Names of one's own choosing and where they lead.",
+    "examples": [{"linkedin": "https://linkedin.example.com/in/amara-okafor"}],
+}
 VISIBILITY = choice("public", "private")
 
-PROFILE = shape(
-    {
-        "id": ID,
-        "userId": USER_ID,
-        "fullName": NULLABLE_TEXT,
-        "headline": NULLABLE_TEXT,
-        "bio": NULLABLE_TEXT,
-        "expertise": list_of(TEXT),
-        "location": NULLABLE_TEXT,
-        "profileImageUrl": NULLABLE_TEXT,
-        "links": LINKS,
-        "sessionDuration": SESSION_DURATION,
-        "bufferTime": BUFFER_TIME,
-        "timezone": TEXT,
-        "defaultMeetingLink": NULLABLE_TEXT,
-        "sessionRate": RATE,
-        "sessionCurrency": CURRENCY,
-        "visibility": VISIBILITY,
-    }
-)
-
-SHOW_PROFILE = Operation(
-    summary="One's own mentor profile, and how complete it is",
-    description="`message` is there while `profileCompleteness` is below 100.",
-    response=fields(
+PROFILE = named(
+    "Profile",
+    shape(
         {
-            "profile": {"anyOf": [PROFILE, {"type": "null"}]},
-            "isProfileCreated": {"type": "boolean"},
-            "profileCompleteness": {"type": "integer", "minimum": 0, "maximum": 100},
-            "message": TEXT,
-        },
-        ["profile", "isProfileCreated", "profileCompleteness"],
-    ),
-)
-
-UPDATE_PROFILE = Operation(
-    summary="Update one's own mentor profile",
-    description="A merge patch: a field left out stays, `null` clears what may be empty. The "
-    "first call makes the profile.",
-    body=fields(
-        {
-            "fullName": optional(text(120)),
-            "headline": optional(free_text(200)),
-            "bio": optional(free_text(5000)),
-            "expertise": optional({"type": "array", "items": text(60), "maxItems": 50}),
-            "profileImageUrl": optional(URL),
-            "links": optional(
-                {
-                    "type": "object",
-                    "propertyNames": {"minLength": 1, "maxLength": 60},
-                    "additionalProperties": URL,
-                    "maxProperties": 20,
-                }
-            ),
-            "location": optional(free_text(200)),
+            "id": MENTOR_ID,
+            "userId": MENTOR_USER_ID,
+            "fullName": NAME,
+            "headline": HEADLINE,
+            "bio": BIO,
+            "expertise": EXPERTISE,
+            "location": LOCATION,
+            "profileImageUrl": IMAGE_URL,
+            "links": LINKS,
+            "sessionDuration": SESSION_DURATION,
+            "bufferTime": BUFFER_TIME,
+            "timezone": TIMEZONE,
+            "defaultMeetingLink": MEETING_LINK,
             "sessionRate": RATE,
             "sessionCurrency": CURRENCY,
             "visibility": VISIBILITY,
         }
     ),
+)
+
+SHOW_PROFILE = Operation(
+    name="getMyProfile",
+    summary="One's own mentor profile, and how complete it is",
+    description="`message` is there while `profileCompleteness` is below 100.",
+    response=named(
+        "MyProfile",
+        fields(
+            {
+                "profile": {"anyOf": [PROFILE, {"type": "null"}]},
+                "isProfileCreated": {"type": "boolean", "examples": [True]},
+                "profileCompleteness": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "maximum": 100,
+                    "description": "Percent.",
+                    "examples": [85],
+                },
+                "message": such_as(TEXT, "Complete your profile to get started"),
+            },
+            ["profile", "isProfileCreated", "profileCompleteness"],
+        ),
+    ),
+)
+
+UPDATE_PROFILE = Operation(
+    name="updateMyProfile",
+    summary="Update one's own mentor profile",
+    description="A merge patch: a field left out stays, `null` clears what may be empty. The "
+    "first call makes the profile.",
+    body=named(
+        "ProfileUpdate",
+        fields(
+            {
+                "fullName": optional(text(120, examples=NAME["examples"])),
+                "headline": optional(free_text(200, examples=HEADLINE["examples"])),
+                "bio": optional(free_text(5000, examples=BIO["examples"])),
+                "expertise": optional(
+                    {
+                        "type": "array",
+                        "items": text(60),
+                        "maxItems": 50,
+                        "examples": EXPERTISE["examples"],
+                    }
+                ),
+                "profileImageUrl": optional(such_as(URL, *IMAGE_URL["examples"])),
+                "links": optional(
+                    {
+                        **LINKS,
+                        "propertyNames": {"minLength": 1, "maxLength": 60},
+                        "maxProperties": 20,
+                    }
+                ),
+                "location": optional(free_text(200, examples=LOCATION["examples"])),
+                "sessionRate": RATE,
+                "sessionCurrency": CURRENCY,
+                "visibility": VISIBILITY,
+            }
+        ),
+    ),
     response=PROFILE,
 )
 
 UPLOAD_IMAGE = Operation(
+    name="uploadProfileImage",
     summary="Upload a new profile image",
-    description="`multipart/form-data` with one part, `file`: a JPEG, PNG or WebP image of at "
-    "most 5 MiB. It is turned upright, scaled down to 512 x 512 at most and kept as WebP.",
+    description="One part, `file`: a JPEG, PNG, WebP or GIF image of at most 5 MiB and 25 "
+    "megapixels. It is turned upright, scaled down to 512 x 512 at most and kept as WebP. The "
+    "first upload makes the profile.",
+    form=named("ImageUpload", fields({"file": {"type": "string", "format": "binary"}}, ["file"])),
     response=PROFILE,
 )
 
-WINDOW = {"dayOfWeek": DAY_OF_WEEK, "startTime": TIME, "endTime": END_TIME}
+WINDOW: dict[str, Schema] = {"dayOfWeek": DAY_OF_WEEK, "startTime": TIME, "endTime": END_TIME}
 
-AVAILABILITY = shape(
-    {
-        "sessionDuration": SESSION_DURATION,
-        "bufferTime": BUFFER_TIME,
-        "timezone": TEXT,
-        "defaultMeetingLink": NULLABLE_TEXT,
-        "slots": list_of(shape({"id": ID, **WINDOW})),
-    }
-)
-
-SHOW_AVAILABILITY = Operation(
-    summary="One's own weekly windows and booking settings", response=AVAILABILITY
-)
-
-REPLACE_AVAILABILITY = Operation(
-    summary="Replace one's own weekly windows",
-    description="Windows are weekly and in UTC, Monday is 0. Those of one mentor never overlap. "
-    "Settings that are left out stay. The first call makes the profile.",
-    body=fields(
+AVAILABILITY = named(
+    "Availability",
+    shape(
         {
-            "slots": {"type": "array", "items": fields(WINDOW, list(WINDOW)), "maxItems": 500},
             "sessionDuration": SESSION_DURATION,
             "bufferTime": BUFFER_TIME,
-            "timezone": text(64),
-            "defaultMeetingLink": optional(URL),
-        },
-        ["slots"],
-    ),
-    response=AVAILABILITY,
-)
-
-DELETE_WINDOW = Operation(summary="Delete one weekly window", response=shape({"message": TEXT}))
-
-DASHBOARD = Operation(
-    summary="The mentor's own figures",
-    description="Sessions count once the mentee has confirmed them. Earnings are those in the "
-    "profile's current currency, at the rate of the time each request was accepted.",
-    response=shape(
-        {
-            "totalMentees": COUNT,
-            "totalEarnings": {"type": "number", "minimum": 0},
-            "totalSessions": COUNT,
-            "pendingBookings": COUNT,
-            "upcomingBookings": COUNT,
-            "avgRating": RATING,
-            "totalReviews": COUNT,
+            "timezone": TIMEZONE,
+            "defaultMeetingLink": MEETING_LINK,
+            "slots": list_of(
+                named(
+                    "AvailabilityWindow", shape({"id": such_as(ID, examples.WINDOW_ID), **WINDOW})
+                )
+            ),
         }
     ),
 )
 
-OWN_REVIEW = shape(
-    {
-        "id": ID,
-        "sessionId": ID,
-        "rating": {"type": "integer", "minimum": 1, "maximum": 5},
-        "comment": NULLABLE_TEXT,
-        "mentor": MENTOR,
-        "mentee": MENTEE,
-        "createdAt": INSTANT,
-    }
+SHOW_AVAILABILITY = Operation(
+    name="getMyAvailability",
+    summary="One's own weekly windows and booking settings",
+    description="The windows recur every week; `GET /mentors/{mentorId}/availability` shows the "
+    "times that come of them.",
+    response=AVAILABILITY,
+)
+
+REPLACE_AVAILABILITY = Operation(
+    name="setMyAvailability",
+    summary="Replace one's own weekly windows",
+    description="Windows are weekly and in UTC, Monday is 0. Those of one mentor never overlap. "
+    "Settings that are left out stay. The first call makes the profile.",
+    body=named(
+        "AvailabilityUpdate",
+        fields(
+            {
+                "slots": {
+                    "type": "array",
+                    "items": named("NewAvailabilityWindow", shape(WINDOW)),
+                    "maxItems": 500,
+                },
+                "sessionDuration": SESSION_DURATION,
+                "bufferTime": BUFFER_TIME,
+                "timezone": such_as(text(64), *TIMEZONE["examples"]),
+                "defaultMeetingLink": optional(such_as(URL, *MEETING_LINK["examples"])),
+            },
+            ["slots"],
+        ),
+    ),
+    response=AVAILABILITY,
+)
+
+DELETE_WINDOW = Operation(
+    name="deleteAvailabilityWindow",
+    summary="Delete one weekly window",
+    description="Sessions that were booked in it stay.",
+    response=named("Message", shape({"message": such_as(TEXT, "Availability pattern deleted")})),
+)
+
+DASHBOARD = Operation(
+    name="getDashboard",
+    summary="The mentor's own figures",
+    description="Sessions count once the mentee has confirmed them. Earnings are those in the "
+    "profile's current currency, at the rate of the time each request was accepted.",
+    response=named(
+        "Dashboard",
+        shape(
+            {
+                "totalMentees": such_as(COUNT, 12),
+                "totalEarnings": {"type": "number", "minimum": 0, "examples": [1125000]},
+                "totalSessions": such_as(COUNT, 45),
+                "pendingBookings": such_as(COUNT, 3),
+                "upcomingBookings": such_as(COUNT, 5),
+                "avgRating": RATING,
+                "totalReviews": such_as(COUNT, 24),
+            }
+        ),
+    ),
+)
+
+OWN_REVIEW = named(
+    "MyReview",
+    shape(
+        {
+            "id": such_as(ID, examples.REVIEW_ID),
+            "sessionId": such_as(ID, examples.SESSION_ID),
+            "rating": STARS,
+            "comment": COMMENT,
+            "mentor": MENTOR,
+            "mentee": MENTEE,
+            "createdAt": INSTANT,
+        }
+    ),
 )
 
 REVIEWS = Operation(
+    name="listMyReviews",
     summary="Reviews received as a mentor or given as a mentee, newest first",
+    description="`role=mentor` lists those one received, `role=mentee` those one gave.",
     query=query({"role": choice("mentor", "mentee"), **ARRAY_PAGING}, ["role"]),
     response=list_of(OWN_REVIEW),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,11 +15,14 @@ from mentorapi.schemas.validation import Details, Schema, details_of, validator_
 class Operation:
     """``body`` and ``query`` are JSON Schemas of objects; without ``body`` none is looked at.
 
-    ``response`` describes the answer to success, whose code is ``status``.
+    ``response`` describes the answer to success, whose code is ``status``. ``name`` is what clients
+    call the operation by.
     """
 
+    name: str
     summary: str
     response: Schema
+    media_type: str = "application/json"
     description: str = ""
     status: int = 200
     public: bool = False
@@ -28,6 +31,12 @@ class Operation:
     query: Schema | None = None
     body: Schema | None = None
     body_optional: bool = False
+    #: The parts of a multipart/form-data body, which the handler reads itself.
+    form: Schema | None = None
+    #: In which the answer's example differs from the examples of its schema.
+    example: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether it is part of the API, or just helps to read about it.
+    described: bool = True
 
     @cached_property
     def cache_control(self) -> str:

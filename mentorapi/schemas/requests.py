@@ -1,77 +1,104 @@
 """Requests: a mentee asks for a time, the mentor answers."""
 
+from mentorapi.schemas import examples
 from mentorapi.schemas.common import (
     ARRAY_PAGING,
     COUNT,
     DATE,
     DURATION,
+    ENDS,
     ID,
     INSTANT,
+    MEETING_LINK,
     MENTEE,
+    MENTEE_USER_ID,
     MENTOR,
+    MENTOR_ID,
+    MESSAGE,
+    NOTHING,
     NULLABLE_TEXT,
     REASON,
+    STARTS,
     TEXT,
     TIME,
-    USER_ID,
+    TOPIC,
     choice,
     fields,
     free_text,
     list_of,
+    named,
     query,
     shape,
+    such_as,
     text,
 )
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.sessions import SESSION
 
-STATUS = choice("pending", "accepted", "rejected", "cancelled")
+STATUS = named("RequestStatus", choice("pending", "accepted", "rejected", "cancelled"))
 
-REQUEST = shape(
-    {
-        "id": ID,
-        "mentorId": ID,
-        "menteeId": USER_ID,
-        "topic": TEXT,
-        "message": NULLABLE_TEXT,
-        "scheduledDate": DATE,
-        "scheduledTime": TIME,
-        "duration": DURATION,
-        "location": NULLABLE_TEXT,
-        "startTime": INSTANT,
-        "endTime": INSTANT,
-        "status": STATUS,
-        "rejectionReason": NULLABLE_TEXT,
-        "bookingId": {"type": ["string", "null"], "format": "uuid"},
-        "mentor": MENTOR,
-        "mentee": MENTEE,
-        "createdAt": INSTANT,
-        "updatedAt": INSTANT,
-    }
+REQUEST = named(
+    "Request",
+    shape(
+        {
+            "id": such_as(ID, examples.REQUEST_ID),
+            "mentorId": MENTOR_ID,
+            "menteeId": MENTEE_USER_ID,
+            "topic": TOPIC,
+            "message": MESSAGE,
+            "scheduledDate": DATE,
+            "scheduledTime": TIME,
+            "duration": DURATION,
+            "location": MEETING_LINK,
+            "startTime": STARTS,
+            "endTime": ENDS,
+            "status": STATUS,
+            "rejectionReason": such_as(NULLABLE_TEXT, None),
+            "bookingId": {
+                "type": ["string", "null"],
+                "format": "uuid",
+                "description": "The session that came of it.",
+                "examples": [None],
+            },
+            "mentor": MENTOR,
+            "mentee": MENTEE,
+            "createdAt": INSTANT,
+            "updatedAt": INSTANT,
+        }
+    ),
 )
 
+REJECTION = such_as(REASON, "I am away that week. Do ask me for another time.")
+
 CREATE = Operation(
+    name="createRequest",
     summary="Ask a mentor for a session",
     description="`scheduledDate` and `scheduledTime` are in UTC. The time must lie in the mentor's "
     "weekly windows and keep clear of live sessions; `duration` defaults to the mentor's own, "
     "`location` to the mentor's meeting link. A pending request holds no time.",
     status=201,
-    body=fields(
-        {
-            "mentorId": {"type": "string"},
-            "topic": text(200),
-            "message": free_text(2000),
-            "scheduledDate": DATE,
-            "scheduledTime": TIME,
-            "duration": DURATION,
-            "location": free_text(200),
-        },
-        ["mentorId", "topic", "scheduledDate", "scheduledTime"],
+    body=named(
+        "NewRequest",
+        fields(
+            {
+                "mentorId": such_as(
+                    TEXT, examples.MENTOR_ID, "The mentor's profile id, not the user's."
+                ),
+                "topic": text(200, examples=TOPIC["examples"]),
+                "message": free_text(2000, examples=MESSAGE["examples"]),
+                "scheduledDate": DATE,
+                "scheduledTime": TIME,
+                "duration": DURATION,
+                "location": free_text(200, examples=MEETING_LINK["examples"]),
+            },
+            ["mentorId", "topic", "scheduledDate", "scheduledTime"],
+        ),
     ),
     response=REQUEST,
 )
 
 LIST = Operation(
+    name="listRequests",
     summary="One's own requests, newest first",
     description="`role` is the side one is on: `sent` as a mentee, `received` as a mentor; both "
     "if left out.",
@@ -80,6 +107,7 @@ LIST = Operation(
 )
 
 LIST_ACTIVE = Operation(
+    name="listMyRequestsForMentor",
     summary="One's own active requests to a mentor, soonest first",
     description="The pending ones, and the accepted ones whose session is still live.",
     query=query(ARRAY_PAGING),
@@ -87,37 +115,64 @@ LIST_ACTIVE = Operation(
 )
 
 COUNT_PENDING = Operation(
-    summary="How many requests wait for one's answer, as a plain number", response=COUNT
+    name="countPendingRequests",
+    summary="How many requests wait for one's answer, as a plain number",
+    description="For a badge: requests to oneself as a mentor.",
+    response=COUNT,
 )
 
-SHOW = Operation(summary="A request, for its two parties", response=REQUEST)
+SHOW = Operation(
+    name="getRequest",
+    summary="A request, for its two parties",
+    description="Others than the mentor and the mentee may not see it.",
+    response=REQUEST,
+)
 
 ACCEPT = Operation(
+    name="acceptRequest",
     summary="The mentor accepts; a confirmed session comes of it",
-    body=fields({}),
+    description="The session begins as `confirmed`, at the mentor's present rate. Of several "
+    "requests for one time only one can be accepted; the others stay pending.",
+    body=NOTHING,
     body_optional=True,
-    response=shape({"request": REQUEST, "booking": SESSION}),
+    response=named("AcceptedRequest", shape({"request": REQUEST, "booking": SESSION})),
+    example={"request": {"status": "accepted", "bookingId": examples.SESSION_ID}},
 )
 
 REJECT = Operation(
+    name="rejectRequest",
     summary="The mentor rejects",
-    body=fields({"reason": REASON}),
+    description="A `reason` is shown to the mentee as `rejectionReason`.",
+    body=named("Rejection", fields({"reason": REJECTION})),
     body_optional=True,
     response=REQUEST,
+    example={"status": "rejected", "rejectionReason": REJECTION["examples"][0]},
 )
 
 CANCEL = Operation(
+    name="cancelRequest",
     summary="The mentee takes the request back",
-    body=fields({}),
+    description="Only while it is pending. A session that came of it is cancelled by itself.",
+    body=NOTHING,
     body_optional=True,
     response=REQUEST,
+    example={"status": "cancelled"},
 )
 
 UPDATE = Operation(
+    name="updateRequest",
     summary="Accept, reject or cancel a request by its status",
     description="Does exactly what the action of that name does; `reason` is kept on a rejection.",
-    body=fields(
-        {"status": choice("accepted", "rejected", "cancelled"), "reason": REASON}, ["status"]
+    body=named(
+        "RequestUpdate",
+        fields(
+            {
+                "status": such_as(choice("accepted", "rejected", "cancelled"), "rejected"),
+                "reason": REJECTION,
+            },
+            ["status"],
+        ),
     ),
     response=REQUEST,
+    example=REJECT.example,
 )

@@ -1,75 +1,107 @@
 """Sessions, from confirmed to settled."""
 
+from typing import Any
+
+from mentorapi.schemas import examples
 from mentorapi.schemas.common import (
     ARRAY_PAGING,
+    COMMENT,
     CURRENCY,
     DURATION,
+    ENDS,
     ID,
     INSTANT,
+    MEETING_LINK,
     MENTEE,
+    MENTEE_USER_ID,
     MENTOR,
+    MENTOR_ID,
+    MESSAGE,
+    NOTHING,
     NULLABLE_TEXT,
     RATE,
     REASON,
+    STARS,
+    STARTS,
     TEXT,
-    USER_ID,
+    TOPIC,
     choice,
     fields,
     free_text,
     list_of,
+    named,
     query,
     shape,
+    such_as,
 )
 from mentorapi.schemas.operation import Operation
 
-STATUS = choice(
-    "pending",
-    "confirmed",
-    "rescheduled",
-    "in_progress",
-    "pending_completion",
-    "completed",
-    "disputed",
-    "cancelled",
+STATUS = named(
+    "SessionStatus",
+    choice(
+        "pending",
+        "confirmed",
+        "rescheduled",
+        "in_progress",
+        "pending_completion",
+        "completed",
+        "disputed",
+        "cancelled",
+    ),
 )
 
-REVIEW = shape(
-    {
-        "id": ID,
-        "rating": {"type": "integer", "minimum": 1, "maximum": 5},
-        "comment": NULLABLE_TEXT,
-        "createdAt": INSTANT,
-    }
+REVIEW = named(
+    "SessionReview",
+    shape(
+        {
+            "id": such_as(ID, examples.REVIEW_ID),
+            "rating": STARS,
+            "comment": COMMENT,
+            "createdAt": INSTANT,
+        }
+    ),
 )
 
-SESSION = shape(
-    {
-        "id": ID,
-        "requestId": {"type": ["string", "null"], "format": "uuid"},
-        "mentorId": ID,
-        "menteeId": USER_ID,
-        "topic": TEXT,
-        "message": NULLABLE_TEXT,
-        "startTime": INSTANT,
-        "endTime": INSTANT,
-        "duration": DURATION,
-        "location": NULLABLE_TEXT,
-        "status": STATUS,
-        "cancellationReason": NULLABLE_TEXT,
-        "cancelledBy": NULLABLE_TEXT,
-        "sessionRate": RATE,
-        "sessionCurrency": CURRENCY,
-        "mentor": MENTOR,
-        "mentee": MENTEE,
-        "review": {"anyOf": [REVIEW, {"type": "null"}]},
-        "createdAt": INSTANT,
-        "updatedAt": INSTANT,
-    }
+SESSION = named(
+    "Session",
+    shape(
+        {
+            "id": such_as(ID, examples.SESSION_ID),
+            "requestId": {
+                "type": ["string", "null"],
+                "format": "uuid",
+                "description": "Null for sessions that were made by hand.",
+                "examples": [examples.REQUEST_ID],
+            },
+            "mentorId": MENTOR_ID,
+            "menteeId": MENTEE_USER_ID,
+            "topic": TOPIC,
+            "message": MESSAGE,
+            "startTime": STARTS,
+            "endTime": ENDS,
+            "duration": DURATION,
+            "location": MEETING_LINK,
+            "status": STATUS,
+            "cancellationReason": such_as(NULLABLE_TEXT, None),
+            "cancelledBy": such_as(NULLABLE_TEXT, None, "A user id."),
+            "sessionRate": RATE,
+            "sessionCurrency": CURRENCY,
+            "mentor": MENTOR,
+            "mentee": MENTEE,
+            "review": such_as({"anyOf": [REVIEW, {"type": "null"}]}, None),
+            "createdAt": INSTANT,
+            "updatedAt": INSTANT,
+        }
+    ),
 )
 
-FLAG = {"type": "boolean", "default": False}
+
+def flag(description: str) -> dict[str, Any]:
+    return {"type": "boolean", "default": False, "description": description}
+
 
 LIST = Operation(
+    name="listSessions",
     summary="One's own sessions",
     description="`upcoming=true` lists soonest first, everything else latest first; `role` left "
     "out means both sides.",
@@ -77,59 +109,115 @@ LIST = Operation(
         {
             "role": choice("mentor", "mentee"),
             "status": STATUS,
-            "upcoming": FLAG,
-            "past": FLAG,
+            "upcoming": flag("Those that have not started yet, only."),
+            "past": flag("Those that have started, only."),
             **ARRAY_PAGING,
         }
     ),
     response=list_of(SESSION),
 )
 
-SHOW = Operation(summary="A session, for its two parties", response=SESSION)
+SHOW = Operation(
+    name="getSession",
+    summary="A session, for its two parties",
+    description="Others than the mentor and the mentee may not see it.",
+    response=SESSION,
+)
+
+CALENDAR = Operation(
+    name="getSessionCalendar",
+    summary="A session for the calendar of one of its two parties",
+    description="iCalendar. The entry keeps its UID; its SEQUENCE rises when the session is moved, "
+    "confirmed or cancelled (STATUS:CANCELLED), so that a calendar replaces what it has.",
+    media_type="text/calendar",
+    response=TEXT,
+)
 
 
-def action(summary: str, description: str = "") -> Operation:
+def action(name: str, status: str, summary: str, description: str) -> Operation:
     return Operation(
+        name=name,
         summary=summary,
         description=description,
-        body=fields({}),
+        body=NOTHING,
         body_optional=True,
         response=SESSION,
+        example={"status": status},
     )
 
 
-CONFIRM = action("The mentor confirms a pending session")
+CONFIRM = action(
+    "confirmSession",
+    "confirmed",
+    "The mentor confirms a pending session",
+    "Sessions that come of a request are confirmed from the start.",
+)
 COMPLETE = action(
+    "completeSession",
+    "pending_completion",
     "The mentor marks a session complete",
     "Only after its end. The mentee then confirms or disputes.",
 )
 CONFIRM_COMPLETION = action(
+    "confirmSessionCompletion",
+    "completed",
     "The mentee confirms that the session took place",
     "Now it counts in the mentor's statistics and can be reviewed.",
 )
-DISPUTE = action("The mentee disputes that the session took place")
-
-CANCEL = Operation(
-    summary="Either party cancels a session",
-    body=fields({"reason": REASON}),
-    body_optional=True,
-    response=SESSION,
+DISPUTE = action(
+    "disputeSession",
+    "disputed",
+    "The mentee disputes that the session took place",
+    "It then counts nowhere.",
 )
 
+CANCELLATION = such_as(REASON, "I have a conflict and need to cancel.")
+
+CANCEL = Operation(
+    name="cancelSession",
+    summary="Either party cancels a session",
+    description="While it is `pending`, `confirmed` or `rescheduled`; its time is free again. A "
+    "`reason` is shown to both as `cancellationReason`.",
+    body=named("Cancellation", fields({"reason": CANCELLATION})),
+    body_optional=True,
+    response=SESSION,
+    example={
+        "status": "cancelled",
+        "cancellationReason": CANCELLATION["examples"][0],
+        "cancelledBy": examples.MENTEE_USER,
+    },
+)
+
+MOVED_START = such_as(INSTANT, f"{examples.FRIDAY}T14:00:00Z")
+MOVED_END = such_as(INSTANT, f"{examples.FRIDAY}T15:00:00Z")
+
 RESCHEDULE = Operation(
+    name="rescheduleSession",
     summary="The mentor moves a session to a new time",
     description="It may leave the weekly windows but not come closer to another live session than "
     "the buffer. 15 to 180 whole minutes, in the future.",
-    body=fields({"newStartTime": INSTANT, "newEndTime": INSTANT}, ["newStartTime", "newEndTime"]),
+    body=named("Reschedule", shape({"newStartTime": MOVED_START, "newEndTime": MOVED_END})),
     response=SESSION,
+    example={
+        "status": "rescheduled",
+        "startTime": MOVED_START["examples"][0],
+        "endTime": MOVED_END["examples"][0],
+    },
 )
 
+REVIEWED = {name: field["examples"][0] for name, field in REVIEW["properties"].items()}
+
 REVIEW_SESSION = Operation(
+    name="reviewSession",
     summary="The mentee reviews a completed session",
+    description="Once, after the mentee has confirmed its completion.",
     status=201,
-    body=fields(
-        {"rating": {"type": "integer", "minimum": 1, "maximum": 5}, "comment": free_text(1000)},
-        ["rating"],
+    body=named(
+        "NewReview",
+        fields(
+            {"rating": STARS, "comment": free_text(1000, examples=COMMENT["examples"])}, ["rating"]
+        ),
     ),
     response=SESSION,
+    example={"status": "completed", "review": REVIEWED},
 )

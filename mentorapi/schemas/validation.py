@@ -28,7 +28,18 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_CURRENCY = re.compile(r"[A-Z]{3}")
+#: ISO 4217, list one, as of 2026.
+_ISO_4217 = """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN
+    BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR
+    FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY
+    KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU
+    MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON
+    RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP
+    TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAD XAF XAG XAU XBA XBB
+    XBC XBD XCD XCG XDR XOF XPD XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWG
+"""
+CURRENCIES = frozenset(_ISO_4217.split())
 
 
 @formats.checks("date", raises=ValueError)
@@ -55,6 +66,11 @@ def is_web_url(value: object) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
 
 
+@formats.checks("currency")
+def is_currency(value: object) -> bool:
+    return not isinstance(value, str) or value in CURRENCIES
+
+
 def parse_instant(text: str) -> datetime:
     """An RFC 3339 date-time; Python reads at most microseconds."""
     whole = re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", text.upper())
@@ -71,7 +87,7 @@ def _multiple_of(
 ) -> Iterable[ValidationError]:
     if not validator.is_type(value, "number") or abs(value) >= 10**15:
         return  # `maximum` speaks about those
-    if Decimal(value) % Decimal(str(step)):
+    if Decimal(str(value)) % Decimal(str(step)):
         yield ValidationError(f"must be a multiple of {step}")
 
 
@@ -109,8 +125,12 @@ def _entries(error: ValidationError) -> Iterable[dict[str, str]]:
         for field in sorted(error.instance.keys() - error.schema.get("properties", {}).keys()):
             yield {"field": ".".join([*path, field]), "message": "is not a known field"}
     else:
-        message = _MESSAGES.get(error.validator, lambda error: error.message)(error)
+        message = _MESSAGES.get(error.validator, _own_message)(error)
         yield {"field": ".".join(path), "message": message}
+
+
+def _own_message(error: ValidationError) -> str:
+    return str(error.message)
 
 
 _NOUNS = {
@@ -127,6 +147,7 @@ _FORMATS = {
     "date": "must be a date, YYYY-MM-DD",
     "date-time": "must be an RFC 3339 date-time with an offset, such as 2026-02-12T14:00:00Z",
     "uri": "must be an http or https URL",
+    "currency": "must be an ISO 4217 code, such as NGN or USD",
 }
 
 

@@ -1,0 +1,412 @@
+"""The description of the API as OpenAPI 3.1, made of what the API itself goes by: its routes, the
+schemas that requests are validated with, and the errors that stand beside each handler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from mentorapi import errors
+from mentorapi.app import PREFIX, ROUTES
+from mentorapi.handlers.base import Raised
+from mentorapi.schemas import common, examples
+from mentorapi.schemas.operation import Operation
+from mentorapi.schemas.validation import Schema
+
+JSON = "application/json"
+
+Json: TypeAlias = dict[str, Any]
+
+DESCRIPTION = """\
+Mentorship booking: mentors publish weekly hours, mentees see the true free times and ask for one,
+the mentor accepts, both settle the session, the mentee reviews it.
+
+**Authentication.** A bearer JWT in `Authorization`. Discovery and images are public. In
+development `run.py token --sub demo-mentor` prints a token; with the data of `run.py demo` the
+examples work as they stand.
+
+**Times.** Dates are `YYYY-MM-DD`, times of day `HH:mm`, instants RFC 3339, all of them in UTC.
+`timezone` is a label to show.
+
+**Errors.** Every error has `statusCode`, `message` and `error`; a failed validation adds `details`,
+one entry for each field. Checks run in this order: 401, 400 for the input, 404, 403, then the state
+(409 or 400). An unknown route is 404, a wrong method 405 with `Allow`.
+
+**Lists** that are plain arrays hold everything, up to 1000, unless `limit` says less;
+`X-Total-Count` tells how much there is, `Link: <…>; rel="next"` where it goes on.
+
+**Sending twice.** A POST with an `Idempotency-Key` has one effect however often it is sent; the
+answer that was given first is given again, with `Idempotent-Replayed: true`. Keys are kept for a
+day.
+
+**Every response** carries `X-Request-Id`; a sane one that came with the request is kept. Every GET
+answers HEAD, every route OPTIONS.
+"""
+
+#: By the first part of the path.
+TAGS = {
+    "mentors": ("Discovery", "Find a mentor, read reviews, see free times. Public."),
+    "mentor": ("Mentor dashboard", "One's own profile, weekly windows, figures and reviews."),
+    "requests": ("Requests", "A mentee asks for a time, the mentor answers."),
+    "sessions": ("Sessions", "From confirmed to settled and reviewed."),
+    "images": ("Images", "Uploaded profile images. Public."),
+}
+
+PATH_PARAMETERS: dict[str, Json] = {
+    "mentorId": {
+        "description": "A mentor's profile id, not the user's.",
+        "schema": common.ID,
+        "example": examples.MENTOR_ID,
+    },
+    "windowId": {
+        "description": "The id of a weekly window.",
+        "schema": common.ID,
+        "example": examples.WINDOW_ID,
+    },
+    "requestId": {"schema": common.ID, "example": examples.REQUEST_ID},
+    "sessionId": {"schema": common.ID, "example": examples.SESSION_ID},
+    "name": {
+        "description": "As in `profileImageUrl`.",
+        "schema": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{22}\.webp$"},
+        "example": "Zk3vX0q5dJmS1b7TtYw2Rg.webp",
+    },
+}
+
+HEADER_PARAMETERS: dict[str, Json] = {
+    "Idempotency-Key": {
+        "description": "Makes it safe to send the request again: 1 to 255 visible characters, such "
+        "as a UUID, new for each thing to be done.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+    "If-None-Match": {
+        "description": "The `ETag` of an earlier answer; if it still holds, 304 comes back.",
+        "schema": {"type": "string"},
+    },
+}
+
+HEADERS: dict[str, Json] = {
+    "X-Request-Id": {
+        "description": "Names this request in the server's log.",
+        "schema": {"type": "string"},
+        "example": "0f5b6f0e-8f0e-4a51-9f61-4f1c7d3c7a52",
+    },
+    "X-Total-Count": {
+        "description": "How many there are on all pages.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 24,
+    },
+    "Link": {
+        "description": "RFC 8288: where the list goes on; not there on the last page.",
+        "schema": {"type": "string"},
+        "example": '</api/mentors?page=2&limit=10>; rel="next"',
+    },
+    "Location": {
+        "description": "The path of what came of it.",
+        "schema": {"type": "string"},
+        "example": f"/api/requests/{examples.REQUEST_ID}",
+    },
+    "ETag": {
+        "description": "Changes with the answer; for `If-None-Match`.",
+        "schema": {"type": "string"},
+        "example": 'W/"3f786850e387550fdab836ed7e6dc881de23001b"',
+    },
+    "Cache-Control": {
+        "description": "How long any cache may keep the answer.",
+        "schema": {"type": "string"},
+        "example": "public, max-age=5",
+    },
+    "Idempotent-Replayed": {
+        "description": "There if this is the answer to an earlier request with the same key.",
+        "schema": {"const": "true"},
+        "example": "true",
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before trying again.",
+        "schema": {"type": "integer"},
+        "example": 1,
+    },
+    "WWW-Authenticate": {"schema": {"type": "string"}, "example": "Bearer"},
+}
+
+
+@cache
+def document(server_url: str | None = None) -> Json:
+    """``server_url`` is where the API is found, if not below the description itself.
+
+    Not to be changed: the same one is returned every time.
+    """
+    components = Components()
+    paths: Json = {}
+    used: list[str] = []
+    for template, handler in ROUTES:
+        path = template.removeprefix(PREFIX)
+        tag = path.split("/")[1]
+        for method, spec in handler.operations().items():
+            if spec.described:
+                used.append(tag)
+                described = Description(components, path, method, spec, handler.raised_by(method))
+                paths.setdefault(path, {})[method.lower()] = described.operation()
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Mentorship API",
+            "version": "2.0",
+            "summary": "Mentors, free times, requests, sessions and reviews",
+            "description": DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": server_url or PREFIX}],
+        "security": [{"bearerAuth": []}],
+        "tags": [
+            {"name": name, "description": text} for tag, (name, text) in TAGS.items() if tag in used
+        ],
+        "paths": paths,
+        "components": components.listed(),
+    }
+
+
+class Components:
+    """What the description says once and refers to from then on."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, Json] = {
+            "securitySchemes": {
+                "bearerAuth": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A token of the platform; `sub` and `exp` are required. "
+                    "`run.py token --sub demo-mentor` prints one for development.",
+                }
+            }
+        }
+
+    def refer(self, kind: str, name: str, content: Json) -> Json:
+        """A reference to this component, which is listed if it isn't yet."""
+        known = self._kinds.setdefault(kind, {}).setdefault(name, content)
+        if known != content:
+            raise ValueError(f"two different {kind} are called {name}")
+        return {"$ref": f"#/components/{kind}/{name}"}
+
+    def schema(self, schema: Any) -> Any:
+        """The schema with references to the named ones in it, and without our own keywords."""
+        if isinstance(schema, list):
+            return [self.schema(entry) for entry in schema]
+        if not isinstance(schema, Mapping):
+            return schema
+        content = {
+            key: value if key in ("examples", "enum", "default") else self.schema(value)
+            for key, value in schema.items()
+            if not key.startswith("x-")
+        }
+        name = content.get("title")
+        if not isinstance(name, str):
+            return content
+        del content["title"]
+        return self.refer("schemas", name, content)
+
+    def listed(self) -> Json:
+        return {kind: dict(sorted(named.items())) for kind, named in sorted(self._kinds.items())}
+
+
+class Description:
+    """One operation, described."""
+
+    def __init__(
+        self,
+        components: Components,
+        path: str,
+        method: str,
+        spec: Operation,
+        raises: Sequence[Raised],
+    ) -> None:
+        self.components = components
+        self.path = path
+        self.method = method
+        self.spec = spec
+        self.raises = raises
+
+    def operation(self) -> Json:
+        spec = self.spec
+        found: Json = {
+            "operationId": spec.name,
+            "tags": [TAGS[self.path.split("/")[1]][0]],
+            "summary": spec.summary,
+        }
+        if spec.description:
+            found["description"] = spec.description
+        if spec.public:
+            found["security"] = []
+        if parameters := [*self.path_parameters(), *self.query_parameters(), *self.headers_sent()]:
+            found["parameters"] = parameters
+        if spec.body is not None or spec.form is not None:
+            found["requestBody"] = self.request_body()
+        found["responses"] = {str(spec.status): self.success()}
+        if self.has_etag:
+            found["responses"]["304"] = self.not_modified()
+        found["responses"] |= self.refusals()
+        return found
+
+    @property
+    def has_etag(self) -> bool:
+        return self.method == "GET" and self.spec.public and self.spec.media_type == JSON
+
+    # What goes in --------------------------------------------------------------------------
+
+    def path_parameters(self) -> Iterable[Json]:
+        for name in re.findall(r"\{(\w+)\}", self.path):
+            content = {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
+            yield self.components.refer("parameters", name, content)
+
+    def query_parameters(self) -> Iterable[Json]:
+        query = self.spec.query or {"properties": {}}
+        for name, schema in query["properties"].items():
+            content: Json = {"name": name, "in": "query"}
+            if name in query.get("required", ()):
+                content["required"] = True
+            if "description" in schema:
+                content["description"] = schema["description"]
+            if "examples" in schema:
+                content["example"] = schema["examples"][0]
+            own = {k: v for k, v in schema.items() if k not in ("description", "examples")}
+            yield content | {"schema": self.components.schema(own)}
+
+    def headers_sent(self) -> Iterable[Json]:
+        wanted = {"Idempotency-Key": self.method == "POST", "If-None-Match": self.has_etag}
+        for name, wants in wanted.items():
+            if wants:
+                content = {"name": name, "in": "header", **HEADER_PARAMETERS[name]}
+                yield self.components.refer("parameters", name, content)
+
+    def request_body(self) -> Json:
+        if self.spec.form is not None:
+            content = {"multipart/form-data": {"schema": self.components.schema(self.spec.form)}}
+            return {"required": True, "content": content}
+        body = self.spec.body or {}
+        content = {JSON: {"schema": self.components.schema(body), "example": example_of(body)}}
+        return {"required": not self.spec.body_optional, "content": content}
+
+    # What comes out ------------------------------------------------------------------------
+
+    def success(self) -> Json:
+        spec = self.spec
+        media: Json = {"schema": self.components.schema(spec.response)}
+        if spec.media_type == JSON:
+            media["example"] = changed(example_of(spec.response), spec.example)
+        is_list = spec.response.get("type") == "array"
+        headers = {
+            "X-Request-Id": True,
+            "X-Total-Count": is_list,
+            "Link": is_list,
+            "Location": spec.status == HTTPStatus.CREATED,
+            "ETag": self.has_etag,
+            "Cache-Control": spec.public,
+            "Idempotent-Replayed": self.method == "POST",
+        }
+        return {
+            "description": HTTPStatus(spec.status).phrase,
+            "headers": self.headers(name for name, there in headers.items() if there),
+            "content": {spec.media_type: media},
+        }
+
+    def not_modified(self) -> Json:
+        content = {
+            "description": "Nothing has changed since the answer with that `ETag`",
+            "headers": self.headers(["X-Request-Id", "ETag", "Cache-Control"]),
+        }
+        return self.components.refer("responses", "NotModified", content)
+
+    def headers(self, names: Iterable[str]) -> Json:
+        return {name: self.components.refer("headers", name, HEADERS[name]) for name in names}
+
+    def refusals(self) -> Json:
+        """Every error by status; those of the operation's own first."""
+        shared = list(self.shared_errors())
+        by_status: dict[int, list[Raised]] = {}
+        for error in [*self.raises, *shared]:
+            by_status.setdefault(error.status, []).append(error)
+        found = {}
+        for status, raised in sorted(by_status.items()):
+            response = self.refusal(raised)
+            if all(error in shared for error in raised):
+                name = "Or".join(error_name(error) for error in raised)
+                response = self.components.refer("responses", name, response)
+            found[str(int(status))] = response
+        return found
+
+    def shared_errors(self) -> Iterable[type[errors.ApiError]]:
+        """Those that any operation of this kind has."""
+        yield errors.ValidationFailed
+        if self.spec.body is not None:
+            yield from (errors.MalformedJson, errors.BodyTooLarge, errors.UnsupportedMediaType)
+        if not self.spec.public:
+            yield errors.Unauthorized
+        if self.method == "POST":
+            yield from (errors.KeyInUse, errors.KeyReused)
+        yield from (errors.ApiError, errors.Unavailable)
+
+    def refusal(self, raised: Sequence[Raised]) -> Json:
+        headers = dict.fromkeys(name for error in raised for name in error.headers)
+        shown = {error_name(error): self.error_example(error) for error in raised}
+        messages = [error_of(error).message for error in raised]
+        response = {
+            "description": messages[0] if len(messages) == 1 else bullets(messages),
+            "content": {JSON: {"schema": self.components.schema(common.ERROR), "examples": shown}},
+        }
+        return response | ({"headers": self.headers(headers)} if headers else {})
+
+    def error_example(self, error: Raised) -> Json:
+        body = error_of(error).body()
+        content = {"summary": body["message"], "value": body}
+        return self.components.refer("examples", error_name(error), content)
+
+
+def error_of(error: Raised) -> errors.ApiError:
+    if isinstance(error, errors.ApiError):
+        return error
+    if error is errors.ValidationFailed:
+        return errors.ValidationFailed(example_of(common.ERROR)["details"])
+    return error()
+
+
+def error_name(error: Raised) -> str:
+    """The class's, or for a message of its own, that message run together."""
+    if isinstance(error, type):
+        return "Fault" if error is errors.ApiError else error.__name__
+    return "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", error.message))
+
+
+def bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def example_of(schema: Schema) -> Any:
+    """The schema's own example, or one made of those within it."""
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "default" in schema:
+        return schema["default"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        return example_of(schema["anyOf"][0])
+    if schema["type"] == "object":
+        return {name: example_of(field) for name, field in schema["properties"].items()}
+    if schema["type"] == "array":
+        return [example_of(schema["items"])]
+    if schema["type"] == "integer":
+        return schema["minimum"]
+    raise ValueError(f"no example for {schema}")
+
+
+def changed(example: Any, changes: Mapping[str, Any]) -> Any:
+    """The example with these fields changed, to any depth."""
+    if not changes:
+        return example
+    return example | {
+        name: changed(example[name], value) if isinstance(example[name], dict) else value
+        for name, value in changes.items()
+    }

@@ -1,0 +1,73 @@
+// Reads /api/docs in Chromium like somebody who integrates the API, and says what there was to see.
+
+import { chromium } from "playwright-core";
+
+const [executablePath, api, token, width, height] = process.argv.slice(2);
+
+const browser = await chromium.launch({
+  executablePath,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+});
+try {
+  const page = await browser.newPage({ viewport: { width: Number(width), height: Number(height) } });
+  const complaints = [];
+  const hosts = new Set();
+  // The Content-Security-Policy complains on the console, too.
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (request) => hosts.add(new URL(request.url()).host));
+
+  await page.goto(`${api}/docs`);
+  await page.locator(".opblock").first().waitFor();
+  const all = await page.locator(".opblock").count();
+
+  const search = page.getByRole("searchbox", { name: "Search operations" });
+  const found = async (words) => {
+    await search.fill(words);
+    return page.locator(".opblock-summary-path").evaluateAll((paths) =>
+      paths.map((path) => path.dataset.path),
+    );
+  };
+  const dashboard = await found("DASHBOARD");
+  const postCancel = await found("post cancel");
+  const nothing = await found("no such thing");
+  await found("");
+
+  await page.getByRole("button", { name: "Authorize" }).first().click();
+  await page.getByRole("textbox", { name: "auth-bearer-value" }).fill(token);
+  await page.getByRole("button", { name: "Apply credentials" }).click();
+  await page.getByRole("button", { name: "Close" }).last().click();
+
+  const me = page.locator("#operations-Mentor_dashboard-getMyProfile");
+  await me.locator(".opblock-summary-control").click();
+  await me.getByRole("button", { name: "Try it out" }).click();
+  await me.getByRole("button", { name: "Execute" }).click();
+  const answer = me.locator(".live-responses-table");
+  await answer.waitFor();
+  const status = await answer.locator(".response-col_status").last().innerText();
+  const body = await answer.locator(".response-col_description code").first().innerText();
+
+  // Errors by their messages.
+  const accept = page.locator("#operations-Requests-acceptRequest");
+  await accept.locator(".opblock-summary-control").click();
+  const conflict = await accept
+    .locator('.response[data-code="409"] .response-col_description')
+    .innerText();
+
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  const seen = { all, dashboard, postCancel, nothing, status, body, conflict, overflow };
+  console.log(JSON.stringify({ ...seen, complaints, hosts: [...hosts] }));
+} finally {
+  await browser.close();
+}
