@@ -1,0 +1,91 @@
+-- Data for test_plans.py: much of it, and little for each.
+--
+-- 3,000 mentors and as many mentees with 10 requests, 10 sessions and 4 reviews each. Of the
+-- sessions one lies in the future. Request and session 7 are mentor 7's with mentee 7, 3007 mentor
+-- 7's with mentee 8, 6007 with mentee 9 and so on: i / 3000 counts the rounds.
+
+INSERT INTO users (id, name)
+SELECT kind || i, initcap(kind) || ' ' || i
+FROM generate_series(0, 2999) AS i, (VALUES ('mentor'), ('mentee')) AS kinds (kind);
+
+INSERT INTO mentors (
+    id, user_id, full_name, headline, bio, expertise, buffer_time, review_count, rating_sum
+)
+SELECT
+    md5('mentor' || i)::uuid,
+    'mentor' || i,
+    'Mentor ' || md5(i::text),
+    'Headline ' || md5(i::text || 'h'),
+    repeat(md5(i::text || 'b') || ' ', 10),
+    ARRAY[md5('e' || i % 50)],
+    15,
+    4,
+    4 + i % 17
+FROM generate_series(0, 2999) AS i;
+
+SET session_replication_role = replica;
+
+INSERT INTO availability_windows (id, mentor_id, day_of_week, start_time, end_time)
+SELECT md5('window' || day || '.' || i)::uuid, md5('mentor' || i)::uuid, day, '09:00', '17:00'
+FROM generate_series(0, 2999) AS i, generate_series(0, 4) AS day;
+
+INSERT INTO requests (id, mentor_id, mentee_id, topic, start_time, end_time, status, booking_id)
+SELECT
+    md5('request' || i)::uuid,
+    md5('mentor' || i % 3000)::uuid,
+    'mentee' || (i + i / 3000) % 3000,
+    'Topic',
+    at,
+    at + interval '1 hour',
+    (ARRAY['pending', 'accepted', 'rejected'])[1 + i / 3000 % 3],
+    CASE WHEN i / 3000 % 3 = 1 THEN md5('session' || i)::uuid END
+FROM
+    generate_series(0, 29999) AS i,
+    LATERAL (
+        SELECT date_trunc('day', now()) + (3 - i / 1000) * interval '1 week' - interval '36 hours'
+    ) AS t (at);
+
+INSERT INTO bookings (
+    id, request_id, mentor_id, mentee_id, topic, start_time, end_time, buffer_time, status
+)
+SELECT
+    md5('session' || i)::uuid,
+    CASE WHEN i / 3000 % 3 = 1 THEN md5('request' || i)::uuid END,
+    md5('mentor' || i % 3000)::uuid,
+    'mentee' || (i + i / 3000) % 3000,
+    'Topic',
+    at,
+    at + interval '1 hour',
+    15,
+    CASE
+        WHEN i < 3000 AND i % 2 = 0 THEN 'pending'
+        WHEN i < 3000 THEN 'confirmed'
+        WHEN i < 6000 AND i % 100 = 8 THEN 'in_progress'
+        WHEN i < 6000 THEN 'pending_completion'
+        WHEN i < 15000 THEN 'cancelled'
+        ELSE 'completed'
+    END
+FROM
+    generate_series(0, 29999) AS i,
+    LATERAL (
+        SELECT date_trunc('day', now()) + (3 - i / 1000) * interval '1 week' - interval '48 hours'
+    ) AS t (at);
+
+INSERT INTO reviews (id, booking_id, mentor_id, mentee_id, rating)
+SELECT md5('review' || i)::uuid, b.id, b.mentor_id, b.mentee_id, 1 + i % 5
+FROM generate_series(15000, 26999) AS i
+JOIN bookings AS b ON b.id = md5('session' || i)::uuid;
+
+INSERT INTO idempotency_keys (user_id, route, key, fingerprint, status, answer, created_at)
+SELECT 'mentee' || i % 3000, 'POST /api/requests', i, '', 201, '{}', now() - i * interval '2.882 s'
+FROM generate_series(0, 29999) AS i;
+
+INSERT INTO state_changes (id, request_id, new_status, source, changed_at)
+SELECT md5('request change' || r.id)::uuid, r.id, r.status, 'database', r.updated_at
+FROM requests AS r;
+
+INSERT INTO state_changes (id, booking_id, new_status, source, changed_at)
+SELECT md5('session change' || b.id)::uuid, b.id, b.status, 'database', b.updated_at
+FROM bookings AS b;
+
+SET session_replication_role = origin;
