@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import inspect
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -16,12 +18,14 @@ from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.web import Application
 
-from mentorapi import sweep
+from mentorapi import errors, openapi, sweep
 from mentorapi.app import ROUTES, pattern
 from mentorapi.auth import make_token
 from mentorapi.handlers.base import Services
+from mentorapi.listener import Listener
+from mentorapi.schemas import common
 from mentorapi.schemas.operation import Operation
-from mentorapi.schemas.validation import details_of, validator_of
+from mentorapi.schemas.validation import Details, details_of, validator_of
 
 SECRET = "a secret for tests, long enough for HS256"
 
@@ -36,7 +40,8 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return orjson.loads(self.body)
+        zipped = self.headers.get("Content-Encoding") == "gzip"
+        return orjson.loads(gzip.decompress(self.body) if zipped else self.body)
 
     @property
     def message(self) -> str:
@@ -137,6 +142,27 @@ class Mentor(User):
 ALWAYS = [{"dayOfWeek": day, "startTime": "00:00", "endTime": "24:00"} for day in range(7)]
 
 
+class Psql:
+    """A DBA at work beside the server, who looks at it only when it has heard of what he did."""
+
+    def __init__(self, pool: Any, listener: Listener) -> None:
+        self._pool = pool
+        self._listener = listener
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._pool, name)
+        if not inspect.iscoroutinefunction(method):
+            return method
+
+        async def run(*arguments: Any, **more: Any) -> Any:
+            try:
+                return await method(*arguments, **more)
+            finally:
+                await self._listener.settle()
+
+        return run
+
+
 class Api:
     """The server under test. ``db`` is a pool of plain connections to its database."""
 
@@ -144,7 +170,7 @@ class Api:
         self.app = app
         self.services = services
         self.base = base
-        self.db = db
+        self.db = Psql(db, services.listener)
         self.nobody = Client(base)
 
     def user(self, sub: str, **claims: Any) -> User:
@@ -183,6 +209,58 @@ class Api:
         await self.make_past(session["id"])
         await mentor.ok("POST", f"/sessions/{session['id']}/complete")
         return await mentee.ok("POST", f"/sessions/{session['id']}/confirm-completion")
+
+    async def rate(self, mentor: Mentor, *ratings: int, by: str = "rater") -> None:
+        """Reviews by one mentee, the last one newest (a DBA's inserts)."""
+        await self.db.execute(
+            "INSERT INTO users (id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING", by, by.title()
+        )
+        for rating in ratings:
+            await self.db.execute(
+                """
+                WITH booking AS (
+                    INSERT INTO bookings (
+                        mentor_id, mentee_id, topic, start_time, end_time, status
+                    ) VALUES (
+                        $1, $2, 'Advice', now() - interval '2 h', now() - interval '1 h',
+                        'completed'
+                    ) RETURNING id, mentor_id, mentee_id
+                )
+                INSERT INTO reviews (booking_id, mentor_id, mentee_id, rating)
+                SELECT id, mentor_id, mentee_id, $3 FROM booking
+                """,
+                mentor.id,
+                by,
+                rating,
+            )
+        await self.services.listener.settle()
+
+    async def by_hand(
+        self,
+        mentee: User,
+        mentor: Mentor,
+        status: str = "pending",
+        at: datetime | None = None,
+        minutes: int = 60,
+    ) -> str:
+        """The id of a session that a DBA inserted."""
+        at = at or day_after_tomorrow()
+        await self.db.execute(
+            "INSERT INTO users (id) VALUES ($1) ON CONFLICT DO NOTHING", mentee.sub
+        )
+        session_id = await self.db.fetchval(
+            """
+            INSERT INTO bookings (mentor_id, mentee_id, topic, start_time, end_time, status)
+            VALUES ($1, $2, 'By hand', $3, $4, $5)
+            RETURNING id
+            """,
+            mentor.id,
+            mentee.sub,
+            at,
+            at + timedelta(minutes=minutes),
+            status,
+        )
+        return str(session_id)
 
     async def make_past(self, session_id: str) -> None:
         """Move a session back so that it ended an hour ago (a DBA's update)."""
@@ -233,27 +311,7 @@ def iso(at: datetime | date) -> str:
 
 # Every answer is what the API's description says -------------------------------------------------
 
-_ERROR = validator_of(
-    {
-        "type": "object",
-        "properties": {
-            "statusCode": {"type": "integer"},
-            "message": {"type": "string", "minLength": 1},
-            "error": {"type": "string"},
-            "details": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-                    "required": ["field", "message"],
-                    "additionalProperties": False,
-                },
-            },
-        },
-        "required": ["statusCode", "message", "error"],
-        "additionalProperties": False,
-    }
-)
+_ERROR = validator_of(common.ERROR)
 
 
 def check(method: str, path: str, answer: Answer) -> None:
@@ -264,14 +322,54 @@ def check(method: str, path: str, answer: Answer) -> None:
             assert answer.json["statusCode"] == answer.status
             assert answer.json["error"] == HTTPStatus(answer.status).phrase
             assert ("details" in answer.json) == (answer.message == "Validation failed")
+            check_documented(method, path, answer)
         return
     spec = operation_of(method, path)
     if spec is None or answer.status in (204, 304):
         return
     assert answer.status == spec.status
     if answer.headers["Content-Type"].startswith("application/json"):
-        problems = details_of(response_validator(spec), answer.json)
+        problems = problems_of(spec, answer.body)
         assert not problems, (problems, answer.json)
+
+
+def check_documented(method: str, path: str, answer: Answer) -> None:
+    spec = operation_of(method, path)
+    # Too large a body is refused before anybody looks whether one was wanted.
+    if spec is None or not spec.described or answer.status == 413:
+        return
+    # What is wrong with the JSON follows.
+    malformed = errors.MalformedJson.default_message()
+    message = malformed if answer.message.startswith(malformed) else answer.message
+    assert (answer.status, message) in documented_errors()[spec.name], (spec.name, answer)
+
+
+@cache
+def documented_errors() -> dict[str, set[tuple[int, str]]]:
+    """(status, message) by operation."""
+    document = openapi.document()
+    components = document["components"]
+
+    def of(kind: str, content: dict[str, Any]) -> dict[str, Any]:
+        name = content.get("$ref", "").rpartition("/")[2]
+        return components[kind][name] if name else content
+
+    return {
+        described["operationId"]: {
+            (int(status), of("examples", shown)["value"]["message"])
+            for status, response in described["responses"].items()
+            for media in of("responses", response).get("content", {}).values()
+            for shown in media.get("examples", {}).values()
+        }
+        for methods in document["paths"].values()
+        for described in methods.values()
+    }
+
+
+@lru_cache(maxsize=4096)
+def problems_of(spec: Operation, body: bytes) -> Details:
+    """Remembered, since tests read the same lists over and over."""
+    return details_of(response_validator(spec), orjson.loads(body))
 
 
 @cache
@@ -280,6 +378,7 @@ def response_validator(spec: Operation) -> Any:
 
 
 def operation_of(method: str, path: str) -> Operation | None:
+    path = path.partition("?")[0]
     for template, handler in ROUTES:
         if re.match(pattern(template), f"/api{path}"):
             return handler.operations().get(method)

@@ -12,10 +12,10 @@ import asyncpg
 
 INSTALL = """
 CREATE SCHEMA moved;
-CREATE TABLE moved.clock (ahead interval NOT NULL);
+CREATE TABLE moved.clock (ahead interval NOT NULL, stopped timestamptz);
 INSERT INTO moved.clock VALUES ('0');
 CREATE FUNCTION moved.now() RETURNS timestamptz LANGUAGE sql STABLE
-AS 'SELECT pg_catalog.now() + (SELECT ahead FROM moved.clock)';
+AS 'SELECT coalesce(stopped, pg_catalog.now() + ahead) FROM moved.clock';
 DO $$ BEGIN
     EXECUTE format(
         'ALTER DATABASE %I SET search_path = moved, public, pg_catalog', current_database()
@@ -36,10 +36,18 @@ class Clock:
 
     async def move(self, **ahead: float) -> None:
         """Let time pass: the arguments are those of timedelta."""
-        await self._run("UPDATE moved.clock SET ahead = ahead + $1", timedelta(**ahead))
+        await self._run(
+            "UPDATE moved.clock SET ahead = ahead + $1, stopped = stopped + $1", timedelta(**ahead)
+        )
 
     async def move_to(self, instant: datetime) -> None:
-        await self._run("UPDATE moved.clock SET ahead = $1 - pg_catalog.now()", instant)
+        await self._run(
+            "UPDATE moved.clock SET ahead = $1 - pg_catalog.now(), stopped = NULL", instant
+        )
+
+    async def stop_at(self, instant: datetime) -> None:
+        """Stand still at an instant, to the microsecond."""
+        await self._run("UPDATE moved.clock SET stopped = $1", instant)
 
     async def _run(self, sql: str, *arguments: object) -> None:
         connection = await asyncpg.connect(self._database_url)

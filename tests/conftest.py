@@ -7,14 +7,15 @@ import asyncio
 import inspect
 import itertools
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 import uvloop
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
@@ -22,14 +23,29 @@ from mentorapi import embedded
 from mentorapi.app import make_app
 from mentorapi.auth import Verifier
 from mentorapi.config import Settings
-from mentorapi.database import open_pool
-from mentorapi.handlers.base import Services
-from mentorapi.images import Folder, ImageStore
 from mentorapi.migrate import migrate
+from mentorapi.server import http_server, open_services
 from tests.client import SECRET, Api
 from tests.clock import Clock
 
 _numbers = itertools.count(1)
+
+#: What the tests of a session tried, for its summary: how many by what they are.
+tried: Counter[str] = Counter()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("how long the tests by Hypothesis look; as given, they also vary")
+    group.addoption("--model-examples", type=int, help="histories of the model (test_model.py)")
+    group.addoption("--model-steps", type=int, help="steps of each history at most")
+    group.addoption("--inputs", type=int, help="random inputs in all (test_bad_input.py)")
+    group = parser.getgroup("how often the tests of faults break things (test_faults.py)")
+    group.addoption("--fault-rounds", type=int, default=1, help="rounds of each fault")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for what, times in tried.items():
+        terminalreporter.write_line(f"tried: {times} {what}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,10 +85,15 @@ def template(postgres: str, io_loop: IOLoop) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(postgres: str, template: str, io_loop: IOLoop) -> Iterator[str]:
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    io_loop.run_sync(lambda: execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}"))
-    yield on(postgres, name)
-    io_loop.run_sync(lambda: execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+    with clone(postgres, template, io_loop) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shared_database_url(postgres: str, template: str, io_loop: IOLoop) -> Iterator[str]:
+    """For modules whose tests leave the database as it is."""
+    with clone(postgres, template, io_loop) as url:
+        yield url
 
 
 @pytest.fixture
@@ -105,6 +126,9 @@ def api(
         request.getfixturevalue("clock")
     running = serve(database_url, settings, verifier, tmp_path)
     api = io_loop.run_sync(lambda: anext(running))
+    if "clock" in request.fixturenames:
+        # It counts seconds by the real clock.
+        api.services.cache.close()
     yield api
     io_loop.run_sync(lambda: anext(running, None))
 
@@ -112,19 +136,26 @@ def api(
 async def serve(
     database_url: str, settings: Settings, verifier: Verifier, folder
 ) -> AsyncIterator[Api]:
-    pool = await open_pool(database_url, settings.pool_size)
-    images = ImageStore(Folder(folder / "images"))
-    services = Services(db=pool, verifier=verifier, images=images, settings=settings)
-    app = make_app(services)
-    server = HTTPServer(app)
-    socket, port = bind_unused_port()
-    server.add_socket(socket)
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=4) as db:
-        yield Api(app, services, f"http://127.0.0.1:{port}", db)
-    server.stop()
-    await server.close_all_connections()
-    await images.close()
-    await pool.close()
+    settings = replace(settings, data_dir=folder)
+    async with AsyncExitStack() as stack:
+        services = await open_services(settings, database_url, verifier, stack)
+        app = make_app(services)
+        server = http_server(app, settings)
+        socket, port = bind_unused_port()
+        server.add_socket(socket)
+        async with asyncpg.create_pool(database_url, min_size=0, max_size=4) as db:
+            yield Api(app, services, f"http://127.0.0.1:{port}", db)
+        server.stop()
+        await server.close_all_connections()
+        await services.db.close()
+
+
+@contextmanager
+def clone(postgres: str, template: str, io_loop: IOLoop) -> Iterator[str]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    io_loop.run_sync(lambda: execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield on(postgres, name)
+    io_loop.run_sync(lambda: execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def on(server_url: str, database: str) -> str:

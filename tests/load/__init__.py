@@ -1,0 +1,1 @@
+"""How fast it is: a benchmark, and whole people for soak tests."""

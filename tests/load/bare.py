@@ -1,0 +1,89 @@
+"""The two yardsticks: Tornado handlers that do nothing but write bytes, or run one statement.
+
+``python -m tests.load.bare PLAN`` where PLAN is a JSON file: ``database_url``, ``pool_size``, and
+for each of ``endpoints`` its ``bytes`` (a file), ``sql``, ``arguments`` and ``column``. It prints
+the port it listens on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvloop
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+from mentorapi.database import open_pool
+
+
+class Static(RequestHandler):
+    """(a) the same bytes from memory."""
+
+    def initialize(self, content: bytes) -> None:
+        self.content = content
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.write(self.content)
+
+
+class Statement(RequestHandler):
+    """(b) the same SQL text, and its row. A POST brings its arguments as a JSON list."""
+
+    def initialize(self, pool: Any, sql: str, arguments: list[Any], column: str) -> None:
+        self.pool, self.sql, self.arguments, self.column = pool, sql, arguments, column
+
+    async def get(self) -> None:
+        await self.run(self.arguments)
+
+    async def post(self) -> None:
+        await self.run([typed(value) for value in orjson.loads(self.request.body)])
+
+    async def run(self, arguments: list[Any]) -> None:
+        async with self.pool.acquire() as connection:
+            row = await connection.fetchrow(self.sql, *arguments)
+        if row is None:
+            self.set_status(409)
+            return
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.write(str(row[self.column]).encode())
+
+
+def typed(value: Any) -> Any:
+    """Dates and instants as asyncpg wants them."""
+    if isinstance(value, str) and len(value) == 10 and value[4] == "-":
+        return date.fromisoformat(value)
+    if isinstance(value, str) and len(value) == 20 and value.endswith("Z"):
+        return datetime.fromisoformat(value)
+    return value
+
+
+async def main(plan: dict[str, Any]) -> None:
+    pool = await open_pool(plan["database_url"], plan["pool_size"])
+    routes: list[Any] = []
+    for name, endpoint in plan["endpoints"].items():
+        if endpoint["bytes"] is not None:
+            content = Path(endpoint["bytes"]).read_bytes()  # noqa: ASYNC240
+            routes.append((f"/static/{name}", Static, {"content": content}))
+        statement = {
+            "pool": pool,
+            "sql": endpoint["sql"],
+            "arguments": [typed(value) for value in endpoint["arguments"]],
+            "column": endpoint["column"],
+        }
+        routes.append((f"/sql/{name}", Statement, statement))
+    server = HTTPServer(Application(routes, log_function=lambda handler: None))
+    sockets = bind_sockets(0, "127.0.0.1")
+    server.add_sockets(sockets)
+    print(sockets[0].getsockname()[1], flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(orjson.loads(Path(sys.argv[1]).read_bytes())))

@@ -1,0 +1,70 @@
+"""DELETE /mentor/availability/:id: one weekly window less."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+from tests.client import Api, coming, is_error
+
+WINDOWS = [
+    {"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"},
+    {"dayOfWeek": 0, "startTime": "10:00", "endTime": "11:00"},
+]
+NOT_FOUND = "Availability pattern not found"
+
+
+async def test_a_window_is_deleted_and_its_slots_with_it(api: Api) -> None:
+    mentor = await api.mentor("mia", WINDOWS)
+    monday = f"{coming(0):%Y-%m-%d}"
+    path = f"/mentors/{mentor.id}/availability?startDate={monday}&endDate={monday}"
+    assert len((await api.nobody.get(path)).json["slots"]) == 2
+
+    first, second = (await mentor.ok("GET", "/mentor/availability"))["slots"]
+    answer = await mentor.delete(f"/mentor/availability/{first['id']}")
+    assert (answer.status, answer.json) == (200, {"message": "Availability pattern deleted"})
+    assert (await mentor.ok("GET", "/mentor/availability"))["slots"] == [second]
+    (slot,) = (await api.nobody.get(path)).json["slots"]
+    assert slot["startTime"] == "10:00"
+
+
+async def test_a_window_is_deleted_once(api: Api) -> None:
+    mentor = await api.mentor("mia", WINDOWS)
+    first, _ = (await mentor.ok("GET", "/mentor/availability"))["slots"]
+    path = f"/mentor/availability/{first['id']}"
+    answers = await asyncio.gather(*(mentor.delete(path) for _ in range(5)))
+    assert sorted(answer.status for answer in answers) == [200, 404, 404, 404, 404]
+    assert is_error(await mentor.delete(path), 404, NOT_FOUND)
+
+
+async def test_the_window_of_somebody_else_is_not_found_and_stays(api: Api) -> None:
+    mentor, other = await api.mentor("mia", WINDOWS), await api.mentor("max", WINDOWS)
+    windows = (await mentor.ok("GET", "/mentor/availability"))["slots"]
+    answer = await other.delete(f"/mentor/availability/{windows[0]['id']}")
+    assert is_error(answer, 404, NOT_FOUND)
+    assert (await mentor.ok("GET", "/mentor/availability"))["slots"] == windows
+
+
+async def test_what_is_no_window_is_not_found(api: Api) -> None:
+    mentor = await api.mentor("mia", WINDOWS)
+    for window_id in (uuid.uuid4(), mentor.id, "slot-1", "0", "%FF", "%00"):
+        answer = await mentor.delete(f"/mentor/availability/{window_id}")
+        assert is_error(answer, 404, NOT_FOUND), window_id
+    assert len((await mentor.ok("GET", "/mentor/availability"))["slots"]) == 2
+
+
+async def test_without_a_profile_it_is_the_profile_that_is_missing(api: Api) -> None:
+    mentor = await api.mentor("mia", WINDOWS)
+    first, _ = (await mentor.ok("GET", "/mentor/availability"))["slots"]
+    for window_id in (first["id"], "slot-1"):
+        answer = await api.user("jane").delete(f"/mentor/availability/{window_id}")
+        assert is_error(answer, 404, "Mentor profile not found")
+    assert len((await mentor.ok("GET", "/mentor/availability"))["slots"]) == 2
+
+
+async def test_the_last_window_counts_for_the_profile(api: Api) -> None:
+    mentor = await api.mentor("mia", WINDOWS[:1])
+    before = (await mentor.ok("GET", "/mentor/me"))["profileCompleteness"]
+    (window,) = (await mentor.ok("GET", "/mentor/availability"))["slots"]
+    await mentor.ok("DELETE", f"/mentor/availability/{window['id']}")
+    assert (await mentor.ok("GET", "/mentor/me"))["profileCompleteness"] == before - 10

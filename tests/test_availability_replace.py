@@ -1,0 +1,321 @@
+"""PUT /mentor/availability: new windows for old, settings merged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.client import ALWAYS, Answer, Api, User, day_after_tomorrow, fields_of
+
+PATH = "/mentor/availability"
+
+
+def window(start: str = "09:00", end: str = "10:00", day: Any = 0, **more: Any) -> dict[str, Any]:
+    return {"dayOfWeek": day, "startTime": start, "endTime": end, **more}
+
+
+async def put(user: User, *windows: Any, **settings: Any) -> Answer:
+    return await user.put(PATH, {"slots": list(windows), **settings})
+
+
+def times(answer: Answer) -> list[tuple[int, str, str]]:
+    assert answer.status == 200, answer
+    return [
+        (slot["dayOfWeek"], slot["startTime"], slot["endTime"]) for slot in answer.json["slots"]
+    ]
+
+
+async def test_the_first_put_makes_the_profile_with_the_name_of_the_token(api: Api) -> None:
+    user = api.user("mia", name="Mia Mentor", picture="https://example.com/mia.png")
+    await put(user, window())
+    profile = (await user.ok("GET", "/mentor/me"))["profile"]
+    assert profile["fullName"] == "Mia Mentor"
+    assert profile["profileImageUrl"] == "https://example.com/mia.png"
+    assert profile["visibility"] == "public"
+
+
+async def test_windows_replace_all_that_were_there(api: Api) -> None:
+    user = api.user("mia")
+    first = await put(user, window("09:00", "10:00"), window("09:00", "10:00", day=1))
+    second = await put(user, window("09:30", "11:00"))
+    assert times(second) == [(0, "09:30", "11:00")]
+    assert times(await user.get(PATH)) == [(0, "09:30", "11:00")]
+    assert second.json["slots"][0]["id"] not in [slot["id"] for slot in first.json["slots"]]
+
+
+async def test_no_windows_at_all_is_fine(api: Api) -> None:
+    user = api.user("mia")
+    await put(user, window())
+    assert times(await put(user)) == []
+
+
+async def test_settings_left_out_stay(api: Api) -> None:
+    user = api.user("mia")
+    settings = {
+        "sessionDuration": 90,
+        "bufferTime": 30,
+        "timezone": "WAT",
+        "defaultMeetingLink": "https://meet.google.com/abc",
+    }
+    await put(user, **settings)
+    for name, value in {
+        "sessionDuration": 120,
+        "bufferTime": 0,
+        "timezone": "Africa/Lagos",
+        "defaultMeetingLink": "http://example.com/room?id=7#top",
+    }.items():
+        settings[name] = value
+        answer = (await put(user, window(), **{name: value})).json
+        assert {name: answer[name] for name in settings} == settings
+    assert len((await put(user, window())).json["slots"]) == 1
+
+
+async def test_the_meeting_link_may_be_cleared(api: Api) -> None:
+    user = api.user("mia")
+    await put(user, defaultMeetingLink="https://example.com/room")
+    assert (await put(user, defaultMeetingLink=None)).json["defaultMeetingLink"] is None
+
+
+async def test_settings_show_in_the_profile_and_in_the_slots(api: Api) -> None:
+    mentor = await api.mentor(sessionDuration=30, bufferTime=15, timezone="WAT")
+    profile = (await mentor.ok("GET", "/mentor/me"))["profile"]
+    slots = (await api.nobody.get(f"/mentors/{mentor.id}/availability")).json
+    for shown in (profile, slots):
+        assert (shown["sessionDuration"], shown["bufferTime"], shown["timezone"]) == (30, 15, "WAT")
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        (
+            "sessionDuration",
+            [30, 60, 90, 120, 60.0],
+            [0, 15, 45, 61, 150, -30, 60.5, "60", True, None, [60]],
+        ),
+        (
+            "bufferTime",
+            [0, 15, 30, 45, 15.0],
+            [-15, 5, 60, 0.5, "15", False, None, {}],
+        ),
+        ("timezone", ["WAT", "x" * 64, "Zürich"], ["", " ", "x" * 65, 1, None, ["WAT"]]),
+        (
+            "defaultMeetingLink",
+            ["http://localhost:3000/x", "https://例え.jp/部屋", "https://e.com/" + "x" * 2034],
+            [
+                "",
+                "meet.google.com/abc",
+                "javascript:alert(1)",
+                "data:text/html,x",
+                "ftp://example.com",
+                "//example.com",
+                "https://",
+                "https:///path",
+                "https://exa mple.com",
+                "https://example.com/\r\nSet-Cookie: a=b",
+                "https://example.com/\t",
+                "https://example.com:99999/",
+                "https://[::1",
+                "https://e.com/" + "x" * 2035,
+                5,
+                {},
+            ],
+        ),
+    ],
+)
+async def test_a_setting_has_its_range(
+    api: Api, name: str, good: list[Any], bad: list[Any]
+) -> None:
+    user = api.user("mia")
+    for value in good:
+        assert (await put(user, **{name: value})).json[name] == value
+    for value in bad:
+        assert set(fields_of(await put(user, **{name: value}))) == {name}, value
+    assert (await user.ok("GET", PATH))[name] == good[-1]
+
+
+async def test_all_days_from_monday_to_sunday(api: Api) -> None:
+    user = api.user("mia")
+    answer = await put(user, *(window(day=day) for day in range(7)))
+    assert [day for day, _, _ in times(answer)] == list(range(7))
+    assert times(await put(user, window(day=1.0))) == [(1, "09:00", "10:00")]
+    for day in (-1, 7, 1.5, "1", "Monday", True, None, []):
+        assert fields_of(await put(user, window(day=day))) == ["slots.0.dayOfWeek"], day
+
+
+async def test_a_window_may_fill_the_day_to_its_end(api: Api) -> None:
+    user = api.user("mia")
+    answer = await put(user, window("00:00", "24:00"), window("23:59", "24:00", day=1))
+    assert times(answer) == [(0, "00:00", "24:00"), (1, "23:59", "24:00")]
+    assert times(await put(user, *ALWAYS)) == [(day, "00:00", "24:00") for day in range(7)]
+
+
+async def test_times_are_hours_and_minutes_of_a_day(api: Api) -> None:
+    user = api.user("mia")
+    assert times(await put(user, window("00:00", "00:01"))) == [(0, "00:00", "00:01")]
+    bad = [
+        "",
+        "9:00",
+        "09:0",
+        "0900",
+        "09:00:00",
+        "09:00Z",
+        "09:00+01:00",
+        " 09:00",
+        "09:00\n",
+        "09:60",
+        "24:01",
+        "25:00",
+        "-1:00",
+        "\u0660\u0669:\u0660\u0660",
+        "\uff10\uff19:\uff10\uff10",
+        "09\uff1a00",
+        "9 am",
+        900,
+        9.5,
+        None,
+        True,
+        ["09:00"],
+        {"hour": 9},
+    ]
+    for value in bad:
+        assert fields_of(await put(user, window(start=value, end="23:00"))) == [
+            "slots.0.startTime"
+        ], value
+        assert fields_of(await put(user, window(start="00:00", end=value))) == [
+            "slots.0.endTime"
+        ], value
+    assert fields_of(await put(user, window(start="24:00", end="24:00"))) == ["slots.0.startTime"]
+
+
+async def test_a_window_starts_before_it_ends(api: Api) -> None:
+    user = api.user("mia")
+    good = window("08:00", "09:00")
+    for start, end in (("10:00", "10:00"), ("10:00", "09:59"), ("23:00", "00:00")):
+        answer = await put(user, good, window(start, end))
+        assert fields_of(answer) == ["slots.1.startTime"], (start, end)
+
+
+async def test_overlapping_windows_are_refused_naming_both(api: Api) -> None:
+    user = api.user("mia")
+    pairs = [
+        (window("09:00", "10:00"), window("09:30", "10:30")),
+        (window("09:30", "10:30"), window("09:00", "10:00")),
+        (window("09:00", "12:00"), window("10:00", "11:00")),
+        (window("10:00", "11:00"), window("09:00", "12:00")),
+        (window("09:00", "10:00"), window("09:00", "10:00")),
+        (window("09:00", "10:00"), window("09:59", "10:00")),
+        (window("00:00", "24:00", day=6), window("23:59", "24:00", day=6)),
+    ]
+    for one, other in pairs:
+        answer = await put(user, one, window(day=3), other)
+        (field,) = fields_of(answer)
+        assert field in ("slots.0", "slots.2")
+        message = answer.json["details"][0]["message"]
+        day = "Sunday" if one["dayOfWeek"] == 6 else "Monday"
+        for place, overlapping in ((0, one), (2, other)):
+            name = f"{day} {overlapping['startTime']}-{overlapping['endTime']}"
+            assert name in message
+            assert f"slots.{place}" in f"{field} {message}"
+
+
+async def test_every_overlap_is_named(api: Api) -> None:
+    user = api.user("mia")
+    answer = await put(
+        user,
+        window("09:00", "12:00"),
+        window("09:30", "10:00"),
+        window("11:00", "13:00"),
+        window("12:30", "14:00"),
+        window("14:00", "15:00"),
+    )
+    assert fields_of(answer) == ["slots.1", "slots.2", "slots.3"]
+
+
+async def test_windows_may_touch_and_those_of_other_days_do_not_matter(api: Api) -> None:
+    user = api.user("mia")
+    windows = [window("09:00", "10:00"), window("10:00", "11:00"), window("09:30", "10:30", day=1)]
+    assert len(times(await put(user, *windows))) == 3
+
+
+async def test_windows_of_others_do_not_matter(api: Api) -> None:
+    assert len(times(await put(api.user("one"), window()))) == 1
+    assert len(times(await put(api.user("other"), window()))) == 1
+
+
+async def test_a_refused_put_changes_nothing(api: Api) -> None:
+    user = api.user("mia")
+    await put(user, window(), sessionDuration=90)
+    before = await user.ok("GET", PATH)
+    await put(user, window("10:00", "12:00"), window("11:00", "13:00"), sessionDuration=30)
+    await put(user, window("10:00", "12:00"), sessionDuration=31)
+    assert await user.ok("GET", PATH) == before
+
+    newcomer = api.user("max")
+    await put(newcomer, window(), window())
+    assert (await newcomer.ok("GET", "/mentor/me"))["isProfileCreated"] is False
+
+
+async def test_slots_are_required_and_a_list(api: Api) -> None:
+    user = api.user("mia")
+    assert fields_of(await user.put(PATH, {"sessionDuration": 60})) == ["slots"]
+    for slots in (None, {}, "09:00-10:00", 0):
+        assert fields_of(await user.put(PATH, {"slots": slots})) == ["slots"], slots
+    for slot in (None, [], "Monday", 0):
+        assert fields_of(await put(user, slot)) == ["slots.0"], slot
+
+
+async def test_of_a_window_every_field_is_required_and_no_other_is_known(api: Api) -> None:
+    user = api.user("mia")
+    assert sorted(fields_of(await put(user, {}))) == [
+        "slots.0.dayOfWeek",
+        "slots.0.endTime",
+        "slots.0.startTime",
+    ]
+    answer = await put(user, window(), window(day=1, id="x", name="y"))
+    assert fields_of(answer) == ["slots.1.id", "slots.1.name"]
+    assert fields_of(await put(user, visibility="public", slot=[])) == ["slot", "visibility"]
+
+
+async def test_there_is_an_end_to_the_number_of_windows(api: Api) -> None:
+    user = api.user("mia")
+    windows = [
+        window(
+            f"{minute // 60:02}:{minute % 60:02}", f"{(minute + 1) // 60:02}:{(minute + 1) % 60:02}"
+        )
+        for minute in range(501)
+    ]
+    assert len(times(await put(user, *windows[:500]))) == 500
+    assert fields_of(await put(user, *windows)) == ["slots"]
+
+
+async def test_puts_at_once_leave_one_of_them(api: Api) -> None:
+    users = [api.user("mia") for _ in range(12)]
+    answers = await asyncio.gather(
+        *(
+            put(user, window(day=hour % 7), window("20:00", f"20:{hour + 10}", day=hour % 7))
+            for hour, user in enumerate(users)
+        )
+    )
+    assert {answer.status for answer in answers} == {200}
+    left = await users[0].ok("GET", PATH)
+    assert left in [answer.json for answer in answers]
+    assert len((await api.nobody.get("/mentors")).json) == 1
+
+
+async def test_sessions_stay_when_their_windows_go(api: Api) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    session = await api.session(jane, mentor)
+    await put(mentor, sessionDuration=30, bufferTime=45)
+    found = await jane.ok("GET", f"/sessions/{session['id']}")
+    assert (found["status"], found["duration"]) == ("confirmed", 60)
+    await put(mentor, *ALWAYS)
+    nine = day_after_tomorrow(9)
+    day = f"{nine:%Y-%m-%d}"
+    slots = (
+        await api.nobody.get(f"/mentors/{mentor.id}/availability", startDate=day, endDate=day)
+    ).json["slots"]
+    starts = [slot["startTime"] for slot in slots]
+    assert "07:30" in starts
+    assert not {"08:45", "09:00", "10:00"} & set(starts)

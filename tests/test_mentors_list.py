@@ -1,0 +1,212 @@
+"""GET /mentors: who is listed, in which order, a page at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.client import Api, day_after_tomorrow, fields_of
+
+CARD = {
+    "id",
+    "userId",
+    "fullName",
+    "profileImageUrl",
+    "headline",
+    "bio",
+    "expertise",
+    "sessionDuration",
+    "rating",
+    "totalReviews",
+    "totalSessions",
+}
+
+
+async def listed(api: Api, **query: Any) -> list[dict[str, Any]]:
+    answer = await api.nobody.get("/mentors", **query)
+    assert answer.status == 200
+    return answer.json
+
+
+async def test_without_mentors_the_list_is_empty(api: Api) -> None:
+    answer = await api.nobody.get("/mentors")
+    assert (answer.status, answer.json) == (200, [])
+    assert answer.headers["X-Total-Count"] == "0"
+    assert "Link" not in answer.headers
+    assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
+
+
+async def test_a_mentor_is_listed_with_exactly_the_fields_of_the_guide(api: Api) -> None:
+    mentor = await api.mentor(
+        "john",
+        sessionDuration=90,
+        fullName="John Doe",
+        headline="Senior Software Engineer",
+        bio="10+ years in software development…",
+        expertise=["Mentoring", "Career guidance", "Mock interviews"],
+        profileImageUrl="https://example.com/john.png",
+        location="Lagos, Nigeria",
+        links={"linkedin": "https://linkedin.com/in/johndoe"},
+    )
+    await api.rate(mentor, 5, 4)
+    assert await listed(api) == [
+        {
+            "id": mentor.id,
+            "userId": "john",
+            "fullName": "John Doe",
+            "profileImageUrl": "https://example.com/john.png",
+            "headline": "Senior Software Engineer",
+            "bio": "10+ years in software development…",
+            "expertise": ["Mentoring", "Career guidance", "Mock interviews"],
+            "sessionDuration": 90,
+            "rating": 4.5,
+            "totalReviews": 2,
+            "totalSessions": 2,
+        }
+    ]
+
+
+async def test_a_bare_profile_is_listed_with_nulls_and_noughts(api: Api) -> None:
+    user = api.user("mia", name=None)
+    profile = await user.ok("PATCH", "/mentor/me", {})
+    (card,) = await listed(api)
+    assert card.keys() == CARD
+    assert card == {
+        "id": profile["id"],
+        "userId": "mia",
+        "fullName": None,
+        "profileImageUrl": None,
+        "headline": None,
+        "bio": None,
+        "expertise": [],
+        "sessionDuration": 60,
+        "rating": None,
+        "totalReviews": 0,
+        "totalSessions": 0,
+    }
+
+
+async def test_a_token_is_not_asked_for_and_a_bad_one_does_no_harm(api: Api) -> None:
+    await api.mentor()
+    answer = await api.nobody.get("/mentors", headers={"Authorization": "Bearer nonsense"})
+    assert (answer.status, len(answer.json)) == (200, 1)
+
+
+async def test_the_rating_is_the_average_to_one_decimal(api: Api) -> None:
+    averages = {(5,): 5.0, (5, 4, 4): 4.3, (5, 5, 4): 4.7, (4, 4, 4, 5): 4.3, (1, 2): 1.5}
+    for number, ratings in enumerate(averages):
+        await api.rate(await api.mentor(f"mentor{number}"), *ratings)
+    found = {mentor["userId"]: mentor["rating"] for mentor in await listed(api)}
+    assert found == {f"mentor{n}": rating for n, rating in enumerate(averages.values())}
+
+
+async def test_the_best_rated_come_first_and_the_unrated_last(api: Api) -> None:
+    for sub, ratings in {"none": [], "three": [3], "five": [5], "four": [4, 4]}.items():
+        await api.rate(await api.mentor(sub), *ratings)
+    assert [mentor["userId"] for mentor in await listed(api)] == ["five", "four", "three", "none"]
+
+
+async def test_equally_rated_mentors_are_ordered_by_reviews_then_sessions_then_id(api: Api) -> None:
+    mentors = {sub: await api.mentor(sub) for sub in ("b", "a", "reviews", "sessions")}
+    await api.rate(mentors["reviews"], 4, 4)
+    for sub in ("b", "a", "sessions"):
+        await api.rate(mentors[sub], 4)
+    await api.completed(api.user("jane"), mentors["sessions"])
+    found = [mentor["userId"] for mentor in await listed(api)]
+    by_id = sorted(("a", "b"), key=lambda sub: mentors[sub].id)
+    assert found == ["reviews", "sessions", *by_id]
+
+
+async def test_unrated_mentors_are_ordered_by_sessions(api: Api) -> None:
+    await api.mentor("idle")
+    busy = await api.mentor("busy")
+    await api.completed(api.user("jane"), busy)
+    assert [mentor["userId"] for mentor in await listed(api)] == ["busy", "idle"]
+
+
+async def test_ratings_that_round_to_the_same_decimal_are_equal(api: Api) -> None:
+    """4.67 and 4.714 are both 4.7: the one with more reviews comes first."""
+    few, many = await api.mentor("few"), await api.mentor("many")
+    await api.rate(few, 5, 5, 5, 5, 5, 4, 4)
+    await api.rate(many, 5, 5, 4, 5, 5, 4, 5, 5, 4)
+    found = [(mentor["userId"], mentor["rating"]) for mentor in await listed(api)]
+    assert found == [("many", 4.7), ("few", 4.7)]
+
+
+async def test_private_mentors_are_not_listed(api: Api) -> None:
+    shy = await api.mentor("shy", visibility="private")
+    await api.mentor("open")
+    assert [mentor["userId"] for mentor in await listed(api)] == ["open"]
+    answer = await api.nobody.get("/mentors")
+    assert answer.headers["X-Total-Count"] == "1"
+
+    await shy.ok("PATCH", "/mentor/me", {"visibility": "public"})
+    assert {mentor["userId"] for mentor in await listed(api)} == {"open", "shy"}
+
+
+async def test_sessions_count_once_the_mentee_has_confirmed_them(api: Api) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    session = await api.session(jane, mentor)
+    await api.make_past(session["id"])
+    await mentor.ok("POST", f"/sessions/{session['id']}/complete")
+    assert (await listed(api))[0]["totalSessions"] == 0
+    await jane.ok("POST", f"/sessions/{session['id']}/confirm-completion")
+    assert (await listed(api))[0]["totalSessions"] == 1
+    disputed = await api.session(jane, mentor, day_after_tomorrow(12))
+    await api.make_past(disputed["id"])
+    await mentor.ok("POST", f"/sessions/{disputed['id']}/complete")
+    await jane.ok("POST", f"/sessions/{disputed['id']}/dispute")
+    assert (await listed(api))[0]["totalSessions"] == 1
+
+
+async def test_pages_follow_each_other_without_a_gap_or_a_repetition(api: Api) -> None:
+    mentors = [await api.mentor(f"mentor{number}") for number in range(7)]
+    await api.rate(mentors[3], 5)
+    whole = [mentor["id"] for mentor in await listed(api)]
+    assert len(whole) == 7
+
+    path, pages, totals = "/mentors?limit=3", [], set()
+    while path:
+        answer = await api.nobody.get(path)
+        pages.append([mentor["id"] for mentor in answer.json])
+        totals.add(answer.headers["X-Total-Count"])
+        link = answer.headers.get("Link")
+        path = link and link.removeprefix("</api").removesuffix('>; rel="next"')
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [one for page in pages for one in page] == whole
+    assert totals == {"7"}
+
+
+async def test_a_page_beyond_the_end_is_empty(api: Api) -> None:
+    await api.mentor()
+    for page in (2, 1_000_000):
+        answer = await api.nobody.get("/mentors", page=page, limit=1)
+        assert (answer.status, answer.json) == (200, [])
+        assert answer.headers["X-Total-Count"] == "1"
+        assert "Link" not in answer.headers
+
+
+async def test_a_full_last_page_names_no_next_one(api: Api) -> None:
+    await api.mentor("one")
+    await api.mentor("two")
+    assert "Link" not in (await api.nobody.get("/mentors", limit=2)).headers
+    assert "Link" not in (await api.nobody.get("/mentors", limit=1, page=2)).headers
+    assert "Link" in (await api.nobody.get("/mentors", limit=1)).headers
+
+
+async def test_a_limit_goes_from_1_to_1000(api: Api) -> None:
+    for limit in (1, 1000):
+        assert (await api.nobody.get("/mentors", limit=limit)).status == 200
+    for limit in (0, 1001, -1, "", "ten", "1.5", "1e2", "٣", "+5", " 5", "5\n", "9" * 30):
+        assert fields_of(await api.nobody.get("/mentors", limit=limit)) == ["limit"], limit
+
+
+async def test_pages_count_from_1(api: Api) -> None:
+    await api.mentor()
+    assert len(await listed(api, page=1)) == 1
+    for page in (0, -1, "", "one", "1.0", "٣", "0x1", "1_0", "9" * 30):
+        assert fields_of(await api.nobody.get("/mentors", page=page)) == ["page"], page
+
+
+async def test_a_page_and_a_limit_can_both_be_wrong(api: Api) -> None:
+    answer = await api.nobody.get("/mentors", page=0, limit=0)
+    assert sorted(fields_of(answer)) == ["limit", "page"]

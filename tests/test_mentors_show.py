@@ -1,0 +1,148 @@
+"""GET /mentors/:id: one mentor, as everybody sees them."""
+
+from __future__ import annotations
+
+import uuid
+
+from tests.client import Api, is_error
+
+
+async def test_a_mentor_is_shown_with_exactly_the_fields_of_the_guide(api: Api) -> None:
+    mentor = await api.mentor(
+        "john",
+        sessionDuration=90,
+        bufferTime=15,
+        timezone="WAT",
+        defaultMeetingLink="https://meet.google.com/abc-def-ghi",
+        fullName="John Doe",
+        profileImageUrl="https://example.com/john.png",
+        headline="Senior Software Engineer",
+        bio="10+ years in software development…",
+        expertise=["Mentoring", "Career guidance"],
+        location="Lagos, Nigeria",
+        links={"linkedin": "https://linkedin.com/in/johndoe"},
+        sessionRate=5000,
+        sessionCurrency="USD",
+    )
+    await api.rate(mentor, 5, 5, 4)
+    answer = await api.nobody.get(f"/mentors/{mentor.id}")
+    assert answer.json == {
+        "id": mentor.id,
+        "userId": "john",
+        "fullName": "John Doe",
+        "profileImageUrl": "https://example.com/john.png",
+        "headline": "Senior Software Engineer",
+        "bio": "10+ years in software development…",
+        "expertise": ["Mentoring", "Career guidance"],
+        "location": "Lagos, Nigeria",
+        "sessionDuration": 90,
+        "bufferTime": 15,
+        "timezone": "WAT",
+        "defaultMeetingLink": "https://meet.google.com/abc-def-ghi",
+        "sessionRate": 5000,
+        "sessionCurrency": "USD",
+        "rating": 4.7,
+        "totalReviews": 3,
+        "totalSessions": 3,
+    }
+
+
+async def test_a_bare_profile_is_shown_with_the_defaults(api: Api) -> None:
+    profile = await api.user("mia", name=None).ok("PATCH", "/mentor/me", {})
+    answer = await api.nobody.get(f"/mentors/{profile['id']}")
+    assert answer.json == {
+        "id": profile["id"],
+        "userId": "mia",
+        "fullName": None,
+        "profileImageUrl": None,
+        "headline": None,
+        "bio": None,
+        "expertise": [],
+        "location": None,
+        "sessionDuration": 60,
+        "bufferTime": 0,
+        "timezone": "UTC",
+        "defaultMeetingLink": None,
+        "sessionRate": 0,
+        "sessionCurrency": "NGN",
+        "rating": None,
+        "totalReviews": 0,
+        "totalSessions": 0,
+    }
+
+
+async def test_an_id_is_a_uuid_of_version_7_and_may_be_written_in_capitals(api: Api) -> None:
+    mentor = await api.mentor()
+    assert uuid.UUID(mentor.id).version == 7
+    answer = await api.nobody.get(f"/mentors/{mentor.id.upper()}")
+    assert (answer.status, answer.json["id"]) == (200, mentor.id)
+
+
+async def test_a_rate_with_cents_is_shown_as_it_was_set(api: Api) -> None:
+    mentor = await api.mentor()
+    for rate in (0, 0.01, 19.99, 49.5, 1234567.89):
+        assert (await mentor.ok("PATCH", "/mentor/me", {"sessionRate": rate}))[
+            "sessionRate"
+        ] == rate
+        assert (await api.nobody.get(f"/mentors/{mentor.id}")).json["sessionRate"] == rate
+
+
+async def test_the_user_id_is_not_the_mentor_id(api: Api) -> None:
+    sub = str(uuid.uuid4())
+    await api.mentor(sub)
+    assert is_error(await api.nobody.get(f"/mentors/{sub}"), 404, "Mentor not found")
+
+
+async def test_what_is_no_id_of_a_mentor_is_not_found(api: Api) -> None:
+    mentor = await api.mentor()
+    ids = [
+        str(uuid.uuid4()),
+        "mentor-profile-123",
+        "0",
+        "null",
+        mentor.id[:-1],
+        mentor.id + "0",
+        mentor.id.replace("-", ""),
+        "{" + mentor.id + "}",
+        "urn:uuid:" + mentor.id,
+        mentor.id + "%20",
+        mentor.id + "%0A",
+        mentor.id + "%00",
+        mentor.id + "%2Freviews",
+        "%00",
+        "%FF",
+        "%C3%28",
+        "%ED%A0%80",
+        "..%2F..%2Fetc%2Fpasswd",
+        "'%20OR%201=1--",
+        "%F0%9F%9A%80",
+        "x" * 4000,
+    ]
+    for path in ("", "/reviews", "/availability"):
+        for mentor_id in ids:
+            answer = await api.nobody.get(f"/mentors/{mentor_id}{path}")
+            assert is_error(answer, 404, "Mentor not found"), mentor_id
+
+
+async def test_a_private_mentor_is_not_found_anywhere(api: Api) -> None:
+    mentor = await api.mentor(visibility="private")
+    await api.rate(mentor, 5)
+    for client in (api.nobody, mentor, api.user("jane")):
+        for path in ("", "/reviews", "/availability"):
+            answer = await client.get(f"/mentors/{mentor.id}{path}")
+            assert is_error(answer, 404, "Mentor not found")
+
+
+async def test_a_private_mentor_is_not_told_from_one_that_never_was(api: Api) -> None:
+    mentor = await api.mentor(visibility="private")
+    answers = [
+        await api.nobody.get(f"/mentors/{mentor_id}") for mentor_id in (mentor.id, uuid.uuid4())
+    ]
+    assert answers[0].body == answers[1].body
+
+
+async def test_bad_dates_are_found_out_before_a_missing_mentor(api: Api) -> None:
+    answer = await api.nobody.get(f"/mentors/{uuid.uuid4()}/availability", startDate="tomorrow")
+    assert answer.status == 400
+    answer = await api.nobody.get(f"/mentors/{uuid.uuid4()}/reviews", limit=51)
+    assert answer.status == 400

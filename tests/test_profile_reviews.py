@@ -1,0 +1,76 @@
+"""GET /mentor/reviews: received as a mentor, given as a mentee."""
+
+from __future__ import annotations
+
+from tests.client import Api, fields_of, is_error
+
+
+async def test_a_review_is_the_same_for_who_received_and_who_gave_it(api: Api) -> None:
+    mentor = await api.mentor("mia", fullName="Mia M.", profileImageUrl="https://example.com/m.png")
+    jane = await api.mentor("jane", fullName="Jane the Mentor")
+    session = await api.completed(jane, mentor)
+    body = {"rating": 4, "comment": "Good."}
+    reviewed = await jane.ok("POST", f"/sessions/{session['id']}/review", body)
+    expected = [
+        {
+            "id": reviewed["review"]["id"],
+            "sessionId": session["id"],
+            "rating": 4,
+            "comment": "Good.",
+            "mentor": {
+                "id": mentor.id,
+                "userId": "mia",
+                "name": "Mia M.",
+                "avatar": "https://example.com/m.png",
+            },
+            "mentee": {"id": "jane", "name": "Jane", "avatar": None},
+            "createdAt": reviewed["review"]["createdAt"],
+        }
+    ]
+    assert await mentor.ok("GET", "/mentor/reviews", role="mentor") == expected
+    assert await jane.ok("GET", "/mentor/reviews", role="mentee") == expected
+    assert await mentor.ok("GET", "/mentor/reviews", role="mentee") == []
+    assert await jane.ok("GET", "/mentor/reviews", role="mentor") == []
+
+
+async def test_a_private_mentor_still_sees_what_was_received(api: Api) -> None:
+    mentor = await api.mentor()
+    await api.rate(mentor, 5, 3)
+    await mentor.ok("PATCH", "/mentor/me", {"visibility": "private"})
+    received = await mentor.ok("GET", "/mentor/reviews", role="mentor")
+    assert [review["rating"] for review in received] == [3, 5]
+
+
+async def test_the_role_is_required_and_one_of_two(api: Api) -> None:
+    mentor = await api.mentor()
+    assert fields_of(await mentor.get("/mentor/reviews")) == ["role"]
+    for role in ("", "Mentor", "both", "sent", "mentor "):
+        assert fields_of(await mentor.get("/mentor/reviews", role=role)) == ["role"], role
+
+
+async def test_without_a_profile_there_are_no_reviews_in_either_role(api: Api) -> None:
+    jane, mentor = api.user("jane"), await api.mentor()
+    session = await api.completed(jane, mentor)
+    await jane.ok("POST", f"/sessions/{session['id']}/review", {"rating": 5})
+    for role in ("mentor", "mentee"):
+        answer = await jane.get("/mentor/reviews", role=role)
+        assert is_error(answer, 404, "Mentor profile not found")
+
+
+async def test_a_missing_role_is_found_out_before_a_missing_profile(api: Api) -> None:
+    assert fields_of(await api.user("jane").get("/mentor/reviews")) == ["role"]
+
+
+async def test_reviews_are_a_plain_array_in_pages_newest_first(api: Api) -> None:
+    mentor = await api.mentor()
+    await api.rate(mentor, 1, 2, 3, 4, 5)
+    first = await mentor.get("/mentor/reviews", role="mentor", limit=2)
+    assert [review["rating"] for review in first.json] == [5, 4]
+    assert first.headers["X-Total-Count"] == "5"
+    assert first.headers["Link"] == ('</api/mentor/reviews?role=mentor&page=2&limit=2>; rel="next"')
+    last = await mentor.get("/mentor/reviews", role="mentor", limit=2, page=3)
+    assert [review["rating"] for review in last.json] == [1]
+    assert "Link" not in last.headers
+    everything = await mentor.get("/mentor/reviews", role="mentor")
+    assert len(everything.json) == 5
+    assert fields_of(await mentor.get("/mentor/reviews", role="mentor", limit=1001)) == ["limit"]

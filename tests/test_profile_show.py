@@ -1,0 +1,154 @@
+"""GET /mentor/me: one's own profile, and how complete it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.client import Api
+
+MESSAGE = "Complete your profile to get started"
+WINDOW = {"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"}
+
+#: The field or setting, what fills it, and what it weighs.
+WEIGHTS = [
+    ("fullName", "John Doe", 15),
+    ("headline", "Engineer", 15),
+    ("bio", "10+ years", 15),
+    ("expertise", ["Mentoring"], 15),
+    ("profileImageUrl", "https://example.com/john.png", 10),
+    ("sessionRate", 0.01, 10),
+    ("slots", [WINDOW], 10),
+    ("location", "Lagos", 5),
+    ("links", {"linkedin": "https://linkedin.com/in/johndoe"}, 5),
+]
+
+
+async def test_without_a_profile_the_guides_answer(api: Api) -> None:
+    answer = await api.user("jane").get("/mentor/me")
+    assert answer.status == 200
+    assert answer.json == {
+        "profile": None,
+        "isProfileCreated": False,
+        "profileCompleteness": 0,
+        "message": MESSAGE,
+    }
+
+
+async def test_looking_makes_no_profile(api: Api) -> None:
+    jane = api.user("jane")
+    for path in ("/mentor/me", "/mentor/availability", "/mentor/dashboard"):
+        await jane.get(path)
+    assert (await jane.ok("GET", "/mentor/me"))["isProfileCreated"] is False
+    assert (await api.nobody.get("/mentors")).json == []
+
+
+async def test_a_new_profile_has_the_defaults(api: Api) -> None:
+    user = api.user("john", name=None)
+    profile = await user.ok("PATCH", "/mentor/me", {})
+    assert await user.ok("GET", "/mentor/me") == {
+        "profile": {
+            "id": profile["id"],
+            "userId": "john",
+            "fullName": None,
+            "headline": None,
+            "bio": None,
+            "expertise": [],
+            "location": None,
+            "profileImageUrl": None,
+            "links": {},
+            "sessionDuration": 60,
+            "bufferTime": 0,
+            "timezone": "UTC",
+            "defaultMeetingLink": None,
+            "sessionRate": 0,
+            "sessionCurrency": "NGN",
+            "visibility": "public",
+        },
+        "isProfileCreated": True,
+        "profileCompleteness": 0,
+        "message": MESSAGE,
+    }
+
+
+async def test_a_full_profile_is_shown_field_by_field_without_a_message(api: Api) -> None:
+    profile = {
+        "fullName": "John Doe",
+        "headline": "Senior Software Engineer",
+        "bio": "10+ years in software development…",
+        "expertise": ["Mentoring", "Career guidance"],
+        "location": "Lagos, Nigeria",
+        "profileImageUrl": "https://example.com/john.png",
+        "links": {"linkedin": "https://linkedin.com/in/johndoe"},
+        "sessionRate": 5000,
+        "sessionCurrency": "USD",
+        "visibility": "private",
+    }
+    settings = {
+        "sessionDuration": 90,
+        "bufferTime": 15,
+        "timezone": "WAT",
+        "defaultMeetingLink": "https://meet.google.com/abc",
+    }
+    mentor = await api.mentor("john", [WINDOW], **profile, **settings)
+    assert await mentor.ok("GET", "/mentor/me") == {
+        "profile": {"id": mentor.id, "userId": "john", **profile, **settings},
+        "isProfileCreated": True,
+        "profileCompleteness": 100,
+    }
+
+
+@pytest.mark.parametrize(("name", "value", "weight"), WEIGHTS, ids=[name for name, *_ in WEIGHTS])
+async def test_each_part_weighs_what_the_contract_says(
+    api: Api, name: str, value: object, weight: int
+) -> None:
+    path = "/mentor/availability" if name == "slots" else "/mentor/me"
+    method = "PUT" if name == "slots" else "PATCH"
+    alone = api.user("alone", name=None)
+    await alone.ok(method, path, {name: value})
+    shown = await alone.ok("GET", "/mentor/me")
+    assert (shown["profileCompleteness"], shown["message"]) == (weight, MESSAGE)
+
+    parts = {part: filled for part, filled, _ in WEIGHTS if part not in (name, "slots")}
+    windows = [] if name == "slots" else [WINDOW]
+    missing = await api.mentor("missing", windows, **{"fullName": None, **parts})
+    shown = await missing.ok("GET", "/mentor/me")
+    assert (shown["profileCompleteness"], shown["message"]) == (100 - weight, MESSAGE)
+    await missing.ok(method, path, {name: value})
+    shown = await missing.ok("GET", "/mentor/me")
+    assert shown["profileCompleteness"] == 100
+    assert "message" not in shown
+
+
+async def test_what_weighs_nothing_adds_nothing(api: Api) -> None:
+    user = api.user("john", name=None)
+    await user.ok("PATCH", "/mentor/me", {"visibility": "private", "sessionCurrency": "EUR"})
+    settings = {"sessionDuration": 30, "timezone": "WAT", "defaultMeetingLink": "https://e.com/x"}
+    await user.ok("PUT", "/mentor/availability", {"slots": [], **settings})
+    assert (await user.ok("GET", "/mentor/me"))["profileCompleteness"] == 0
+
+
+async def test_what_is_emptied_no_longer_counts(api: Api) -> None:
+    parts = {part: filled for part, filled, _ in WEIGHTS if part != "slots"}
+    mentor = await api.mentor("mia", [WINDOW], **parts)
+    assert (await mentor.ok("GET", "/mentor/me"))["profileCompleteness"] == 100
+    for number, (changes, left) in enumerate(
+        [
+            ({"headline": ""}, 85),
+            ({"bio": ""}, 70),
+            ({"expertise": []}, 55),
+            ({"sessionRate": 0}, 45),
+            ({"links": {}}, 40),
+            ({"location": ""}, 35),
+            ({"profileImageUrl": None}, 25),
+            ({"fullName": None}, 10),
+        ]
+    ):
+        await mentor.ok("PATCH", "/mentor/me", changes)
+        shown = await mentor.ok("GET", "/mentor/me")
+        assert shown["profileCompleteness"] == left, number
+
+
+async def test_the_name_of_the_token_counts_as_a_name(api: Api) -> None:
+    user = api.user("john", name="John", picture="https://example.com/john.png")
+    await user.ok("PATCH", "/mentor/me", {})
+    assert (await user.ok("GET", "/mentor/me"))["profileCompleteness"] == 25

@@ -1,0 +1,396 @@
+"""PATCH /mentor/me: a merge patch, within limits."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.client import Api, User, fields_of, is_error
+
+PATH = "/mentor/me"
+
+FILLED: dict[str, Any] = {
+    "fullName": "John Doe",
+    "headline": "Senior Software Engineer",
+    "bio": "10+ years in software development…",
+    "expertise": ["Mentoring", "Career guidance"],
+    "location": "Lagos, Nigeria",
+    "profileImageUrl": "https://example.com/john.png",
+    "links": {"linkedin": "https://linkedin.com/in/johndoe", "web": "http://john.example"},
+    "sessionRate": 5000,
+    "sessionCurrency": "USD",
+    "visibility": "private",
+}
+
+BAD_URLS = [
+    "",
+    "example.com/john.png",
+    "/john.png",
+    "//example.com/john.png",
+    "javascript:alert(1)",
+    "JavaScript:alert(1)//https://example.com",
+    "data:image/png;base64,AAAA",
+    "ftp://example.com/john.png",
+    "file:///etc/passwd",
+    "vbscript:x",
+    "https:",
+    "https://",
+    "https:///x",
+    "https://?x",
+    "https://:443/",
+    "https://exa mple.com/",
+    "https://example.com/a b",
+    " https://example.com/",
+    "https://example.com/ ",
+    "https://example.com/\n",
+    "https://example.com/\r\nX-Evil: 1",
+    "https://example.com/\ta",
+    'https://example.com/"onload="x',
+    "https://example.com/<script>",
+    "https://example.com\\@evil.example",
+    "https://example.com:port/",
+    "https://example.com:65536/",
+    "https://[::1/",
+    "https://[nonsense]/",
+    "h\u0131ttps://example.com",
+]
+
+
+async def patch(user: User, **changes: Any) -> dict[str, Any]:
+    return await user.ok("PATCH", PATH, changes)
+
+
+async def refused(user: User, **changes: Any) -> list[str]:
+    return sorted(set(fields_of(await user.patch(PATH, changes))))
+
+
+# What a merge patch is ---------------------------------------------------------------------------
+
+
+async def test_the_first_patch_makes_the_profile(api: Api) -> None:
+    user = api.user("john", name="Token Name", picture="https://example.com/token.png")
+    profile = await patch(user, headline="Engineer")
+    assert profile["userId"] == "john"
+    assert profile["headline"] == "Engineer"
+    assert profile["fullName"] == "Token Name"
+    assert profile["profileImageUrl"] == "https://example.com/token.png"
+    shown = await user.ok("GET", PATH)
+    assert shown["isProfileCreated"] is True
+    assert shown["profile"] == profile
+
+
+async def test_an_empty_patch_makes_one_too_and_changes_none(api: Api) -> None:
+    user = api.user("john")
+    made = await patch(user)
+    assert await patch(user) == made
+
+
+async def test_everything_at_once_comes_back(api: Api) -> None:
+    profile = await patch(api.user("john"), **FILLED)
+    assert {name: profile[name] for name in FILLED} == FILLED
+
+
+@pytest.mark.parametrize("name", FILLED)
+async def test_a_field_left_out_stays(api: Api, name: str) -> None:
+    user = api.user("john")
+    before = await patch(user, **FILLED)
+    news = {
+        "fullName": "Johnny",
+        "headline": "Retired",
+        "bio": "Gone fishing",
+        "expertise": ["Fishing"],
+        "location": "Abuja",
+        "profileImageUrl": "https://example.com/new.png",
+        "links": {"web": "https://fish.example"},
+        "sessionRate": 0,
+        "sessionCurrency": "EUR",
+        "visibility": "public",
+    }
+    after = await patch(user, **{name: news[name]})
+    assert after == before | {name: news[name]}
+    assert (await user.ok("GET", PATH))["profile"] == after
+
+
+@pytest.mark.parametrize(
+    ("name", "emptied"),
+    [
+        ("fullName", None),
+        ("headline", None),
+        ("bio", None),
+        ("location", None),
+        ("profileImageUrl", None),
+        ("expertise", []),
+        ("links", {}),
+    ],
+)
+async def test_null_clears_what_may_be_empty(api: Api, name: str, emptied: Any) -> None:
+    user = api.user("john")
+    before = await patch(user, **FILLED)
+    assert await patch(user, **{name: None}) == before | {name: emptied}
+    assert (await user.ok("GET", PATH))["profile"][name] == emptied
+
+
+@pytest.mark.parametrize("name", ["sessionRate", "sessionCurrency", "visibility"])
+async def test_null_is_refused_where_there_is_always_a_value(api: Api, name: str) -> None:
+    user = api.user("john")
+    await patch(user, **FILLED)
+    assert await refused(user, **{name: None}) == [name]
+    assert (await user.ok("GET", PATH))["profile"][name] == FILLED[name]
+
+
+async def test_links_and_expertise_are_replaced_as_a_whole(api: Api) -> None:
+    user = api.user("john")
+    await patch(user, **FILLED)
+    profile = await patch(user, links={"x": "https://x.example"}, expertise=["One"])
+    assert profile["links"] == {"x": "https://x.example"}
+    assert profile["expertise"] == ["One"]
+
+
+async def test_a_refused_patch_changes_nothing(api: Api) -> None:
+    user = api.user("john")
+    before = await patch(user, **FILLED)
+    answer = await user.patch(PATH, {"headline": "New", "bio": "New", "visibility": "secret"})
+    assert fields_of(answer) == ["visibility"]
+    assert (await user.ok("GET", PATH))["profile"] == before
+
+    newcomer = api.user("max")
+    await newcomer.patch(PATH, {"headline": "New", "visibility": "secret"})
+    assert (await newcomer.ok("GET", PATH))["isProfileCreated"] is False
+
+
+async def test_all_that_is_wrong_is_said_at_once(api: Api) -> None:
+    user = api.user("john")
+    wrong = {"fullName": 1, "sessionRate": -1, "expertise": ["x", ""], "links": {"a": "b"}}
+    assert await refused(user, **wrong) == ["expertise.1", "fullName", "links.a", "sessionRate"]
+
+
+async def test_unknown_fields_are_refused_by_name(api: Api) -> None:
+    user = api.user("john")
+    assert await refused(user, fullname="John", nickname="J") == ["fullname", "nickname"]
+    for name in ("id", "userId", "sessionDuration", "bufferTime", "timezone", "rating", "slots"):
+        assert await refused(user, **{name: 1}) == [name]
+    for name in ("__proto__", "constructor", "full_name", "profileImageFile", "$1", ""):
+        assert await refused(user, **{name: None}) == [name]
+
+
+async def test_concurrent_first_patches_make_one_profile(api: Api) -> None:
+    clients = [api.user("john") for _ in range(15)]
+    answers = await asyncio.gather(
+        *(client.patch(PATH, {"headline": f"{n}"}) for n, client in enumerate(clients))
+    )
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.json["id"] for answer in answers}) == 1
+
+
+async def test_concurrent_patches_of_other_fields_do_not_undo_each_other(api: Api) -> None:
+    client = api.user("john")
+    await patch(client)
+    changes = [{name: value} for name, value in FILLED.items()]
+    await asyncio.gather(*(client.ok("PATCH", PATH, change) for change in changes))
+    profile = (await client.ok("GET", PATH))["profile"]
+    assert {name: profile[name] for name in FILLED} == FILLED
+
+
+# The name and the picture of the token -----------------------------------------------------------
+
+
+async def test_name_and_picture_follow_the_token_until_they_are_set(api: Api) -> None:
+    await patch(api.user("john", name="John", picture="https://example.com/1.png"))
+    newer = api.user("john", name="Johnny", picture="https://example.com/2.png")
+    profile = (await newer.ok("GET", PATH))["profile"]
+    assert profile["fullName"] == "Johnny"
+    assert profile["profileImageUrl"] == "https://example.com/2.png"
+
+    await patch(newer, fullName="Dr. Doe")
+    newest = api.user("john", name="Jack", picture="https://example.com/3.png")
+    profile = (await newest.ok("GET", PATH))["profile"]
+    assert profile["fullName"] == "Dr. Doe"
+    assert profile["profileImageUrl"] == "https://example.com/3.png"
+
+    await patch(newest, profileImageUrl="https://example.com/own.png")
+    last = api.user("john", name="Jim", picture="https://example.com/4.png")
+    profile = (await last.ok("GET", PATH))["profile"]
+    assert profile["fullName"] == "Dr. Doe"
+    assert profile["profileImageUrl"] == "https://example.com/own.png"
+
+
+async def test_a_name_that_comes_later_with_a_token_fills_an_empty_profile(api: Api) -> None:
+    await patch(api.user("john", name=None))
+    named = api.user("john", name="John")
+    assert (await named.ok("GET", PATH))["profile"]["fullName"] == "John"
+    (listed,) = (await api.nobody.get("/mentors")).json
+    assert listed["fullName"] == "John"
+
+
+async def test_a_token_without_a_name_takes_none_away(api: Api) -> None:
+    await patch(api.user("john", name="John", picture="https://example.com/1.png"))
+    profile = (await api.user("john", name=None).ok("GET", PATH))["profile"]
+    assert profile["fullName"] == "John"
+    assert profile["profileImageUrl"] == "https://example.com/1.png"
+
+
+async def test_a_name_that_was_set_to_the_tokens_own_stays_when_the_token_changes(
+    api: Api,
+) -> None:
+    user = api.user("john", name="John", picture="https://example.com/1.png")
+    await patch(user, fullName="John", profileImageUrl="https://example.com/1.png")
+    newer = api.user("john", name="Johnny", picture="https://example.com/2.png")
+    profile = (await newer.ok("GET", PATH))["profile"]
+    assert profile["fullName"] == "John"
+    assert profile["profileImageUrl"] == "https://example.com/1.png"
+
+
+async def test_a_cleared_name_stays_cleared_when_the_token_changes(api: Api) -> None:
+    user = api.user("john", name="John", picture="https://example.com/1.png")
+    await patch(user, fullName=None, profileImageUrl=None)
+    assert (await user.ok("GET", PATH))["profile"]["fullName"] is None
+    newer = api.user("john", name="Johnny", picture="https://example.com/2.png")
+    profile = (await newer.ok("GET", PATH))["profile"]
+    assert (profile["fullName"], profile["profileImageUrl"]) == (None, None)
+
+
+# Limits ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("fullName", 120), ("headline", 200), ("bio", 5000), ("location", 200)]
+)
+async def test_a_text_has_a_longest(api: Api, name: str, most: int) -> None:
+    user = api.user("john")
+    for letter in ("x", "é", "漢", "🚀"):
+        assert (await patch(user, **{name: letter * most}))[name] == letter * most
+        assert await refused(user, **{name: letter * (most + 1)}) == [name]
+    for value in (1, 1.5, True, [], {}, ["x"]):
+        assert await refused(user, **{name: value}) == [name], value
+
+
+async def test_texts_are_kept_to_the_letter(api: Api) -> None:
+    user = api.user("john")
+    for text in (
+        "  spaces  ",
+        "line\nbreak\r\n\ttab",
+        "<b>bold</b> & \"quoted\" 'text' \\ / % _ $1 {} ;--",
+        "\u202eright to left\u202c \u200b \ufeff",
+        "e\u0301 is not \u00e9",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\x01\x7f\u2028\u2029\uffff\U0010ffff",
+    ):
+        assert (await patch(user, bio=text, headline=text))["bio"] == text, text
+        assert (await user.ok("GET", PATH))["profile"]["headline"] == text
+
+
+async def test_a_name_is_not_blank(api: Api) -> None:
+    user = api.user("john")
+    for value in ("", " ", "\t\n", "\u3000"):
+        assert await refused(user, fullName=value) == ["fullName"], value
+    for name in ("headline", "bio", "location"):
+        assert (await patch(user, **{name: ""}))[name] == ""
+
+
+async def test_expertise_has_50_entries_of_60_characters(api: Api) -> None:
+    user = api.user("john")
+    most = ["é" * 60] * 50
+    assert (await patch(user, expertise=most))["expertise"] == most
+    assert await refused(user, expertise=["x"] * 51) == ["expertise"]
+    assert await refused(user, expertise=["x", "y" * 61]) == ["expertise.1"]
+    for entry in ("", " ", 1, None, ["x"], {}):
+        assert await refused(user, expertise=["x", entry]) == ["expertise.1"], entry
+    for value in ("Mentoring", {}, 1, {"0": "x"}):
+        assert await refused(user, expertise=value) == ["expertise"], value
+    odd = ['"', "\\", "{a,b}", "NULL", "null", ",", "a\nb", "'"]
+    assert (await patch(user, expertise=odd))["expertise"] == odd
+    assert (await patch(user, expertise=[]))["expertise"] == []
+
+
+async def test_there_are_20_links(api: Api) -> None:
+    user = api.user("john")
+    links = {f"link{number}": f"https://example.com/{number}" for number in range(20)}
+    assert (await patch(user, links=links))["links"] == links
+    assert await refused(user, links=links | {"more": "https://example.com"}) == ["links"]
+    assert (await patch(user, links={}))["links"] == {}
+    for value in ([], "https://example.com", 1, [["a", "https://example.com"]]):
+        assert await refused(user, links=value) == ["links"], value
+    odd = {
+        "my site": "https://example.com/a",
+        "Größe": "https://example.com/b",
+        "a.b": "http://c.d",
+    }
+    assert (await patch(user, links=odd))["links"] == odd
+
+
+async def test_urls_are_http_or_https(api: Api) -> None:
+    user = api.user("john")
+    for url in (
+        "http://example.com",
+        "HTTPS://EXAMPLE.COM/X",
+        "https://user@example.com:8443/a/b?c=d&e=%20#f",
+        "http://localhost:3000",
+        "http://[::1]:80/",
+        "https://münchen.example/straße",
+        "https://e.com/" + "x" * 2034,
+    ):
+        profile = await patch(user, profileImageUrl=url, links={"x": url})
+        assert (profile["profileImageUrl"], profile["links"]["x"]) == (url, url)
+    for url in [*BAD_URLS, "https://e.com/" + "x" * 2035, 1, True, [], {}]:
+        assert await refused(user, profileImageUrl=url) == ["profileImageUrl"], url
+        assert await refused(user, links={"x": url}) == ["links.x"], url
+    assert await refused(user, links={"x": None}) == ["links.x"]
+
+
+async def test_a_rate_is_an_amount_of_money(api: Api) -> None:
+    user = api.user("john")
+    for rate in (0, 1, 0.01, 0.1, 19.99, 5000, 5000.5, 1e3, 9999999999):
+        assert (await patch(user, sessionRate=rate))["sessionRate"] == rate
+    for rate in (-0.01, -1, 0.001, 19.999, 1e10, 10**12, "5000", True, [], {}):
+        assert await refused(user, sessionRate=rate) == ["sessionRate"], rate
+    for number in ("0.10", "1.0", "5e3", "5E+3", "0.0", "-0", "-0.0", "12.340"):
+        answer = await user.patch(PATH, body=f'{{"sessionRate": {number}}}')
+        assert (answer.status, answer.json["sessionRate"]) == (200, float(number)), number
+    for number in ("1e400", "1e-400", "9" * 400, "1e99999999999", "0.1e-9", "-1e-9"):
+        answer = await user.patch(PATH, body=f'{{"sessionRate": {number}}}')
+        assert answer.status == 400, number
+
+
+async def test_a_currency_is_one_of_iso_4217(api: Api) -> None:
+    user = api.user("john")
+    for code in ("NGN", "USD", "EUR", "GBP", "JPY", "KES", "XOF", "ZWG"):
+        assert (await patch(user, sessionCurrency=code))["sessionCurrency"] == code
+    for code in (
+        "",
+        "ngn",
+        "Ngn",
+        "NG",
+        "NGNN",
+        "N1N",
+        "NGN\n",
+        " NGN",
+        "€",
+        "ÄÖÜ",
+        "ABC",
+        "QQQ",
+        566,
+    ):
+        assert await refused(user, sessionCurrency=code) == ["sessionCurrency"], code
+
+
+async def test_a_profile_is_public_or_private(api: Api) -> None:
+    user = api.user("john")
+    for visibility in ("private", "public"):
+        assert (await patch(user, visibility=visibility))["visibility"] == visibility
+    for visibility in ("", "Public", "hidden", True, 0, ["public"]):
+        assert await refused(user, visibility=visibility) == ["visibility"], visibility
+
+
+async def test_a_merge_patch_may_say_what_it_is(api: Api) -> None:
+    user = api.user("john")
+    for kind in (
+        "application/merge-patch+json",
+        "application/json; charset=utf-8",
+        "Application/JSON",
+    ):
+        answer = await user.patch(PATH, {"bio": kind}, headers={"Content-Type": kind})
+        assert (answer.status, answer.json["bio"]) == (200, kind)
+    answer = await user.patch(PATH, {"bio": "x"}, headers={"Content-Type": "text/plain"})
+    assert is_error(answer, 415, "Content-Type must be application/json")

@@ -1,0 +1,391 @@
+"""Accepting, rejecting and cancelling a request, each by its own path and by PATCH."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.client import Answer, Api, Client, Mentor, User, day_after_tomorrow, fields_of, is_error
+from tests.clock import Clock
+
+TAKEN = "Time slot is no longer available"
+NOBODY_HAS = ("00000000-0000-7000-8000-000000000000", "request-456", "1", "%00", "a" * 300)
+
+Act = Callable[[Client, str], Awaitable[Answer]]
+
+
+def by_path(method: str, verb: str) -> Act:
+    return lambda user, request_id: user.request(method, f"/requests/{request_id}/{verb}")
+
+
+def by_patch(status: str) -> Act:
+    return lambda user, request_id: user.patch(f"/requests/{request_id}", {"status": status})
+
+
+# The state that an action leads to, with the two ways to it.
+WAYS = {
+    "accept": ("accepted", by_path("POST", "accept")),
+    "accept by patch": ("accepted", by_patch("accepted")),
+    "reject": ("rejected", by_path("POST", "reject")),
+    "reject by patch": ("rejected", by_patch("rejected")),
+    "cancel": ("cancelled", by_path("PATCH", "cancel")),
+    "cancel by patch": ("cancelled", by_patch("cancelled")),
+}
+each_way = pytest.mark.parametrize(("state", "act"), WAYS.values(), ids=WAYS.keys())
+
+
+def actor_of(state: str, mentor: Mentor, mentee: User) -> User:
+    return mentee if state == "cancelled" else mentor
+
+
+async def settled(api: Api, mentor: Mentor, mentee: User, state: str) -> dict[str, Any]:
+    """A request in this state, for a time of its own."""
+    hour = ["pending", "accepted", "rejected", "cancelled"].index(state) * 3
+    request = await api.request(mentee, mentor, day_after_tomorrow(hour))
+    if state == "pending":
+        return request
+    actor = actor_of(state, mentor, mentee)
+    return await actor.ok("PATCH", f"/requests/{request['id']}", {"status": state})
+
+
+# What comes of it ---------------------------------------------------------------------------------
+
+
+async def test_accepting_makes_a_confirmed_session_of_the_request(api: Api) -> None:
+    mentor, ann = (
+        await api.mentor("mia", sessionRate=5000.5, sessionCurrency="USD"),
+        api.user("ann"),
+    )
+    request = await api.request(ann, mentor, message="Hello", duration=45, location="Room 5")
+    accepted = await mentor.ok("POST", f"/requests/{request['id']}/accept")
+    assert accepted.keys() == {"request", "booking"}
+    booking = accepted["booking"]
+    assert accepted["request"] == request | {
+        "status": "accepted",
+        "bookingId": booking["id"],
+        "updatedAt": accepted["request"]["updatedAt"],
+    }
+    assert accepted["request"]["updatedAt"] > request["updatedAt"]
+    shared = "mentorId menteeId topic message startTime endTime duration location mentor mentee"
+    assert booking == {
+        "id": booking["id"],
+        "requestId": request["id"],
+        "status": "confirmed",
+        "cancellationReason": None,
+        "cancelledBy": None,
+        "sessionRate": 5000.5,
+        "sessionCurrency": "USD",
+        "review": None,
+        "createdAt": booking["createdAt"],
+        "updatedAt": booking["updatedAt"],
+    } | {name: request[name] for name in shared.split()}
+    for user in (mentor, ann):
+        assert await user.ok("GET", f"/requests/{request['id']}") == accepted["request"]
+        assert await user.ok("GET", f"/sessions/{booking['id']}") == booking
+
+
+async def test_the_rate_is_fixed_when_the_request_is_accepted(api: Api) -> None:
+    mentor, ann = await api.mentor("mia", sessionRate=100), api.user("ann")
+    request = await api.request(ann, mentor)
+    await mentor.ok("PATCH", "/mentor/me", {"sessionRate": 200, "sessionCurrency": "USD"})
+    accepted = await mentor.ok("POST", f"/requests/{request['id']}/accept")
+    await mentor.ok("PATCH", "/mentor/me", {"sessionRate": 300, "sessionCurrency": "EUR"})
+    session = await ann.ok("GET", f"/sessions/{accepted['booking']['id']}")
+    assert (session["sessionRate"], session["sessionCurrency"]) == (200, "USD")
+
+
+async def test_a_rejection_gives_its_reason_to_both(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor)
+    reason = "💡" * 500
+    rejected = await mentor.ok("POST", f"/requests/{request['id']}/reject", {"reason": reason})
+    assert (rejected["status"], rejected["rejectionReason"]) == ("rejected", reason)
+    assert rejected["bookingId"] is None
+    assert await ann.ok("GET", f"/requests/{request['id']}") == rejected
+    assert await ann.ok("GET", "/sessions") == []
+
+
+async def test_a_rejection_needs_no_reason(api: Api) -> None:
+    mentor = await api.mentor()
+    for name, body in (("ann", None), ("bob", b"{}"), ("cem", b"")):
+        request = await api.request(api.user(name), mentor)
+        answer = await mentor.post(f"/requests/{request['id']}/reject", body=body)
+        assert (answer.status, answer.json["rejectionReason"]) == (200, None)
+
+
+async def test_accepting_and_cancelling_take_an_empty_object(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    for method, verb, actor in (("PATCH", "cancel", ann), ("POST", "accept", mentor)):
+        request = await api.request(ann, mentor)
+        answer = await actor.request(method, f"/requests/{request['id']}/{verb}", body=b"{}")
+        assert answer.status == 200
+
+
+async def test_cancelling_answers_with_the_cancelled_request(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor)
+    cancelled = await ann.ok("PATCH", f"/requests/{request['id']}/cancel")
+    assert cancelled == request | {"status": "cancelled", "updatedAt": cancelled["updatedAt"]}
+    assert await mentor.ok("GET", f"/requests/{request['id']}") == cancelled
+
+
+async def test_patch_does_what_the_action_does_and_answers_with_the_request(api: Api) -> None:
+    mentor, ann = await api.mentor(sessionRate=70), api.user("ann")
+    request = await api.request(ann, mentor)
+    accepted = await mentor.ok("PATCH", f"/requests/{request['id']}", {"status": "accepted"})
+    assert accepted["status"] == "accepted"
+    booking = await ann.ok("GET", f"/sessions/{accepted['bookingId']}")
+    assert (booking["status"], booking["sessionRate"]) == ("confirmed", 70)
+
+    request = await api.request(ann, mentor, day_after_tomorrow(12))
+    rejected = await mentor.ok(
+        "PATCH", f"/requests/{request['id']}", {"status": "rejected", "reason": "Too busy"}
+    )
+    assert (rejected["status"], rejected["rejectionReason"]) == ("rejected", "Too busy")
+
+    request = await api.request(ann, mentor, day_after_tomorrow(12))
+    cancelled = await ann.ok("PATCH", f"/requests/{request['id']}", {"status": "cancelled"})
+    assert (cancelled["status"], cancelled["rejectionReason"]) == ("cancelled", None)
+
+
+async def test_patch_takes_a_reason_with_every_status(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    for status in ("cancelled", "rejected", "accepted"):
+        request = await api.request(ann, mentor)
+        changed = await actor_of(status, mentor, ann).ok(
+            "PATCH", f"/requests/{request['id']}", {"status": status, "reason": "Because"}
+        )
+        assert changed["rejectionReason"] == ("Because" if status == "rejected" else None)
+
+
+# Checks in their order ----------------------------------------------------------------------------
+
+BAD_BODIES: list[tuple[str, str, Any, list[str]]] = [
+    ("POST", "/accept", {"reason": "Yes"}, ["reason"]),
+    ("POST", "/accept", {"booking": {}}, ["booking"]),
+    ("POST", "/reject", {"reason": "x" * 501}, ["reason"]),
+    ("POST", "/reject", {"reason": 5}, ["reason"]),
+    ("POST", "/reject", {"why": "No"}, ["why"]),
+    ("POST", "/reject", [], [""]),
+    ("PATCH", "/cancel", {"reason": "No"}, ["reason"]),
+    ("PATCH", "", {}, ["status"]),
+    ("PATCH", "", {"status": "pending"}, ["status"]),
+    ("PATCH", "", {"status": "Accepted"}, ["status"]),
+    ("PATCH", "", {"status": ["accepted"]}, ["status"]),
+    ("PATCH", "", {"reason": "No"}, ["status"]),
+    ("PATCH", "", {"status": "rejected", "reason": "x" * 501}, ["reason"]),
+    ("PATCH", "", {"status": "accepted", "topic": "Other"}, ["topic"]),
+]
+
+
+async def test_the_input_is_checked_before_whether_there_is_such_a_request(api: Api) -> None:
+    ann = api.user("ann")
+    for method, path, body, fields in BAD_BODIES:
+        for request_id in NOBODY_HAS[:2]:
+            answer = await ann.request(method, f"/requests/{request_id}{path}", body)
+            assert set(fields_of(answer)) == set(fields), (method, path, body)
+
+
+async def test_a_patch_without_a_body_says_nothing(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor)
+    answer = await mentor.request(
+        "PATCH", f"/requests/{request['id']}", headers={"Content-Type": "application/json"}
+    )
+    assert answer.status == 400
+    assert (await ann.ok("GET", f"/requests/{request['id']}"))["status"] == "pending"
+
+
+async def test_without_a_token_nothing_else_is_looked_at(api: Api) -> None:
+    for method, path, body, _ in BAD_BODIES:
+        answer = await api.nobody.request(method, f"/requests/{NOBODY_HAS[1]}{path}", body)
+        assert is_error(answer, 401, "Missing or invalid token")
+    answer = await api.nobody.get(f"/requests/{NOBODY_HAS[1]}")
+    assert is_error(answer, 401, "Missing or invalid token")
+
+
+async def test_a_request_that_is_not_there_is_not_found(api: Api) -> None:
+    ann = api.user("ann")
+    for request_id in NOBODY_HAS:
+        assert is_error(await ann.get(f"/requests/{request_id}"), 404, "Request not found")
+        for _, act in WAYS.values():
+            assert is_error(await act(ann, request_id), 404, "Request not found")
+
+
+async def test_the_id_of_a_session_is_no_id_of_a_request(api: Api) -> None:
+    mentor = await api.mentor()
+    session = await api.session(api.user("ann"), mentor)
+    for _, act in WAYS.values():
+        assert is_error(await act(mentor, session["id"]), 404, "Request not found")
+
+
+async def test_other_methods_are_not_allowed(api: Api) -> None:
+    ann = api.user("ann")
+    for method, path, allowed in (
+        ("DELETE", "", "GET, PATCH"),
+        ("PUT", "", "GET, PATCH"),
+        ("GET", "/accept", "POST"),
+        ("PATCH", "/reject", "POST"),
+        ("POST", "/cancel", "PATCH"),
+    ):
+        answer = await ann.request(method, f"/requests/{NOBODY_HAS[0]}{path}")
+        assert answer.status == 405
+        assert set(allowed.split(", ")) <= set(answer.headers["Allow"].split(", "))
+
+
+# Rights -------------------------------------------------------------------------------------------
+
+REFUSALS = {
+    "accepted": "Only the mentor can accept this request",
+    "rejected": "Only the mentor can reject this request",
+    "cancelled": "Only the mentee can cancel this request",
+}
+
+
+@each_way
+async def test_the_right_party_alone_acts_whatever_the_state(
+    api: Api, state: str, act: Act
+) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    others = [
+        mentor if state == "cancelled" else ann,
+        api.user("eve"),
+        await api.mentor("max"),
+    ]
+    for before in ("accepted", "rejected", "cancelled", "pending"):
+        request = await settled(api, mentor, ann, before)
+        for other in others:
+            assert is_error(await act(other, request["id"]), 403, REFUSALS[state])
+        assert await ann.ok("GET", f"/requests/{request['id']}") == request
+    assert (await act(actor_of(state, mentor, ann), request["id"])).status == 200
+
+
+# States -------------------------------------------------------------------------------------------
+
+
+@each_way
+async def test_a_request_that_is_not_pending_stays_as_it_is(api: Api, state: str, act: Act) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    for before in ("accepted", "rejected", "cancelled"):
+        request = await settled(api, mentor, ann, before)
+        answer = await act(actor_of(state, mentor, ann), request["id"])
+        assert is_error(answer, 409, f"Only pending requests can be {state}")
+        assert await ann.ok("GET", f"/requests/{request['id']}") == request
+    assert len(await ann.ok("GET", "/sessions")) == 1
+
+
+async def test_a_request_stays_accepted_when_its_session_is_cancelled(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    session = await api.session(ann, mentor)
+    await ann.ok("POST", f"/sessions/{session['id']}/cancel")
+    request = await ann.ok("GET", f"/requests/{session['requestId']}")
+    assert (request["status"], request["bookingId"]) == ("accepted", session["id"])
+    answer = await mentor.post(f"/requests/{request['id']}/accept")
+    assert is_error(answer, 409, "Only pending requests can be accepted")
+
+
+# The time -----------------------------------------------------------------------------------------
+
+
+async def test_the_mentor_picks_one_of_those_who_ask_for_a_time(api: Api) -> None:
+    mentor = await api.mentor()
+    names = ("ann", "bob", "cem")
+    requests = {name: (await api.request(api.user(name), mentor))["id"] for name in names}
+    await mentor.ok("POST", f"/requests/{requests['bob']}/accept")
+    for name in ("ann", "cem"):
+        for act in (by_path("POST", "accept"), by_patch("accepted")):
+            assert is_error(await act(mentor, requests[name]), 409, TAKEN)
+        request = await api.user(name).ok("GET", f"/requests/{requests[name]}")
+        assert (request["status"], request["bookingId"]) == ("pending", None)
+    assert len(await mentor.ok("GET", "/sessions")) == 1
+
+    await mentor.ok("POST", f"/requests/{requests['ann']}/reject")
+    await api.user("cem").ok("PATCH", f"/requests/{requests['cem']}/cancel")
+
+
+async def test_a_request_that_lost_its_time_can_be_accepted_when_it_is_free_again(api: Api) -> None:
+    mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
+    request = await api.request(ann, mentor)
+    session = await api.session(bob, mentor)
+    assert is_error(await mentor.post(f"/requests/{request['id']}/accept"), 409, TAKEN)
+    await bob.ok("POST", f"/sessions/{session['id']}/cancel")
+    accepted = await mentor.ok("POST", f"/requests/{request['id']}/accept")
+    assert accepted["booking"]["menteeId"] == "ann"
+
+
+async def test_accepting_keeps_the_buffer_on_both_sides(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=15)
+    asked = {
+        (8, 0): 200,
+        (7, 0): 409,
+        (7, 1): 409,
+        (6, 45): 200,
+        (8, 59): 409,
+        (9, 14): 409,
+        (9, 15): 200,
+        (10, 29): 409,
+        (10, 30): 200,
+    }
+    requests = {
+        at: await api.request(api.user(f"ann-{place}"), mentor, day_after_tomorrow(*at))
+        for place, at in enumerate(asked)
+    }
+    found = {}
+    for at, request in requests.items():
+        answer = await mentor.post(f"/requests/{request['id']}/accept")
+        assert answer.status == 200 or is_error(answer, 409, TAKEN)
+        found[at] = answer.status
+    assert found == asked
+
+
+async def test_a_buffer_that_grew_since_the_request_counts(api: Api) -> None:
+    mentor, ann = await api.mentor(bufferTime=0), api.user("ann")
+    request = await api.request(ann, mentor, day_after_tomorrow(10))
+    await api.session(api.user("bob"), mentor, day_after_tomorrow(9))
+    for buffer, status in ((45, 409), (15, 409), (0, 200)):
+        await mentor.ok("PUT", "/mentor/availability", {"slots": [], "bufferTime": buffer})
+        assert (await mentor.post(f"/requests/{request['id']}/accept")).status == status
+
+
+async def test_what_a_dba_inserted_holds_its_time_as_well(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor)
+    await api.by_hand(api.user("bob"), mentor, "pending")
+    assert is_error(await mentor.post(f"/requests/{request['id']}/accept"), 409, TAKEN)
+
+
+@pytest.mark.parametrize(
+    "act", [by_path("POST", "accept"), by_patch("accepted")], ids=["accept", "accept by patch"]
+)
+async def test_a_request_whose_time_has_passed_cannot_be_accepted(
+    api: Api, clock: Clock, act: Act
+) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor)
+    await clock.stop_at(day_after_tomorrow())
+    assert is_error(await act(mentor, request["id"]), 409, TAKEN)
+    assert (await ann.ok("GET", f"/requests/{request['id']}"))["status"] == "pending"
+    assert await mentor.ok("GET", "/sessions") == []
+    await clock.stop_at(day_after_tomorrow() - timedelta(microseconds=1))
+    assert (await act(mentor, request["id"])).status == 200
+
+
+async def test_a_request_whose_time_has_passed_can_still_be_rejected_or_cancelled(
+    api: Api, clock: Clock
+) -> None:
+    mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
+    first, second = await api.request(ann, mentor), await api.request(bob, mentor)
+    await clock.move(days=4)
+    await mentor.ok("POST", f"/requests/{first['id']}/reject")
+    await bob.ok("PATCH", f"/requests/{second['id']}/cancel")
+
+
+async def test_a_mentor_gone_private_still_answers_the_requests_there_are(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor)
+    await mentor.ok("PATCH", "/mentor/me", {"visibility": "private"})
+    accepted = await mentor.ok("POST", f"/requests/{request['id']}/accept")
+    assert accepted["booking"]["status"] == "confirmed"

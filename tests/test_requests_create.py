@@ -1,0 +1,531 @@
+"""POST /requests: who may ask which mentor for which time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.client import (
+    ALWAYS,
+    Api,
+    Mentor,
+    User,
+    asking,
+    coming,
+    day_after_tomorrow,
+    fields_of,
+    instant,
+    is_error,
+    iso,
+)
+from tests.clock import Clock
+
+TAKEN = "Time slot is no longer available"
+NO_ONE = "00000000-0000-7000-8000-000000000000"
+NINE = timedelta(hours=9)
+MINUTE = timedelta(minutes=1)
+
+
+def window(day: int, start: str, end: str) -> dict[str, Any]:
+    return {"dayOfWeek": day, "startTime": start, "endTime": end}
+
+
+async def ask(mentee: User, mentor: Mentor, at: datetime, **body: Any) -> tuple[int, str | None]:
+    """The status, and the message of an error."""
+    answer = await mentee.post("/requests", asking(mentor, at, **body))
+    return answer.status, answer.message if answer.status >= 400 else None
+
+
+async def admitted(
+    api: Api, mentor: Mentor, day: datetime, asked: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], int]:
+    """The status for each start and length, each asked by another mentee."""
+    found = {}
+    for place, (start, duration) in enumerate(asked):
+        hour, minute = map(int, start.split(":"))
+        at = day.replace(hour=hour, minute=minute)
+        status, message = await ask(api.user(f"ann-{place}"), mentor, at, duration=duration)
+        assert message == (TAKEN if status == 409 else None)
+        found[start, duration] = status
+    return found
+
+
+# What comes of it ---------------------------------------------------------------------------------
+
+
+async def test_a_request_has_exactly_the_fields_of_the_contract(api: Api) -> None:
+    mentor = await api.mentor("mia", profileImageUrl="https://example.com/mia.png")
+    ann = api.user("ann", name="Ann Lee", picture="https://example.com/ann.png")
+    at = day_after_tomorrow(14, 30)
+    answer = await ann.post(
+        "/requests", asking(mentor, at, message="Hello", duration=45, location="Room 5")
+    )
+    request = answer.json
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"/api/requests/{request['id']}"
+    assert request.pop("createdAt") == request.pop("updatedAt")
+    assert request == {
+        "id": request["id"],
+        "mentorId": mentor.id,
+        "menteeId": "ann",
+        "topic": "Career advice",
+        "message": "Hello",
+        "scheduledDate": f"{at:%Y-%m-%d}",
+        "scheduledTime": "14:30",
+        "duration": 45,
+        "location": "Room 5",
+        "startTime": iso(at),
+        "endTime": iso(at + timedelta(minutes=45)),
+        "status": "pending",
+        "rejectionReason": None,
+        "bookingId": None,
+        "mentor": {
+            "id": mentor.id,
+            "userId": "mia",
+            "name": "Mia",
+            "avatar": "https://example.com/mia.png",
+        },
+        "mentee": {"id": "ann", "name": "Ann Lee", "avatar": "https://example.com/ann.png"},
+    }
+
+
+async def test_duration_and_location_default_to_the_mentors_settings(api: Api) -> None:
+    link = "https://meet.google.com/abc-def-ghi"
+    mentor = await api.mentor("mia", sessionDuration=90, defaultMeetingLink=link)
+    request = await api.request(api.user("ann"), mentor)
+    assert (request["duration"], request["location"]) == (90, link)
+    assert instant(request["endTime"]) - instant(request["startTime"]) == timedelta(minutes=90)
+
+
+async def test_without_settings_it_is_an_hour_nowhere_in_particular(api: Api) -> None:
+    request = await api.request(api.user("ann"), await api.mentor())
+    assert (request["duration"], request["location"], request["message"]) == (60, None, None)
+
+
+async def test_a_later_change_of_the_settings_leaves_the_request_alone(api: Api) -> None:
+    mentor, ann = await api.mentor("mia", sessionDuration=30), api.user("ann")
+    before = await api.request(ann, mentor)
+    await mentor.ok("PUT", "/mentor/availability", {"slots": [], "sessionDuration": 120})
+    assert await ann.ok("GET", f"/requests/{before['id']}") == before
+
+
+async def test_a_mentor_can_be_the_mentee_of_another(api: Api) -> None:
+    mia, max_ = await api.mentor("mia"), await api.mentor("max")
+    assert (await api.request(mia, max_))["menteeId"] == "mia"
+    assert (await api.request(max_, mia))["menteeId"] == "max"
+
+
+async def test_an_upper_case_mentor_id_is_the_same_id(api: Api) -> None:
+    mentor = await api.mentor()
+    request = await api.request(api.user("ann"), mentor, mentorId=mentor.id.upper())
+    assert request["mentorId"] == mentor.id
+
+
+# The input ----------------------------------------------------------------------------------------
+
+WRONG = {
+    "mentorId": [None, 5, ["x"]],
+    "topic": [None, "", " \t\n ", "x" * 201, 5],
+    "message": [5, "x" * 2001, {}],
+    "scheduledDate": [
+        *["", "tomorrow", "2030-02-30", "2030-2-3", "2030-02-03T00:00:00Z", "20300203"],
+        *["2030-W05-3", "2030-02-03\n", "٢٠٣٠-02-03", "0000-01-01", None, 5],
+    ],
+    "scheduledTime": [
+        *["", "9:00", "09:00:00", "24:00", "12:60", "09:00\n", "9am", "0900", "09:00Z"],
+        *["٠٩:00", "-1:00", None, 900],
+    ],
+    "duration": [14, 181, 0, -60, 60.5, "60", True],
+    "location": [5, "x" * 201],
+}
+NO_OBJECTS = [
+    *[b"", b"{", b"null", b"[]", b'"text"', b"NaN", b'{"duration": Infinity}'],
+    *[b'{"topic": "\\u0000"}', b'{"topic": "\\ud800"}', b'{"topic": "\xff"}'],
+    b'{"topic": "a", "topic": "b"}',
+]
+
+
+async def test_each_required_field_that_is_missing_is_named(api: Api) -> None:
+    answer = await api.user("ann").post("/requests", {})
+    assert sorted(fields_of(answer)) == ["mentorId", "scheduledDate", "scheduledTime", "topic"]
+
+
+async def test_a_field_that_is_not_known_is_named(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    answer = await ann.post("/requests", asking(mentor, status="accepted", menteeId="bob"))
+    assert fields_of(answer) == ["menteeId", "status"]
+    assert await ann.ok("GET", "/requests") == []
+
+
+async def test_a_wrong_value_is_refused_by_name(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    for field, values in WRONG.items():
+        for value in values:
+            answer = await ann.post("/requests", asking(mentor) | {field: value})
+            assert set(fields_of(answer)) == {field}, value
+
+
+async def test_the_longest_texts_count_characters_and_not_bytes(api: Api) -> None:
+    most = {"topic": "💡" * 200, "message": "é" * 2000, "location": "字" * 200}
+    request = await api.request(api.user("ann"), await api.mentor(), **most)
+    assert {name: request[name] for name in most} == most
+
+
+async def test_fifteen_to_180_minutes_whatever_the_mentors_own(api: Api) -> None:
+    mentor = await api.mentor("mia", sessionDuration=30)
+    for duration in (15, 16, 179, 180, 60.0):
+        request = await api.request(api.user(f"ann-{duration}"), mentor, duration=duration)
+        assert request["duration"] == duration
+
+
+async def test_a_body_that_is_no_object_of_sound_json_is_refused(api: Api) -> None:
+    for body in NO_OBJECTS:
+        answer = await api.user("ann").post("/requests", body=body)
+        assert answer.status == 400, body
+
+
+async def test_keys_that_occur_twice_and_agree_are_one(api: Api) -> None:
+    mentor = await api.mentor()
+    fields = asking(mentor)
+    pairs = [f'"{name}": "{value}"' for name, value in fields.items()]
+    body = "{" + ", ".join(pairs + pairs) + "}"
+    assert (await api.user("ann").post("/requests", body=body)).status == 201
+
+
+async def test_another_content_type_is_refused(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    answer = await ann.post(
+        "/requests", asking(mentor), headers={"Content-Type": "application/x-www-form-urlencoded"}
+    )
+    assert is_error(answer, 415, "Content-Type must be application/json")
+
+
+async def test_the_last_moment_there_is_cannot_be_passed(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    last = datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
+    assert (await ann.post("/requests", asking(mentor, last, duration=60))).status in (400, 409)
+    assert (await ann.post("/requests", asking(mentor, last, duration=15))).status == 201
+
+
+# Checks in their order ----------------------------------------------------------------------------
+
+
+async def test_without_a_token_nothing_else_is_looked_at(api: Api) -> None:
+    answer = await api.nobody.post("/requests", body=b"{")
+    assert is_error(answer, 401, "Missing or invalid token")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_the_input_is_checked_before_the_mentor(api: Api) -> None:
+    answer = await api.user("ann").post("/requests", {"mentorId": NO_ONE})
+    assert set(fields_of(answer)) == {"topic", "scheduledDate", "scheduledTime"}
+
+
+async def test_a_mentor_who_does_not_exist_is_not_found(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    for mentor_id in (NO_ONE, "mentor-profile-123", "", "1" * 5000, "💡", mentor.sub):
+        answer = await ann.post("/requests", asking(mentor, mentorId=mentor_id))
+        assert is_error(answer, 404, "Mentor not found")
+
+
+async def test_a_private_mentor_cannot_be_requested_not_even_by_themselves(api: Api) -> None:
+    mentor = await api.mentor(visibility="private")
+    for user in (api.user("ann"), mentor):
+        answer = await user.post("/requests", asking(mentor))
+        assert is_error(answer, 404, "Mentor not found")
+    await mentor.ok("PATCH", "/mentor/me", {"visibility": "public"})
+    assert (await api.user("ann").post("/requests", asking(mentor))).status == 201
+
+
+async def test_a_request_to_oneself_is_refused_before_its_time_is_looked_at(api: Api) -> None:
+    mentor = await api.mentor()
+    for at in (day_after_tomorrow(), datetime(2020, 1, 1, 9, tzinfo=UTC)):
+        answer = await mentor.post("/requests", asking(mentor, at))
+        assert is_error(answer, 400, "You cannot request a session with yourself")
+
+
+async def test_the_past_is_refused_before_a_duplicate_and_the_windows(api: Api) -> None:
+    mentor, ann = await api.mentor("mia"), api.user("ann")
+    await api.request(ann, mentor)
+    await mentor.ok("PUT", "/mentor/availability", {"slots": []})
+    for past in ("0001-01-01", "2020-01-01"):
+        answer = await ann.post("/requests", asking(mentor, scheduledDate=past))
+        assert is_error(answer, 400, "Cannot request a session in the past")
+
+
+async def test_the_minute_that_has_begun_is_past(api: Api, clock: Clock) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    at = day_after_tomorrow()
+    past = (400, "Cannot request a session in the past")
+    await clock.stop_at(at)
+    assert await ask(ann, mentor, at) == past
+    await clock.stop_at(at - timedelta(microseconds=1))
+    assert await ask(ann, mentor, at - MINUTE) == past
+    assert await ask(ann, mentor, at) == (201, None)
+
+
+async def test_a_duplicate_is_refused_before_the_time_is_looked_at(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    await api.request(ann, mentor)
+    await mentor.ok("PUT", "/mentor/availability", {"slots": []})
+    answer = await ann.post("/requests", asking(mentor, day_after_tomorrow(15)))
+    assert is_error(answer, 409, "You already have a pending request")
+
+
+# One pending request for each mentor and mentee ---------------------------------------------------
+
+
+async def test_a_second_request_to_the_same_mentor_is_refused_at_any_time(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    await api.request(ann, mentor)
+    for at in (day_after_tomorrow(), day_after_tomorrow(15)):
+        answer = await ann.post("/requests", asking(mentor, at))
+        assert is_error(answer, 409, "You already have a pending request")
+    assert len(await ann.ok("GET", "/requests")) == 1
+
+
+async def test_other_mentors_and_other_mentees_are_free_to_be_asked_and_to_ask(api: Api) -> None:
+    mia, max_ = await api.mentor("mia"), await api.mentor("max")
+    for mentee in (api.user("ann"), api.user("bob")):
+        for mentor in (mia, max_):
+            assert (await api.request(mentee, mentor))["status"] == "pending"
+
+
+async def test_once_a_request_is_settled_the_mentee_may_ask_again(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    for hour, actor, method, verb in (
+        (9, mentor, "POST", "accept"),
+        (11, mentor, "POST", "reject"),
+        (11, ann, "PATCH", "cancel"),
+    ):
+        request = await api.request(ann, mentor, day_after_tomorrow(hour))
+        await actor.ok(method, f"/requests/{request['id']}/{verb}")
+    assert (await api.request(ann, mentor, day_after_tomorrow(11)))["status"] == "pending"
+
+
+async def test_a_settled_request_is_not_what_a_taken_time_is_blamed_on(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor)
+    await mentor.ok("POST", f"/requests/{request['id']}/reject")
+    await api.session(api.user("bob"), mentor)
+    assert await ask(ann, mentor, day_after_tomorrow()) == (409, TAKEN)
+
+
+# The weekly windows -------------------------------------------------------------------------------
+
+
+async def test_a_mentor_without_windows_has_no_time(api: Api) -> None:
+    mentor = await api.mentor(windows=[])
+    answer = await api.user("ann").post("/requests", asking(mentor))
+    assert is_error(answer, 409, TAKEN)
+
+
+async def test_adjacent_windows_count_as_one(api: Api) -> None:
+    mentor = await api.mentor(
+        windows=[window(0, f"{hour:02}:00", f"{hour + 1:02}:00") for hour in (11, 9, 10)]
+    )
+    expected = {
+        ("09:00", 60): 201,
+        ("09:00", 180): 201,
+        ("09:07", 61): 201,
+        ("11:45", 15): 201,
+        ("08:59", 60): 409,
+        ("11:46", 15): 409,
+        ("08:00", 60): 409,
+        ("12:00", 15): 409,
+        ("08:45", 180): 409,
+    }
+    assert await admitted(api, mentor, coming(0), expected) == expected
+
+
+async def test_windows_with_a_minute_between_them_are_two(api: Api) -> None:
+    mentor = await api.mentor(windows=[window(0, "09:00", "10:00"), window(0, "10:01", "12:00")])
+    assert await ask(api.user("ann"), mentor, coming(0, 9, 30)) == (409, TAKEN)
+    assert await ask(api.user("bob"), mentor, coming(0, 9)) == (201, None)
+    assert await ask(api.user("cem"), mentor, coming(0, 10)) == (409, TAKEN)
+
+
+async def test_a_window_is_of_its_weekday_alone(api: Api) -> None:
+    mentor = await api.mentor(windows=[window(2, "09:00", "10:00")])
+    wednesday = coming(2, 9)
+    for days in (-1, 1, 2):
+        at = wednesday + timedelta(days=days)
+        assert await ask(api.user("ann"), mentor, at) == (409, TAKEN), days
+    assert await ask(api.user("ann"), mentor, wednesday + timedelta(weeks=52)) == (201, None)
+
+
+async def test_a_session_may_cross_midnight_where_one_window_ends_and_another_starts(
+    api: Api,
+) -> None:
+    for day, after in ((2, 3), (6, 0)):
+        mentor = await api.mentor(
+            f"mia-{day}", [window(day, "22:00", "24:00"), window(after, "00:00", "02:00")]
+        )
+        late = coming(day, 23, 30)
+        request = await api.request(api.user("ann"), mentor, late, duration=120)
+        assert request["endTime"] == iso(late + timedelta(hours=2))
+        assert (request["scheduledDate"], request["scheduledTime"]) == (f"{late:%Y-%m-%d}", "23:30")
+        assert await ask(api.user("bob"), mentor, late, duration=151) == (409, TAKEN)
+
+
+async def test_a_session_may_end_at_midnight_and_not_a_minute_later(api: Api) -> None:
+    mentor = await api.mentor(windows=[window(2, "22:00", "24:00")])
+    assert await ask(api.user("ann"), mentor, coming(2, 23)) == (201, None)
+    assert await ask(api.user("bob"), mentor, coming(2, 23, 1)) == (409, TAKEN)
+
+
+async def test_a_window_to_2359_does_not_reach_the_next_day(api: Api) -> None:
+    mentor = await api.mentor(windows=[window(2, "22:00", "23:59"), window(3, "00:00", "02:00")])
+    assert await ask(api.user("ann"), mentor, coming(2, 23, 30)) == (409, TAKEN)
+
+
+async def test_the_timezone_of_the_mentor_is_a_label(api: Api) -> None:
+    mentor = await api.mentor(windows=[window(2, "09:00", "10:00")], timezone="Pacific/Auckland")
+    assert await ask(api.user("ann"), mentor, coming(2, 9)) == (201, None)
+
+
+# Other sessions and the buffer --------------------------------------------------------------------
+
+
+async def test_a_session_keeps_its_time_and_the_buffer_on_both_sides(api: Api) -> None:
+    for buffer, expected in {
+        0: {
+            ("08:00", 60): 201,
+            ("08:00", 61): 409,
+            ("10:00", 60): 201,
+            ("09:59", 60): 409,
+            ("09:20", 15): 409,
+            ("08:30", 120): 409,
+        },
+        15: {("07:45", 60): 201, ("07:46", 60): 409, ("10:14", 60): 409, ("10:15", 60): 201},
+        45: {("07:15", 60): 201, ("07:16", 60): 409, ("10:44", 60): 409, ("10:45", 60): 201},
+    }.items():
+        mentor = await api.mentor(f"mia-{buffer}", bufferTime=buffer)
+        await api.session(api.user("bob"), mentor, day_after_tomorrow(9))
+        assert await admitted(api, mentor, day_after_tomorrow(), expected) == expected
+
+
+async def test_the_buffer_reaches_over_midnight_even_if_it_has_grown_since(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=0)
+    midnight = day_after_tomorrow(0)
+    await api.session(api.user("bob"), mentor, midnight)
+    await api.session(api.user("bob"), mentor, midnight + timedelta(hours=23))
+    await mentor.ok("PUT", "/mentor/availability", {"slots": ALWAYS, "bufferTime": 45})
+    for name, minutes, status in (
+        ("ann", -104, 409),
+        ("ann", -105, 201),
+        ("cem", 24 * 60 + 44, 409),
+        ("cem", 24 * 60 + 45, 201),
+    ):
+        assert (await ask(api.user(name), mentor, midnight + minutes * MINUTE))[0] == status
+
+
+async def test_the_buffer_of_today_counts_and_not_that_of_the_booking(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=15)
+    await api.session(api.user("bob"), mentor, day_after_tomorrow(9))
+
+    async def with_buffer(buffer: int) -> list[int]:
+        windows = (await mentor.ok("GET", "/mentor/availability"))["slots"]
+        for each in windows:
+            del each["id"]
+        body = {"slots": windows, "bufferTime": buffer}
+        await mentor.ok("PUT", "/mentor/availability", body)
+        admitted = []
+        for minute in (0, 15, 30, 45):
+            ann = api.user(f"ann-{buffer}-{minute}")
+            for at in (day_after_tomorrow(10, minute), day_after_tomorrow(8) - minute * MINUTE):
+                status, _ = await ask(ann, mentor, at)
+                if status == 201:
+                    admitted.append(minute)
+                    await ann.ok("PATCH", f"/requests/{await only_request(ann)}/cancel")
+        return admitted
+
+    assert await with_buffer(0) == [0, 0, 15, 15, 30, 30, 45, 45]
+    assert await with_buffer(45) == [45, 45]
+    assert await with_buffer(30) == [30, 30, 45, 45]
+
+
+async def only_request(mentee: User) -> str:
+    (request,) = await mentee.ok("GET", "/requests", status="pending")
+    return request["id"]
+
+
+async def test_live_sessions_alone_hold_their_time(api: Api) -> None:
+    expected = {
+        "pending": 409,
+        "confirmed": 409,
+        "rescheduled": 409,
+        "in_progress": 409,
+        "pending_completion": 201,
+        "completed": 201,
+        "disputed": 201,
+        "cancelled": 201,
+    }
+    found = {}
+    for state in expected:
+        mentor = await api.mentor(f"mia-{state}")
+        await api.by_hand(api.user("bob"), mentor, state)
+        found[state], _ = await ask(api.user("ann"), mentor, day_after_tomorrow())
+    assert found == expected
+
+
+async def test_the_time_of_another_mentor_is_another_time(api: Api) -> None:
+    mia, max_ = await api.mentor("mia"), await api.mentor("max")
+    await api.session(api.user("bob"), mia)
+    assert await ask(api.user("ann"), max_, day_after_tomorrow()) == (201, None)
+
+
+async def test_a_mentee_may_be_booked_twice_at_one_time(api: Api) -> None:
+    mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
+    await api.session(ann, mia)
+    assert (await api.session(ann, max_))["status"] == "confirmed"
+
+
+async def test_a_pending_request_holds_nothing(api: Api) -> None:
+    mentor = await api.mentor(windows=[window(0, "09:00", "10:00")])
+    monday = coming(0, 9)
+    day = {"startDate": f"{monday:%Y-%m-%d}", "endDate": f"{monday:%Y-%m-%d}"}
+    for name in ("ann", "bob", "cem"):
+        await api.request(api.user(name), mentor, monday)
+        offered = (await api.nobody.get(f"/mentors/{mentor.id}/availability", **day)).json
+        assert [slot["startTime"] for slot in offered["slots"]] == ["09:00"]
+
+
+async def test_a_cancelled_session_frees_its_time(api: Api) -> None:
+    mentor, bob = await api.mentor(bufferTime=30), api.user("bob")
+    session = await api.session(bob, mentor)
+    assert await ask(api.user("ann"), mentor, day_after_tomorrow()) == (409, TAKEN)
+    await bob.ok("POST", f"/sessions/{session['id']}/cancel")
+    assert await ask(api.user("ann"), mentor, day_after_tomorrow()) == (201, None)
+
+
+async def test_every_slot_that_is_offered_can_be_requested(api: Api) -> None:
+    mentor = await api.mentor(
+        windows=[
+            window(0, "08:00", "09:00"),
+            window(0, "09:00", "13:10"),
+            window(0, "14:00", "24:00"),
+            window(1, "00:00", "03:00"),
+        ],
+        sessionDuration=30,
+        bufferTime=15,
+    )
+    monday = coming(0)
+    await api.session(api.user("bob"), mentor, monday + NINE)
+    await api.session(api.user("bob"), mentor, monday + NINE + timedelta(hours=7), duration=17)
+    await api.session(api.user("bob"), mentor, monday + timedelta(hours=23, minutes=40))
+    offered = (
+        await api.nobody.get(
+            f"/mentors/{mentor.id}/availability",
+            startDate=f"{monday:%Y-%m-%d}",
+            endDate=f"{monday + timedelta(days=1):%Y-%m-%d}",
+        )
+    ).json["slots"]
+    assert len(offered) > 10
+    for place, slot in enumerate(offered):
+        answer = await api.user(f"ann-{place}").post(
+            "/requests",
+            asking(mentor, scheduledDate=slot["date"], scheduledTime=slot["startTime"]),
+        )
+        assert (answer.status, answer.json["duration"]) == (201, 30), slot

@@ -1,0 +1,217 @@
+"""GET /requests and what belongs to it: one request, the active ones, how many are pending."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.client import Api, User, day_after_tomorrow, fields_of, is_error
+
+NOBODY_HAS = ("00000000-0000-7000-8000-000000000000", "mentor-profile-123", "1", "%00")
+
+
+def ids(requests: list[dict[str, Any]]) -> list[str]:
+    return [request["id"] for request in requests]
+
+
+async def walk(user: User, path: str, **query: Any) -> list[list[str]]:
+    """The ids on each page, following the links."""
+    answer = await user.get(path, **query)
+    pages = [ids(answer.json)]
+    while "Link" in answer.headers:
+        url, _, relation = answer.headers["Link"].partition(">; ")
+        assert relation == 'rel="next"'
+        answer = await user.get(url.removeprefix("</api"))
+        pages.append(ids(answer.json))
+    return pages
+
+
+# The list -----------------------------------------------------------------------------------------
+
+
+async def test_both_sides_are_listed_newest_first_unless_one_is_asked_for(api: Api) -> None:
+    mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
+    received = await api.request(ann, mia, day_after_tomorrow(15))
+    sent = await api.request(mia, max_, day_after_tomorrow(9))
+    other = await api.request(api.user("bob"), mia, day_after_tomorrow(12))
+    await api.request(ann, max_)
+    both = [other["id"], sent["id"], received["id"]]
+    assert ids(await mia.ok("GET", "/requests")) == both
+    assert ids(await mia.ok("GET", "/requests", role="sent")) == [sent["id"]]
+    assert ids(await mia.ok("GET", "/requests", role="received")) == [both[0], both[2]]
+    assert await ann.ok("GET", "/requests", role="received") == []
+    assert await api.user("eve").ok("GET", "/requests") == []
+
+
+async def test_a_listed_request_is_the_request(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor, message="Hello")
+    for user in (mentor, ann):
+        assert await user.ok("GET", "/requests") == [request]
+
+
+async def test_requests_are_listed_by_status(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    made: dict[str, list[str]] = {"accepted": [], "rejected": [], "cancelled": [], "pending": []}
+    for hour, status in enumerate(("accepted", "rejected", "cancelled", "accepted", "pending")):
+        request = await api.request(ann, mentor, day_after_tomorrow(hour * 2))
+        if status != "pending":
+            actor = ann if status == "cancelled" else mentor
+            await actor.ok("PATCH", f"/requests/{request['id']}", {"status": status})
+        made[status].insert(0, request["id"])
+    for status, expected in made.items():
+        assert ids(await ann.ok("GET", "/requests", role="sent", status=status)) == expected
+        assert ids(await mentor.ok("GET", "/requests", role="received", status=status)) == expected
+        assert ids(await mentor.ok("GET", "/requests", status=status)) == expected
+        assert await mentor.ok("GET", "/requests", role="sent", status=status) == []
+
+
+async def test_an_answered_request_keeps_its_place(api: Api) -> None:
+    mentor = await api.mentor()
+    made = [(await api.request(api.user(name), mentor))["id"] for name in ("ann", "bob", "cem")]
+    await mentor.ok("POST", f"/requests/{made[0]}/reject")
+    assert ids(await mentor.ok("GET", "/requests")) == made[::-1]
+
+
+async def test_pages_lead_to_one_another_and_count_what_there_is(api: Api) -> None:
+    mentor = await api.mentor()
+    made = [(await api.request(api.user(f"ann-{n}"), mentor))["id"] for n in range(5)][::-1]
+    answer = await mentor.get("/requests", limit=2, role="received", status="pending", other="ä &")
+    assert answer.headers["X-Total-Count"] == "5"
+    link = answer.headers["Link"]
+    assert link.startswith("</api/requests?")
+    assert all(part in link for part in ("role=received", "status=pending", "page=2", "limit=2"))
+    pages = await walk(mentor, "/requests", limit=2, role="received", status="pending")
+    assert pages == [made[:2], made[2:4], made[4:]]
+    assert await walk(mentor, "/requests", limit=5) == [made]
+    assert await walk(mentor, "/requests") == [made]
+    assert await walk(mentor, "/requests", page=2, limit=4) == [made[4:]]
+    beyond = await mentor.get("/requests", page=9, limit=2)
+    assert (beyond.json, beyond.headers["X-Total-Count"]) == ([], "5")
+    assert "Link" not in beyond.headers
+
+
+async def test_wrong_parameters_are_named_and_unknown_ones_ignored(api: Api) -> None:
+    ann = api.user("ann")
+    for name, values in {
+        "role": ["mentor", "mentee", "", "Sent"],
+        "status": ["confirmed", "", "PENDING"],
+        "page": [0, -1, "x", 1.5, ""],
+        "limit": [0, 1001, "ten", -5, "1e2"],
+    }.items():
+        for value in values:
+            assert fields_of(await ann.get("/requests", **{name: value})) == [name], value
+    assert await ann.ok("GET", "/requests", limit=1000, page=1, q="x", upcoming="maybe") == []
+
+
+async def test_an_empty_list_counts_zero(api: Api) -> None:
+    answer = await api.user("ann").get("/requests")
+    assert (answer.json, answer.headers["X-Total-Count"]) == ([], "0")
+    assert "Link" not in answer.headers
+
+
+async def test_the_head_of_a_list_is_its_headers(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    await api.request(ann, mentor)
+    answer = await ann.request("HEAD", "/requests")
+    assert (answer.status, answer.body, answer.headers["X-Total-Count"]) == (200, b"", "1")
+
+
+async def test_all_of_it_needs_a_token(api: Api) -> None:
+    for path in ("", "?limit=0", "/pending-count", f"/my-requests/{NOBODY_HAS[0]}", "/x"):
+        answer = await api.nobody.get(f"/requests{path}")
+        assert is_error(answer, 401, "Missing or invalid token")
+
+
+# One request --------------------------------------------------------------------------------------
+
+
+async def test_the_two_parties_alone_see_a_request(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor)
+    for user in (mentor, ann):
+        assert await user.ok("GET", f"/requests/{request['id']}") == request
+        assert await user.ok("GET", f"/requests/{request['id'].upper()}") == request
+    for other in (api.user("eve"), await api.mentor("max")):
+        answer = await other.get(f"/requests/{request['id']}")
+        assert is_error(answer, 403, "Only the mentor and the mentee can see this request")
+
+
+# The pending ones of a mentor ---------------------------------------------------------------------
+
+
+async def test_the_pending_count_is_a_plain_number_of_what_one_has_to_answer(api: Api) -> None:
+    mia, max_ = await api.mentor("mia"), await api.mentor("max")
+    ann, bob = api.user("ann"), api.user("bob")
+    assert (await ann.get("/requests/pending-count")).body == b"0"
+    first = await api.request(ann, mia)
+    await api.request(bob, mia)
+    await api.request(mia, max_)
+    answer = await mia.get("/requests/pending-count")
+    assert answer.body == b"2"
+    assert answer.headers["Content-Type"].startswith("application/json")
+    assert (await max_.get("/requests/pending-count")).body == b"1"
+    assert (await ann.get("/requests/pending-count")).body == b"0"
+    await mia.ok("POST", f"/requests/{first['id']}/accept")
+    assert (await mia.get("/requests/pending-count")).body == b"1"
+
+
+# The active ones of a mentee ----------------------------------------------------------------------
+
+
+async def test_active_requests_are_pending_or_their_session_is_live(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    path = f"/requests/my-requests/{mentor.id}"
+    expected = {
+        "pending": True,
+        "confirmed": True,
+        "rescheduled": True,
+        "in_progress": True,
+        "pending_completion": False,
+        "completed": False,
+        "disputed": False,
+        "cancelled": False,
+    }
+    session = await api.session(ann, mentor)
+    for state, active in expected.items():
+        await api.db.execute("UPDATE bookings SET status = $2 WHERE id = $1", session["id"], state)
+        found = ids(await ann.ok("GET", path))
+        assert found == ([session["requestId"]] if active else []), state
+
+    request = await api.request(ann, mentor)
+    assert await ann.ok("GET", path) == [request]
+    for actor, method, verb in ((mentor, "POST", "reject"), (ann, "PATCH", "cancel")):
+        await actor.ok(method, f"/requests/{request['id']}/{verb}")
+        assert await ann.ok("GET", path) == []
+        request = await api.request(ann, mentor)
+
+
+async def test_active_requests_come_soonest_first_and_in_pages(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    made = {}
+    for hour in (15, 9, 12):
+        request = await api.request(ann, mentor, day_after_tomorrow(hour))
+        await mentor.ok("POST", f"/requests/{request['id']}/accept")
+        made[hour] = request["id"]
+    made[10] = (await api.request(ann, mentor, day_after_tomorrow(10)))["id"]
+    soonest = [made[hour] for hour in sorted(made)]
+    path = f"/requests/my-requests/{mentor.id}"
+    answer = await ann.get(path)
+    assert (ids(answer.json), answer.headers["X-Total-Count"]) == (soonest, "4")
+    assert await walk(ann, path, limit=3) == [soonest[:3], soonest[3:]]
+    assert fields_of(await ann.get(path, limit=1001)) == ["limit"]
+
+
+async def test_active_requests_are_ones_own_to_that_mentor(api: Api) -> None:
+    mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
+    request = await api.request(ann, mia)
+    await api.request(ann, max_)
+    await api.request(api.user("bob"), mia)
+    assert ids(await ann.ok("GET", f"/requests/my-requests/{mia.id}")) == [request["id"]]
+    assert await mia.ok("GET", f"/requests/my-requests/{mia.id}") == []
+
+
+async def test_active_requests_to_a_mentor_who_is_not_there_are_not_found(api: Api) -> None:
+    ann = api.user("ann")
+    for mentor_id in NOBODY_HAS:
+        answer = await ann.get(f"/requests/my-requests/{mentor_id}")
+        assert is_error(answer, 404, "Mentor not found")

@@ -1,0 +1,233 @@
+"""What the database holds whoever writes: no two live sessions too close, figures always right."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.client import Api, Mentor, day_after_tomorrow, is_error
+
+TAKEN = "Time slot is no longer available"
+LIVE = ("pending", "confirmed", "rescheduled", "in_progress")
+OVER = ("pending_completion", "completed", "disputed", "cancelled")
+MOVE = "UPDATE bookings SET start_time = $2, end_time = $3 WHERE id = $1"
+
+
+def at(hour: int, minute: int = 0) -> datetime:
+    return day_after_tomorrow(hour, minute)
+
+
+async def refusal(writing: Any) -> str | None:
+    """The constraint that refuses it, if any."""
+    try:
+        await writing
+    except asyncpg.IntegrityConstraintViolationError as error:
+        return error.constraint_name
+    return None
+
+
+async def insert(api: Api, mentor: Mentor, start: datetime, end: datetime, status: str) -> Any:
+    minutes = int((end - start) / timedelta(minutes=1))
+    return await api.by_hand(api.user("dba"), mentor, status, start, minutes)
+
+
+# Time ---------------------------------------------------------------------------------------------
+
+
+async def test_an_insert_that_overlaps_or_comes_too_close_is_refused(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=15)
+    await api.session(api.user("ann"), mentor, at(12))
+    for start, end in (
+        (at(12), at(13)),
+        (at(11), at(14)),
+        (at(12, 15), at(12, 45)),
+        (at(11), at(11, 46)),
+        (at(13, 14), at(14)),
+        (at(11, 46), at(12, 1)),
+    ):
+        for status in LIVE:
+            refused = await refusal(insert(api, mentor, start, end, status))
+            assert refused == "bookings_no_overlap", (start, status)
+        for status in OVER:
+            await insert(api, mentor, start, end, status)
+    await insert(api, mentor, at(10), at(11, 45), "pending")
+    await insert(api, mentor, at(13, 15), at(14), "confirmed")
+
+
+async def test_an_update_that_overlaps_or_comes_too_close_is_refused(api: Api) -> None:
+    mentor, ann = await api.mentor(bufferTime=15), api.user("ann")
+    await api.session(ann, mentor, at(12))
+    session = (await api.session(ann, mentor, at(18)))["id"]
+    for start, end in (
+        (at(12), at(13)),
+        (at(11), at(11, 46)),
+        (at(13, 14), at(14)),
+        (at(11), at(14)),
+    ):
+        refused = await refusal(api.db.execute(MOVE, session, start, end))
+        assert refused == "bookings_no_overlap", start
+    for start, end in ((at(11), at(11, 45)), (at(13, 15), at(14))):
+        assert await refusal(api.db.execute(MOVE, session, start, end)) is None
+
+
+async def test_only_the_end_or_only_the_mentor_moved_is_checked_as_well(api: Api) -> None:
+    mia, max_ = await api.mentor("mia", bufferTime=15), await api.mentor("max")
+    ann = api.user("ann")
+    first = (await api.session(ann, mia, at(9)))["id"]
+    await api.session(ann, mia, at(11))
+    other = (await api.session(ann, max_, at(11)))["id"]
+    longer = "UPDATE bookings SET end_time = $2 WHERE id = $1"
+    assert await refusal(api.db.execute(longer, first, at(10, 46))) == "bookings_no_overlap"
+    assert await refusal(api.db.execute(longer, first, at(10, 45))) is None
+    hand_over = "UPDATE bookings SET mentor_id = $2 WHERE id = $1"
+    assert await refusal(api.db.execute(hand_over, other, mia.id)) == "bookings_no_overlap"
+
+
+async def test_a_session_brought_back_to_life_must_find_its_time_free(api: Api) -> None:
+    mentor, ann = await api.mentor(bufferTime=15), api.user("ann")
+    gone = await api.by_hand(ann, mentor, "cancelled", at(12))
+    session = await api.session(ann, mentor, at(13, 10))
+    revive = "UPDATE bookings SET status = $2 WHERE id = $1"
+    for status in LIVE:
+        refused = await refusal(api.db.execute(revive, gone, status))
+        assert refused == "bookings_no_overlap"
+    await ann.ok("POST", f"/sessions/{session['id']}/cancel")
+    assert await refusal(api.db.execute(revive, gone, "confirmed")) is None
+    assert (await ann.ok("GET", f"/sessions/{gone}"))["status"] == "confirmed"
+
+
+async def test_a_buffer_that_an_insert_names_for_itself_does_not_count(api: Api) -> None:
+    mentor, ann = await api.mentor(bufferTime=45), api.user("ann")
+    session = await api.session(ann, mentor, at(9))
+    statement = """
+        INSERT INTO bookings (mentor_id, mentee_id, topic, start_time, end_time, buffer_time)
+        VALUES ($1, 'ann', 'Near', $2, $3, 0)
+    """
+    near = api.db.execute(statement, mentor.id, at(10, 30), at(11))
+    assert await refusal(near) == "bookings_no_overlap"
+    await api.db.execute("UPDATE bookings SET buffer_time = 0 WHERE id = $1", session["id"])
+    near = api.db.execute(statement, mentor.id, at(10, 30), at(11))
+    assert await refusal(near) == "bookings_no_overlap"
+
+
+async def test_the_constraint_stands_even_where_triggers_do_not_fire(api: Api) -> None:
+    mentor, ann = await api.mentor(bufferTime=15), api.user("ann")
+    await api.session(ann, mentor, at(12))
+    statement = """
+        INSERT INTO bookings (mentor_id, mentee_id, topic, start_time, end_time, buffer_time)
+        VALUES ($1, 'ann', 'Replicated', $2, $3, 15)
+    """
+    async with api.db.acquire() as connection:
+        await connection.execute("SET session_replication_role = replica")
+        for start, end in ((at(12), at(13)), (at(11), at(11, 46)), (at(13, 14), at(14))):
+            refused = await refusal(connection.execute(statement, mentor.id, start, end))
+            assert refused == "bookings_no_overlap", start
+        await connection.execute(statement, mentor.id, at(11), at(11, 45))
+
+
+async def test_of_twenty_inserts_at_once_one_is_kept_and_none_deadlocks(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=15)
+    ann = api.user("ann")
+    outcomes = await asyncio.gather(
+        *(
+            refusal(api.by_hand(ann, mentor, "confirmed", at(9) + timedelta(minutes=3 * n)))
+            for n in range(20)
+        )
+    )
+    assert Counter(outcomes) == {None: 1, "bookings_no_overlap": 19}
+
+
+async def test_a_pending_session_made_by_hand_holds_its_time_and_is_confirmed(api: Api) -> None:
+    mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
+    request = await api.request(bob, mentor)
+    session = await api.by_hand(ann, mentor, "pending")
+    assert is_error(await mentor.post(f"/requests/{request['id']}/accept"), 409, TAKEN)
+    confirmed = await mentor.ok("POST", f"/sessions/{session}/confirm")
+    assert (confirmed["status"], confirmed["menteeId"]) == ("confirmed", "ann")
+    assert is_error(await mentor.post(f"/requests/{request['id']}/accept"), 409, TAKEN)
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("status = 'done'", "bookings_status"),
+        ("end_time = start_time + interval '14 min'", "bookings_length"),
+        ("end_time = start_time + interval '181 min'", "bookings_length"),
+        ("cancellation_reason = 'x'", "bookings_reason_only_when_cancelled"),
+        ("session_rate = -1", "bookings_session_rate"),
+        ("mentee_id = 'nobody'", "bookings_mentee_fkey"),
+    ],
+)
+async def test_a_row_that_says_nonsense_is_refused(api: Api, change: str, constraint: str) -> None:
+    mentor = await api.mentor()
+    session = await api.by_hand(api.user("ann"), mentor, "confirmed")
+    writing = api.db.execute(f"UPDATE bookings SET {change} WHERE id = $1", session)
+    assert await refusal(writing) == constraint
+
+
+async def test_a_request_is_accepted_exactly_when_it_has_its_booking(api: Api) -> None:
+    mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
+    pending = (await api.request(ann, mentor))["id"]
+    accepted = (await api.session(bob, mentor))["requestId"]
+    for change, request, constraint in (
+        ("status = 'accepted'", pending, "requests_accepted_has_booking"),
+        ("status = 'pending', booking_id = NULL", accepted, None),
+        ("status = 'rejected'", accepted, "requests_accepted_has_booking"),
+        ("rejection_reason = 'x'", pending, "requests_reason_only_when_rejected"),
+    ):
+        async with api.db.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            statement = f"UPDATE requests SET {change} WHERE id = $1"
+            assert await refusal(connection.execute(statement, request)) == constraint, change
+            await transaction.rollback()
+
+
+# Figures ------------------------------------------------------------------------------------------
+
+
+async def figures(mentor: Mentor) -> tuple[int, int, float | None]:
+    public = await mentor.ok("GET", f"/mentors/{mentor.id}")
+    return public["totalSessions"], public["totalReviews"], public["rating"]
+
+
+async def test_sessions_are_counted_right_after_changes_by_hand(api: Api) -> None:
+    mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
+    first = await api.by_hand(ann, mia, "completed", at(9))
+    second = await api.by_hand(ann, mia, "confirmed", at(12))
+    assert await figures(mia) == (1, 0, None)
+    for change, counts in (
+        ("status = 'completed'", (2, 0)),
+        ("status = 'completed', topic = 'Again'", (2, 0)),
+        ("status = 'disputed'", (1, 0)),
+        ("status = 'completed'", (2, 0)),
+        (f"mentor_id = '{max_.id}'", (1, 1)),
+        (f"mentor_id = '{mia.id}', status = 'cancelled'", (1, 0)),
+    ):
+        await api.db.execute(f"UPDATE bookings SET {change} WHERE id = $1", second)
+        assert ((await figures(mia))[0], (await figures(max_))[0]) == counts, change
+    await api.db.execute("DELETE FROM bookings WHERE id = $1", first)
+    assert await figures(mia) == (0, 0, None)
+
+
+async def test_reviews_are_counted_right_after_changes_by_hand(api: Api) -> None:
+    mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
+    for rating in (5, 2):
+        session = await api.completed(ann, mia)
+        await ann.ok("POST", f"/sessions/{session['id']}/review", {"rating": rating})
+    assert await figures(mia) == (2, 2, 3.5)
+    await api.db.execute("UPDATE reviews SET rating = 3 WHERE rating = 2")
+    assert await figures(mia) == (2, 2, 4.0)
+    await api.db.execute("UPDATE reviews SET comment = 'Edited'")
+    assert await figures(mia) == (2, 2, 4.0)
+    await api.db.execute("UPDATE reviews SET mentor_id = $1 WHERE rating = 3", max_.id)
+    assert await figures(mia) == (2, 1, 5.0)
+    assert await figures(max_) == (0, 1, 3.0)
+    await api.db.execute("DELETE FROM reviews")
+    assert await figures(mia) == (2, 0, None)
+    assert await figures(max_) == (0, 0, None)

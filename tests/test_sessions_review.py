@@ -1,0 +1,133 @@
+"""POST /sessions/:id/review: what a mentee may say, and where it is seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.client import Answer, Api, User, day_after_tomorrow, fields_of, is_error
+
+
+async def review(user: User, session: dict[str, Any], **body: Any) -> Answer:
+    return await user.post(f"/sessions/{session['id']}/review", body)
+
+
+async def test_it_answers_with_the_session_and_is_seen_everywhere(api: Api) -> None:
+    mentor = await api.mentor()
+    ann = api.user("ann", name="Ann Lee", picture="https://example.com/ann.png")
+    session = await api.completed(ann, mentor)
+    answer = await review(ann, session, rating=4, comment="Very good!")
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"/api/sessions/{session['id']}"
+    written = answer.json["review"]
+    assert answer.json == session | {"review": written}
+    assert written == {
+        "id": written["id"],
+        "rating": 4,
+        "comment": "Very good!",
+        "createdAt": written["createdAt"],
+    }
+    for user in (mentor, ann):
+        assert await user.ok("GET", f"/sessions/{session['id']}") == answer.json
+        assert await user.ok("GET", "/sessions") == [answer.json]
+
+    mentee = {"id": "ann", "name": "Ann Lee", "avatar": "https://example.com/ann.png"}
+    public = (await api.nobody.get(f"/mentors/{mentor.id}/reviews")).json
+    assert public["data"] == [written | {"mentee": mentee}]
+    (received,) = await mentor.ok("GET", "/mentor/reviews", role="mentor")
+    assert received.items() >= (written | {"mentee": mentee}).items()
+    profile = (await api.nobody.get(f"/mentors/{mentor.id}")).json
+    assert (profile["rating"], profile["totalReviews"]) == (4.0, 1)
+    dashboard = await mentor.ok("GET", "/mentor/dashboard")
+    assert (dashboard["avgRating"], dashboard["totalReviews"]) == (4.0, 1)
+
+
+async def test_a_mentor_sees_the_reviews_given_as_a_mentee(api: Api) -> None:
+    mia, max_ = await api.mentor("mia"), await api.mentor("max")
+    session = await api.completed(mia, max_)
+    await review(mia, session, rating=3)
+    (given,) = await mia.ok("GET", "/mentor/reviews", role="mentee")
+    assert (given["rating"], given["mentee"]["id"]) == (3, "mia")
+    assert await mia.ok("GET", "/mentor/reviews", role="mentor") == []
+
+
+async def test_a_comment_is_optional_and_counts_characters(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    for body in ({}, {"comment": ""}, {"comment": "💡" * 1000}):
+        session = await api.completed(ann, mentor)
+        written = (await review(ann, session, rating=5, **body)).json["review"]
+        assert written["comment"] == body.get("comment")
+
+
+async def test_a_rating_is_a_whole_number_from_one_to_five(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    session = await api.completed(ann, mentor)
+    for rating in (0, 6, -1, 4.5, "5", True, None, [5], 10**17):
+        assert fields_of(await review(ann, session, rating=rating)) == ["rating"], rating
+    assert fields_of(await review(ann, session)) == ["rating"]
+    assert fields_of(await review(ann, session, rating=5, stars=5)) == ["stars"]
+    for comment in ("x" * 1001, 5, ["x"]):
+        assert fields_of(await review(ann, session, rating=5, comment=comment)) == ["comment"]
+    assert (await ann.ok("GET", f"/sessions/{session['id']}"))["review"] is None
+    answer = await ann.post(f"/sessions/{session['id']}/review", body=b'{"rating": 5.0}')
+    assert answer.json["review"]["rating"] == 5
+
+
+async def test_a_review_needs_a_body(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    session = await api.completed(ann, mentor)
+    for body in (b"", b"null", b"[]", b"5"):
+        answer = await ann.post(f"/sessions/{session['id']}/review", body=body)
+        assert answer.status == 400, body
+
+
+async def test_a_session_is_reviewed_once(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    session = await api.completed(ann, mentor)
+    first = (await review(ann, session, rating=5)).json
+    answer = await review(ann, session, rating=1, comment="On second thoughts")
+    assert is_error(answer, 409, "You have already reviewed this session")
+    assert await ann.ok("GET", f"/sessions/{session['id']}") == first
+    profile = (await api.nobody.get(f"/mentors/{mentor.id}")).json
+    assert (profile["rating"], profile["totalReviews"]) == (5.0, 1)
+
+
+async def test_it_must_be_completed_first(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    session = await api.session(ann, mentor)
+    refused = (400, "Can only review completed sessions")
+    assert is_error(await review(ann, session, rating=5), *refused)
+    await api.make_past(session["id"])
+    assert is_error(await review(ann, session, rating=5), *refused)
+    await mentor.ok("POST", f"/sessions/{session['id']}/complete")
+    assert is_error(await review(ann, session, rating=5), *refused)
+    await ann.ok("POST", f"/sessions/{session['id']}/confirm-completion")
+    assert (await review(ann, session, rating=5)).status == 201
+
+
+async def test_others_are_told_that_only_the_mentee_reviews_even_a_reviewed_one(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    session = await api.completed(ann, mentor)
+    for _ in range(2):
+        for other in (mentor, api.user("eve"), await api.mentor("max")):
+            answer = await review(other, session, rating=1)
+            assert is_error(answer, 403, "Only the mentee can review this session")
+        await review(ann, session, rating=5)
+
+
+async def test_the_rating_is_the_average_to_one_decimal(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    averages = []
+    for hour, rating in enumerate((5, 4, 4, 1)):
+        session = await api.by_hand(ann, mentor, "completed", day_after_tomorrow(hour))
+        await review(ann, {"id": session}, rating=rating)
+        averages.append((await api.nobody.get(f"/mentors/{mentor.id}")).json["rating"])
+    assert averages == [5.0, 4.5, 4.3, 3.5]
+
+
+async def test_each_session_with_a_mentor_is_reviewed_by_itself(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    sessions = [await api.completed(ann, mentor) for _ in range(2)]
+    for session in sessions:
+        assert (await review(ann, session, rating=5)).status == 201
+    listed = (await api.nobody.get(f"/mentors/{mentor.id}/reviews")).json
+    assert listed["meta"]["total"] == 2

@@ -1,0 +1,173 @@
+"""The sweep: what time alone does to sessions, and that several of them do it once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+from tests.client import Api, User, day_after_tomorrow
+from tests.clock import Clock
+
+STATES = (
+    *("pending", "confirmed", "rescheduled", "in_progress"),
+    *("pending_completion", "completed", "disputed", "cancelled"),
+)
+START = day_after_tomorrow(9)
+END = day_after_tomorrow(10)
+MOMENT = timedelta(microseconds=1)
+GRACE = timedelta(minutes=15)
+
+
+async def states(api: Api) -> Counter[str]:
+    rows = await api.db.fetch("SELECT status FROM bookings")
+    return Counter(row["status"] for row in rows)
+
+
+async def status(user: User, session_id: str) -> str:
+    return (await user.ok("GET", f"/sessions/{session_id}"))["status"]
+
+
+BEGUN = {"confirmed": "in_progress", "rescheduled": "in_progress"}
+OVER = dict.fromkeys(("confirmed", "rescheduled", "in_progress"), "pending_completion")
+MOVES = {
+    START - MOMENT: {},
+    START: BEGUN,
+    END - MOMENT: BEGUN,
+    END: {},
+    END + GRACE - MOMENT: {},
+    END + GRACE: OVER,
+    END + timedelta(days=365): OVER,
+}
+
+
+async def test_sessions_move_at_their_moment_and_no_others(api: Api, clock: Clock) -> None:
+    ann = api.user("ann")
+    sessions = {
+        await api.by_hand(ann, await api.mentor(f"mia-{state}"), state, START): state
+        for state in STATES
+    }
+    for instant, expected in MOVES.items():
+        for session_id, state in sessions.items():
+            await api.db.execute("UPDATE bookings SET status = $2 WHERE id = $1", session_id, state)
+        before = {each["id"]: each for each in await ann.ok("GET", "/sessions")}
+        await clock.stop_at(instant)
+        assert await api.sweep() == len(expected), instant
+        for after in await ann.ok("GET", "/sessions"):
+            state = sessions[after["id"]]
+            assert after["status"] == expected.get(state, state), instant
+            assert (after == before[after["id"]]) == (state not in expected)
+        assert await api.sweep() == 0
+
+
+async def test_a_session_goes_the_whole_way(api: Api, clock: Clock) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    session = await api.session(ann, mentor, START)
+    seen = []
+    for instant in (START - MOMENT, START, END, END + GRACE - MOMENT, END + GRACE):
+        await clock.stop_at(instant)
+        seen.append((await api.sweep(), await status(ann, session["id"])))
+    assert seen == [
+        (0, "confirmed"),
+        (1, "in_progress"),
+        (0, "in_progress"),
+        (0, "in_progress"),
+        (1, "pending_completion"),
+    ]
+    assert (await mentor.ok("GET", "/mentor/dashboard"))["totalSessions"] == 0
+    await ann.ok("POST", f"/sessions/{session['id']}/confirm-completion")
+    assert await api.sweep() == 0
+
+
+async def test_a_rescheduled_session_moves_by_its_new_time(api: Api, clock: Clock) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    session = await api.session(ann, mentor, START)
+    later = START + timedelta(hours=5)
+    await mentor.ok(
+        "PUT",
+        f"/sessions/{session['id']}/reschedule",
+        {
+            "newStartTime": later.isoformat(),
+            "newEndTime": (later + timedelta(minutes=30)).isoformat(),
+        },
+    )
+    await clock.stop_at(END + GRACE)
+    assert await api.sweep() == 0
+    await clock.stop_at(later)
+    assert await api.sweep() == 1
+    assert await status(ann, session["id"]) == "in_progress"
+
+
+async def test_what_is_in_progress_can_be_completed_but_not_moved_or_cancelled(
+    api: Api, clock: Clock
+) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    session = await api.session(ann, mentor, START)
+    await clock.move_to(START)
+    await api.sweep()
+    assert (await ann.post(f"/sessions/{session['id']}/cancel")).status == 409
+    assert (await mentor.post(f"/sessions/{session['id']}/complete")).status == 400
+    await clock.move_to(END)
+    await mentor.ok("POST", f"/sessions/{session['id']}/complete")
+    assert await api.sweep() == 0
+
+
+async def test_a_session_that_was_swept_to_its_end_frees_its_time(api: Api, clock: Clock) -> None:
+    mentor, ann = await api.mentor(bufferTime=45), api.user("ann")
+    await api.session(ann, mentor, START)
+    await clock.stop_at(END + GRACE)
+    await api.sweep()
+    request = await api.request(api.user("bob"), mentor, END + timedelta(minutes=30))
+    assert (await mentor.post(f"/requests/{request['id']}/accept")).status == 200
+
+
+async def fill(api: Api, count: int, mentors: int) -> None:
+    """Sessions of many mentors, due: half of them over, half of them under way."""
+    ids = [(await api.mentor(f"mentor-{number}")).id for number in range(mentors)]
+    await api.db.execute("INSERT INTO users (id) VALUES ('ann') ON CONFLICT DO NOTHING")
+    await api.db.execute(
+        """
+        INSERT INTO bookings (mentor_id, mentee_id, topic, start_time, end_time, status)
+        SELECT
+            ($1::uuid[])[1 + n % cardinality($1::uuid[])],
+            'ann',
+            'Due',
+            now() - n / cardinality($1::uuid[]) * interval '1 hour' - interval '30 min',
+            now() - n / cardinality($1::uuid[]) * interval '1 hour' + interval '30 min',
+            CASE n % 3 WHEN 0 THEN 'confirmed' WHEN 1 THEN 'rescheduled' ELSE 'in_progress' END
+        FROM generate_series(0, $2 - 1) AS n
+        """,
+        ids,
+        count,
+    )
+
+
+async def test_twelve_hundred_due_sessions_are_moved_in_one_go(api: Api) -> None:
+    await fill(api, 1200, 3)
+    assert await states(api) == {"confirmed": 400, "rescheduled": 400, "in_progress": 400}
+    # The first hour of each of the three is under way: one of them already in progress.
+    assert await api.sweep() == 1199
+    assert await states(api) == {"in_progress": 3, "pending_completion": 1197}
+    assert await api.sweep() == 0
+
+
+async def test_two_sweeps_at_once_move_each_session_once(api: Api) -> None:
+    await fill(api, 1200, 40)
+    moved = await asyncio.gather(*(api.sweep() for _ in range(4)))
+    moved.append(await api.sweep())
+    assert sum(moved) == 1200 - 13
+    assert await states(api) == {"in_progress": 40, "pending_completion": 1160}
+    assert await api.sweep() == 0
+
+
+async def test_a_session_that_somebody_holds_is_left_for_the_next_sweep(api: Api) -> None:
+    await fill(api, 20, 10)
+    async with api.db.acquire() as connection, connection.transaction():
+        (held,) = await connection.fetch(
+            "SELECT id, mentor_id FROM bookings WHERE status = 'confirmed' LIMIT 1 FOR UPDATE"
+        )
+        assert await asyncio.wait_for(api.sweep(), 5) > 0
+        statement = "SELECT status FROM bookings WHERE id = $1"
+        assert await api.db.fetchval(statement, held["id"]) == "confirmed"
+    assert await api.sweep() == 1
+    assert set(await states(api)) == {"in_progress", "pending_completion"}
