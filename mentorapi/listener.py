@@ -53,8 +53,8 @@ class Listener:
     async def settle(self) -> None:
         """Wait until everything that was committed before this call has been heard of.
 
-        PostgreSQL delivers what it has for a listener before it says that it is ready again, so the
-        smallest of queries will do. Those who come while one is under way share the next.
+        PostgreSQL delivers what it has for a listener before it says that it is ready again, so an
+        empty query will do. Those who come while one is under way share the next.
         """
         wanted = self._begun + 1
         async with self._turn:
@@ -62,7 +62,7 @@ class Listener:
                 return
             self._begun += 1
             try:
-                await self._connection.execute("SELECT", timeout=PATIENCE)
+                await self._connection.fetch("", timeout=PATIENCE)
             except Exception as error:
                 log.debug("No word from the listening connection: %r", error)
                 self._lose()

@@ -138,17 +138,22 @@ async def transaction(db: Database) -> AsyncIterator[Any]:
 
 async def fetch_row(db: Database, sql: str, *arguments: Any) -> Any:
     """Run one statement and return its first row, or None."""
-    # Within a transaction there is nothing to try again: all of it is lost.
-    attempts = ATTEMPTS if isinstance(db, asyncpg.Pool) else 1
-    with _translated():
-        while True:
-            attempts -= 1
-            try:
-                async with _connection(db) as connection:
-                    return await connection.fetchrow(sql, *arguments)
-            except _TRY_AGAIN:
-                if not attempts:
-                    raise
+    if not isinstance(db, asyncpg.Pool):
+        # Within a transaction there is nothing to try again: all of it is lost.
+        with _translated():
+            return await db.fetchrow(sql, *arguments)
+    # Nothing that costs: all reads come by here.
+    for attempts_left in reversed(range(ATTEMPTS)):
+        try:
+            async with db.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
+                return await connection.fetchrow(sql, *arguments)
+        except Exception as error:
+            if attempts_left and isinstance(error, _TRY_AGAIN):
+                continue
+            known = translate(error)
+            if known is None:
+                raise
+            raise known from error
 
 
 class Statement:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -80,6 +81,9 @@ async def serve(
         sweeper = PeriodicCallback(lambda: _sweep(services.db), settings.sweep_interval * 1000)
         sweeper.start()
         first_sweep = asyncio.create_task(_sweep(services.db))
+        # What was made for the start stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
         ready()
         await stop.wait()
 

@@ -39,9 +39,14 @@ class Answer:
     body: bytes
 
     @property
-    def json(self) -> Any:
+    def content(self) -> bytes:
+        """The body, unzipped."""
         zipped = self.headers.get("Content-Encoding") == "gzip"
-        return orjson.loads(gzip.decompress(self.body) if zipped else self.body)
+        return gzip.decompress(self.body) if zipped else self.body
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.content)
 
     @property
     def message(self) -> str:
@@ -329,7 +334,7 @@ def check(method: str, path: str, answer: Answer) -> None:
         return
     assert answer.status == spec.status
     if answer.headers["Content-Type"].startswith("application/json"):
-        problems = problems_of(spec, answer.body)
+        problems = problems_of(spec, answer.content)
         assert not problems, (problems, answer.json)
 
 

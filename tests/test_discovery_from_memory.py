@@ -183,7 +183,7 @@ async def test_without_a_listening_connection_nothing_is_kept_until_it_is_back(a
     await api.db.execute(
         """
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND query IN ('SELECT', 'LISTEN "mentorapi"')
+        WHERE datname = current_database() AND query IN ('', 'LISTEN "mentorapi"')
         """
     )
     await mentor.patch("/mentor/me", {"headline": "New"})

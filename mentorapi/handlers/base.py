@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, wraps
 from http import HTTPStatus
+from itertools import count
+from secrets import token_hex
 from typing import Any, ClassVar, TypeAlias
 from urllib.parse import urlencode
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from tornado.httputil import HTTPServerRequest
@@ -35,6 +37,10 @@ NO_ID = str(UUID(int=0))
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+# Request ids of our own: which process, and which request of it. A UUID for each costs more.
+_PROCESS = token_hex(6)
+_numbers = count(1)
 
 Method = Callable[..., Awaitable[None]]
 #: An instance where the message is not the class's own.
@@ -127,7 +133,7 @@ class ApiHandler(RequestHandler):
     @cached_property
     def request_id(self) -> str:
         given = self.request.headers.get("X-Request-Id", "")
-        return given if _REQUEST_ID.fullmatch(given) else str(uuid4())
+        return given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}-{next(_numbers):x}"
 
     # The way in ----------------------------------------------------------------------------
 

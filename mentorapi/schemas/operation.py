@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from mentorapi.schemas.validation import Details, Schema, details_of, validator_of
@@ -62,18 +62,26 @@ class Operation:
         """
         if self.query is None:
             return {}, []
-        values = {
-            name: read_value(schema, arguments[name][-1])
-            for name, schema in self.query["properties"].items()
-            if name in arguments
-        }
-        details = details_of(self._query_validator, values)
+        texts = [
+            (name, arguments[name][-1]) for name in self.query["properties"] if name in arguments
+        ]
+        values, details = self._read_query(tuple(texts))
+        return dict(values), list(details)
+
+    @cached_property
+    def _read_query(self) -> Callable[[tuple[tuple[str, str], ...]], tuple[Any, Any]]:
+        properties = (self.query or {})["properties"]
         defaults = {
-            name: schema["default"]
-            for name, schema in self.query["properties"].items()
-            if "default" in schema
+            name: schema["default"] for name, schema in properties.items() if "default" in schema
         }
-        return defaults | values, details
+
+        # Clients ask the same few things over and over.
+        @lru_cache(maxsize=256)
+        def read(texts: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], Details]:
+            values = {name: read_value(properties[name], text) for name, text in texts}
+            return defaults | values, details_of(self._query_validator, values)
+
+        return read
 
 
 def read_value(schema: Schema, text: str) -> Any:
