@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 from yoyo import read_migrations
 from yoyo.backends import DatabaseBackend
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
@@ -34,8 +35,11 @@ logging.getLogger("yoyo").setLevel(logging.WARNING)
 def migrate(database_url: str) -> list[str]:
     """Apply what is pending and return its ids. Raises StartupError.
 
-    Processes that start at once queue up here; the later ones find nothing to do.
+    Processes that start at once queue up here; the later ones find nothing to do. Where nothing is
+    pending, the right to read is enough.
     """
+    if not pending(database_url):
+        return []
     with _alone(database_url) as backend:
         todo = backend.to_apply(_migrations())
         for migration in todo:
@@ -69,8 +73,27 @@ def rollback(database_url: str, keep: int = 0) -> list[str]:
 
 
 def pending(database_url: str) -> list[str]:
-    with _alone(database_url) as backend:
-        return [migration.id for migration in backend.to_apply(_migrations())]
+    """The ids of the migrations that the database lacks, oldest first."""
+    try:
+        with psycopg.connect(database_url, connect_timeout=5) as connection:
+            applied = _applied(connection)
+    except psycopg.Error as error:
+        raise StartupError(f"cannot read the database's migrations: {reason(error)}") from error
+    return [migration.id for migration in _migrations() if migration.id not in applied]
+
+
+def _applied(connection: psycopg.Connection) -> set[str]:
+    found = connection.execute("SELECT to_regclass(%s)", [default_migration_table]).fetchone()
+    if found is None or found[0] is None:
+        return set()
+    table = sql.Identifier(default_migration_table)
+    query = sql.SQL("SELECT migration_id FROM {}").format(table)
+    return {migration_id for (migration_id,) in connection.execute(query)}
+
+
+def known() -> tuple[str, ...]:
+    """Ids of the migrations that this code was written for."""
+    return tuple(migration.id for migration in _migrations())
 
 
 def _migrations() -> MigrationList:

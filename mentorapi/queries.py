@@ -15,16 +15,20 @@ the constraint, or by what kind of trouble it was.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
+from time import perf_counter
 from typing import Any, TypeAlias
 
 import asyncpg
 
-from mentorapi import errors
+from mentorapi import errors, trace
+from mentorapi.logs import Event
+from mentorapi.pool import Pool
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 
@@ -36,6 +40,11 @@ ACQUIRE_TIMEOUT = 10
 
 #: A statement that lost a deadlock or a serialization race left nothing behind and is tried again.
 ATTEMPTS = 3
+
+#: Seconds from which a statement is worth a line in the log.
+SLOW = 1.0
+
+log = logging.getLogger(__name__)
 
 #: What a client is told when a constraint refuses. A test holds the two lists against the schema.
 CONSTRAINTS: dict[str, type[errors.ApiError]] = {
@@ -63,6 +72,7 @@ INTERNAL = frozenset(
     requests_mentor_fkey requests_one_booking requests_pkey requests_reason_only_when_rejected
     requests_status
     reviews_booking_fkey reviews_mentee_fkey reviews_mentor_fkey reviews_pkey reviews_rating
+    search_vocabulary_pkey
     state_changes_booking_fkey state_changes_of_one state_changes_pkey state_changes_request_fkey
     state_changes_source state_changes_user
     users_id_length users_pkey
@@ -92,6 +102,9 @@ _TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 def translate(error: BaseException) -> errors.ApiError | None:
     """The error that a client meets for one of the database or the driver; None for a fault."""
+    if isinstance(error, asyncpg.PostgresError):
+        # It quotes the row, people's words and all, and errors go to the log.
+        error.detail = None
     constraint = CONSTRAINTS.get(getattr(error, "constraint_name", None) or "")
     if constraint is not None:
         return constraint()
@@ -118,9 +131,12 @@ def _translated() -> Iterator[None]:
 
 @asynccontextmanager
 async def _connection(db: Database) -> AsyncIterator[Any]:
-    if isinstance(db, asyncpg.Pool):
-        async with db.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
+    if isinstance(db, Pool):
+        connection = await db.take(ACQUIRE_TIMEOUT)
+        try:
             yield connection
+        finally:
+            await db.release(connection)
     else:
         yield db
 
@@ -138,22 +154,62 @@ async def transaction(db: Database) -> AsyncIterator[Any]:
 
 async def fetch_row(db: Database, sql: str, *arguments: Any) -> Any:
     """Run one statement and return its first row, or None."""
-    if not isinstance(db, asyncpg.Pool):
+    if not isinstance(db, Pool):
         # Within a transaction there is nothing to try again: all of it is lost.
         with _translated():
-            return await db.fetchrow(sql, *arguments)
+            return await _run(db, sql, arguments)
     # Nothing that costs: all reads come by here.
     for attempts_left in reversed(range(ATTEMPTS)):
         try:
-            async with db.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
-                return await connection.fetchrow(sql, *arguments)
+            connection = await db.take(ACQUIRE_TIMEOUT)
+            try:
+                return await _run(connection, sql, arguments)
+            finally:
+                await db.release(connection)
+        except errors.ApiError:
+            raise
         except Exception as error:
             if attempts_left and isinstance(error, _TRY_AGAIN):
+                log.warning("%s is tried again after %r", _name(sql), error)
                 continue
             known = translate(error)
             if known is None:
                 raise
             raise known from error
+
+
+async def _run(connection: Any, sql: str, arguments: tuple[Any, ...]) -> Any:
+    started = perf_counter()
+    try:
+        return await connection.fetchrow(sql, *arguments)
+    except Exception:
+        doing = trace.current.get()
+        if doing is not None:
+            doing.statement, doing.backend = _name(sql), connection.get_server_pid()
+        raise
+    finally:
+        seconds = perf_counter() - started
+        if seconds >= SLOW:
+            _tell_of_slowness(connection, sql, seconds)
+
+
+def _tell_of_slowness(connection: Any, sql: str, seconds: float) -> None:
+    doing = trace.current.get()
+    log.warning(
+        Event(
+            message="Slow statement",
+            statement=_name(sql),
+            ms=round(seconds * 1000),
+            backend=connection.get_server_pid(),
+            request_id=doing and doing.name,
+        )
+    )
+
+
+def _name(sql: str) -> str:
+    """What its first line, a comment, calls it."""
+    found = re.match(r"-- ([\w.]+)", sql)
+    return found[1] if found else "?"
 
 
 class Statement:
@@ -204,4 +260,5 @@ availability = Folder(SQL / "availability")
 requests = Folder(SQL / "requests")
 sessions = Folder(SQL / "sessions")
 reviews = Folder(SQL / "reviews")
+server = Folder(SQL / "server")
 demo = Folder(SQL / "demo")

@@ -275,7 +275,7 @@ AS $$
 $$;
 
 -- The words of profiles that a word of a search may mean: those that it is a part of (`exact`), and
--- those that it is like (above pg_trgm.word_similarity_threshold). Of short words too many are alike.
+-- those that it is like (above pg_trgm.word_similarity_threshold). Of short words too many are.
 CREATE OR REPLACE FUNCTION search_meaning(asked text)
 RETURNS TABLE (word text, likeness real, exact boolean)
 LANGUAGE sql STABLE PARALLEL SAFE

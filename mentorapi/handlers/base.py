@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property, wraps
 from http import HTTPStatus
 from itertools import count
-from secrets import token_hex
 from typing import Any, ClassVar, TypeAlias
 from urllib.parse import urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 from tornado.httputil import HTTPServerRequest
@@ -38,8 +37,8 @@ NO_ID = str(UUID(int=0))
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
-# Request ids of our own: which process, and which request of it. A UUID for each costs more.
-_PROCESS = token_hex(6)
+# Request ids of our own are UUIDs: the process, and which request of it. A random one costs more.
+_PROCESS = str(uuid4())[:24]
 _numbers = count(1)
 
 Method = Callable[..., Awaitable[None]]
@@ -133,7 +132,7 @@ class ApiHandler(RequestHandler):
     @cached_property
     def request_id(self) -> str:
         given = self.request.headers.get("X-Request-Id", "")
-        return given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}-{next(_numbers):x}"
+        return given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_numbers):012x}"
 
     # The way in ----------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
--- mentors.search: a page of the public mentors in whose profile each word of a search stands, or one
--- like it. Best first: by where the phrase stands, then by how alike it is, then as in the list.
+-- mentors.search: a page of the public mentors who have each word of a search, or one like it.
 -- $1 words  text[]
 -- $2 phrase text
 -- $3 limit  bigint
 -- $4 offset bigint
 -- returns total and items, a JSON array of mentor cards
+--
+-- Best first: by where the phrase stands, then by how alike the words are, then as in the list.
 WITH meant AS MATERIALIZED (
     SELECT
         asked.place,
