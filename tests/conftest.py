@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -27,6 +28,8 @@ from mentorapi.migrate import migrate
 from mentorapi.server import http_server, open_services
 from tests.client import SECRET, Api
 from tests.clock import Clock
+
+DRIFT = Path(__file__).parent.parent / "deploy" / "database" / "drift.sql"
 
 _numbers = itertools.count(1)
 
@@ -145,9 +148,19 @@ async def serve(
         server.add_socket(socket)
         async with asyncpg.create_pool(database_url, min_size=0, max_size=4) as db:
             yield Api(app, services, f"http://127.0.0.1:{port}", db)
+            await assert_no_drift(db)
         server.stop()
         await server.close_all_connections()
         await services.db.close()
+
+
+async def assert_no_drift(db: asyncpg.Pool) -> None:
+    """Whatever a test did: what the database keeps is what it would count."""
+    try:
+        drift = await db.fetch(DRIFT.read_text())
+    except (asyncpg.PostgresError, OSError):
+        return  # the test took the database apart
+    assert not drift, [dict(row) for row in drift]
 
 
 @contextmanager

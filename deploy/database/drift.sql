@@ -1,0 +1,92 @@
+-- Recounts every figure that is kept beside what it counts, and shows where they differ: no row, no
+-- drift. Nothing is locked; a write that commits in the meantime can't show up as drift, since one
+-- statement sees one moment.
+WITH completed AS (
+    SELECT
+        mentor_id,
+        count(*) AS sessions
+    FROM bookings
+    WHERE status = 'completed'
+    GROUP BY mentor_id
+),
+
+reviewed AS (
+    SELECT
+        mentor_id,
+        count(*) AS reviews,
+        sum(rating) AS stars
+    FROM reviews
+    GROUP BY mentor_id
+)
+
+SELECT
+    'mentors.total_sessions' AS figure,
+    m.id::text AS of_row,
+    m.total_sessions::text AS kept,
+    coalesce(b.sessions, 0)::text AS counted
+FROM mentors AS m
+LEFT JOIN completed AS b ON b.mentor_id = m.id
+WHERE m.total_sessions <> coalesce(b.sessions, 0)
+UNION ALL
+SELECT
+    'mentors.review_count, rating_sum',
+    m.id::text,
+    concat_ws(', ', m.review_count, m.rating_sum),
+    concat_ws(', ', coalesce(v.reviews, 0), coalesce(v.stars, 0))
+FROM mentors AS m
+LEFT JOIN reviewed AS v ON v.mentor_id = m.id
+WHERE (m.review_count, m.rating_sum) <> (coalesce(v.reviews, 0), coalesce(v.stars, 0))
+UNION ALL
+SELECT
+    'mentor_counts.mentors',
+    c.visibility,
+    c.mentors::text,
+    count(m.id)::text
+FROM mentor_counts AS c
+LEFT JOIN mentors AS m ON m.visibility = c.visibility
+GROUP BY c.visibility, c.mentors
+HAVING c.mentors <> count(m.id)
+UNION ALL
+SELECT
+    'search_vocabulary',
+    m.id::text,
+    'missing',
+    w.word
+FROM mentors AS m
+CROSS JOIN LATERAL unnest(m.search_words) AS w (word)
+LEFT JOIN search_vocabulary AS v ON v.word = w.word
+WHERE v.word IS NULL
+UNION ALL
+SELECT
+    'requests.booking_id',
+    r.id::text,
+    r.booking_id::text,
+    b.id::text
+FROM requests AS r
+LEFT JOIN bookings AS b ON b.request_id = r.id
+WHERE r.booking_id IS DISTINCT FROM b.id
+UNION ALL
+SELECT
+    'the last row of state_changes',
+    s.id::text,
+    s.status,
+    c.new_status
+FROM (
+    SELECT
+        id,
+        status
+    FROM requests
+    UNION ALL
+    SELECT
+        id,
+        status
+    FROM bookings
+) AS s
+LEFT JOIN LATERAL (
+    SELECT sc.new_status
+    FROM state_changes AS sc
+    WHERE sc.request_id = s.id OR sc.booking_id = s.id
+    ORDER BY sc.changed_at DESC, sc.id DESC
+    LIMIT 1
+) AS c ON TRUE
+WHERE s.status IS DISTINCT FROM c.new_status;

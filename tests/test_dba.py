@@ -1,0 +1,195 @@
+"""What a DBA gets: roles, a dump of the schema, backups that serve, and a query for drift."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from tornado.ioloop import IOLoop
+
+from mentorapi import embedded, migrate, sweep
+from mentorapi.auth import Verifier
+from mentorapi.config import Settings
+from tests.client import Api, asking, coming
+from tests.conftest import DRIFT, execute, on, serve
+
+KIT = DRIFT.parent
+SCHEMA = Path(__file__).parent.parent / "sql" / "schema.sql"
+PROGRAMS = embedded._binaries()
+
+
+def logged_in_as(url: str, role: str) -> str:
+    parts = urlsplit(url)
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name != "user"]
+    return urlunsplit(parts._replace(netloc=f"{role}@", query=urlencode(query)))
+
+
+@pytest.fixture
+def server_url(database_url: str, io_loop: IOLoop) -> Iterator[str]:
+    """The test's database, as the role that the server is meant to have."""
+    login = f"server_{os.getpid()}"
+    io_loop.run_sync(lambda: execute(database_url, (KIT / "roles.sql").read_text()))
+    io_loop.run_sync(
+        lambda: execute(database_url, f"CREATE ROLE {login} LOGIN IN ROLE mentorapi_server")
+    )
+    yield logged_in_as(database_url, login)
+    io_loop.run_sync(lambda: execute(database_url, f"DROP OWNED BY {login}; DROP ROLE {login}"))
+
+
+async def story(api: Api) -> None:
+    """Touches every table that the server writes."""
+    mentor, jane = await api.mentor("mia", bio="Words"), api.user("jane", name="Jane")
+    rejected = await api.request(jane, mentor)
+    await mentor.ok("POST", f"/requests/{rejected['id']}/reject", {"reason": "No"})
+    await jane.post("/requests", asking(mentor), headers={"Idempotency-Key": "one"})
+    (pending,) = await mentor.ok("GET", "/requests", role="received", status="pending")
+    accepted = await mentor.ok("POST", f"/requests/{pending['id']}/accept")
+    path = f"/sessions/{accepted['booking']['id']}"
+    at = coming(2, 12)
+    moved = {"newStartTime": at.isoformat(), "newEndTime": at.replace(hour=13).isoformat()}
+    await mentor.ok("PUT", f"{path}/reschedule", moved)
+    await api.make_past(accepted["booking"]["id"])
+    assert await sweep.run_once(api.services.db) == 1
+    await jane.ok("POST", f"{path}/confirm-completion")
+    await jane.ok("POST", f"{path}/review", {"rating": 5})
+    assert len(await jane.ok("GET", f"{path}/history")) == 5
+    assert (await jane.get(f"{path}/calendar.ics")).status == 200
+    for read in ("/mentor/dashboard", "/mentor/me", "/mentor/reviews?role=mentor", "/sessions"):
+        await mentor.ok("GET", read)
+    for public in ("/mentors", "/mentors/search?q=words", f"/mentors/{mentor.id}/availability"):
+        assert (await api.nobody.get(public)).status == 200
+    (window, *_) = (await mentor.ok("GET", "/mentor/availability"))["slots"]
+    await mentor.ok("DELETE", f"/mentor/availability/{window['id']}")
+
+
+async def test_the_servers_role_is_enough_for_everything_it_does(
+    database_url: str, server_url: str, settings: Settings, verifier: Verifier, tmp_path: Path
+) -> None:
+    assert migrate.migrate(server_url) == []
+    async with AsyncExitStack() as stack:
+        running = serve(server_url, settings, verifier, tmp_path)
+        api = await anext(running)
+        stack.push_async_callback(anext, running, None)
+        # What a DBA does by hand, a DBA does.
+        api.db = await stack.enter_async_context(asyncpg.create_pool(database_url, min_size=1, max_size=1))
+        await story(api)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE mine ()",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "ALTER TABLE bookings DROP CONSTRAINT bookings_no_overlap",
+        "ALTER TABLE bookings DISABLE TRIGGER ALL",
+        "DROP TABLE reviews",
+        "TRUNCATE requests",
+        "DELETE FROM bookings",
+        "DELETE FROM reviews",
+        "UPDATE reviews SET rating = 5",
+        "DELETE FROM state_changes",
+        "UPDATE state_changes SET user_id = 'someone'",
+        "SELECT * FROM _yoyo_log",
+        "DELETE FROM _yoyo_migration",
+        "SET session_replication_role = replica",
+        "SELECT rolpassword FROM pg_authid",
+    ],
+)
+async def test_the_servers_role_may_do_nothing_else(server_url: str, statement: str) -> None:
+    connection = await asyncpg.connect(server_url)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def test_the_roles_can_be_made_twice(database_url: str, io_loop: IOLoop) -> None:
+    for _ in range(2):
+        io_loop.run_sync(lambda: execute(database_url, (KIT / "roles.sql").read_text()))
+
+
+async def test_a_dump_restored_into_a_new_database_serves(
+    api: Api,
+    database_url: str,
+    postgres: str,
+    settings: Settings,
+    verifier: Verifier,
+    tmp_path: Path,
+) -> None:
+    await story(api)
+    (mentor,) = (await api.nobody.get("/mentors")).json
+    dump, restored = tmp_path / "dump", f"restored_{os.getpid()}"
+    await run("pg_dump", "--format=custom", f"--file={dump}", database_url)
+    await execute(postgres, f"CREATE DATABASE {restored} TEMPLATE template0")
+    try:
+        url = on(postgres, restored)
+        await run("pg_restore", "--exit-on-error", f"--dbname={url}", str(dump))
+        assert migrate.pending(url) == []
+        running = serve(url, settings, verifier, tmp_path / "restored")
+        again = await anext(running)
+        assert (await again.nobody.get("/mentors")).json == [mentor]
+        assert (await again.nobody.get("/mentors/search", q="words")).json == [mentor]
+        jane = again.user("jane", name="Jane")
+        before = await api.user("jane", name="Jane").ok("GET", "/sessions")
+        assert await jane.ok("GET", "/sessions") == before
+        tom = await again.mentor("tom")
+        await again.session(jane, tom)
+        await anext(running, None)
+    finally:
+        await execute(postgres, f"DROP DATABASE {restored} WITH (FORCE)")
+
+
+async def run(program: str, *arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        PROGRAMS / program, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    return out.decode()
+
+
+async def test_drift_is_shown(database_url: str, api: Api) -> None:
+    await story(api)
+    connection = await asyncpg.connect(database_url)
+    try:
+        assert await connection.fetch(DRIFT.read_text()) == []
+        await connection.execute("SET session_replication_role = replica")
+        for statement in (
+            "UPDATE mentors SET total_sessions = 7",
+            "UPDATE mentors SET rating_sum = 4",
+            "UPDATE mentor_counts SET mentors = 9 WHERE visibility = 'public'",
+            "DELETE FROM search_vocabulary WHERE word = 'words'",
+            "UPDATE bookings SET request_id = NULL",
+            "DELETE FROM state_changes WHERE new_status = 'completed'",
+        ):
+            undone = connection.transaction()
+            await undone.start()
+            await connection.execute(statement)
+            assert len(await connection.fetch(DRIFT.read_text())) == 1, statement
+            await undone.rollback()
+    finally:
+        await connection.close()
+
+
+async def test_the_dump_of_the_schema_is_up_to_date(database_url: str) -> None:
+    """`pg_dump --schema-only` of a migrated database, without what differs between servers."""
+    dump = await run("pg_dump", "--schema-only", "--no-owner", "--no-privileges", database_url)
+    assert SCHEMA.read_text() == tidied(dump)
+
+
+def tidied(dump: str) -> str:
+    kept = [
+        line
+        for line in dump.splitlines()
+        if not line.startswith(("--", "SET ", "SELECT pg_catalog.set_config", "\\"))
+    ]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
