@@ -36,7 +36,6 @@ def text(most: int, **more: Any) -> dict[str, Any]:
     """A text of 1 to ``most`` characters, not all of them blank."""
     return {
         "type": "string",
-        "minLength": 1,
         "maxLength": most,
         "pattern": r"\S",
         "x-message": "must not be blank",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -50,8 +50,10 @@ def is_date(value: object) -> bool:
 
 @formats.checks("date-time", raises=(ValueError, OverflowError))
 def is_instant(value: object) -> bool:
-    """A date-time of RFC 3339, which always has an offset."""
-    return not isinstance(value, str) or bool(_INSTANT.fullmatch(value) and parse_instant(value))
+    """A date-time of RFC 3339, which always has an offset, and in UTC a year of four digits."""
+    return not isinstance(value, str) or bool(
+        _INSTANT.fullmatch(value) and parse_instant(value).astimezone(UTC)
+    )
 
 
 @formats.checks("uri", raises=ValueError)
@@ -147,7 +149,19 @@ def validator_of(schema: Schema) -> Any:
 def details_of(validator: Any, value: object) -> Details:
     """What is wrong with a value, one entry per finding: ``{"field", "message"}``."""
     found = sorted(validator.iter_errors(value), key=lambda error: [str(p) for p in error.path])
-    return [entry for error in found for entry in _entries(error)]
+    # These say all there is to say about a value; what else it breaks follows from them.
+    telling = {
+        tuple(error.path): error.validator
+        for decisive in ("type", "enum")
+        for error in found
+        if error.validator == decisive
+    }
+    return [
+        entry
+        for error in found
+        if telling.get(tuple(error.path), error.validator) == error.validator
+        for entry in _entries(error)
+    ]
 
 
 def _entries(error: ValidationError) -> Iterable[dict[str, str]]:
