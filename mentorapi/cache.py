@@ -18,7 +18,7 @@ from math import inf
 
 LISTS = "lists"
 
-#: Bytes of bodies. With what Python needs beside them, some 100 MB for each process.
+#: Bytes of bodies and URLs. With what Python needs beside them, some 100 MB for each process.
 MOST_BYTES = 64 * 1024 * 1024
 
 #: Answers that are kept cost about this much beside their bodies.
@@ -71,6 +71,10 @@ class Cache:
         self._urls: dict[str, set[str]] = {}
         self._readings: dict[str, set[Reading]] = {}
 
+    @property
+    def bytes_kept(self) -> int:
+        return self._bytes
+
     def find(self, url: str) -> Answer | None:
         kept = self._answers.get(url)
         if kept is not None and time.monotonic() >= kept[2]:
@@ -97,12 +101,12 @@ class Cache:
 
     def keep(self, reading: Reading, answer: Answer) -> None:
         self.abandon(reading)
-        if reading.stale or answer.size > self.most_bytes:
+        if reading.stale or _weight(reading.url, answer) > self.most_bytes:
             return
         self._forget(reading.url)
         self._answers[reading.url] = answer, reading.topic, time.monotonic() + reading.lifetime
         self._urls.setdefault(reading.topic, set()).add(reading.url)
-        self._bytes += answer.size
+        self._bytes += _weight(reading.url, answer)
         while self._bytes > self.most_bytes:
             self._forget(next(iter(self._answers)))
 
@@ -128,8 +132,13 @@ class Cache:
         if kept is None:
             return
         answer, topic, _ = kept
-        self._bytes -= answer.size
+        self._bytes -= _weight(url, answer)
         urls = self._urls[topic]
         urls.discard(url)
         if not urls:
             del self._urls[topic]
+
+
+def _weight(url: str, answer: Answer) -> int:
+    # Anybody can make up long URLs.
+    return answer.size + len(url)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import uvloop
 from psycopg.conninfo import conninfo_to_dict
@@ -21,6 +21,9 @@ from mentorapi.config import ConfigError, Settings
 from mentorapi.database import check_server, open_pool
 from mentorapi.migrate import migrate
 from mentorapi.startup import StartupError
+
+if TYPE_CHECKING:
+    from mentorapi.server import Sockets
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="run.py",
         description="Mentorship booking over HTTP. Its settings are MENTORAPI_* variables.",
     )
-    parser.set_defaults(command=_serve)
+    parser.set_defaults(command=_serve, processes=None, inherited=None)
     commands = parser.add_subparsers(metavar="command", title="commands")
 
     def add(name: str, command: Any, help_text: str) -> argparse.ArgumentParser:
@@ -56,7 +59,11 @@ def _parser() -> argparse.ArgumentParser:
         subparser.set_defaults(command=command)
         return subparser
 
-    add("serve", _serve, "Serve the API (the default).")
+    serve = add("serve", _serve, "Serve the API (the default).")
+    serve.add_argument(
+        "--processes", type=int, metavar="N", help="so many, on one port; SIGHUP replaces each"
+    )
+    serve.add_argument("--inherited", help=argparse.SUPPRESS)
     add("migrate", _migrate, "Bring the database's schema up to date.")
     add("sweep", _sweep, "Move sessions on whose time has come, once.")
     add("demo", _demo, "Fill an empty database with people and sessions to look around in.")
@@ -70,31 +77,55 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(settings: Settings, _args: argparse.Namespace) -> None:
+def _serve(settings: Settings, args: argparse.Namespace) -> None:
     # Imported here: the other commands do without the handlers, and start sooner.
-    from mentorapi import server
+    from mentorapi import processes, server
 
-    sockets = server.bind(settings.host, settings.port)
+    if args.inherited:
+        bound = [processes.inherited(args.inherited)]
+    elif args.processes is None:
+        bound = [server.bind(settings)]
+    elif 1 <= args.processes <= processes.MOST:
+        bound = server.bind_many(settings, args.processes)
+    else:
+        raise ConfigError(f"--processes must be a number from 1 to {processes.MOST}")
     settings = _with_key(settings)
     with _database(settings) as url:
-        version = check_server(url)
+        version, code = check_server(url), 0
         migrate(url)
 
         def ready() -> None:
-            _announce(settings, version, sockets)
+            _announce(settings, version, bound)
 
-        uvloop.run(server.serve(settings, url, sockets, ready))
+        if args.inherited:
+            uvloop.run(server.serve(settings, url, bound[0], lambda: processes.tell(bound[0])))
+        elif args.processes is None:
+            uvloop.run(server.serve(settings, url, bound[0], ready))
+        else:
+            code = asyncio.run(processes.supervise(bound, ready))
+    if code:
+        # Whoever ended with it has said why.
+        sys.exit(code)
 
 
-def _announce(settings: Settings, version: str, sockets: list[socket.socket]) -> None:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+def _announce(settings: Settings, version: str, bound: list[Sockets]) -> None:
     lines = [
         f"PostgreSQL {version}, {_whereabouts(settings)}",
-        f"Listening on http://{host}:{sockets[0].getsockname()[1]}/api",
+        f"Listening on {_base(settings.host, bound[0].main)}/api",
     ]
+    if settings.metrics_address:
+        lines += [
+            f"Metrics on {_base(settings.metrics_address[0], each.metrics)}/metrics"
+            for each in bound
+        ]
     if settings.jwt_secret:
         lines.append('Next: run.py demo, or run.py token --sub ada --name "Ada". Ctrl-C ends.')
     print("\n".join(lines), flush=True)
+
+
+def _base(host: str, sockets: list[socket.socket]) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{sockets[0].getsockname()[1]}"
 
 
 def _whereabouts(settings: Settings) -> str:

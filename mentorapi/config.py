@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -47,6 +47,9 @@ class Settings:
     media_url: str | None = field(default=None, repr=False)
     pool_size: int = 10
     log_format: Literal["text", "json"] = "text"
+    # Host and port; without it, they are on the main one.
+    metrics_address: tuple[str, int] | None = None
+    trace_sql: bool = False
     # Base of absolute links in answers; without it, the host that the request named.
     public_url: str | None = None
     behind_proxy: bool = False
@@ -135,6 +138,13 @@ def _seconds(value: str) -> float:
     return seconds
 
 
+def _address(value: str) -> tuple[str, int]:
+    found = re.fullmatch(r"(?:([^\s/:@]+)|\[([0-9a-fA-F:.]+)\]):([0-9]{1,5})", value)
+    if not found or int(found[3]) > 65_535:
+        _refuse("must be a host and a port, like 127.0.0.1:9100 or [::1]:9100")
+    return found[1] or found[2], int(found[3])
+
+
 def _flag(value: str) -> bool:
     words = {"true": True, "yes": True, "on": True, "1": True}
     words |= {"false": False, "no": False, "off": False, "0": False}
@@ -207,6 +217,21 @@ def _http_url(value: str) -> str:
     return value
 
 
+def _media_url(value: str) -> str:
+    """A bucket as s3://bucket/prefix; everything else as a path."""
+    scheme, separator, rest = _text(value).partition("://")
+    if not separator:
+        return value
+    if scheme.lower() == "file":
+        path = unquote(rest.removeprefix("localhost"))
+        if not path.startswith("/"):
+            _refuse("must be file:///path for a folder: the path starts at the root")
+        return path
+    if scheme.lower() != "s3" or not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,62}(/[^?#\s]*)?", rest):
+        _refuse("must be a folder, file:///path or s3://bucket/prefix")
+    return f"s3://{rest.rstrip('/')}"
+
+
 def _base_url(value: str) -> str:
     parts = urlsplit(_http_url(value))
     if parts.query or parts.fragment:
@@ -239,9 +264,11 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "jwt_audience": _text,
     "cors_origins": _origins,
     "sweep_interval": _seconds,
-    "media_url": _text,
+    "media_url": _media_url,
     "pool_size": _number_from(1, 1_000),
     "log_format": _one_of("text", "json"),
+    "metrics_address": _address,
+    "trace_sql": _flag,
     "public_url": _base_url,
     "behind_proxy": _flag,
 }

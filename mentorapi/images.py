@@ -16,10 +16,13 @@ import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from mentorapi import errors
@@ -44,9 +47,13 @@ _MAX_JPEG_SCANS = 50
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{22}\.webp")
 
-_TOO_LARGE = f"Image is too large: at most {MAX_UPLOAD // 1024**2} MiB"
-_TOO_MANY_PIXELS = f"Image is too large: at most {MAX_PIXELS // 1_000_000} megapixels"
-_UNKNOWN_FORMAT = "File is not a JPEG, PNG, WebP or GIF image"
+#: For one call to a bucket, a repetition included.
+BUCKET_SECONDS = 10.0
+
+TOO_LARGE = f"Image is too large: at most {MAX_UPLOAD // 1024**2} MiB"
+TOO_MANY_PIXELS = f"Image is too large: at most {MAX_PIXELS // 1_000_000} megapixels"
+TOO_BUSY = "Too many images at once, please try again"
+UNKNOWN_FORMAT = "File is not a JPEG, PNG, WebP or GIF image"
 
 # By default Pillow only warns of images that take gigabytes once they are decoded.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -64,9 +71,9 @@ def render(data: bytes) -> bytes:
     except errors.InvalidImage:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise errors.InvalidImage(_TOO_MANY_PIXELS) from None
+        raise errors.InvalidImage(TOO_MANY_PIXELS) from None
     except UnidentifiedImageError:
-        raise errors.InvalidImage(_UNKNOWN_FORMAT) from None
+        raise errors.InvalidImage(UNKNOWN_FORMAT) from None
     except Exception as error:
         # Decoders raise anything on malformed files, SyntaxError and struct.error among it.
         log.info("Image refused: %s", type(error).__name__)
@@ -76,7 +83,7 @@ def render(data: bytes) -> bytes:
 def _decode(data: bytes) -> Image.Image:
     with Image.open(BytesIO(data), formats=_FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
-            raise errors.InvalidImage(_TOO_MANY_PIXELS)
+            raise errors.InvalidImage(TOO_MANY_PIXELS)
         if image.format in ("JPEG", "MPO") and data.count(_JPEG_SCAN) > _MAX_JPEG_SCANS:
             raise errors.InvalidImage
         profile = image.info.get("icc_profile")
@@ -185,6 +192,71 @@ class Folder:
             os.close(folder)
 
 
+class Bucket:
+    """Images in a bucket of S3, or of what speaks its protocol, under a prefix.
+
+    Where it is and with which key, obstore reads from the AWS_* variables. Raises OSError.
+    """
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        with _bucket_errors():
+            self._store = S3Store(
+                bucket,
+                prefix=prefix or None,
+                # As a client option, it would put all others out of force that come from variables.
+                # Not set, an endpoint of http:// fails with words that nobody understands.
+                config={"allow_http": True},  # type: ignore[arg-type]
+                retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=BUCKET_SECONDS)},
+            )
+
+    async def check(self) -> None:
+        """Is it there, and may it be read? Raises OSError.
+
+        To list needs a right of its own (s3:ListBucket); without it, S3 answers 403 for what is not
+        there, and a missing image could not be told from a failure.
+        """
+        with _bucket_errors():
+            async with asyncio.timeout(BUCKET_SECONDS):
+                async for _ in self._store.list(chunk_size=1):
+                    break
+
+    async def write(self, name: str, data: bytes) -> None:
+        # Nobody learns the name of what arrived but was not confirmed, and so nobody can ask for it.
+        with _bucket_errors():
+            async with asyncio.timeout(BUCKET_SECONDS):
+                await self._store.put_async(name, data, attributes={"Content-Type": CONTENT_TYPE})
+
+    async def read(self, name: str) -> bytes:
+        with _bucket_errors():
+            async with asyncio.timeout(BUCKET_SECONDS):
+                found = await self._store.get_async(name)
+                return bytes(await found.bytes_async())
+
+    async def delete(self, name: str) -> None:
+        with _bucket_errors():
+            async with asyncio.timeout(BUCKET_SECONDS):
+                await self._store.delete_async(name)
+
+
+@contextlib.contextmanager
+def _bucket_errors() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except TimeoutError:
+        raise OSError(f"no answer within {BUCKET_SECONDS:.0f} seconds") from None
+    except BaseError as error:
+        raise OSError(_first_words(error)) from None
+
+
+def _first_words(error: BaseError) -> str:
+    """What follows is a dump of the library's insides; the answer of the server may be in it."""
+    words = str(error).partition("\n")[0].strip()
+    code = re.search(r"<Code>(\w+)</Code>", str(error))
+    return f"{words.partition('<')[0].strip()} {code[1] if code else ''}".strip()
+
+
 class ImageStore:
     """Takes uploads in, and hands out images of `CONTENT_TYPE` by name.
 
@@ -205,7 +277,7 @@ class ImageStore:
         Raises errors.BodyTooLarge, errors.InvalidImage or errors.Unavailable, and stores nothing.
         """
         if len(data) > MAX_UPLOAD:
-            raise errors.BodyTooLarge(_TOO_LARGE)
+            raise errors.BodyTooLarge(TOO_LARGE)
         image = await self._rendered(data)
         name = f"{secrets.token_urlsafe(16)}.webp"
         with _backend_errors():
@@ -240,7 +312,7 @@ class ImageStore:
 
     async def _rendered(self, data: bytes) -> bytes:
         if not self._places.acquire(blocking=False):
-            raise errors.Unavailable("Too many images at once, please try again")
+            raise errors.Unavailable(TOO_BUSY)
         job = self._threads.submit(render, data)
         job.add_done_callback(self._leave)
         return await asyncio.wrap_future(job)

@@ -41,6 +41,10 @@ class Listener:
         await self._listen()
         self._task = asyncio.create_task(self._keep_listening())
 
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None and not self._lost.is_set()
+
     async def close(self) -> None:
         self._cache.close()
         if self._task is not None:

@@ -51,6 +51,7 @@ AS $$
 DECLARE
     actor text := coalesce(current_setting('mentorapi.actor', true), '');
     change state_changes;
+    before timestamptz;
 BEGIN
     change.id := uuidv7();
     change.new_status := NEW.status;
@@ -61,19 +62,27 @@ BEGIN
         ELSE 'database'
     END;
     change.database_user := session_user;
-    change.changed_at := now();
     IF TG_OP = 'UPDATE' THEN
         change.old_status := OLD.status;
     END IF;
     IF TG_TABLE_NAME = 'requests' THEN
         change.request_id := NEW.id;
         change.reason := NEW.rejection_reason;
+        SELECT max(c.changed_at) INTO before
+        FROM state_changes AS c
+        WHERE c.request_id = NEW.id;
     ELSE
         change.booking_id := NEW.id;
         change.start_time := NEW.start_time;
         change.end_time := NEW.end_time;
         change.reason := NEW.cancellation_reason;
+        SELECT max(c.changed_at) INTO before
+        FROM state_changes AS c
+        WHERE c.booking_id = NEW.id;
     END IF;
+    -- Who had to wait for another change may have begun before it: now() would put them in the
+    -- wrong order.
+    change.changed_at := greatest(now(), before + interval '1 microsecond');
     INSERT INTO state_changes
     SELECT (change).*;
     RETURN NULL;

@@ -343,9 +343,11 @@ def check_documented(method: str, path: str, answer: Answer) -> None:
     # Too large a body is refused before anybody looks whether one was wanted.
     if spec is None or not spec.described or answer.status == 413:
         return
-    # What is wrong with the JSON follows.
+    # What is wrong with the JSON follows; what is wrong with a token, nobody needs a list of.
     malformed = errors.MalformedJson.default_message()
     message = malformed if answer.message.startswith(malformed) else answer.message
+    if answer.status == errors.Unauthorized.status:
+        message = errors.Unauthorized.default_message()
     assert (answer.status, message) in documented_errors()[spec.name], (spec.name, answer)
 
 

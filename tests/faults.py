@@ -228,13 +228,15 @@ class Load:
     async def _read(self, mentor: Mentor) -> None:
         line = Line(self.base)
         paths = [f"/mentors/{mentor.id}", "/requests?limit=1", "/sessions?limit=1"]
-        for path in itertools.cycle(paths):
-            answer = await self._try(line, "GET", path, mentor.token)
-            self.reads += 1
-            if self._over or (self.giving_up and answer is None):
-                break
-            await asyncio.sleep(0.01)
-        line.close()
+        try:
+            for path in itertools.cycle(paths):
+                answer = await self._try(line, "GET", path, mentor.token)
+                self.reads += 1
+                if self._over or (self.giving_up and answer is None):
+                    break
+                await asyncio.sleep(0.01)
+        finally:
+            line.close()
 
     async def _try(
         self,

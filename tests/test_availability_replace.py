@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from tests.client import ALWAYS, Answer, Api, User, day_after_tomorrow, fields_of
 
 PATH = "/mentor/availability"
@@ -86,53 +84,52 @@ async def test_settings_show_in_the_profile_and_in_the_slots(api: Api) -> None:
         assert (shown["sessionDuration"], shown["bufferTime"], shown["timezone"]) == (30, 15, "WAT")
 
 
-@pytest.mark.parametrize(
-    ("name", "good", "bad"),
-    [
-        (
-            "sessionDuration",
-            [30, 60, 90, 120, 60.0],
-            [0, 15, 45, 61, 150, -30, 60.5, "60", True, None, [60]],
-        ),
-        (
-            "bufferTime",
-            [0, 15, 30, 45, 15.0],
-            [-15, 5, 60, 0.5, "15", False, None, {}],
-        ),
-        ("timezone", ["WAT", "x" * 64, "Zürich"], ["", " ", "x" * 65, 1, None, ["WAT"]]),
-        (
-            "defaultMeetingLink",
-            ["http://localhost:3000/x", "https://例え.jp/部屋", "https://e.com/" + "x" * 2034],
-            [
-                "",
-                "meet.google.com/abc",
-                "javascript:alert(1)",
-                "data:text/html,x",
-                "ftp://example.com",
-                "//example.com",
-                "https://",
-                "https:///path",
-                "https://exa mple.com",
-                "https://example.com/\r\nSet-Cookie: a=b",
-                "https://example.com/\t",
-                "https://example.com:99999/",
-                "https://[::1",
-                "https://e.com/" + "x" * 2035,
-                5,
-                {},
-            ],
-        ),
-    ],
-)
-async def test_a_setting_has_its_range(
-    api: Api, name: str, good: list[Any], bad: list[Any]
-) -> None:
+#: Settings, what they may be, and what not.
+RANGES: list[tuple[str, list[Any], list[Any]]] = [
+    (
+        "sessionDuration",
+        [30, 60, 90, 120, 60.0],
+        [0, 15, 45, 61, 150, -30, 60.5, "60", True, None, [60]],
+    ),
+    (
+        "bufferTime",
+        [0, 15, 30, 45, 15.0],
+        [-15, 5, 60, 0.5, "15", False, None, {}],
+    ),
+    ("timezone", ["WAT", "x" * 64, "Zürich"], ["", " ", "x" * 65, 1, None, ["WAT"]]),
+    (
+        "defaultMeetingLink",
+        ["http://localhost:3000/x", "https://例え.jp/部屋", "https://e.com/" + "x" * 2034],
+        [
+            "",
+            "meet.google.com/abc",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "ftp://example.com",
+            "//example.com",
+            "https://",
+            "https:///path",
+            "https://exa mple.com",
+            "https://example.com/\r\nSet-Cookie: a=b",
+            "https://example.com/\t",
+            "https://example.com:99999/",
+            "https://[::1",
+            "https://e.com/" + "x" * 2035,
+            5,
+            {},
+        ],
+    ),
+]
+
+
+async def test_a_setting_has_its_range(api: Api) -> None:
     user = api.user("mia")
-    for value in good:
-        assert (await put(user, **{name: value})).json[name] == value
-    for value in bad:
-        assert set(fields_of(await put(user, **{name: value}))) == {name}, value
-    assert (await user.ok("GET", PATH))[name] == good[-1]
+    for name, good, bad in RANGES:
+        for value in good:
+            assert (await put(user, **{name: value})).json[name] == value
+        for value in bad:
+            assert set(fields_of(await put(user, **{name: value}))) == {name}, value
+        assert (await user.ok("GET", PATH))[name] == good[-1]
 
 
 async def test_all_days_from_monday_to_sunday(api: Api) -> None:

@@ -7,17 +7,20 @@ nothing done that was not asked for.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tornado.ioloop import IOLoop
+from tornado.testing import bind_unused_port
 
 from mentorapi import errors, server
 from mentorapi.auth import Verifier, make_token
@@ -237,20 +240,22 @@ async def test_any_text_is_kept_and_shown_to_the_letter(text: str, api: Api) -> 
 ENVELOPES = st.sampled_from(["Bearer {}", "bearer  {}", "Bearer\t{}", "Basic {}", "{}", "{} x"])
 
 
+GOOD = make_token(SECRET, sub="ann", ttl_seconds=86_400)
+
+
 @st.composite
 def authorizations(draw: st.DrawFn) -> str:
-    good = make_token(SECRET, sub="ann", ttl_seconds=3600)
     match draw(st.integers(0, 3)):
         case 0:
             return draw(FIELD)
         case 1:
             token = draw(FIELD)
         case 2:
-            place = draw(st.integers(0, len(good) - 1))
+            place = draw(st.integers(0, len(GOOD) - 1))
             letter = draw(st.sampled_from("AZaz09-_.=+/"))
-            token = good[:place] + letter + good[place + 1 :]
+            token = GOOD[:place] + letter + GOOD[place + 1 :]
         case _:
-            parts = good.split(".")
+            parts = GOOD.split(".")
             token = ".".join(draw(st.lists(st.sampled_from([*parts, "", "e30"]), max_size=6)))
     return draw(ENVELOPES).format(token)
 
@@ -267,11 +272,10 @@ def test_only_a_good_token_gets_in(
                 "GET", "/requests/pending-count", headers={"Authorization": header}
             )
         )
-        good = make_token(SECRET, sub="ann", ttl_seconds=3600)
         if answer.status == 200:
             # Another last letter can stand for the same bytes.
             assert header.lower().startswith("bearer ")
-            assert header.split()[1][:-1] == good[:-1]
+            assert header.split()[1][:-1] == GOOD[:-1]
         else:
             assert answer.status == 401
             assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -483,11 +487,10 @@ def hasty(api: Api, monkeypatch: pytest.MonkeyPatch, io_loop: IOLoop) -> Iterato
     """A server like the other, but for its patience."""
     monkeypatch.setattr(server, "HEADER_SECONDS", SHORT)
     monkeypatch.setattr(server, "BODY_SECONDS", SHORT)
-    from tornado.testing import bind_unused_port
-
+    monkeypatch.setattr(server, "READ_SECONDS", SHORT)
     http_server = server.http_server(api.app, api.services.settings)
-    socket, port = bind_unused_port()
-    http_server.add_socket(socket)
+    listening, port = bind_unused_port()
+    http_server.add_socket(listening)
     yield f"http://127.0.0.1:{port}"
     http_server.stop()
     io_loop.run_sync(http_server.close_all_connections)
@@ -511,6 +514,23 @@ async def test_a_slow_client_is_cut(client: str, hasty: str) -> None:
     assert closed
     assert rest == b""
     assert SHORT * 0.9 < loop.time() - start < SHORT + 2
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux cuts these")
+async def test_a_client_that_reads_nothing_is_cut(hasty: str) -> None:
+    loop, asked = asyncio.get_running_loop(), 300
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await loop.sock_connect(client, ("127.0.0.1", urlsplit(hasty).port))
+        wanted = http("GET /api/openapi.json HTTP/1.1", Connection="keep-alive")
+        await loop.sock_sendall(client, wanted * asked)
+        await asyncio.sleep(SHORT * 4)
+        received = bytearray()
+        with contextlib.suppress(ConnectionError):
+            while chunk := await loop.sock_recv(client, 65536):
+                received += chunk
+    assert received.count(b"HTTP/1.1 200") < asked
 
 
 async def test_many_slow_clients_keep_nobody_waiting(hasty: str) -> None:

@@ -210,3 +210,15 @@ async def test_pages_count_from_1(api: Api) -> None:
 async def test_a_page_and_a_limit_can_both_be_wrong(api: Api) -> None:
     answer = await api.nobody.get("/mentors", page=0, limit=0)
     assert sorted(fields_of(answer)) == ["limit", "page"]
+
+
+async def test_long_addresses_do_not_fill_the_memory(api: Api) -> None:
+    api.services.cache.most_bytes = 30_000
+    paths = [f"/mentors?x={number}{'x' * 5000}" for number in range(10)]
+    for path in paths:
+        assert (await api.nobody.get(path)).status == 200
+    before = api.services.cache.hits
+    await api.nobody.get(paths[-1])
+    assert api.services.cache.hits == before + 1
+    await api.nobody.get(paths[0])
+    assert api.services.cache.hits == before + 1

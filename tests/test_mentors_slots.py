@@ -108,29 +108,25 @@ async def test_windows_recur_every_week(api: Api) -> None:
     assert all(date.fromisoformat(s["date"]).weekday() == s["dayOfWeek"] for s in slots)
 
 
-@pytest.mark.parametrize(
-    ("duration", "buffer", "expected"),
-    [
-        (60, 0, ["09:00", "10:00", "11:00"]),
-        (60, 15, ["09:00", "10:15"]),
-        (60, 30, ["09:00", "10:30"]),
-        (60, 45, ["09:00", "10:45"]),
-        (30, 0, ["09:00", "09:30", "10:00", "10:30", "11:00", "11:30"]),
-        (30, 45, ["09:00", "10:15", "11:30"]),
-        (90, 0, ["09:00", "10:30"]),
-        (90, 15, ["09:00"]),
-        (120, 0, ["09:00"]),
-    ],
-)
-async def test_a_long_window_yields_slots_a_session_and_a_buffer_apart(
-    api: Api, duration: int, buffer: int, expected: list[str]
-) -> None:
-    mentor = await api.mentor(
-        "mia", [window("09:00", "12:00")], sessionDuration=duration, bufferTime=buffer
-    )
-    found = await availability(api, mentor)
-    assert [slot["startTime"] for slot in found["slots"]] == expected
-    assert {slot["duration"] for slot in found["slots"]} == {duration}
+async def test_a_long_window_yields_slots_a_session_and_a_buffer_apart(api: Api) -> None:
+    mentor = await api.mentor("mia")
+    for duration, buffer, expected in (
+        (60, 0, "09:00 10:00 11:00"),
+        (60, 15, "09:00 10:15"),
+        (60, 30, "09:00 10:30"),
+        (60, 45, "09:00 10:45"),
+        (30, 0, "09:00 09:30 10:00 10:30 11:00 11:30"),
+        (30, 45, "09:00 10:15 11:30"),
+        (90, 0, "09:00 10:30"),
+        (90, 15, "09:00"),
+        (120, 0, "09:00"),
+    ):
+        settings = {"sessionDuration": duration, "bufferTime": buffer}
+        body = {"slots": [window("09:00", "12:00")], **settings}
+        await mentor.ok("PUT", "/mentor/availability", body)
+        found = await availability(api, mentor)
+        assert [slot["startTime"] for slot in found["slots"]] == expected.split(), settings
+        assert {slot["duration"] for slot in found["slots"]} == {duration}
 
 
 async def test_a_window_shorter_than_a_session_yields_nothing(api: Api) -> None:
@@ -174,26 +170,25 @@ async def test_with_a_buffer_adjacent_slots_go_on_both_sides_once_one_is_taken(a
     assert await starts(api, mentor) == ["08:00", "12:00"]
 
 
-@pytest.mark.parametrize("buffer", [0, 15, 30, 45])
-async def test_the_buffer_is_kept_to_the_minute(api: Api, buffer: int) -> None:
-    gap = timedelta(minutes=buffer)
-    noon = MONDAY + timedelta(hours=12)
-    before, after = noon - gap, noon + timedelta(hours=1) + gap
-    minute = timedelta(minutes=1)
-    windows = [
-        window(f"{before - timedelta(minutes=30):%H:%M}", f"{before:%H:%M}"),
-        window(f"{after:%H:%M}", f"{after + timedelta(minutes=30):%H:%M}"),
-        window(f"{before - timedelta(minutes=29):%H:%M}", f"{before + minute:%H:%M}", day=1),
-        window(f"{after - minute:%H:%M}", f"{after + timedelta(minutes=29):%H:%M}", day=1),
-    ]
-    mentor = await api.mentor("mia", windows, sessionDuration=30, bufferTime=buffer)
-    for day in (0, 1):
-        await api.by_hand(api.user("jane"), mentor, "confirmed", noon + timedelta(days=day))
-    slots = (await availability(api, mentor, MONDAY, 2))["slots"]
-    assert [(slot["dayOfWeek"], slot["startTime"]) for slot in slots] == [
-        (0, windows[0]["startTime"]),
-        (0, windows[1]["startTime"]),
-    ]
+async def test_the_buffer_is_kept_to_the_minute(api: Api) -> None:
+    noon, minute = MONDAY + timedelta(hours=12), timedelta(minutes=1)
+    for buffer in (0, 15, 30, 45):
+        before = noon - buffer * minute
+        after = noon + (60 + buffer) * minute
+        fitting = [(before - 30 * minute, before), (after, after + 30 * minute)]
+        # One minute too close, each of them.
+        touching = [(before - 29 * minute, before + minute), (after - minute, after + 29 * minute)]
+        windows = [window(f"{start:%H:%M}", f"{end:%H:%M}") for start, end in fitting]
+        windows += [window(f"{start:%H:%M}", f"{end:%H:%M}", day=1) for start, end in touching]
+        mentor = await api.mentor(f"m{buffer}", windows, sessionDuration=30, bufferTime=buffer)
+        for day in (0, 1):
+            at = noon + timedelta(days=day)
+            await api.by_hand(api.user("jane"), mentor, "confirmed", at)
+        slots = (await availability(api, mentor, MONDAY, 2))["slots"]
+        assert [(slot["dayOfWeek"], slot["startTime"]) for slot in slots] == [
+            (0, f"{before - 30 * minute:%H:%M}"),
+            (0, f"{after:%H:%M}"),
+        ], buffer
 
 
 async def test_exactly_the_live_sessions_hold_their_time(api: Api) -> None:
@@ -502,18 +497,21 @@ async def test_what_is_offered_is_admitted_and_nothing_else(api: Api, name: str)
     }
 
 
-@pytest.mark.parametrize("duration", [15, 45, 75, 180])
-async def test_any_duration_that_fits_is_admitted_whatever_the_mentors_own(
-    api: Api, duration: int
-) -> None:
+async def test_any_duration_that_fits_is_admitted_whatever_the_mentors_own(api: Api) -> None:
     week = Week("0 09:00-12:00, 0 12:00-14:00", 60, 15, [(13 * 60, 30)])
     mentor = await api.mentor("mia", week.as_body(), bufferTime=15)
     await api.by_hand(api.user("jane"), mentor, "confirmed", MONDAY + timedelta(hours=13), 30)
-    for start in range(8 * 60, 15 * 60, 15):
-        jane = api.user(f"mentee{start}")
+
+    async def is_admitted(start: int, duration: int) -> bool:
+        jane = api.user(f"mentee {start} {duration}")
         body = asking(mentor, MONDAY + timedelta(minutes=start), duration=duration)
-        answer = await jane.post("/requests", body)
-        assert (answer.status == 201) == week.is_free(start, duration), start
+        return (await jane.post("/requests", body)).status == 201
+
+    tried = [(s, d) for s in range(8 * 60, 15 * 60, 15) for d in (15, 45, 75, 180)]
+    found = await asyncio.gather(*(is_admitted(*one) for one in tried))
+    assert [one for one, yes in zip(tried, found, strict=True) if yes] == [
+        one for one in tried if week.is_free(*one)
+    ]
 
 
 async def test_a_slot_is_booked_as_it_was_offered(api: Api) -> None:

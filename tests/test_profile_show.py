@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.client import Api
 
 MESSAGE = "Complete your profile to get started"
@@ -97,26 +95,26 @@ async def test_a_full_profile_is_shown_field_by_field_without_a_message(api: Api
     }
 
 
-@pytest.mark.parametrize(("name", "value", "weight"), WEIGHTS, ids=[name for name, *_ in WEIGHTS])
-async def test_each_part_weighs_what_the_contract_says(
-    api: Api, name: str, value: object, weight: int
-) -> None:
-    path = "/mentor/availability" if name == "slots" else "/mentor/me"
-    method = "PUT" if name == "slots" else "PATCH"
-    alone = api.user("alone", name=None)
-    await alone.ok(method, path, {name: value})
-    shown = await alone.ok("GET", "/mentor/me")
-    assert (shown["profileCompleteness"], shown["message"]) == (weight, MESSAGE)
+async def test_each_part_weighs_what_the_contract_says(api: Api) -> None:
+    assert sum(weight for _, _, weight in WEIGHTS) == 100
+    for name, value, weight in WEIGHTS:
+        method, path = (
+            ("PUT", "/mentor/availability") if name == "slots" else ("PATCH", "/mentor/me")
+        )
+        alone = api.user(f"only {name}", name=None)
+        await alone.ok(method, path, {name: value})
+        shown = await alone.ok("GET", "/mentor/me")
+        assert (shown["profileCompleteness"], shown["message"]) == (weight, MESSAGE), name
 
-    parts = {part: filled for part, filled, _ in WEIGHTS if part not in (name, "slots")}
-    windows = [] if name == "slots" else [WINDOW]
-    missing = await api.mentor("missing", windows, **{"fullName": None, **parts})
-    shown = await missing.ok("GET", "/mentor/me")
-    assert (shown["profileCompleteness"], shown["message"]) == (100 - weight, MESSAGE)
-    await missing.ok(method, path, {name: value})
-    shown = await missing.ok("GET", "/mentor/me")
-    assert shown["profileCompleteness"] == 100
-    assert "message" not in shown
+        others = {part: filled for part, filled, _ in WEIGHTS if part not in (name, "slots")}
+        windows = [] if name == "slots" else [WINDOW]
+        missing = await api.mentor(f"no {name}", windows, **{"fullName": None, **others})
+        shown = await missing.ok("GET", "/mentor/me")
+        assert (shown["profileCompleteness"], shown["message"]) == (100 - weight, MESSAGE), name
+        await missing.ok(method, path, {name: value})
+        shown = await missing.ok("GET", "/mentor/me")
+        assert shown["profileCompleteness"] == 100
+        assert "message" not in shown
 
 
 async def test_what_weighs_nothing_adds_nothing(api: Api) -> None:

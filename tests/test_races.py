@@ -332,6 +332,18 @@ async def test_a_freed_time_is_given_away_once(api: Api) -> None:
     assert await is_sound(api)
 
 
+async def test_who_began_first_and_came_second_is_second_in_the_history(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    session = await api.session(ann, mentor)
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT now()")
+        await reschedule(mentor, session, day_after_tomorrow(15))
+        await connection.execute("UPDATE bookings SET status = 'cancelled'")
+    changes = await ann.ok("GET", f"/sessions/{session['id']}/history")
+    assert [change["to"] for change in changes] == ["confirmed", "rescheduled", "cancelled"]
+    assert changes[1]["at"] < changes[2]["at"]
+
+
 # Settings that change meanwhile -------------------------------------------------------------------
 
 

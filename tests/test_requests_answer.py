@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.client import Answer, Api, Client, Mentor, User, day_after_tomorrow, fields_of, is_error
+from tests.client import (
+    ALWAYS,
+    Answer,
+    Api,
+    Client,
+    Mentor,
+    User,
+    day_after_tomorrow,
+    fields_of,
+    is_error,
+)
 from tests.clock import Clock
 
 TAKEN = "Time slot is no longer available"
@@ -348,6 +358,16 @@ async def test_a_buffer_that_grew_since_the_request_counts(api: Api) -> None:
     for buffer, status in ((45, 409), (15, 409), (0, 200)):
         await mentor.ok("PUT", "/mentor/availability", {"slots": [], "bufferTime": buffer})
         assert (await mentor.post(f"/requests/{request['id']}/accept")).status == status
+
+
+async def test_a_buffer_that_shrank_frees_the_time_it_held_on_both_sides(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=45)
+    await api.session(api.user("bob"), mentor, day_after_tomorrow(9))
+    settings = {"slots": ALWAYS, "bufferTime": 0}
+    await mentor.ok("PUT", "/mentor/availability", settings)
+    for name, hour in (("ann", 10), ("cem", 8)):
+        session = await api.session(api.user(name), mentor, day_after_tomorrow(hour))
+        assert session["status"] == "confirmed"
 
 
 async def test_what_a_dba_inserted_holds_its_time_as_well(api: Api) -> None:

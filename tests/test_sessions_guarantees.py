@@ -15,6 +15,10 @@ from tests.client import Api, Mentor, day_after_tomorrow, is_error
 TAKEN = "Time slot is no longer available"
 LIVE = ("pending", "confirmed", "rescheduled", "in_progress")
 OVER = ("pending_completion", "completed", "disputed", "cancelled")
+WAITS = """
+    SELECT wait_event_type = 'Lock' OR state = 'idle in transaction'
+    FROM pg_stat_activity WHERE pid = $1
+"""
 MOVE = "UPDATE bookings SET start_time = $2, end_time = $3 WHERE id = $1"
 
 
@@ -101,6 +105,18 @@ async def test_a_session_brought_back_to_life_must_find_its_time_free(api: Api) 
     assert (await ann.ok("GET", f"/sessions/{gone}"))["status"] == "confirmed"
 
 
+async def test_a_session_brought_back_to_life_keeps_the_buffer_of_today(api: Api) -> None:
+    mentor, ann = await api.mentor(bufferTime=0), api.user("ann")
+    before = await api.by_hand(ann, mentor, "cancelled", at(11, 55))
+    after = await api.by_hand(ann, mentor, "cancelled", at(14, 5))
+    await api.session(ann, mentor, at(13))
+    revive = "UPDATE bookings SET status = 'confirmed' WHERE id = $1"
+    for buffer, refused in ((45, "bookings_no_overlap"), (0, None)):
+        await api.db.execute("UPDATE mentors SET buffer_time = $1", buffer)
+        for session in (before, after):
+            assert await refusal(api.db.execute(revive, session)) == refused
+
+
 async def test_a_buffer_that_an_insert_names_for_itself_does_not_count(api: Api) -> None:
     mentor, ann = await api.mentor(bufferTime=45), api.user("ann")
     session = await api.session(ann, mentor, at(9))
@@ -127,7 +143,10 @@ async def test_the_constraint_stands_even_where_triggers_do_not_fire(api: Api) -
         for start, end in ((at(12), at(13)), (at(11), at(11, 46)), (at(13, 14), at(14))):
             refused = await refusal(connection.execute(statement, mentor.id, start, end))
             assert refused == "bookings_no_overlap", start
+        transaction = connection.transaction()
+        await transaction.start()
         await connection.execute(statement, mentor.id, at(11), at(11, 45))
+        await transaction.rollback()
 
 
 async def test_of_twenty_inserts_at_once_one_is_kept_and_none_deadlocks(api: Api) -> None:
@@ -140,6 +159,29 @@ async def test_of_twenty_inserts_at_once_one_is_kept_and_none_deadlocks(api: Api
         )
     )
     assert Counter(outcomes) == {None: 1, "bookings_no_overlap": 19}
+
+
+async def test_two_who_insert_crosswise_queue_up_instead_of_deadlocking(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    await api.session(ann, mentor, at(18))
+    insert = f"""
+        INSERT INTO bookings (mentor_id, mentee_id, topic, start_time, end_time)
+        VALUES ('{mentor.id}', 'ann', 'Crosswise', $1, $2)
+    """
+
+    async def second(connection: asyncpg.Connection) -> str | None:
+        async with connection.transaction():
+            for hour in (12, 9):
+                await connection.execute(insert, at(hour), at(hour + 1))
+
+    async with api.db.acquire() as one, api.db.acquire() as other:
+        async with one.transaction():
+            await one.execute(insert, at(9), at(10))
+            crossing = asyncio.create_task(refusal(second(other)))
+            while not await api.db.fetchval(WAITS, other.get_server_pid()):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            await one.execute(insert, at(12), at(13))
+        assert await crossing == "bookings_no_overlap"
 
 
 async def test_a_pending_session_made_by_hand_holds_its_time_and_is_confirmed(api: Api) -> None:

@@ -87,4 +87,4 @@ def test_every_file_has_a_caller_and_every_caller_a_file() -> None:
 
 def test_every_folder_is_a_name_in_queries() -> None:
     named = {name: value.path for name, value in vars(queries).items() if isinstance(value, Folder)}
-    assert named == {path.name: path for path in SQL.iterdir()}
+    assert named == {path.name: path for path in SQL.iterdir() if path.is_dir()}

@@ -65,6 +65,10 @@ WRONG = [
         {"DATABASE_URL": "postgresql://me:not-to-be-printed/5@db:x/x", "JWT_SECRET": SECRET},
         "special characters in the password",
     ),
+    ({"MEDIA_URL": "ftp://host/x"}, "MENTORAPI_MEDIA_URL must be a folder, file:///path or s3://"),
+    ({"MEDIA_URL": "s3://"}, "MENTORAPI_MEDIA_URL must be a folder, file:///path or s3://"),
+    ({"MEDIA_URL": "s3://pictures?x=not-to-be-printed"}, "MENTORAPI_MEDIA_URL must be a folder"),
+    ({"MEDIA_URL": "file://pictures"}, "MENTORAPI_MEDIA_URL must be file:///path for a folder"),
     ({"DATBASE_URL": "x"}, "did you mean MENTORAPI_DATABASE_URL?"),
     ({"NONSENSE": "x"}, "MENTORAPI_NONSENSE is no setting of mentorapi"),
 ]
@@ -96,6 +100,21 @@ def test_settings_are_read_as_they_are_meant() -> None:
     assert settings.sweep_interval == 0.5
     assert settings.public_url == "https://api.example.com"
     assert settings.port == 8000
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("pictures", "pictures"),
+        ("/srv/pictures", "/srv/pictures"),
+        ("file:///srv/my%20pictures", "/srv/my pictures"),
+        ("file://localhost/srv/pictures", "/srv/pictures"),
+        ("s3://pictures", "s3://pictures"),
+        ("S3://pictures/faces/", "s3://pictures/faces"),
+    ],
+)
+def test_images_go_to_a_folder_or_a_bucket(given: str, meant: str) -> None:
+    assert Settings.from_env({"MENTORAPI_MEDIA_URL": given}).media_url == meant
 
 
 def test_printed_settings_hold_no_secrets() -> None:

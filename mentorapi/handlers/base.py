@@ -17,7 +17,7 @@ import orjson
 from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError, RequestHandler
 
-from mentorapi import errors
+from mentorapi import errors, trace
 from mentorapi.auth import Caller, Verifier
 from mentorapi.cache import Answer, Cache
 from mentorapi.config import Settings
@@ -25,6 +25,7 @@ from mentorapi.handlers import body as json_body
 from mentorapi.handlers import idempotency
 from mentorapi.images import ImageStore
 from mentorapi.listener import Listener
+from mentorapi.metrics import Metrics
 from mentorapi.repositories import users
 from mentorapi.repositories.page import Page
 from mentorapi.schemas.operation import Operation
@@ -56,6 +57,9 @@ class Services:
     settings: Settings
     cache: Cache
     listener: Listener
+    metrics: Metrics
+    #: Ids of the migrations that the code was written for.
+    migrations: Sequence[str]
     #: The API in its own words (OpenAPI).
     description: Answer
     known_users: KnownUsers = field(default_factory=lambda: KnownUsers())
@@ -116,7 +120,13 @@ class ApiHandler(RequestHandler):
     ID_ARGUMENTS: ClassVar[bool] = True
     #: Bytes.
     MAX_BODY: ClassVar[int] = 1024 * 1024
+    #: Part of running the server: not counted, and logged if it fails only.
+    ROUTINE: ClassVar[bool] = False
 
+    #: The template that the path fits.
+    route: str
+    #: What it ends in, if not well.
+    failure: BaseException | None = None
     #: The pool, or the connection of a transaction.
     db: Any
     caller: Caller
@@ -136,13 +146,17 @@ class ApiHandler(RequestHandler):
 
     # The way in ----------------------------------------------------------------------------
 
-    def initialize(self) -> None:
+    def initialize(self, route: str = "unknown") -> None:
+        self.route = route
+        if not self.ROUTINE:
+            self.services.metrics.requests_in_progress += 1
         # Tornado would read forms now, before the token. Who takes one reads it later.
         self.request._parse_body = lambda: None  # type: ignore[method-assign]
 
     async def prepare(self) -> None:
         if self.request.method == "OPTIONS":
             return
+        trace.current.set(trace.Trace(self.request_id))
         spec = self.spec()
         # One that came in chunks did not say how long it would be.
         if len(self.request.body) > self.MAX_BODY:
@@ -328,11 +342,11 @@ class ApiHandler(RequestHandler):
         self.finish(orjson.dumps(content))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        if isinstance(value, (errors.ApiError, HTTPError)):
-            if isinstance(value, errors.Unavailable):
-                log.warning("%s: %r", self._request_summary(), value.__cause__ or value)
-            return
-        log.error("%s", self._request_summary(), exc_info=(typ, value, tb))
+        if not self._finished:
+            # It goes into the request's own line.
+            self.failure = value
+        elif not isinstance(value, (errors.ApiError, HTTPError)):
+            log.error("After the answer to %s", self.request_id, exc_info=(typ, value, tb))
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         # Tornado knows the status of its own errors only.

@@ -42,5 +42,6 @@ class LimitedApplication(Application):
         length = request.headers.get("Content-Length", "0")
         limit = getattr(target_class, "MAX_BODY", 0)
         if re.fullmatch("[0-9]+", length) and (len(length) > 18 or int(length) > limit):
-            target_class, rest, more = RefuseBody, (), {}
+            kept = {"target_kwargs": more.get("target_kwargs")}
+            target_class, rest, more = RefuseBody, (), kept
         return super().get_handler_delegate(request, target_class, *rest, **more)

@@ -59,7 +59,7 @@ class UploadImage(ApiHandler):
         changes = {"profileImageUrl": self.image_url(name), "profileImageFile": name}
         try:
             profile, orphan = await profiles.update(self.db, self.caller.user_id, changes)
-        except errors.ApiError:
+        except Exception:
             await self.services.images.discard(name)
             raise
         await self.services.images.discard(orphan)

@@ -201,3 +201,9 @@ async def sweep(db: Database, batch_size: int) -> int:
     """Move at most so many due sessions on; returns how many there were."""
     row = await queries.sessions.sweep(db, batch_size=batch_size)
     return int(row["moved"])
+
+
+async def lag(db: Database) -> float:
+    """Seconds for which the sweep has owed the oldest due session its next state."""
+    row = await queries.sessions.lag(db)
+    return float(row["seconds"])

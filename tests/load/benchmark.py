@@ -237,8 +237,7 @@ class Bench:
         """Reads only: a write's arguments can't be repeated."""
         sql = endpoint.sql
         for place, value in reversed(list(enumerate(endpoint.arguments, 1))):
-            literal = str(value) if isinstance(value, int) else f"'{value}'"
-            sql = sql.replace(f"${place}", literal)
+            sql = sql.replace(f"${place}", literal(value))
         # pgbench takes :MI for a variable of its own.
         sql = sql.replace("'HH24:MI'", "'HH24' || chr(58) || 'MI'")
         script = self.folder / "statement.sql"
@@ -247,7 +246,8 @@ class Bench:
             *("pgbench", "-n", "-M", "prepared", "-c", str(POOL_SIZE), "-j", "1"),
             *("-T", str(self.seconds), "-f", str(script), self.url),
         ]
-        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        env = os.environ | {"PGOPTIONS": "-c pg_trgm.word_similarity_threshold=0.4 -c jit=off"}
+        out = subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
         return Figure(number(r"tps = ([\d.]+)", out), number(r"latency average = ([\d.]+)", out))
 
     def postgres_processes(self) -> list[psutil.Process]:
@@ -270,6 +270,12 @@ class Bench:
             )
         finally:
             await connection.close()
+
+
+def literal(value: Any) -> str:
+    if isinstance(value, list):
+        return "ARRAY[" + ", ".join(map(literal, value)) + "]"
+    return str(value) if isinstance(value, int) else f"'{value}'"
 
 
 def cpu(processes: list[psutil.Process]) -> float:

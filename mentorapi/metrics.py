@@ -1,0 +1,152 @@
+"""Figures for Prometheus, in a registry of their own for each application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from mentorapi.cache import Cache
+from mentorapi.listener import Listener
+from mentorapi.pool import Pool
+
+PREFIX = "mentorapi"
+
+#: Seconds.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+#: Anybody can make up methods, and each would be a series for good.
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+# A series more for each counter and histogram, with the time of its birth.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """What is counted as it happens; ``watch`` adds what can be looked up when somebody asks."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.requests_in_progress = 0
+        self._requests = Counter(
+            f"{PREFIX}_http_requests",
+            "Requests answered, by route template, method and status",
+            ("method", "route", "status"),
+            registry=registry,
+        )
+        self._request_seconds = Histogram(
+            f"{PREFIX}_http_request_duration_seconds",
+            "From the head of a request to the end of its answer",
+            ("method", "route"),
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._of: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        Gauge(
+            f"{PREFIX}_http_requests_in_progress", "Requests under way", registry=registry
+        ).set_function(lambda: self.requests_in_progress)
+        self.slots_refused = Counter(
+            f"{PREFIX}_slots_refused",
+            "Requests refused since the time slot was no longer available (409)",
+            registry=registry,
+        )
+        self.pool_wait = Histogram(
+            f"{PREFIX}_pool_wait_seconds",
+            "Until a database connection was there, or was given up on",
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self.ready = Gauge(
+            f"{PREFIX}_ready", "1 where /readyz would answer 200, as of now", registry=registry
+        )
+        self._count_sweeps(registry)
+        Info(PREFIX + "_build", "What is running", registry=registry).info(
+            {"version": version("mentorapi")}
+        )
+        ProcessCollector(registry=registry)
+
+    def _count_sweeps(self, registry: CollectorRegistry) -> None:
+        self.sweep_interval = Gauge(
+            f"{PREFIX}_sweep_interval_seconds", "Between two sweeps", registry=registry
+        )
+        self.sweep_succeeded = Gauge(
+            f"{PREFIX}_sweep_last_success_timestamp_seconds",
+            "When a sweep last came to its end; 0 before the first",
+            registry=registry,
+        )
+        self.sweep_moved = Counter(
+            f"{PREFIX}_sweep_sessions_moved", "Sessions moved on by sweeps", registry=registry
+        )
+        self.sweep_failures = Counter(
+            f"{PREFIX}_sweep_failures", "Sweeps that failed", registry=registry
+        )
+        self.sweep_lag = Gauge(
+            f"{PREFIX}_sweep_lag_seconds",
+            "For how long the oldest due session has waited; NaN while nobody can tell",
+            registry=registry,
+        )
+
+    def watch(self, pool: Pool, cache: Cache, listener: Listener) -> None:
+        pool.waited = self.pool_wait.observe
+        for name, tells, look in (
+            ("pool_connections", "Database connections that are open", pool.get_size),
+            ("pool_idle_connections", "Of those, the ones that nobody uses", pool.get_idle_size),
+            ("pool_max_connections", "As many as there may be", pool.get_max_size),
+            ("pool_waiting", "Those who wait for a connection", lambda: pool.waiting),
+            ("cache_bytes", "Kept in the cache of answers", lambda: cache.bytes_kept),
+            (
+                "listener_connected",
+                "1 while changes are heard of, and the cache is in use",
+                lambda: listener.connected,
+            ),
+        ):
+            Gauge(f"{PREFIX}_{name}", tells, registry=self.registry).set_function(look)
+        self.registry.register(_CacheReads(cache))
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        known = self._of.get((method, route, status))
+        if known is None:
+            known = self._children(method, route, status)
+        counter, histogram = known
+        counter.inc()
+        histogram.observe(seconds)
+
+    def _children(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        label = method if method in _METHODS else "other"
+        children = (
+            self._requests.labels(label, route, str(status)),
+            self._request_seconds.labels(label, route),
+        )
+        if label == method:
+            self._of[method, route, status] = children
+        return children
+
+    def text(self, accepted: str) -> tuple[bytes, str]:
+        """All figures in a format that is accepted, and its content type."""
+        encode, content_type = choose_encoder(accepted)
+        return encode(self.registry), content_type
+
+
+class _CacheReads(Collector):
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        reads = CounterMetricFamily(
+            f"{PREFIX}_cache_reads", "Looks into the cache of answers", labels=("result",)
+        )
+        reads.add_metric(["hit"], self._cache.hits)
+        reads.add_metric(["miss"], self._cache.misses)
+        yield reads

@@ -1,0 +1,137 @@
+"""Whole people, for soak tests: they browse, search, look at slots, ask, accept, move, settle.
+
+``locust -f tests/load/locustfile.py --host http://127.0.0.1:8000 --headless -u 50 -r 10 -t 10m``
+beside a server with the same ``MENTORAPI_JWT_SECRET``. Refusals that a person can run into (409)
+are no failures.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from locust import HttpUser, between, task
+
+from mentorapi.auth import make_token
+
+SECRET = os.environ["MENTORAPI_JWT_SECRET"]
+WORDS = [
+    "design",
+    "python",
+    "career",
+    "desing",
+    "leadership",
+    "react",
+    "zoe",
+    "amara",
+    "negotiation",
+    "data",
+    "rust",
+]
+
+numbers = count(1)
+
+
+class Person(HttpUser):
+    """Somebody with a token of their own."""
+
+    abstract = True
+    wait_time = between(0.05, 0.5)
+
+    def on_start(self) -> None:
+        self.sub = f"{type(self).__name__.lower()}-{os.getpid()}-{next(numbers)}"
+        token = make_token(SECRET, sub=self.sub, ttl_seconds=86_400, name=self.sub.title())
+        self.client.headers["Authorization"] = f"Bearer {token}"
+
+    def call(self, method: str, path: str, name: str, **more: Any) -> Any:
+        with self.client.request(
+            method, f"/api{path}", name=f"{method} {name}", catch_response=True, **more
+        ) as answer:
+            if answer.status_code == 409:
+                answer.success()
+            return answer.json() if answer.status_code < 300 else None
+
+
+class Mentee(Person):
+    weight = 5
+
+    @task(10)
+    def browse(self) -> None:
+        page = random.randint(1, 5)
+        for mentor in (self.call("GET", f"/mentors?limit=20&page={page}", "/mentors") or [])[:3]:
+            self.call("GET", f"/mentors/{mentor['id']}", "/mentors/:id")
+            self.call("GET", f"/mentors/{mentor['id']}/reviews", "/mentors/:id/reviews")
+
+    @task(5)
+    def search(self) -> None:
+        word = random.choice(WORDS)
+        self.call("GET", f"/mentors/search?q={word}&limit=20", "/mentors/search")
+
+    @task(5)
+    def ask(self) -> None:
+        mentors = self.call("GET", "/mentors?limit=100", "/mentors")
+        if not mentors:
+            return
+        mentor = random.choice(mentors)["id"]
+        free = self.call("GET", f"/mentors/{mentor}/availability", "/mentors/:id/availability")
+        if not free or not free["slots"]:
+            return
+        slot = random.choice(free["slots"])
+        body = {
+            "mentorId": mentor,
+            "topic": "Career advice",
+            "scheduledDate": slot["date"],
+            "scheduledTime": slot["startTime"],
+        }
+        self.call("POST", "/requests", "/requests", json=body)
+
+    @task(3)
+    def look_after_mine(self) -> None:
+        self.call("GET", "/requests?role=sent&limit=20", "/requests")
+        sessions = self.call("GET", "/sessions?role=mentee&upcoming=true", "/sessions") or []
+        if len(sessions) > 5:
+            self.call("POST", f"/sessions/{sessions[0]['id']}/cancel", "/sessions/:id/cancel")
+
+
+class MentorAtWork(Person):
+    weight = 1
+
+    def on_start(self) -> None:
+        super().on_start()
+        windows = [{"dayOfWeek": day, "startTime": "08:00", "endTime": "20:00"} for day in range(7)]
+        self.call("PUT", "/mentor/availability", "/mentor/availability", json={"slots": windows})
+        self.call(
+            "PATCH",
+            "/mentor/me",
+            "/mentor/me",
+            json={"headline": f"{random.choice(WORDS)} lead", "expertise": random.sample(WORDS, 3)},
+        )
+
+    @task(5)
+    def answer(self) -> None:
+        self.call("GET", "/requests/pending-count", "/requests/pending-count")
+        pending = self.call("GET", "/requests?role=received&status=pending", "/requests") or []
+        for request in pending[:3]:
+            action = random.choice(["accept", "accept", "reject"])
+            self.call("POST", f"/requests/{request['id']}/{action}", f"/requests/:id/{action}")
+
+    @task(2)
+    def move(self) -> None:
+        sessions = self.call("GET", "/sessions?role=mentor&upcoming=true", "/sessions") or []
+        if sessions:
+            start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+            start += timedelta(days=random.randint(1, 60), hours=random.randint(0, 23))
+            times = {
+                "newStartTime": start.isoformat(),
+                "newEndTime": (start + timedelta(hours=1)).isoformat(),
+            }
+            path = f"/sessions/{random.choice(sessions)['id']}/reschedule"
+            self.call("PUT", path, "/sessions/:id/reschedule", json=times)
+
+    @task(1)
+    def look_at_the_figures(self) -> None:
+        self.call("GET", "/mentor/dashboard", "/mentor/dashboard")
+        self.call("GET", "/mentor/me", "/mentor/me")
