@@ -221,7 +221,7 @@ class Bucket:
                     break
 
     async def write(self, name: str, data: bytes) -> None:
-        # Nobody learns the name of what arrived but was not confirmed, and so nobody can ask for it.
+        # What arrived without a confirmation lies under a name that nobody learns.
         with _bucket_errors():
             async with asyncio.timeout(BUCKET_SECONDS):
                 await self._store.put_async(name, data, attributes={"Content-Type": CONTENT_TYPE})

@@ -339,7 +339,8 @@ class Description:
 
     def shared_errors(self) -> Iterable[type[errors.ApiError]]:
         """Those that any operation of this kind has."""
-        yield errors.ValidationFailed
+        if self.spec.query or self.spec.body is not None or self.spec.form or self.method == "POST":
+            yield errors.ValidationFailed
         if self.spec.body is not None:
             yield from (errors.MalformedJson, errors.BodyTooLarge, errors.UnsupportedMediaType)
         if not self.spec.public:

@@ -37,7 +37,7 @@ class Pool(asyncpg.Pool):
         try:
             return await self.acquire(timeout=seconds)
         except TimeoutError:
-            raise TimeoutError(f"no free connection within {seconds:g} s") from None
+            raise TimeoutError(f"no connection within {seconds:g} s") from None
         finally:
             self.waiting -= 1
             self.waited(perf_counter() - started)

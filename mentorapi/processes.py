@@ -25,8 +25,9 @@ from mentorapi.server import Sockets
 
 MOST = 64
 
-#: For a child to serve.
+#: For a child to serve, and for one that has given up to end.
 _START_SECONDS = 60.0
+_END_SECONDS = 5.0
 
 #: Between attempts to start one: at first, and at most.
 _PAUSE = 0.1
@@ -180,6 +181,9 @@ class _Parent:
         if await child.serves():
             place.child = child
             return None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_SECONDS):
+                await child.process.wait()
         child.signal(signal.SIGKILL)
         return await self._gone(child)
 

@@ -100,7 +100,9 @@ def bind_many(settings: Settings, processes: int) -> list[Sockets]:
         metrics = []
         if settings.metrics_address is not None:
             host, first = settings.metrics_address
-            metrics = _bind(host, first and first + number, "MENTORAPI_METRICS_ADDRESS")
+            # Port 0 is a free one; what is too much for a port would be cut off without a word.
+            metrics_port = min(first + number, 65_535) if first else 0
+            metrics = _bind(host, metrics_port, "MENTORAPI_METRICS_ADDRESS")
         bound.append(Sockets(main, metrics))
     return bound
 
@@ -108,7 +110,7 @@ def bind_many(settings: Settings, processes: int) -> list[Sockets]:
 def _bind(host: str, port: int, variables: str, shared: bool = False) -> list[socket.socket]:
     try:
         return netutil.bind_sockets(port, host, reuse_port=shared)
-    except (OSError, UnicodeError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no such host"
         raise StartupError(
             f"cannot listen on {host}, port {port} ({variables}): {reason}"

@@ -687,7 +687,8 @@ CREATE FUNCTION public.touch_updated_at() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    NEW.updated_at := now();
+    -- now() is when the transaction began, which may be before the change that it waited for.
+    NEW.updated_at := greatest(now(), OLD.updated_at);
     RETURN NEW;
 END
 $$;

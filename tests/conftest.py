@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -46,6 +47,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fault-rounds", type=int, default=1, help="rounds of each fault")
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tried"] = dict(tried)
+
+
+class Workers:
+    """Of pytest-xdist: each tells at its end what it tried."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        tried.update(getattr(node, "workeroutput", {}).get("tried", {}))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Workers())
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for what, times in tried.items():
         terminalreporter.write_line(f"tried: {times} {what}")
@@ -68,12 +86,17 @@ def io_loop() -> Iterator[IOLoop]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres(tmp_path_factory: pytest.TempPathFactory, io_loop: IOLoop) -> Iterator[str]:
     """URL of a server to make databases on: embedded, or the one of MENTORAPI_TEST_SERVER."""
     with ExitStack() as stack:
-        yield os.environ.get("MENTORAPI_TEST_SERVER") or stack.enter_context(
-            embedded.running(tmp_path_factory.mktemp("server"))
-        )
+        url = os.environ.get("MENTORAPI_TEST_SERVER")
+        if not url:
+            url = stack.enter_context(embedded.running(tmp_path_factory.mktemp("server")))
+            # Nothing of it outlives the tests (a database made and dropped: 103 ms become 30). What
+            # runs `run.py` has a server of its own, since it refuses one like this.
+            io_loop.run_sync(lambda: execute(url, "ALTER SYSTEM SET fsync = off"))
+            io_loop.run_sync(lambda: execute(url, "SELECT pg_reload_conf()"))
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +189,8 @@ async def assert_no_drift(db: asyncpg.Pool) -> None:
 @contextmanager
 def clone(postgres: str, template: str, io_loop: IOLoop) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    io_loop.run_sync(lambda: execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    made = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
+    io_loop.run_sync(lambda: execute(postgres, made))
     yield on(postgres, name)
     io_loop.run_sync(lambda: execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
 

@@ -9,7 +9,18 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parent / "node"
 
-IS_THERE = bool(shutil.which("node") and shutil.which("npm"))
+#: What the packages want.
+OLDEST_NODE = 20
+
+
+def _is_there() -> bool:
+    if not (shutil.which("node") and shutil.which("npm")):
+        return False
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
+    return int(version.lstrip("v").partition(".")[0]) >= OLDEST_NODE
+
+
+IS_THERE = _is_there()
 
 #: Debian's; Playwright's own browser would have to be downloaded.
 CHROMIUM = shutil.which("chromium")

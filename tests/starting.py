@@ -45,13 +45,15 @@ def run(
 class Process:
     """``run.py serve``, from its start on."""
 
-    def __init__(self, data_dir: Path, complaints: Path | None = None, **settings: str) -> None:
+    def __init__(
+        self, data_dir: Path, *arguments: str, complaints: Path | None = None, **settings: str
+    ) -> None:
         """``complaints``: a file, for a process that has more of them than a pipe holds."""
         self.data_dir = data_dir
         self.printed = ""
         with nullcontext(subprocess.PIPE) if complaints is None else complaints.open("a") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, RUN],
+                [sys.executable, RUN, *arguments],
                 env=environment(data_dir, **settings),
                 cwd=data_dir.parent,
                 stdout=subprocess.PIPE,
@@ -85,6 +87,10 @@ class Process:
     def complaint(self) -> str:
         assert self._process.stderr is not None
         return self._process.stderr.read()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)

@@ -79,7 +79,9 @@ async def test_the_servers_role_is_enough_for_everything_it_does(
         api = await anext(running)
         stack.push_async_callback(anext, running, None)
         # What a DBA does by hand, a DBA does.
-        api.db = await stack.enter_async_context(asyncpg.create_pool(database_url, min_size=1, max_size=1))
+        api.db = await stack.enter_async_context(
+            asyncpg.create_pool(database_url, min_size=1, max_size=1)
+        )
         await story(api)
 
 

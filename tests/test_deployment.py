@@ -1,4 +1,4 @@
-"""What deploy/ holds for a machine: a systemd unit, and an nginx site that a journey goes through."""
+"""What deploy/ has for a machine: a systemd unit, and an nginx site that a journey goes through."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
-from mentorapi import errors, server
+from mentorapi import errors, processes, server
 from mentorapi.config import Settings
 from mentorapi.handlers.base import ApiHandler
 from mentorapi.handlers.mentor import UploadImage
@@ -97,7 +97,7 @@ def test_systemd_finds_little_that_the_unit_leaves_open(unit: Path) -> None:
 
 
 def test_systemd_waits_longer_than_the_server_takes_to_end() -> None:
-    bound = server._DRAIN_SECONDS + 2 * server._POOL_SECONDS
+    bound = server._DRAIN_SECONDS + 2 * server._POOL_SECONDS + processes._END_SECONDS
     assert int(setting("TimeoutStopSec")) > bound
     assert setting("KillMode") == "mixed"
 
@@ -190,7 +190,7 @@ class Nginx:
         self.config.write_text(
             f"daemon off;\nmaster_process off;\npid {folder}/pid;\n"
             f"error_log {folder}/error.log;\nevents {{}}\n"
-            f"http {{\n{temporary}\n    include {folder}/site.conf;\n}}\n"
+            f"http {{\n{temporary}\n    access_log off;\n    include {folder}/site.conf;\n}}\n"
         )
 
     def command(self, *arguments: str) -> list[str]:

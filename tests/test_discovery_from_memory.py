@@ -99,7 +99,8 @@ async def test_who_writes_reads_what_was_written(api: Api) -> None:
     await jane.post(f"/sessions/{done['id']}/review", {"rating": 4})
     assert await see() == ("New", 1, 4.0, 1, True)
     (window,) = [
-        one for one in (await mentor.get("/mentor/availability")).json["slots"]
+        one
+        for one in (await mentor.get("/mentor/availability")).json["slots"]
         if one["dayOfWeek"] == at.weekday()
     ]
     await mentor.delete(f"/mentor/availability/{window['id']}")

@@ -77,7 +77,7 @@ async def test_it_keeps_to_the_rules_of_methods(api: Api) -> None:
         assert is_error(await api.nobody.put(path), 405, "Method not allowed")
 
 
-@pytest.mark.skipif(not npm.IS_THERE, reason="needs node and npm")
+@pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
 @pytest.mark.skipif(npm.CHROMIUM is None, reason="needs chromium")
 @pytest.mark.parametrize(("width", "height"), [(1400, 1000), (390, 844)], ids=["wide", "phone"])
 async def test_in_a_browser_one_finds_and_sends_a_request(

@@ -71,9 +71,12 @@ async def test_what_a_dba_does_by_hand_is_there_too(api: Api) -> None:
         ("confirmed", "disputed", "admin"),
         ("disputed", "completed", "admin"),
     ]
-    assert await api.db.fetchval(
-        "SELECT count(*) FROM state_changes WHERE source = 'database' AND database_user = user"
-    ) == 2
+    assert (
+        await api.db.fetchval(
+            "SELECT count(*) FROM state_changes WHERE source = 'database' AND database_user = user"
+        )
+        == 2
+    )
 
 
 async def test_an_action_that_is_refused_leaves_nothing(api: Api) -> None:

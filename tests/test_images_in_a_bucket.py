@@ -108,14 +108,13 @@ async def test_a_bucket_that_is_away_or_says_nothing(
 
 
 def test_a_bucket_that_cannot_be_read_keeps_it_from_starting(
-    s3: S3, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
-    ended = run(data_dir=tmp_path / "var", MEDIA_URL="s3://nowhere/x", **given)
+    ended = run(data_dir=tmp_path / "var", MEDIA_URL="s3://nowhere/x")
     assert_one_line(ended, 1, "s3://nowhere/x", "MENTORAPI_MEDIA_URL", "NoSuchBucket")
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{free.getsockname()[1]}")
-        ended = run(data_dir=tmp_path / "var", MEDIA_URL=f"s3://{BUCKET}", **given)
+        ended = run(data_dir=tmp_path / "var", MEDIA_URL=f"s3://{BUCKET}")
     assert_one_line(ended, 1, f"s3://{BUCKET}", "MENTORAPI_MEDIA_URL", "error sending request")

@@ -59,7 +59,7 @@ def test_it_is_valid() -> None:
     openapi_spec_validator.validate(DOCUMENT)
 
 
-@pytest.mark.skipif(not npm.IS_THERE, reason="needs node and npm")
+@pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
 def test_redocly_finds_no_errors(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_bytes(orjson.dumps(DOCUMENT))
     done = subprocess.run(

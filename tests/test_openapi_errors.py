@@ -81,8 +81,19 @@ Provocation = Callable[[Cast, str], Awaitable[Answer]]
 
 
 async def with_a_bad_query(cast: Cast, operation: str) -> Answer:
-    method, path, _ = DESCRIBED[operation]
-    return await cast.mentor.request(method, f"{path_with(path, {})}?page=%FF")
+    method, path, described = DESCRIBED[operation]
+    if method == "GET":
+        queries = [one["name"] for one in described["parameters"] if one.get("in") == "query"]
+        # Those that pages share are references.
+        name = queries[0] if queries else "page"
+        return await cast.mentor.request(method, f"{path_with(path, {})}?{name}=%FF")
+    if "multipart/form-data" in described.get("requestBody", {}).get("content", {}):
+        form = '--x\r\nContent-Disposition: form-data; name="other"\r\n\r\n1\r\n--x--\r\n'
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        return await send(cast.mentor, operation, {}, body=form, headers=headers)
+    if method == "POST":
+        return await send(cast.mentor, operation, {}, headers={"Idempotency-Key": "two words"})
+    return await send(cast.mentor, operation, {}, body='{"nobody": "knows this"}')
 
 
 async def without_a_token(cast: Cast, operation: str) -> Answer:

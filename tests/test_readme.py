@@ -107,7 +107,8 @@ def test_the_table_of_commands() -> None:
     assert sorted(told) == sorted(commands())
     for row in table("Commands", "Command"):
         command = commands()[row[0].removeprefix("run.py ")]
-        options = {option for action in command._actions for option in action.option_strings}
+        offered = [action for action in command._actions if action.help != argparse.SUPPRESS]
+        options = {option for action in offered for option in action.option_strings}
         assert set(re.findall(r"--\w+", row[1])) == options - {"-h", "--help"}
 
 

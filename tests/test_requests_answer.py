@@ -17,6 +17,7 @@ from tests.client import (
     User,
     day_after_tomorrow,
     fields_of,
+    instant,
     is_error,
 )
 from tests.clock import Clock
@@ -78,7 +79,7 @@ async def test_accepting_makes_a_confirmed_session_of_the_request(api: Api) -> N
         "bookingId": booking["id"],
         "updatedAt": accepted["request"]["updatedAt"],
     }
-    assert accepted["request"]["updatedAt"] > request["updatedAt"]
+    assert instant(accepted["request"]["updatedAt"]) > instant(request["updatedAt"])
     shared = "mentorId menteeId topic message startTime endTime duration location mentor mentee"
     assert booking == {
         "id": booking["id"],

@@ -19,6 +19,7 @@ from tests.client import (
     coming,
     day_after_tomorrow,
     fields_of,
+    instant,
     is_error,
 )
 from tests.clock import Clock
@@ -30,7 +31,7 @@ STATES = (
 )
 
 
-_weeks = itertools.count(20)
+_numbers = itertools.count(20)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Action:
 
 
 def far_away() -> dict[str, str]:
-    start = coming(0, 9) + timedelta(weeks=next(_weeks))
+    start = coming(0, 9) + timedelta(weeks=next(_numbers))
     return {
         "newStartTime": start.isoformat(),
         "newEndTime": (start + timedelta(hours=1)).isoformat(),
@@ -131,7 +132,7 @@ async def test_each_action_leads_from_its_states_to_the_next_and_refuses_the_oth
                 assert answer.json == after
                 assert after["status"] == action.leads[state]
                 if action is not REVIEW:
-                    assert after["updatedAt"] > before["updatedAt"]
+                    assert instant(after["updatedAt"]) > instant(before["updatedAt"])
             else:
                 assert is_error(answer, *action.wrong_state), state
                 assert after == before
@@ -151,42 +152,37 @@ async def test_the_wrong_person_is_told_so_in_every_state(api: Api, action: Acti
         assert await ann.ok("GET", f"/sessions/{session_id}") == before
 
 
-@each_action
-async def test_who_and_what_and_where_are_checked_in_this_order(api: Api, action: Action) -> None:
+async def test_who_and_what_and_where_are_checked_in_this_order(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     bad_body = {"colour": "red"}
     session_id = await api.by_hand(ann, mentor)
-    for each in (session_id, *NOBODY_HAS):
-        answer = await action(api.nobody, each, bad_body)
-        assert is_error(answer, 401, "Missing or invalid token")
-        answer = await action(api.user("eve"), each, bad_body)
-        assert "colour" in fields_of(answer)
     request = await api.request(ann, mentor, day_after_tomorrow(15))
-    for each in (*NOBODY_HAS, request["id"]):
-        assert is_error(await action(mentor, each), 404, "Session not found")
+    for action in ACTIONS:
+        for each in (session_id, *NOBODY_HAS):
+            answer = await action(api.nobody, each, bad_body)
+            assert is_error(answer, 401, "Missing or invalid token")
+            answer = await action(api.user("eve"), each, bad_body)
+            assert "colour" in fields_of(answer)
+        for each in (*NOBODY_HAS, request["id"]):
+            assert is_error(await action(mentor, each), 404, "Session not found")
 
 
-@pytest.mark.parametrize(
-    "action", [CONFIRM, COMPLETE, CONFIRM_COMPLETION, DISPUTE, CANCEL], ids=lambda one: one.verb
-)
-async def test_an_action_takes_no_body_or_an_empty_object(api: Api, action: Action) -> None:
+async def test_an_action_takes_no_body_or_an_empty_object(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
-    actor = mentor if "mentor" in action.by else ann
-    state = next(iter(action.leads))
-    path = f"/sessions/{{}}/{action.verb}"
-    for hours, sent in (
-        (2, {}),
-        (4, {"body": b""}),
-        (6, {"body": b"{}"}),
-        (8, {"body": b"", "headers": {"Content-Type": "text/plain"}}),
-    ):
-        at = datetime.now(UTC) - timedelta(hours=hours)
-        session_id = await api.by_hand(ann, mentor, state, at)
-        for body in (b"[]", b"null", b"{", b'{"status": "completed"}', b'"reason"'):
-            answer = await actor.post(path.format(session_id), body=body)
-            assert answer.status == 400, body
-        answer = await actor.post(path.format(session_id), **sent)
-        assert answer.json["status"] == action.leads[state]
+    for action in (CONFIRM, COMPLETE, CONFIRM_COMPLETION, DISPUTE, CANCEL):
+        actor = mentor if "mentor" in action.by else ann
+        state = next(iter(action.leads))
+        for sent in (
+            {},
+            {"body": b""},
+            {"body": b"{}"},
+            {"body": b"", "headers": {"Content-Type": "text/plain"}},
+        ):
+            at = datetime.now(UTC) - timedelta(hours=next(_numbers) * 2)
+            path = f"/sessions/{await api.by_hand(ann, mentor, state, at)}/{action.verb}"
+            for body in (b"[]", b"null", b"{", b'{"status": "completed"}', b'"reason"'):
+                assert (await actor.post(path, body=body)).status == 400, body
+            assert (await actor.post(path, **sent)).json["status"] == action.leads[state]
 
 
 async def test_other_methods_are_not_allowed(api: Api) -> None:

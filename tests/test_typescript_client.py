@@ -23,7 +23,7 @@ from tests import npm
 from tests.client import SECRET, Api, User, instant
 from tests.clock import Clock
 
-pytestmark = pytest.mark.skipif(not npm.IS_THERE, reason="needs node and npm")
+pytestmark = pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
 
 DASHBOARD = {
     "totalMentees": 1,
