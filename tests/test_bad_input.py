@@ -48,7 +48,7 @@ from tests.client import (
 )
 from tests.conftest import serve, tried
 
-INPUTS = 1500
+INPUTS = 1000
 
 #: Shares of them: over all operations, Authorization headers, bytes on a socket.
 CALLS, TOKENS, WIRE = 0.8, 0.08, 0.12

@@ -44,7 +44,7 @@ from tests.model import (
     iso,
 )
 
-EXAMPLES = 6
+EXAMPLES = 4
 STEPS = 60
 
 #: A Monday morning, so far ahead that no real date gets there.
