@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
-from mentorapi import errors, server
+from mentorapi import draining, errors, server
 from mentorapi.auth import Verifier, make_token
 from mentorapi.config import Settings
 from mentorapi.handlers import body as json_body
@@ -487,7 +487,7 @@ def hasty(api: Api, monkeypatch: pytest.MonkeyPatch, io_loop: IOLoop) -> Iterato
     """A server like the other, but for its patience."""
     monkeypatch.setattr(server, "HEADER_SECONDS", SHORT)
     monkeypatch.setattr(server, "BODY_SECONDS", SHORT)
-    monkeypatch.setattr(server, "READ_SECONDS", SHORT)
+    monkeypatch.setattr(draining, "READ_SECONDS", SHORT)
     http_server = server.http_server(api.app, api.services.settings)
     listening, port = bind_unused_port()
     http_server.add_socket(listening)

@@ -26,8 +26,9 @@ from mentorapi.app import make_app
 from mentorapi.auth import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import check_server
+from mentorapi.draining import UnderWay
 from mentorapi.migrate import migrate
-from mentorapi.server import UnderWay, http_server
+from mentorapi.server import http_server
 from mentorapi.startup import StartupError
 from tests.client import SECRET, Answer, Api, asking, is_error
 from tests.conftest import serve, tried

@@ -37,26 +37,47 @@ async def fetch_page(
     *,
     table: str,
     view: str,
+    variant: tuple[object, ...],
     where: Callable[[Table], Criterion],
     order: Callable[[Table], Ordering],
     arguments: Arguments,
     page: int,
     limit: int,
 ) -> Page:
-    """One page of ``view``, counted on the ``table`` beneath it, in one statement."""
+    """One page of ``view``, counted on the ``table`` beneath it, in one statement.
+
+    ``variant`` is all that the text of the statement depends on: each is composed once.
+    """
+    places = arguments.add(limit), arguments.add(offset(page, limit))
+    key = (view, *variant)
+    if key not in _composed:
+        _composed[key] = _compose(table, view, where, order, places)
+    return Page.of(await queries.fetch_row(db, _composed[key], *arguments.values), page, limit)
+
+
+#: There are as many as combinations of filters, some dozens.
+_composed: dict[tuple[object, ...], str] = {}
+
+
+def _compose(
+    table: str,
+    view: str,
+    where: Callable[[Table], Criterion],
+    order: Callable[[Table], Ordering],
+    places: tuple[Parameter, Parameter],
+) -> str:
     counted, listed = Table(table), Table(view)
     items = PostgreSQLQuery.from_(listed).select(listed.body).where(where(listed))
     for term, direction in order(listed):
         items = items.orderby(term, order=direction)
-    items = items.limit(arguments.add(limit)).offset(arguments.add(offset(page, limit))).as_("page")
+    items = items.limit(places[0]).offset(places[1]).as_("page")
     statement = PostgreSQLQuery.select(
         PostgreSQLQuery.from_(counted).select(fn.Count("*")).where(where(counted)).as_("total"),
         PostgreSQLQuery.from_(items)
         .select(fn.Coalesce(json_agg(Field("body", table=items)), "[]"))
         .as_("items"),
     )
-    row = await queries.fetch_row(db, f"-- {view}\n{statement.get_sql()}", *arguments.values)
-    return Page.of(row, page, limit)
+    return f"-- {view}\n{statement.get_sql()}"
 
 
 def mentored_by(table: Table, user: Parameter) -> Criterion:

@@ -71,6 +71,7 @@ async def list_own(
         db,
         table="requests",
         view="request_list",
+        variant=(role, wanted is not None),
         where=where,
         order=lambda requests: [(requests.created_at, Order.desc), (requests.id, Order.desc)],
         arguments=arguments,

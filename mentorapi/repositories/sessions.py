@@ -52,6 +52,7 @@ async def list_own(
         db,
         table="bookings",
         view="session_list",
+        variant=(role, wanted is not None, upcoming, past),
         where=where,
         order=lambda sessions: [(sessions.start_time, direction), (sessions.id, direction)],
         arguments=arguments,

@@ -171,7 +171,7 @@ WHERE
     b.status = 'completed'
     AND b.start_time > now() - interval '36 days';
 
--- For the accepts: one pending request for each of the next 300 mentors and each of 60 days.
+-- For the accepts: one pending request for each of the next 999 mentors and each of 60 days.
 INSERT INTO requests (id, mentor_id, mentee_id, topic, start_time, end_time)
 SELECT
     pg_temp.id('dd', n * 100 + d),
@@ -180,7 +180,7 @@ SELECT
     'Career advice',
     date_trunc('day', now()) + make_interval(days => 30 + d, hours => 14),
     date_trunc('day', now()) + make_interval(days => 30 + d, hours => 15)
-FROM generate_series(2, least(301, current_setting('load.mentors')::bigint)) AS n
+FROM generate_series(2, least(1000, current_setting('load.mentors')::bigint)) AS n
 CROSS JOIN generate_series(1, 60) AS d;
 
 RESET session_replication_role;

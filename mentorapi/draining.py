@@ -1,0 +1,177 @@
+"""An HTTP server that ends without dropping anybody: it knows what is under way, and for whom."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import socket
+import struct
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from tornado.http1connection import HTTP1ServerConnection
+from tornado.httpserver import HTTPServer
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.iostream import IOStream
+from tornado.web import Application, OutputTransform
+
+from mentorapi.handlers.base import Services
+
+#: For a client to take in some of what it was sent.
+READ_SECONDS = 30
+
+#: So long after it has connected, a client is given the time to say what for.
+_FIRST_REQUEST_SECONDS = 0.5
+
+_SO_ATTACH_FILTER = 26
+
+
+class Server(HTTPServer):
+    """Knows which connections are at work: from a request's head until its answer is sent."""
+
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        self.connections: set[HTTP1ServerConnection] = set()
+        self._at_work: set[object] = set()
+        self._unused: dict[object, float] = {}
+        super().initialize(*args, **kwargs)
+
+    def accept_waiting(self, sockets: list[socket.socket]) -> None:
+        """Take in whoever has connected: to close a listening socket cuts those off.
+
+        Who comes later is refused once the sockets are closed.
+        """
+        for listening in sockets:
+            _hear_nobody(listening)
+        sizes = {"max_buffer_size": self.max_buffer_size, "read_chunk_size": self.read_chunk_size}
+        for listening in sockets:
+            with suppress(BlockingIOError):
+                while True:
+                    connection, address = listening.accept()
+                    self.handle_stream(IOStream(connection, **sizes), address)
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        # Tornado waits for ever on a client that reads nothing of its answer. Linux need not.
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            stream.socket.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(READ_SECONDS * 1000)
+            )
+        super().handle_stream(stream, address)
+
+    def close_idle_connections(self) -> None:
+        now = time.monotonic()
+        for connection in self.connections - self._at_work:
+            stream = connection.stream
+            if now < self._unused.get(connection, now):
+                continue
+            # What was sent already is a request, though nobody has looked at it yet.
+            if stream.closed() or (stream.reading() and not _has_unread(stream.socket)):
+                stream.close()
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        """Called for the first request of a connection, and when an answer is sent for the next."""
+        assert isinstance(server_conn, HTTP1ServerConnection)
+        if server_conn not in self.connections:
+            self.connections.add(server_conn)
+            self._unused[server_conn] = time.monotonic() + _FIRST_REQUEST_SECONDS
+        self._at_work.discard(server_conn)
+
+        def arrived() -> None:
+            self._unused.pop(server_conn, None)
+            self._at_work.add(server_conn)
+
+        return _Arrival(super().start_request(server_conn, request_conn), arrived)
+
+    def on_close(self, server_conn: object) -> None:
+        assert isinstance(server_conn, HTTP1ServerConnection)
+        self.connections.discard(server_conn)
+        self._at_work.discard(server_conn)
+        self._unused.pop(server_conn, None)
+        super().on_close(server_conn)
+
+
+class _Arrival(HTTPMessageDelegate):
+    def __init__(self, delegate: HTTPMessageDelegate, arrived: Callable[[], None]) -> None:
+        self._arrived = arrived
+        self._delegate = delegate
+        self.data_received = delegate.data_received  # type: ignore[method-assign]
+        self.finish = delegate.finish  # type: ignore[method-assign]
+        self.on_connection_close = delegate.on_connection_close  # type: ignore[method-assign]
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        self._arrived()
+        return self._delegate.headers_received(start_line, headers)
+
+
+def _hear_nobody(listening: socket.socket) -> None:
+    """Ignore new connections; their clients' systems try again a second later.
+
+    Those that came between the last ``accept`` and ``close`` would be cut off.
+    """
+    if sys.platform == "linux":
+        return_zero = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
+        program = struct.pack("HL", 1, ctypes.addressof(return_zero))
+        with suppress(OSError):
+            listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+
+
+def _has_unread(connection: socket.socket) -> bool:
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK))
+    except OSError:
+        return False
+
+
+class UnderWay:
+    """The requests that have a handler at work, whether or not their client still waits.
+
+    While the services drain, responses ask the client to close its connection.
+    """
+
+    def __init__(self, app: Application, services: Services) -> None:
+        self._services = services
+        self._requests: set[HTTPServerRequest] = set()
+        app.add_transform(self._watcher())
+
+    async def done(self, server: Server) -> None:
+        # Polled, since a connection tells nobody that something has arrived on it.
+        while self._requests or server.connections:
+            server.close_idle_connections()
+            await asyncio.sleep(0.02)
+
+    def _watcher(self) -> type[OutputTransform]:
+        under_way = self
+
+        class Watcher(OutputTransform):
+            """Tornado makes one per request when its handler starts, and tells it of the end."""
+
+            def __init__(self, request: HTTPServerRequest) -> None:
+                self.request = request
+                under_way._requests.add(request)
+
+            def transform_first_chunk(
+                self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+            ) -> tuple[int, HTTPHeaders, bytes]:
+                if under_way._services.draining:
+                    headers["Connection"] = "close"
+                return status_code, headers, self.transform_chunk(chunk, finishing)
+
+            def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
+                if finishing:
+                    under_way._requests.discard(self.request)
+                return chunk
+
+        return Watcher
