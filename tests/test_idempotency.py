@@ -140,6 +140,10 @@ async def test_a_key_can_be_used_again_after_a_day(api: Api, clock: Clock) -> No
     await clock.move(hours=1, minutes=1)
     fresh = await jane.post("/requests", asking(mentor, at), headers=with_key("one"))
     assert (fresh.status, fresh.json["id"] == first.json["id"]) == (201, False)
+    john = api.user("john")
+    made = await john.post("/requests", asking(mentor, at), headers=with_key("two"))
+    again = await john.post("/requests", asking(mentor, at), headers=with_key("two"))
+    assert (again.status, again.json["id"]) == (201, made.json["id"])
     await clock.move(hours=25)
     await api.sweep()
     assert await count(api, "idempotency_keys") == 0

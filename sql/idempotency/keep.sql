@@ -8,13 +8,13 @@
 -- $7 answer      text
 -- returns nothing
 INSERT INTO idempotency_keys AS kept (
-    user_id, route, key, fingerprint, status, location, answer
+    user_id, route, key, fingerprint, status, location, answer, created_at
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+VALUES ($1, $2, $3, $4, $5, $6, $7, now())
 ON CONFLICT (user_id, route, key) DO UPDATE
     SET
         fingerprint = excluded.fingerprint,
         status = excluded.status,
         location = excluded.location,
         answer = excluded.answer,
-        created_at = now();
+        created_at = excluded.created_at;
