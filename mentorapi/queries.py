@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -132,11 +132,8 @@ def _translated() -> Iterator[None]:
 @asynccontextmanager
 async def _connection(db: Database) -> AsyncIterator[Any]:
     if isinstance(db, Pool):
-        connection = await db.take(ACQUIRE_TIMEOUT)
-        try:
+        async with db.loan(ACQUIRE_TIMEOUT) as connection:
             yield connection
-        finally:
-            await db.release(connection)
     else:
         yield db
 
@@ -161,11 +158,8 @@ async def fetch_row(db: Database, sql: str, *arguments: Any) -> Any:
     # Nothing that costs: all reads come by here.
     for attempts_left in reversed(range(ATTEMPTS)):
         try:
-            connection = await db.take(ACQUIRE_TIMEOUT)
-            try:
+            async with db.loan(ACQUIRE_TIMEOUT) as connection:
                 return await _run(connection, sql, arguments)
-            finally:
-                await db.release(connection)
         except errors.ApiError:
             raise
         except Exception as error:
@@ -231,10 +225,10 @@ class Statement:
         assert [int(number) for number, _, _ in found] == list(range(1, len(found) + 1)), self.path
         return {name: type_ for _, name, type_ in found}
 
-    async def __call__(self, db: Database, **values: Any) -> Any:
+    def __call__(self, db: Database, **values: Any) -> Awaitable[Any]:
         if values.keys() != self.parameters.keys():
             raise TypeError(f"{self.name} takes {list(self.parameters)}, not {list(values)}")
-        return await fetch_row(db, self.sql, *(values[name] for name in self.parameters))
+        return fetch_row(db, self.sql, *(values[name] for name in self.parameters))
 
 
 class Folder:
