@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from itertools import accumulate
+from math import inf
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     Info,
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from mentorapi.cache import Cache
 from mentorapi.listener import Listener
@@ -40,32 +43,15 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self.requests_in_progress = 0
-        self._requests = Counter(
-            f"{PREFIX}_http_requests",
-            "Requests answered, by route template, method and status",
-            ("method", "route", "status"),
-            registry=registry,
-        )
-        self._request_seconds = Histogram(
-            f"{PREFIX}_http_request_duration_seconds",
-            "From the head of a request to the end of its answer",
-            ("method", "route"),
-            buckets=BUCKETS,
-            registry=registry,
-        )
-        self._of: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._answers: dict[tuple[str, str, int], Spread] = {}
+        self.pool_wait = Spread()
+        registry.register(_Spreads(self._answers, self.pool_wait))
         Gauge(
             f"{PREFIX}_http_requests_in_progress", "Requests under way", registry=registry
         ).set_function(lambda: self.requests_in_progress)
         self.slots_refused = Counter(
             f"{PREFIX}_slots_refused",
             "Requests refused since the time slot was no longer available (409)",
-            registry=registry,
-        )
-        self.pool_wait = Histogram(
-            f"{PREFIX}_pool_wait_seconds",
-            "Until a database connection was there, or was given up on",
-            buckets=BUCKETS,
             registry=registry,
         )
         self.ready = Gauge(
@@ -116,27 +102,74 @@ class Metrics:
         self.registry.register(_CacheReads(cache))
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        known = self._of.get((method, route, status))
-        if known is None:
-            known = self._children(method, route, status)
-        counter, histogram = known
-        counter.inc()
-        histogram.observe(seconds)
-
-    def _children(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-        label = method if method in _METHODS else "other"
-        children = (
-            self._requests.labels(label, route, str(status)),
-            self._request_seconds.labels(label, route),
-        )
-        if label == method:
-            self._of[method, route, status] = children
-        return children
+        key = method if method in _METHODS else "other", route, status
+        spread = self._answers.get(key)
+        if spread is None:
+            spread = self._answers[key] = Spread()
+        spread.observe(seconds)
 
     def text(self, accepted: str) -> tuple[bytes, str]:
         """All figures in a format that is accepted, and its content type."""
         encode, content_type = choose_encoder(accepted)
         return encode(self.registry), content_type
+
+
+class Spread:
+    """How many took how long: a histogram's figures.
+
+    For one event loop. The library's are for threads, and their locks and checks take ten times as
+    long, two or three times in each request.
+    """
+
+    __slots__ = ("counts", "seconds")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.seconds = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.seconds += seconds
+
+    def add(self, other: Spread) -> None:
+        self.counts = [one + more for one, more in zip(self.counts, other.counts, strict=True)]
+        self.seconds += other.seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Each with its bound, and with all that took no longer."""
+        bounds = (floatToGoString(bound) for bound in (*BUCKETS, inf))  # type: ignore[no-untyped-call]
+        return list(zip(bounds, accumulate(self.counts), strict=True))
+
+
+class _Spreads(Collector):
+    def __init__(self, answers: Mapping[tuple[str, str, int], Spread], pool_wait: Spread) -> None:
+        self._answers, self._pool_wait = answers, pool_wait
+
+    def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
+        requests = CounterMetricFamily(
+            f"{PREFIX}_http_requests",
+            "Requests answered, by route template, method and status",
+            labels=("method", "route", "status"),
+        )
+        spreads: dict[tuple[str, str], Spread] = {}
+        for (method, route, status), spread in self._answers.items():
+            requests.add_metric((method, route, str(status)), sum(spread.counts))
+            spreads.setdefault((method, route), Spread()).add(spread)
+        yield requests
+        durations = HistogramMetricFamily(
+            f"{PREFIX}_http_request_duration_seconds",
+            "From the head of a request to the end of its answer",
+            labels=("method", "route"),
+        )
+        for labels, spread in spreads.items():
+            durations.add_metric(labels, spread.buckets(), spread.seconds)
+        yield durations
+        yield HistogramMetricFamily(
+            f"{PREFIX}_pool_wait_seconds",
+            "Until a database connection was there, or was given up on",
+            buckets=self._pool_wait.buckets(),
+            sum_value=self._pool_wait.seconds,
+        )
 
 
 class _CacheReads(Collector):
