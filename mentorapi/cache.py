@@ -24,39 +24,35 @@ MOST_BYTES = 64 * 1024 * 1024
 #: Answers that are kept cost about this much beside their bodies.
 OVERHEAD = 1024
 
+#: Topics whose last change is remembered.
+MOST_CHANGES = 10_000
+
 _COMPRESSION = 6
 
 
-@dataclass
 class Answer:
     """A body, its compressed twin and its ETag, and the headers that are its own."""
 
-    body: bytes
-    headers: Mapping[str, str]
-
-    @cached_property
-    def etag(self) -> str:
+    def __init__(self, body: bytes, headers: Mapping[str, str]) -> None:
+        self.body, self.headers = body, headers
         # Weak: the same answer goes out plain and compressed.
-        return f'W/"{hashlib.sha1(self.body, usedforsecurity=False).hexdigest()}"'
+        self.etag = f'W/"{hashlib.sha1(body, usedforsecurity=False).hexdigest()}"'
 
     @cached_property
     def gzipped(self) -> bytes:
         return gzip.compress(self.body, _COMPRESSION, mtime=0)
 
-    @property
-    def size(self) -> int:
-        return len(self.body) + OVERHEAD
 
-
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Reading:
     """An answer in the making."""
 
     url: str
     topic: str
+    #: How many changes had been heard of when it began.
+    since: int
     #: Seconds for which it will be true if nothing is written; slots pass.
     lifetime: float = inf
-    stale: bool = False
 
 
 class Cache:
@@ -69,7 +65,10 @@ class Cache:
         self._bytes = 0
         self._answers: OrderedDict[str, tuple[Answer, str, float]] = OrderedDict()
         self._urls: dict[str, set[str]] = {}
-        self._readings: dict[str, set[Reading]] = {}
+        # Changes are numbered: the last one of all, of each topic, and the last one that may have
+        # been of any topic.
+        self._change = self._change_of_all = 0
+        self._changes: dict[str, int] = {}
 
     @property
     def bytes_kept(self) -> int:
@@ -81,39 +80,39 @@ class Cache:
             self._forget(url)
             kept = None
         if kept is None:
-            self.misses += 1
             return None
         self.hits += 1
         self._answers.move_to_end(url)
         return kept[0]
 
     def begin(self, url: str, topic: str) -> Reading:
-        """To be called before the database is asked, and ended by ``keep`` or ``abandon``."""
-        reading = Reading(url, topic, stale=not self._open)
-        self._readings.setdefault(topic, set()).add(reading)
-        return reading
-
-    def abandon(self, reading: Reading) -> None:
-        readings = self._readings.get(reading.topic, set())
-        readings.discard(reading)
-        if not readings:
-            self._readings.pop(reading.topic, None)
+        """To be called before the database is asked."""
+        self.misses += 1
+        return Reading(url, topic, self._change)
 
     def keep(self, reading: Reading, answer: Answer) -> None:
-        self.abandon(reading)
-        if reading.stale or _weight(reading.url, answer) > self.most_bytes:
+        """Unless what it says may have changed since its reading began."""
+        url, topic = reading.url, reading.topic
+        weight = _weight(url, answer)
+        if (
+            not self._open
+            or reading.since < self._changes.get(topic, self._change_of_all)
+            or weight > self.most_bytes
+        ):
             return
-        self._forget(reading.url)
-        self._answers[reading.url] = answer, reading.topic, time.monotonic() + reading.lifetime
-        self._urls.setdefault(reading.topic, set()).add(reading.url)
-        self._bytes += _weight(reading.url, answer)
+        self._forget(url)
+        self._answers[url] = answer, topic, time.monotonic() + reading.lifetime
+        self._urls.setdefault(topic, set()).add(url)
+        self._bytes += weight
         while self._bytes > self.most_bytes:
             self._forget(next(iter(self._answers)))
 
     def drop(self, topic: str) -> None:
         """What belongs to this topic has changed."""
-        for reading in self._readings.get(topic, ()):
-            reading.stale = True
+        self._change += 1
+        if len(self._changes) >= MOST_CHANGES:
+            self._forget_changes()
+        self._changes[topic] = self._change
         for url in list(self._urls.get(topic, ())):
             self._forget(url)
 
@@ -124,8 +123,16 @@ class Cache:
     def close(self) -> None:
         """Changes may have been missed: forget everything."""
         self._open = False
-        for topic in {*self._readings, *self._urls}:
-            self.drop(topic)
+        self._change += 1
+        self._forget_changes()
+        self._answers.clear()
+        self._urls.clear()
+        self._bytes = 0
+
+    def _forget_changes(self) -> None:
+        """Answers in the making will not be kept, whatever they are about."""
+        self._changes.clear()
+        self._change_of_all = self._change
 
     def _forget(self, url: str) -> None:
         kept = self._answers.pop(url, None)
@@ -141,4 +148,4 @@ class Cache:
 
 def _weight(url: str, answer: Answer) -> int:
     # Anybody can make up long URLs.
-    return answer.size + len(url)
+    return len(answer.body) + len(url) + OVERHEAD

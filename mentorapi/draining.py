@@ -18,14 +18,12 @@ from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
     HTTPMessageDelegate,
-    HTTPServerRequest,
     RequestStartLine,
     ResponseStartLine,
 )
 from tornado.iostream import IOStream
-from tornado.web import Application, OutputTransform
 
-from mentorapi.handlers.base import Services
+from mentorapi.metrics import Metrics
 
 #: For a client to take in some of what it was sent.
 READ_SECONDS = 30
@@ -65,7 +63,18 @@ class Server(HTTPServer):
             stream.socket.setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(READ_SECONDS * 1000)
             )
+        # Tornado turns it on and off for each answer: two calls of the system, for what goes out in
+        # one piece anyway.
+        stream.set_nodelay(True)
+        stream.set_nodelay = _leave_nodelay  # type: ignore[method-assign]
         super().handle_stream(stream, address)
+
+    async def done(self, metrics: Metrics) -> None:
+        """Wait until nothing is under way, whether or not a client still waits for it."""
+        # Polled, since a connection tells nobody that something has arrived on it.
+        while metrics.requests_in_progress or self.connections:
+            self.close_idle_connections()
+            await asyncio.sleep(0.02)
 
     def close_idle_connections(self) -> None:
         now = time.monotonic()
@@ -105,15 +114,25 @@ class _Arrival(HTTPMessageDelegate):
     def __init__(self, delegate: HTTPMessageDelegate, arrived: Callable[[], None]) -> None:
         self._arrived = arrived
         self._delegate = delegate
-        self.data_received = delegate.data_received  # type: ignore[method-assign]
-        self.finish = delegate.finish  # type: ignore[method-assign]
-        self.on_connection_close = delegate.on_connection_close  # type: ignore[method-assign]
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         self._arrived()
         return self._delegate.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._delegate.data_received(chunk)
+
+    def finish(self) -> None:
+        self._delegate.finish()
+
+    def on_connection_close(self) -> None:
+        self._delegate.on_connection_close()
+
+
+def _leave_nodelay(value: bool) -> None:
+    pass
 
 
 def _hear_nobody(listening: socket.socket) -> None:
@@ -133,45 +152,3 @@ def _has_unread(connection: socket.socket) -> bool:
         return bool(connection.recv(1, socket.MSG_PEEK))
     except OSError:
         return False
-
-
-class UnderWay:
-    """The requests that have a handler at work, whether or not their client still waits.
-
-    While the services drain, responses ask the client to close its connection.
-    """
-
-    def __init__(self, app: Application, services: Services) -> None:
-        self._services = services
-        self._requests: set[HTTPServerRequest] = set()
-        app.add_transform(self._watcher())
-
-    async def done(self, server: Server) -> None:
-        # Polled, since a connection tells nobody that something has arrived on it.
-        while self._requests or server.connections:
-            server.close_idle_connections()
-            await asyncio.sleep(0.02)
-
-    def _watcher(self) -> type[OutputTransform]:
-        under_way = self
-
-        class Watcher(OutputTransform):
-            """Tornado makes one per request when its handler starts, and tells it of the end."""
-
-            def __init__(self, request: HTTPServerRequest) -> None:
-                self.request = request
-                under_way._requests.add(request)
-
-            def transform_first_chunk(
-                self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
-            ) -> tuple[int, HTTPHeaders, bytes]:
-                if under_way._services.draining:
-                    headers["Connection"] = "close"
-                return status_code, headers, self.transform_chunk(chunk, finishing)
-
-            def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
-                if finishing:
-                    under_way._requests.discard(self.request)
-                return chunk
-
-        return Watcher

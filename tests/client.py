@@ -19,8 +19,9 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.web import Application
 
 from mentorapi import errors, openapi, sweep
-from mentorapi.app import ROUTES, pattern
+from mentorapi.app import ROUTES
 from mentorapi.auth import make_token
+from mentorapi.handlers.application import pattern
 from mentorapi.handlers.base import Services
 from mentorapi.listener import Listener
 from mentorapi.schemas import common
@@ -387,6 +388,6 @@ def response_validator(spec: Operation) -> Any:
 def operation_of(method: str, path: str) -> Operation | None:
     path = path.partition("?")[0]
     for template, handler in ROUTES:
-        if re.match(pattern(template), f"/api{path}"):
+        if re.fullmatch(pattern(template), f"/api{path}"):
             return handler.operations().get(method)
     return None

@@ -56,6 +56,39 @@ async def test_what_is_kept_is_revalidated_compressed_and_asked_for_by_head(api:
         assert head.headers["Content-Length"] == str(len(plain.body))
 
 
+@pytest.mark.parametrize(
+    ("accepted", "zipped"),
+    [
+        ("gzip", True),
+        ("deflate, GZIP;q=0.5, br", True),
+        ("gzip;q=1.0", True),
+        ("gzip;q=0", False),
+        ("br, gzip ; q=0.000", False),
+        ("x-gzip-not", False),
+    ],
+)
+async def test_who_wants_no_gzip_gets_none(api: Api, accepted: str, zipped: bool) -> None:
+    mentor = await api.mentor(bio="x" * 2000)
+    headers = {"Accept-Encoding": accepted}
+    path = f"/mentors/{mentor.id}"
+    made = await api.nobody.request("GET", path, headers=headers)
+    kept = await api.nobody.request("GET", path, headers=headers)
+    own = await mentor.request("GET", "/mentor/me", headers=headers)
+    for answer in (made, kept, own):
+        assert (answer.headers.get("Content-Encoding") == "gzip") is zipped
+        assert "x" * 2000 in answer.content.decode()
+
+
+async def test_a_body_that_no_reader_should_send_changes_nothing(api: Api) -> None:
+    mentor = await api.mentor()
+    seen = []
+    for body in (None, b"{}", None):
+        answer = await api.nobody.request("GET", f"/mentors/{mentor.id}", body=body)
+        seen.append((answer.status, answer.json))
+    assert seen == [seen[0]] * 3
+    assert hits(api) == 2
+
+
 async def test_errors_are_not_kept(api: Api) -> None:
     mentor = await api.mentor(visibility="private")
     assert (await api.nobody.get(f"/mentors/{mentor.id}")).status == 404

@@ -26,7 +26,6 @@ from mentorapi.app import make_app
 from mentorapi.auth import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import check_server
-from mentorapi.draining import UnderWay
 from mentorapi.migrate import migrate
 from mentorapi.server import http_server
 from mentorapi.startup import StartupError
@@ -199,8 +198,7 @@ def test_a_request_that_is_half_there_when_the_server_is_told_to_end(site: Site)
 
 
 async def test_what_was_sent_before_the_end_is_answered(api: Api, settings: Settings) -> None:
-    app = make_app(api.services)
-    server, under_way = http_server(app, settings), UnderWay(app, api.services)
+    server = http_server(make_app(api.services), settings)
     listening, port = bind_unused_port()
     server.add_socket(listening)
     mentor = await api.mentor()
@@ -224,7 +222,7 @@ async def test_what_was_sent_before_the_end_is_answered(api: Api, settings: Sett
         api.services.draining = True
         server.accept_waiting([listening])
         server.stop()
-        await under_way.done(server)
+        await server.done(api.services.metrics)
         asked += [await connected(sock=line) for line in fresh]
         for reader, _ in asked:
             answer = await read_answer(reader)

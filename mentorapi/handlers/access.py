@@ -3,65 +3,106 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from tornado.httputil import HTTPServerRequest
+
 from mentorapi import errors, trace
 from mentorapi.handlers.base import ApiHandler
-from mentorapi.logs import Event
+from mentorapi.logs import Event, Record
+from mentorapi.metrics import Metrics
 
 log = logging.getLogger("mentorapi.access")
 
 
+@dataclass(slots=True)
+class Exchange:
+    """A request, and what became of it."""
+
+    method: str
+    #: The template that its path fits.
+    route: str
+    status: int
+    seconds: float
+    request_id: str
+    client: str | None
+    traceparent: str | None
+    user_id: str | None = None
+    failure: BaseException | None = None
+
+    @classmethod
+    def of(
+        cls, request: HTTPServerRequest, route: str, status: int, request_id: str, **more: Any
+    ) -> Exchange:
+        return cls(
+            request.method or "",
+            route,
+            status,
+            max(0.0, request.request_time()),
+            request_id,
+            request.remote_ip,
+            request.headers.get("Traceparent"),
+            **more,
+        )
+
+
 def answered(handler: ApiHandler) -> None:
     """Tornado's ``log_function``."""
-    seconds = max(0.0, handler.request.request_time())
-    status = handler.get_status()
-    if not handler.ROUTINE:
-        _count(handler, status, seconds)
-    level = _level(handler, status)
-    if log.isEnabledFor(level):
-        _write(handler, level, status, seconds)
+    caller = getattr(handler, "caller", None)
+    exchange = Exchange.of(
+        handler.request,
+        handler.route,
+        handler.get_status(),
+        handler.request_id,
+        user_id=caller and caller.user_id,
+        failure=handler.failure,
+    )
+    if handler.ROUTINE:
+        record(exchange, logging.DEBUG)
+    else:
+        handler.services.metrics.requests_in_progress -= 1
+        count(handler.services.metrics, exchange)
+        record(exchange)
     # It holds the frames, and they hold the handler.
     handler.failure = None
 
 
-def _count(handler: ApiHandler, status: int, seconds: float) -> None:
-    metrics = handler.services.metrics
-    metrics.requests_in_progress -= 1
-    metrics.answered(handler.request.method or "", handler.route, status, seconds)
-    if isinstance(handler.failure, errors.SlotTaken):
+def count(metrics: Metrics, exchange: Exchange) -> None:
+    metrics.answered(exchange.method, exchange.route, exchange.status, exchange.seconds)
+    if isinstance(exchange.failure, errors.SlotTaken):
         metrics.slots_refused.inc()
 
 
-def _level(handler: ApiHandler, status: int) -> int:
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return logging.WARNING
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return logging.ERROR
-    return logging.DEBUG if handler.ROUTINE else logging.INFO
+def record(exchange: Exchange, level: int = logging.INFO) -> None:
+    """One line in the log; what is the server's fault, at a level of its own."""
+    if exchange.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        level = logging.WARNING
+    elif exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        level = logging.ERROR
+    if log.isEnabledFor(level):
+        _write(exchange, level)
 
 
-def _write(handler: ApiHandler, level: int, status: int, seconds: float) -> None:
-    request, failure = handler.request, handler.failure
-    caller = getattr(handler, "caller", None)
+def _write(exchange: Exchange, level: int) -> None:
     event = Event(
-        message=f"{request.method} {handler.route} {status}",
-        request_id=handler.request_id,
-        method=request.method,
-        route=handler.route,
-        status=status,
-        ms=round(seconds * 1000, 1),
-        user_id=caller and caller.user_id,
-        client=request.remote_ip,
+        message=f"{exchange.method} {exchange.route} {exchange.status}",
+        request_id=exchange.request_id,
+        method=exchange.method,
+        route=exchange.route,
+        status=exchange.status,
+        ms=round(exchange.seconds * 1000, 1),
+        user_id=exchange.user_id,
+        client=exchange.client,
     )
-    traceparent = request.headers.get("Traceparent")
-    if traceparent is not None:
-        trace_id = trace.trace_id(traceparent)
+    if exchange.traceparent is not None:
+        trace_id = trace.trace_id(exchange.traceparent)
         if trace_id is not None:
             event["trace_id"] = trace_id
+    failure = exchange.failure
     if level < logging.WARNING or failure is None:
-        log.log(level, event)
+        log.handle(Record(log, level, event))
         return
     event |= _whereabouts()
     if level == logging.WARNING:

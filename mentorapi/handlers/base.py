@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property, wraps
+from functools import cache, lru_cache, wraps
 from http import HTTPStatus
 from itertools import count
 from typing import Any, ClassVar, TypeAlias
@@ -14,8 +15,8 @@ from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import orjson
-from tornado.httputil import HTTPServerRequest
-from tornado.web import HTTPError, RequestHandler
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, format_timestamp
+from tornado.web import Application, HTTPError, RequestHandler
 
 from mentorapi import errors, trace
 from mentorapi.auth import Caller, Verifier
@@ -134,17 +135,14 @@ class ApiHandler(RequestHandler):
     body: Any
     idempotency_key: str | None = None
 
-    @property
-    def services(self) -> Services:
-        services: Services = self.application.settings["services"]
-        return services
-
-    @cached_property
-    def request_id(self) -> str:
-        given = self.request.headers.get("X-Request-Id", "")
-        return given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_numbers):012x}"
-
     # The way in ----------------------------------------------------------------------------
+
+    def __init__(
+        self, application: Application, request: HTTPServerRequest, **settings: Any
+    ) -> None:
+        self.services: Services = application.settings["services"]
+        self.request_id = request_id(request.headers)
+        super().__init__(application, request, **settings)
 
     def initialize(self, route: str = "unknown") -> None:
         self.route = route
@@ -162,7 +160,7 @@ class ApiHandler(RequestHandler):
         if len(self.request.body) > self.MAX_BODY:
             raise errors.BodyTooLarge
         self.db = self.services.db
-        self.set_header("Cache-Control", spec.cache_control)
+        self._headers["Cache-Control"] = spec.cache_control
         if not spec.public:
             self.caller = await self.services.verifier.caller_of(
                 self.request.headers.get("Authorization")
@@ -179,12 +177,11 @@ class ApiHandler(RequestHandler):
         self.read_body(spec)
         if not spec.public and await self.services.known_users.remember(self.db, self.caller):
             await self.services.listener.settle()
-        if self.ID_ARGUMENTS:
-            self.path_args = [as_id(value) for value in self.path_args]
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         # What is no text is no id either: not found, and not Tornado's 400.
-        return value.decode("utf-8", "replace")
+        text = value.decode("utf-8", "replace")
+        return as_id(text) if self.ID_ARGUMENTS else text
 
     @classmethod
     @cache
@@ -231,17 +228,13 @@ class ApiHandler(RequestHandler):
 
     # The way out ---------------------------------------------------------------------------
 
-    def set_default_headers(self) -> None:
-        self.clear_header("Server")
-        # Called from the constructor, and again when an error replaces what was written.
-        self.set_header("X-Request-Id", self.request_id)
-        self.set_header("X-Content-Type-Options", "nosniff")
-        # Of errors, and until an operation says otherwise.
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
-        self.set_cors_headers()
+    def clear(self) -> None:
+        """An answer with nothing in it: at the start, and before an error takes its place."""
+        self._headers = new_headers(self.services.settings, self.request, self.request_id)
+        self._write_buffer: list[bytes] = []
+        self.set_status(200)
 
-    def write_json(self, body: str | bytes, status: int = HTTPStatus.OK) -> None:
+    def write_json(self, body: str | bytes, status: int = 200) -> None:
         """Write a JSON text."""
         self.set_status(status)
         # write() would set the type of text itself.
@@ -301,27 +294,14 @@ class ApiHandler(RequestHandler):
         await self.get(*arguments)  # type: ignore[misc]
 
     def options(self, *arguments: str) -> None:
-        self.set_header("Allow", ", ".join(self.allowed()))
+        methods = ", ".join(self.allowed())
+        self.set_header("Allow", methods)
         self.clear_header("Content-Type")
-        self.set_status(HTTPStatus.NO_CONTENT)
-
-    def set_cors_headers(self) -> None:
-        allowed = self.services.settings.cors_origins
-        origin = self.request.headers.get("Origin")
-        if not allowed:
-            return
-        if "*" in allowed:
-            self.set_header("Access-Control-Allow-Origin", "*")
-        else:
-            self.set_header("Vary", "Origin")
-            if origin not in allowed:
-                return
-            self.set_header("Access-Control-Allow-Origin", origin)
-        self.set_header("Access-Control-Expose-Headers", EXPOSED_HEADERS)
-        if self.request.method == "OPTIONS":
-            self.set_header("Access-Control-Allow-Methods", ", ".join(self.allowed()))
+        if "Access-Control-Allow-Origin" in self._headers:
+            self.set_header("Access-Control-Allow-Methods", methods)
             self.set_header("Access-Control-Allow-Headers", ACCEPTED_HEADERS)
             self.set_header("Access-Control-Max-Age", "600")
+        self.set_status(HTTPStatus.NO_CONTENT)
 
     # Errors --------------------------------------------------------------------------------
 
@@ -368,6 +348,47 @@ class UnknownRoute(ApiHandler):
 
     async def prepare(self) -> None:
         raise errors.NotFound(f"No such route: {self.request.path}"[:200])
+
+
+def request_id(headers: HTTPHeaders) -> str:
+    """The one that the client gave, or one of our own."""
+    given = headers.get("X-Request-Id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    return f"{_PROCESS}{next(_numbers):012x}"
+
+
+def new_headers(settings: Settings, request: HTTPServerRequest, named: str) -> HTTPHeaders:
+    """What the answer to a request begins with."""
+    headers = HTTPHeaders()
+    headers["Date"] = _date_of(int(time.time()))
+    headers["X-Request-Id"] = named
+    headers["X-Content-Type-Options"] = "nosniff"
+    # Of errors, and until an operation says otherwise.
+    headers["Cache-Control"] = "no-store"
+    headers["Content-Type"] = "application/json; charset=UTF-8"
+    for name, value in cors_headers(settings, request.headers):
+        headers[name] = value
+    return headers
+
+
+@lru_cache(maxsize=2)
+def _date_of(seconds: int) -> str:
+    return format_timestamp(seconds)
+
+
+def cors_headers(settings: Settings, headers: HTTPHeaders) -> Sequence[tuple[str, str]]:
+    """For an answer to a request with these headers."""
+    allowed = settings.cors_origins
+    if not allowed:
+        return ()
+    exposed = ("Access-Control-Expose-Headers", EXPOSED_HEADERS)
+    if "*" in allowed:
+        return ("Access-Control-Allow-Origin", "*"), exposed
+    origin = headers.get("Origin", "")
+    if origin not in allowed:
+        return (("Vary", "Origin"),)
+    return ("Vary", "Origin"), ("Access-Control-Allow-Origin", origin), exposed
 
 
 def as_id(text: str) -> str:

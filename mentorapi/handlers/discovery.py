@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from mentorapi.cache import LISTS, Answer, Reading
-from mentorapi.handlers.base import ApiHandler, as_id
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    ResponseStartLine,
+)
 
-#: Bytes. Smaller answers are not worth compressing.
-COMPRESSED_FROM = 1024
+from mentorapi.cache import LISTS, Answer, Reading
+from mentorapi.handlers import access
+from mentorapi.handlers.base import (
+    ApiHandler,
+    Services,
+    new_headers,
+    request_id,
+)
+from mentorapi.handlers.outgoing import COMPRESSED_FROM, accepts_gzip
+
+#: The headers in which answers differ.
+_OWN = ("Cache-Control", "Link", "X-Total-Count")
+
+_OK = ResponseStartLine("HTTP/1.1", 200, "OK")
+_NOT_MODIFIED = ResponseStartLine("HTTP/1.1", 304, "Not Modified")
+
+_ETAG = re.compile(r'\*|(?:W/)?"[^"]*"')
 
 
 class WholeAnswerHandler(ApiHandler):
@@ -22,9 +42,7 @@ class WholeAnswerHandler(ApiHandler):
         for name, value in answer.headers.items():
             self.set_header(name, value)
         body = answer.body
-        if len(body) >= COMPRESSED_FROM and "gzip" in self.request.headers.get(
-            "Accept-Encoding", ""
-        ):
+        if len(body) >= COMPRESSED_FROM and accepts_gzip(self.request.headers):
             self.set_header("Content-Encoding", "gzip")
             body = answer.gzipped
         self.write(body)
@@ -32,34 +50,79 @@ class WholeAnswerHandler(ApiHandler):
     def compute_etag(self) -> str | None:
         return self.answer.etag if self.answer else None
 
+    def check_etag_header(self) -> bool:
+        return has_already(self.request.headers, self._headers.get("Etag", ""))
+
 
 class DiscoveryHandler(WholeAnswerHandler):
-    """Asks the cache before anything else; what it doesn't have is kept there on the way out.
-
-    What is kept is the body and the headers that the method wrote, under the URL as it came.
-    """
+    """Answers from the database, and leaves a copy in the cache, under the URL as it came."""
 
     reading: Reading | None = None
 
     async def prepare(self) -> None:
         if self.request.method in ("GET", "HEAD"):
-            cache, url = self.services.cache, self.request.uri or ""
-            kept = cache.find(url)
-            if kept is not None:
-                self.write_answer(kept)
-                self.finish()
-                return
-            self.reading = cache.begin(url, as_id(self.path_args[0]) if self.path_args else LISTS)
+            topic = self.path_args[0] if self.path_args else LISTS
+            self.reading = self.services.cache.begin(self.request.uri or "", topic)
         await super().prepare()
 
     def finish(self, chunk: Any = None) -> Any:
-        if self.reading is not None and self.get_status() == 200:
-            names = ("X-Total-Count", "Link")
-            headers = {name: self._headers[name] for name in names if name in self._headers}
-            self.answer = Answer(b"".join(self._write_buffer), headers)
+        if self.reading is not None and self._status_code == 200:
+            own = {name: self._headers[name] for name in _OWN if name in self._headers}
+            self.answer = Answer(b"".join(self._write_buffer), own)
             self.services.cache.keep(self.reading, self.answer)
         return super().finish(chunk)
 
-    def on_finish(self) -> None:
-        if self.reading is not None:
-            self.services.cache.abandon(self.reading)
+
+class KeptAnswer(HTTPMessageDelegate):
+    """Sends an answer from the cache. A body, which no reader should send, is not looked at."""
+
+    def __init__(
+        self, services: Services, request: HTTPServerRequest, route: str, answer: Answer
+    ) -> None:
+        self.services, self.request, self.route, self.answer = services, request, route, answer
+
+    @classmethod
+    def find(cls, services: Services, request: HTTPServerRequest, route: str) -> KeptAnswer | None:
+        if request.method not in ("GET", "HEAD"):
+            return None
+        answer = services.cache.find(request.uri or "")
+        return None if answer is None else cls(services, request, route, answer)
+
+    def finish(self) -> None:
+        request, answer = self.request, self.answer
+        named = request_id(request.headers)
+        headers = new_headers(self.services.settings, request, named)
+        for name, value in answer.headers.items():
+            headers[name] = value
+        headers["Etag"] = answer.etag
+        headers["Vary"] = "Origin, Accept-Encoding" if "Vary" in headers else "Accept-Encoding"
+        if self.services.draining:
+            headers["Connection"] = "close"
+        if has_already(request.headers, answer.etag):
+            status, body = _NOT_MODIFIED, None
+            del headers["Content-Type"]
+        else:
+            status, body = _OK, answer.body
+            if len(body) >= COMPRESSED_FROM and accepts_gzip(request.headers):
+                headers["Content-Encoding"] = "gzip"
+                body = answer.gzipped
+            headers["Content-Length"] = str(len(body))
+            if request.method == "HEAD":
+                body = None
+        assert request.connection is not None
+        request.connection.write_headers(status, headers, body)
+        request.connection.finish()
+        exchange = access.Exchange.of(request, self.route, status.code, named)
+        access.count(self.services.metrics, exchange)
+        access.record(exchange)
+
+
+def has_already(headers: HTTPHeaders, etag: str) -> bool:
+    """Whether a request with these headers knows the answer with this ETag (weak comparison)."""
+    given = headers.get("If-None-Match")
+    if given is None or not etag:
+        return False
+    known = _ETAG.findall(given)
+    return known[:1] == ["*"] or etag.removeprefix("W/") in (
+        tag.removeprefix("W/") for tag in known
+    )
