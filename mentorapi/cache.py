@@ -7,6 +7,7 @@ database said before the change, are not kept either.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import time
@@ -53,6 +54,8 @@ class Reading:
     since: int
     #: Seconds for which it will be true if nothing is written; slots pass.
     lifetime: float = inf
+    #: What others wait for, once there are any; None where it does not come to an answer.
+    outcome: asyncio.Future[Answer | None] | None = None
 
 
 class Cache:
@@ -65,6 +68,7 @@ class Cache:
         self._bytes = 0
         self._answers: OrderedDict[str, tuple[Answer, str, float]] = OrderedDict()
         self._urls: dict[str, set[str]] = {}
+        self._readings: dict[str, Reading] = {}
         # Changes are numbered: the last one of all, of each topic, and the last one that may have
         # been of any topic.
         self._change = self._change_of_all = 0
@@ -86,19 +90,43 @@ class Cache:
         return kept[0]
 
     def begin(self, url: str, topic: str) -> Reading:
-        """To be called before the database is asked."""
+        """To be called before the database is asked, and followed by ``end``, whatever happens."""
         self.misses += 1
-        return Reading(url, topic, self._change)
+        reading = self._readings[url] = Reading(url, topic, self._change)
+        return reading
 
-    def keep(self, reading: Reading, answer: Answer) -> None:
-        """Unless what it says may have changed since its reading began."""
+    async def wait(self, url: str) -> Answer | None:
+        """What somebody else is reading just now, if nothing has changed since they began.
+
+        When a search that many see is dropped, it is asked for once and not by all of them.
+        """
+        reading = self._readings.get(url)
+        if reading is None or not self._is_true(reading):
+            return None
+        if reading.outcome is None:
+            reading.outcome = asyncio.get_running_loop().create_future()
+        answer = await asyncio.shield(reading.outcome)
+        if answer is not None:
+            self.hits += 1
+        return answer
+
+    def end(self, reading: Reading, answer: Answer | None) -> None:
+        """Keep the answer, unless what it says may have changed since its reading began."""
+        if self._readings.get(reading.url) is reading:
+            del self._readings[reading.url]
+        if reading.outcome is not None:
+            reading.outcome.set_result(answer)
+        if answer is not None and self._is_true(reading):
+            self._keep(reading, answer)
+
+    def _is_true(self, reading: Reading) -> bool:
+        changed = self._changes.get(reading.topic, self._change_of_all)
+        return self._open and reading.since >= changed
+
+    def _keep(self, reading: Reading, answer: Answer) -> None:
         url, topic = reading.url, reading.topic
         weight = _weight(url, answer)
-        if (
-            not self._open
-            or reading.since < self._changes.get(topic, self._change_of_all)
-            or weight > self.most_bytes
-        ):
+        if weight > self.most_bytes:
             return
         self._forget(url)
         self._answers[url] = answer, topic, time.monotonic() + reading.lifetime

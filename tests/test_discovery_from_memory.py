@@ -89,6 +89,67 @@ async def test_a_body_that_no_reader_should_send_changes_nothing(api: Api) -> No
     assert hits(api) == 2
 
 
+BLOCKED = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
+
+
+async def test_many_who_ask_at_once_are_one_question(api: Api) -> None:
+    mentor = await api.mentor()
+    path = f"/mentors/{mentor.id}/availability"
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE availability_windows IN ACCESS EXCLUSIVE MODE")
+        first = asyncio.ensure_future(api.nobody.get(path))
+        while not await api.db.fetchval(BLOCKED):
+            pass
+        others = [asyncio.ensure_future(api.nobody.get(path)) for _ in range(50)]
+        while api.services.metrics.requests_in_progress <= len(others):
+            await api.db.execute("SELECT")
+        assert await api.db.fetchval(BLOCKED) == 1
+    answers = await asyncio.gather(first, *others)
+    assert {(answer.status, answer.body) for answer in answers} == {(200, answers[0].body)}
+    assert {answer.headers["Etag"] for answer in answers} == {answers[0].headers["Etag"]}
+    assert len({answer.headers["X-Request-Id"] for answer in answers}) == 51
+
+
+async def test_nobody_waits_for_an_answer_from_before_their_own_write(api: Api) -> None:
+    mentor = await api.mentor()
+    path = f"/mentors/{mentor.id}/availability"
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE availability_windows IN ACCESS EXCLUSIVE MODE")
+        before = asyncio.ensure_future(api.nobody.get(path))
+        while await api.db.fetchval(BLOCKED) < 1:
+            pass
+        await api.db.execute("UPDATE mentors SET timezone = 'WAT'")
+        await api.services.listener.settle()
+        after = asyncio.ensure_future(api.nobody.get(path))
+        while await api.db.fetchval(BLOCKED) < 2:
+            pass
+    assert (await before).status == 200
+    assert (await after).json["timezone"] == "WAT"
+    assert (await api.nobody.get(path)).json["timezone"] == "WAT"
+
+
+async def test_who_waited_for_an_error_asks_for_themselves(api: Api) -> None:
+    mentor = await api.mentor()
+    path = f"/mentors/{mentor.id}/availability"
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE availability_windows IN ACCESS EXCLUSIVE MODE")
+        first = asyncio.ensure_future(api.nobody.get(path))
+        while not await api.db.fetchval(BLOCKED):
+            pass
+        others = [asyncio.ensure_future(api.nobody.get(path)) for _ in range(5)]
+        while api.services.metrics.requests_in_progress <= len(others):
+            await api.db.execute("SELECT")
+        await api.db.fetchval(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+            "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        assert (await first).status == 503
+    assert [answer.status for answer in await asyncio.gather(*others)] == [200] * 5
+
+
 async def test_errors_are_not_kept(api: Api) -> None:
     mentor = await api.mentor(visibility="private")
     assert (await api.nobody.get(f"/mentors/{mentor.id}")).status == 404

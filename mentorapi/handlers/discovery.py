@@ -61,15 +61,22 @@ class DiscoveryHandler(WholeAnswerHandler):
 
     async def prepare(self) -> None:
         if self.request.method in ("GET", "HEAD"):
-            topic = self.path_args[0] if self.path_args else LISTS
-            self.reading = self.services.cache.begin(self.request.uri or "", topic)
+            cache, url = self.services.cache, self.request.uri or ""
+            answer = await cache.wait(url)
+            if answer is not None:
+                self.write_answer(answer)
+                self.finish()
+                return
+            self.reading = cache.begin(url, self.path_args[0] if self.path_args else LISTS)
         await super().prepare()
 
     def finish(self, chunk: Any = None) -> Any:
-        if self.reading is not None and self._status_code == 200:
-            own = {name: self._headers[name] for name in _OWN if name in self._headers}
-            self.answer = Answer(b"".join(self._write_buffer), own)
-            self.services.cache.keep(self.reading, self.answer)
+        if self.reading is not None:
+            if self._status_code == 200:
+                own = {name: self._headers[name] for name in _OWN if name in self._headers}
+                self.answer = Answer(b"".join(self._write_buffer), own)
+            self.services.cache.end(self.reading, self.answer)
+            self.reading = None
         return super().finish(chunk)
 
 
