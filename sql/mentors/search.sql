@@ -56,19 +56,20 @@ ranked AS MATERIALIZED (
 
 page AS (
     SELECT
-        id,
-        row_number() OVER (
-            ORDER BY
-                field DESC,
-                likeness DESC,
-                rating DESC NULLS LAST,
-                review_count DESC,
-                total_sessions DESC,
-                id ASC
-        ) AS place
-    FROM ranked
-    ORDER BY place
-    LIMIT $3 OFFSET $4
+        best.id,
+        row_number() OVER () AS place
+    FROM (
+        SELECT id
+        FROM ranked
+        ORDER BY
+            field DESC,
+            likeness DESC,
+            rating DESC NULLS LAST,
+            review_count DESC,
+            total_sessions DESC,
+            id ASC
+        LIMIT $3 OFFSET $4
+    ) AS best
 )
 
 SELECT
