@@ -1,8 +1,9 @@
-"""Whole people, for soak tests: they browse, search, look at slots, ask, accept, move, settle.
+"""Whole people, for soak tests: they browse, search, look at slots, ask, accept, move, review.
 
-``locust -f tests/load/locustfile.py --host http://127.0.0.1:8000 --headless -u 50 -r 10 -t 10m``
-beside a server with the same ``MENTORAPI_JWT_SECRET``. Refusals that a person can run into (409)
-are no failures.
+``python -m tests.load.soak`` runs them against a seeded server. By hand, beside a server with the
+same ``MENTORAPI_JWT_SECRET``:
+``locust -f tests/load/locustfile.py --host http://127.0.0.1:8000 --headless -u 50 -r 10 -t 10m``.
+Refusals that a person can run into (409) are no failures.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from locust import HttpUser, between, task
 from mentorapi.auth import make_token
 
 SECRET = os.environ["MENTORAPI_JWT_SECRET"]
+
+#: Mentees that there are.
+SEEDED = int(os.environ.get("MENTEES", "2000"))
+
 WORDS = [
     "design",
     "python",
@@ -94,6 +99,29 @@ class Mentee(Person):
         sessions = self.call("GET", "/sessions?role=mentee&upcoming=true", "/sessions") or []
         if len(sessions) > 5:
             self.call("POST", f"/sessions/{sessions[0]['id']}/cancel", "/sessions/:id/cancel")
+
+
+class Reviewer(Person):
+    """One of the mentees that ``seed.sql`` made, who never said a word about old sessions."""
+
+    weight = 1
+
+    def on_start(self) -> None:
+        super().on_start()
+        token = make_token(SECRET, sub=f"mentee-{random.randint(2, SEEDED)}", ttl_seconds=86_400)
+        self.client.headers["Authorization"] = f"Bearer {token}"
+
+    @task
+    def review(self) -> None:
+        query = "role=mentee&status=completed&limit=20"
+        for session in self.call("GET", f"/sessions?{query}", "/sessions") or []:
+            if session["review"] is None:
+                review = {"rating": random.randint(3, 5), "comment": "Clear and to the point."}
+                self.call(
+                    "POST", f"/sessions/{session['id']}/review", "/sessions/:id/review", json=review
+                )
+                return
+        self.on_start()
 
 
 class MentorAtWork(Person):

@@ -1,0 +1,57 @@
+"""People at work for ten minutes on a large database, and what becomes of the server's memory.
+
+``python -m tests.load.soak`` seeds a database, starts the server as a user would, lets the people
+of ``locustfile.py`` in, and prints how long each of their requests took and how much memory it
+had, minute by minute. It wants ``pip install -e '.[load]'``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.load.benchmark import SECRET, Bench, pin, running_api, seeded_database
+
+HERE = Path(__file__).parent
+PEOPLE = 50
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mentors", type=int, default=100_000, help="size of the database")
+    parser.add_argument("--minutes", type=int, default=10)
+    args = parser.parse_args()
+    pin()
+    with seeded_database(args.mentors) as (url, folder, _):
+        bench = Bench(url, args.mentors, 1, folder)
+        with running_api(bench) as (api, base):
+            command = [
+                *(sys.executable, "-m", "locust", "-f", str(HERE / "locustfile.py")),
+                *("--host", base, "--headless", "--only-summary", "--csv", str(folder / "soak")),
+                *("-u", str(PEOPLE), "-r", "10", "-t", f"{args.minutes}m"),
+            ]
+            env = {"MENTORAPI_JWT_SECRET": SECRET, "MENTEES": str(2 * args.mentors)}
+            with (folder / "locust.log").open("w") as log:
+                people = subprocess.Popen(command, env=os.environ | env, stdout=log, stderr=log)
+                memory = []
+                while people.poll() is None:
+                    memory.append(api.memory_info().rss / 1e6)
+                    time.sleep(10)
+        rows = list(csv.DictReader((folder / "soak_stats.csv").open()))
+    print(f"{args.mentors:,} mentors, {PEOPLE} people for {args.minutes} minutes.\n")
+    print("| what | times | failed | p50 ms | p99 ms |\n| --- | ---: | ---: | ---: | ---: |")
+    for row in rows:
+        print(
+            f"| {row['Name']} | {int(row['Request Count']):,} | {row['Failure Count']} "
+            f"| {row['50%']} | {row['99%']} |"
+        )
+    print("\nMemory of the server, MB:", " ".join(f"{each:.1f}" for each in memory[::6]))
+
+
+if __name__ == "__main__":
+    main()

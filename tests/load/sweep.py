@@ -1,0 +1,90 @@
+"""How long a sweep of 10,000 sessions takes, and whether others notice.
+
+``python -m tests.load.sweep`` makes that many sessions due at once, as after a night without a
+server, and sweeps them while wrk reads mentors that nobody has read before and a mentee's sessions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import asyncpg
+
+from mentorapi import sweep
+from mentorapi.database import open_pool
+from tests.load.benchmark import (
+    FIRST_MENTOR,
+    Bench,
+    Figure,
+    call,
+    pin,
+    running_api,
+    seeded_database,
+    token_of,
+)
+
+DUE = 10_000
+READS = [
+    call("GET", f"/api/mentors/{FIRST_MENTOR}?fresh=#"),
+    call("GET", "/api/sessions?role=mentee", token_of("mentee-1")),
+]
+
+MAKE_DUE = (Path(__file__).parent / "due.sql").read_text()
+
+
+async def make_due(url: str) -> None:
+    connection = await asyncpg.connect(url, command_timeout=600)
+    try:
+        await connection.execute(MAKE_DUE)
+        # What the writes left behind is not the sweep's.
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+
+
+async def sweep_once(url: str) -> float:
+    pool = await open_pool(url, 1)
+    started = time.perf_counter()
+    moved = await sweep.run_once(pool)
+    seconds = time.perf_counter() - started
+    await pool.close()
+    if moved != DUE:
+        raise SystemExit(f"{moved} sessions were moved, not {DUE}")
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mentors", type=int, default=100_000, help="size of the database")
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    pin()
+    alone, beside, usual, meanwhile = [], [], list[Figure](), list[Figure]()
+    with seeded_database(args.mentors) as (url, folder, _), ThreadPoolExecutor(1) as thread:
+        bench = Bench(url, args.mentors, 1, folder)
+        with running_api(bench) as (api, base):
+            for _ in range(args.rounds):
+                asyncio.run(make_due(url))
+                alone.append(asyncio.run(sweep_once(url)))
+                asyncio.run(make_due(url))
+                usual.append(bench.wrk(base, READS, api))
+                reading = thread.submit(bench.wrk, base, READS, api)
+                beside.append(asyncio.run(sweep_once(url)))
+                meanwhile.append(reading.result())
+    print(f"{DUE:,} sessions due of {args.mentors * 10:,}; medians of {args.rounds} rounds.\n")
+    print(
+        f"Swept in {statistics.median(alone):.2f} s; beside readers {statistics.median(beside):.2f}"
+    )
+    for name, figures in (("usual", usual), ("while it runs", meanwhile)):
+        p50 = statistics.median(figure.p50 for figure in figures)
+        p99 = statistics.median(figure.p99 for figure in figures)
+        print(f"Reads, {name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
