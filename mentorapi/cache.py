@@ -95,14 +95,15 @@ class Cache:
         reading = self._readings[url] = Reading(url, topic, self._change)
         return reading
 
-    async def wait(self, url: str) -> Answer | None:
-        """What somebody else is reading just now, if nothing has changed since they began.
+    def under_way(self, url: str) -> Reading | None:
+        """Somebody else's, if nothing has changed since they began.
 
         When a search that many see is dropped, it is asked for once and not by all of them.
         """
         reading = self._readings.get(url)
-        if reading is None or not self._is_true(reading):
-            return None
+        return reading if reading is not None and self._is_true(reading) else None
+
+    async def wait(self, reading: Reading) -> Answer | None:
         if reading.outcome is None:
             reading.outcome = asyncio.get_running_loop().create_future()
         answer = await asyncio.shield(reading.outcome)

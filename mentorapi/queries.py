@@ -191,7 +191,7 @@ def _tell_of_slowness(connection: Any, sql: str, seconds: float) -> None:
     doing = trace.current.get()
     log.warning(
         Event(
-            message="Slow statement",
+            "Slow statement",
             statement=_name(sql),
             ms=round(seconds * 1000),
             backend=connection.get_server_pid(),

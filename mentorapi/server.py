@@ -244,7 +244,7 @@ async def _sweep(services: Services) -> None:
         metrics.sweep_failures.inc()
         log.exception(
             Event(
-                message="The sweep failed; the next one catches up",
+                "The sweep failed; the next one catches up",
                 statement=doing.statement,
                 backend=doing.backend,
             )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -90,23 +92,34 @@ async def test_a_body_that_no_reader_should_send_changes_nothing(api: Api) -> No
 
 
 BLOCKED = """
-    SELECT count(*) FROM pg_stat_activity
+    SELECT pid FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND datname = current_database()
 """
 
 
-async def test_many_who_ask_at_once_are_one_question(api: Api) -> None:
-    mentor = await api.mentor()
-    path = f"/mentors/{mentor.id}/availability"
+@asynccontextmanager
+async def slots_that_must_wait(api: Api, path: str) -> AsyncIterator[asyncio.Task[Answer]]:
+    """Somebody is reading them; within the block the database gives them to nobody."""
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE availability_windows IN ACCESS EXCLUSIVE MODE")
-        first = asyncio.ensure_future(api.nobody.get(path))
-        while not await api.db.fetchval(BLOCKED):
+        first = asyncio.create_task(api.nobody.get(path))
+        while not await api.db.fetch(BLOCKED):
             pass
-        others = [asyncio.ensure_future(api.nobody.get(path)) for _ in range(50)]
-        while api.services.metrics.requests_in_progress <= len(others):
-            await api.db.execute("SELECT")
-        assert await api.db.fetchval(BLOCKED) == 1
+        yield first
+
+
+async def ask_too(api: Api, path: str, people: int) -> list[asyncio.Task[Answer]]:
+    asking = [asyncio.create_task(api.nobody.get(path)) for _ in range(people)]
+    while api.services.metrics.requests_in_progress <= people:
+        await api.db.execute("SELECT")
+    return asking
+
+
+async def test_many_who_ask_at_once_are_one_question(api: Api) -> None:
+    path = f"/mentors/{(await api.mentor()).id}/availability"
+    async with slots_that_must_wait(api, path) as first:
+        others = await ask_too(api, path, 50)
+        assert len(await api.db.fetch(BLOCKED)) == 1
     answers = await asyncio.gather(first, *others)
     assert {(answer.status, answer.body) for answer in answers} == {(200, answers[0].body)}
     assert {answer.headers["Etag"] for answer in answers} == {answers[0].headers["Etag"]}
@@ -114,17 +127,12 @@ async def test_many_who_ask_at_once_are_one_question(api: Api) -> None:
 
 
 async def test_nobody_waits_for_an_answer_from_before_their_own_write(api: Api) -> None:
-    mentor = await api.mentor()
-    path = f"/mentors/{mentor.id}/availability"
-    async with api.db.acquire() as connection, connection.transaction():
-        await connection.execute("LOCK TABLE availability_windows IN ACCESS EXCLUSIVE MODE")
-        before = asyncio.ensure_future(api.nobody.get(path))
-        while await api.db.fetchval(BLOCKED) < 1:
-            pass
+    path = f"/mentors/{(await api.mentor()).id}/availability"
+    async with slots_that_must_wait(api, path) as before:
         await api.db.execute("UPDATE mentors SET timezone = 'WAT'")
         await api.services.listener.settle()
-        after = asyncio.ensure_future(api.nobody.get(path))
-        while await api.db.fetchval(BLOCKED) < 2:
+        after = asyncio.create_task(api.nobody.get(path))
+        while len(await api.db.fetch(BLOCKED)) < 2:
             pass
     assert (await before).status == 200
     assert (await after).json["timezone"] == "WAT"
@@ -132,20 +140,11 @@ async def test_nobody_waits_for_an_answer_from_before_their_own_write(api: Api) 
 
 
 async def test_who_waited_for_an_error_asks_for_themselves(api: Api) -> None:
-    mentor = await api.mentor()
-    path = f"/mentors/{mentor.id}/availability"
-    async with api.db.acquire() as connection, connection.transaction():
-        await connection.execute("LOCK TABLE availability_windows IN ACCESS EXCLUSIVE MODE")
-        first = asyncio.ensure_future(api.nobody.get(path))
-        while not await api.db.fetchval(BLOCKED):
-            pass
-        others = [asyncio.ensure_future(api.nobody.get(path)) for _ in range(5)]
-        while api.services.metrics.requests_in_progress <= len(others):
-            await api.db.execute("SELECT")
-        await api.db.fetchval(
-            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
-            "WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
+    path = f"/mentors/{(await api.mentor()).id}/availability"
+    async with slots_that_must_wait(api, path) as first:
+        others = await ask_too(api, path, 5)
+        ((backend,),) = await api.db.fetch(BLOCKED)
+        await api.db.execute("SELECT pg_cancel_backend($1)", backend)
         assert (await first).status == 503
     assert [answer.status for answer in await asyncio.gather(*others)] == [200] * 5
 

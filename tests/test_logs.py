@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import logging
 import re
 import signal
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ class Log:
         self.handlers = []
         for style, stream in self.streams.items():
             handler = logging.StreamHandler(stream)
-            handler.setFormatter(logs.formatter(style))  # type: ignore[arg-type]
+            handler.setFormatter(logs.Formatter(style))  # type: ignore[arg-type]
             self.handlers.append(handler)
 
     @property
@@ -422,9 +424,38 @@ def test_a_server_writes_them_to_stderr(tmp_path: Path, style: str) -> None:
     assert len(lines) == 1
     assert "secret" not in complaint
     if style == "json":
-        assert orjson.loads(lines[0])["route"] == "/api/mentors"
+        line = orjson.loads(lines[0])
+        assert line.pop("ms") >= 0
+        assert abs(datetime.now(UTC) - datetime.fromisoformat(line.pop("time"))).seconds < 60
+        assert line == {
+            "level": "INFO",
+            "logger": "mentorapi.access",
+            "message": "GET /api/mentors 200",
+            "request_id": "r-1",
+            "method": "GET",
+            "route": "/api/mentors",
+            "status": 200,
+            "user_id": None,
+            "client": "127.0.0.1",
+        }
     else:
-        assert " GET /api/mentors 200 request_id=r-1 " in lines[0]
+        assert re.fullmatch(
+            r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO mentorapi\.access: "
+            r"GET /api/mentors 200 request_id=r-1 ms=\d+\.\d user_id=- client=127\.0\.0\.1",
+            lines[0],
+        )
+
+
+@pytest.mark.parametrize(
+    "value", ["\ud800", 2**70, b"\xff", ValueError("x"), {1: 2}, float("nan")], ids=ascii
+)
+def test_whatever_is_told_is_one_line(log: Log, value: object) -> None:
+    logging.getLogger("mentorapi").info(logs.Event("Look", strange=value))
+    assert len(log.text) == 1
+    assert "Look strange=" in log.text[0]
+    (line,) = (json.loads(line) for line in log.streams["json"].getvalue().splitlines())
+    assert line["message"] == "Look"
+    assert "strange" in line
 
 
 def fetch(url: str, request_id: str) -> int:

@@ -11,7 +11,7 @@ from tornado.httputil import HTTPServerRequest
 
 from mentorapi import errors, trace
 from mentorapi.handlers.base import ApiHandler
-from mentorapi.logs import Event, Record
+from mentorapi.logs import Event, tell
 from mentorapi.metrics import Metrics
 
 log = logging.getLogger("mentorapi.access")
@@ -81,17 +81,10 @@ def record(exchange: Exchange, level: int = logging.INFO) -> None:
         level = logging.WARNING
     elif exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         level = logging.ERROR
-    if log.isEnabledFor(level):
-        _write(exchange, level)
-
-
-def _write(exchange: Exchange, level: int) -> None:
     event = Event(
-        message=f"{exchange.method} {exchange.route} {exchange.status}",
+        f"{exchange.method} {exchange.route} {exchange.status}",
+        {"method": exchange.method, "route": exchange.route, "status": exchange.status},
         request_id=exchange.request_id,
-        method=exchange.method,
-        route=exchange.route,
-        status=exchange.status,
         ms=round(exchange.seconds * 1000, 1),
         user_id=exchange.user_id,
         client=exchange.client,
@@ -102,7 +95,7 @@ def _write(exchange: Exchange, level: int) -> None:
             event["trace_id"] = trace_id
     failure = exchange.failure
     if level < logging.WARNING or failure is None:
-        log.handle(Record(log, level, event))
+        tell(log, level, event)
         return
     event |= _whereabouts()
     if level == logging.WARNING:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache, wraps
+from functools import cache, wraps
 from http import HTTPStatus
-from itertools import count
 from typing import Any, ClassVar, TypeAlias
 from urllib.parse import urlencode
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
-from tornado.httputil import HTTPHeaders, HTTPServerRequest, format_timestamp
+from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler
 
 from mentorapi import errors, trace
@@ -24,6 +22,7 @@ from mentorapi.cache import Answer, Cache
 from mentorapi.config import Settings
 from mentorapi.handlers import body as json_body
 from mentorapi.handlers import idempotency
+from mentorapi.handlers.outgoing import ACCEPTED_HEADERS, new_headers, request_id
 from mentorapi.images import ImageStore
 from mentorapi.listener import Listener
 from mentorapi.metrics import Metrics
@@ -37,11 +36,6 @@ log = logging.getLogger("mentorapi")
 NO_ID = str(UUID(int=0))
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-
-# Request ids of our own are UUIDs: the process, and which request of it. A random one costs more.
-_PROCESS = str(uuid4())[:24]
-_numbers = count(1)
 
 Method = Callable[..., Awaitable[None]]
 #: An instance where the message is not the class's own.
@@ -336,59 +330,11 @@ class ApiHandler(RequestHandler):
         super().send_error(status_code, **kwargs)
 
 
-EXPOSED_HEADERS = (
-    "Content-Disposition, ETag, Idempotent-Replayed, Link, Location, Retry-After, X-Request-Id, "
-    "X-Total-Count"
-)
-ACCEPTED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id"
-
-
 class UnknownRoute(ApiHandler):
     """Everything that no route names."""
 
     async def prepare(self) -> None:
         raise errors.NotFound(f"No such route: {self.request.path}"[:200])
-
-
-def request_id(headers: HTTPHeaders) -> str:
-    """The one that the client gave, or one of our own."""
-    given = headers.get("X-Request-Id")
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        return given
-    return f"{_PROCESS}{next(_numbers):012x}"
-
-
-def new_headers(settings: Settings, request: HTTPServerRequest, named: str) -> HTTPHeaders:
-    """What the answer to a request begins with."""
-    headers = HTTPHeaders()
-    headers["Date"] = _date_of(int(time.time()))
-    headers["X-Request-Id"] = named
-    headers["X-Content-Type-Options"] = "nosniff"
-    # Of errors, and until an operation says otherwise.
-    headers["Cache-Control"] = "no-store"
-    headers["Content-Type"] = "application/json; charset=UTF-8"
-    for name, value in cors_headers(settings, request.headers):
-        headers[name] = value
-    return headers
-
-
-@lru_cache(maxsize=2)
-def _date_of(seconds: int) -> str:
-    return format_timestamp(seconds)
-
-
-def cors_headers(settings: Settings, headers: HTTPHeaders) -> Sequence[tuple[str, str]]:
-    """For an answer to a request with these headers."""
-    allowed = settings.cors_origins
-    if not allowed:
-        return ()
-    exposed = ("Access-Control-Expose-Headers", EXPOSED_HEADERS)
-    if "*" in allowed:
-        return ("Access-Control-Allow-Origin", "*"), exposed
-    origin = headers.get("Origin", "")
-    if origin not in allowed:
-        return (("Vary", "Origin"),)
-    return ("Vary", "Origin"), ("Access-Control-Allow-Origin", origin), exposed
 
 
 def as_id(text: str) -> str:

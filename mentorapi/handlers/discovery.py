@@ -17,10 +17,8 @@ from mentorapi.handlers import access
 from mentorapi.handlers.base import (
     ApiHandler,
     Services,
-    new_headers,
-    request_id,
 )
-from mentorapi.handlers.outgoing import COMPRESSED_FROM, accepts_gzip
+from mentorapi.handlers.outgoing import COMPRESSED_FROM, accepts_gzip, new_headers, request_id
 
 #: The headers in which answers differ.
 _OWN = ("Cache-Control", "Link", "X-Total-Count")
@@ -62,7 +60,8 @@ class DiscoveryHandler(WholeAnswerHandler):
     async def prepare(self) -> None:
         if self.request.method in ("GET", "HEAD"):
             cache, url = self.services.cache, self.request.uri or ""
-            answer = await cache.wait(url)
+            others = cache.under_way(url)
+            answer = None if others is None else await cache.wait(others)
             if answer is not None:
                 self.write_answer(answer)
                 self.finish()

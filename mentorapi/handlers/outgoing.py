@@ -3,17 +3,79 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import count
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, format_timestamp
 from tornado.web import GZipContentEncoding
 
-from mentorapi.handlers.base import Services
+from mentorapi.config import Settings
+
+if TYPE_CHECKING:
+    from mentorapi.handlers.base import Services
+
+EXPOSED_HEADERS = (
+    "Content-Disposition, ETag, Idempotent-Replayed, Link, Location, Retry-After, X-Request-Id, "
+    "X-Total-Count"
+)
+ACCEPTED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id"
 
 #: Bytes. Smaller answers are not worth compressing.
 COMPRESSED_FROM = 1024
 
 # With a weight of 0 it is what the client does not want (RFC 9110, 12.5.3).
 _GZIP = re.compile(r"(?:^|[\s,])gzip\s*(?:$|,|;\s*q=(?!0(?:\.0*)?\s*(?:$|,)))", re.IGNORECASE)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+# Request ids of our own are UUIDs: the process, and which request of it. A random one costs more.
+_PROCESS = str(uuid4())[:24]
+_numbers = count(1)
+
+
+def request_id(headers: HTTPHeaders) -> str:
+    """The one that the client gave, or one of our own."""
+    given = headers.get("X-Request-Id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    return f"{_PROCESS}{next(_numbers):012x}"
+
+
+def new_headers(settings: Settings, request: HTTPServerRequest, named: str) -> HTTPHeaders:
+    """What the answer to a request begins with."""
+    headers = HTTPHeaders()
+    headers["Date"] = _date_of(int(time.time()))
+    headers["X-Request-Id"] = named
+    headers["X-Content-Type-Options"] = "nosniff"
+    # Of errors, and until an operation says otherwise.
+    headers["Cache-Control"] = "no-store"
+    headers["Content-Type"] = "application/json; charset=UTF-8"
+    for name, value in cors_headers(settings, request.headers):
+        headers[name] = value
+    return headers
+
+
+@lru_cache(maxsize=2)
+def _date_of(seconds: int) -> str:
+    return format_timestamp(seconds)
+
+
+def cors_headers(settings: Settings, headers: HTTPHeaders) -> Sequence[tuple[str, str]]:
+    """For an answer to a request with these headers."""
+    allowed = settings.cors_origins
+    if not allowed:
+        return ()
+    exposed = ("Access-Control-Expose-Headers", EXPOSED_HEADERS)
+    if "*" in allowed:
+        return ("Access-Control-Allow-Origin", "*"), exposed
+    origin = headers.get("Origin", "")
+    if origin not in allowed:
+        return (("Vary", "Origin"),)
+    return ("Vary", "Origin"), ("Access-Control-Allow-Origin", origin), exposed
 
 
 def accepts_gzip(headers: HTTPHeaders) -> bool:
