@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.load.benchmark import SECRET, Bench, pin, running_api, seeded_database
+from tests.load.benchmark import SECRET, Bench, running_api, seeded_database
 
 HERE = Path(__file__).parent
 PEOPLE = 50
@@ -26,7 +26,6 @@ def main() -> None:
     parser.add_argument("--mentors", type=int, default=100_000, help="size of the database")
     parser.add_argument("--minutes", type=int, default=10)
     args = parser.parse_args()
-    pin()
     with seeded_database(args.mentors) as (url, folder, _):
         bench = Bench(url, args.mentors, 1, folder)
         with running_api(bench) as (api, base):
