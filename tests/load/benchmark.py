@@ -223,6 +223,8 @@ class Bench:
         after = cpu([process]), cpu(postgres), self.statements()
         rate = number(r"Requests/sec:\s+([\d.]+)", out)
         count = number(r"(\d+) requests in", out)
+        if not count:
+            raise SystemExit(f"no answer within {self.seconds} s; use a larger --seconds")
         if once:
             # Those in flight at the end were sent as well.
             self.used[once] = start + int(count) + CONNECTIONS
