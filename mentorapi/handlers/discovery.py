@@ -14,10 +14,7 @@ from tornado.httputil import (
 
 from mentorapi.cache import LISTS, Answer, Reading
 from mentorapi.handlers import access
-from mentorapi.handlers.base import (
-    ApiHandler,
-    Services,
-)
+from mentorapi.handlers.base import ApiHandler, Services
 from mentorapi.handlers.outgoing import COMPRESSED_FROM, accepts_gzip, new_headers, request_id
 
 #: The headers in which answers differ.
@@ -39,11 +36,11 @@ class WholeAnswerHandler(ApiHandler):
         self.set_header("Cache-Control", self.spec().cache_control)
         for name, value in answer.headers.items():
             self.set_header(name, value)
-        body = answer.body
-        if len(body) >= COMPRESSED_FROM and accepts_gzip(self.request.headers):
+        if goes_out_gzipped(answer, self.request.headers):
             self.set_header("Content-Encoding", "gzip")
-            body = answer.gzipped
-        self.write(body)
+            self.write(answer.gzipped)
+        else:
+            self.write(answer.body)
 
     def compute_etag(self) -> str | None:
         return self.answer.etag if self.answer else None
@@ -109,7 +106,7 @@ class KeptAnswer(HTTPMessageDelegate):
             del headers["Content-Type"]
         else:
             status, body = _OK, answer.body
-            if len(body) >= COMPRESSED_FROM and accepts_gzip(request.headers):
+            if goes_out_gzipped(answer, request.headers):
                 headers["Content-Encoding"] = "gzip"
                 body = answer.gzipped
             headers["Content-Length"] = str(len(body))
@@ -121,6 +118,11 @@ class KeptAnswer(HTTPMessageDelegate):
         exchange = access.Exchange.of(request, self.route, status.code, named)
         access.count(self.services.metrics, exchange)
         access.record(exchange)
+
+
+def goes_out_gzipped(answer: Answer, headers: HTTPHeaders) -> bool:
+    """In answer to a request with these headers."""
+    return len(answer.body) >= COMPRESSED_FROM and accepts_gzip(headers)
 
 
 def has_already(headers: HTTPHeaders, etag: str) -> bool:
