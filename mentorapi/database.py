@@ -27,7 +27,8 @@ _APPLICATION = "mentorapi"
 #: Bytes of a name that PostgreSQL keeps.
 _LONGEST_NAME = 63
 
-_SESSION = {
+#: What a connection of ours is set to.
+SESSION = {
     "application_name": _APPLICATION,
     "statement_timeout": "30s",
     "lock_timeout": "5s",
@@ -100,7 +101,7 @@ async def open_pool(database_url: str, size: int, *, trace_sql: bool = False) ->
             command_timeout=_COMMAND_TIMEOUT,
             reset=_keep,
             setup=_name if trace_sql else None,
-            server_settings=_SESSION,
+            server_settings=SESSION,
         )
         await pool
         return pool
@@ -120,7 +121,7 @@ async def connect(database_url: str) -> asyncpg.Connection:
         _for_asyncpg(database_url),
         timeout=_CONNECT_TIMEOUT,
         command_timeout=_COMMAND_TIMEOUT,
-        server_settings=_SESSION,
+        server_settings=SESSION,
     )
 
 

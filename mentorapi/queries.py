@@ -65,14 +65,14 @@ INTERNAL = frozenset(
     bookings_request_fkey bookings_session_currency bookings_session_rate bookings_status
     idempotency_keys_pkey idempotency_keys_user_fkey
     mentor_counts_not_negative mentor_counts_pkey
-    mentors_buffer_time mentors_counts mentors_links_object mentors_one_per_user mentors_pkey
-    mentors_session_currency mentors_session_duration mentors_session_rate mentors_user_fkey
-    mentors_visibility
+    mentors_buffer_time mentors_counts mentors_links_object mentors_number mentors_one_per_user
+    mentors_pkey mentors_session_currency mentors_session_duration mentors_session_rate
+    mentors_user_fkey mentors_visibility
     requests_accepted_has_booking requests_booking_fkey requests_length requests_mentee_fkey
     requests_mentor_fkey requests_one_booking requests_pkey requests_reason_only_when_rejected
     requests_status
     reviews_booking_fkey reviews_mentee_fkey reviews_mentor_fkey reviews_pkey reviews_rating
-    search_vocabulary_pkey
+    search_postings_pkey search_vocabulary_pkey
     state_changes_booking_fkey state_changes_of_one state_changes_pkey state_changes_request_fkey
     state_changes_source state_changes_user
     users_id_length users_pkey

@@ -25,14 +25,6 @@ CREATE FUNCTION public.fold(words text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT lower(public.unaccent('public.unaccent'::regdictionary, words)) $$;
 
-CREATE FUNCTION public.words_in(words text) RETURNS text[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-    SELECT coalesce(array_agg(DISTINCT left(w.word, 200)), '{}')
-    FROM regexp_split_to_table(public.fold(words), '\s+') AS w (word)
-    WHERE w.word <> ''
-$$;
-
 CREATE TABLE public.mentors (
     id uuid DEFAULT uuidv7() NOT NULL,
     user_id text NOT NULL,
@@ -61,9 +53,9 @@ CREATE TABLE public.mentors (
     search_expertise text GENERATED ALWAYS AS (public.fold(expertise)) STORED,
     search_headline text GENERATED ALWAYS AS (public.fold(COALESCE(headline, ''::text))) STORED,
     search_bio text GENERATED ALWAYS AS (public.fold(COALESCE(bio, ''::text))) STORED,
-    search_words text[] GENERATED ALWAYS AS (public.words_in(public.fold((ARRAY[full_name, headline, bio] || expertise)))) STORED,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    number integer NOT NULL,
     CONSTRAINT mentors_buffer_time CHECK ((buffer_time = ANY (ARRAY[0, 15, 30, 45]))),
     CONSTRAINT mentors_counts CHECK (((review_count >= 0) AND (total_sessions >= 0) AND ((rating_sum >= review_count) AND (rating_sum <= (5 * review_count))))),
     CONSTRAINT mentors_links_object CHECK ((jsonb_typeof(links) = 'object'::text)),
@@ -349,16 +341,81 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.mentors_learn_words() RETURNS trigger
+CREATE FUNCTION public.mentors_index() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    changed integer[];
+    words text[];
+    fields smallint[];
+    numbers integer[];
 BEGIN
-    -- In order, so that two who learn the same words wait for each other and don't deadlock.
+    IF TG_OP = 'UPDATE' THEN
+        SELECT array_agg(n.number) INTO changed
+        FROM old_mentors AS o
+        INNER JOIN new_mentors AS n ON n.number = o.number
+        WHERE
+            (
+                o.search_name, o.search_expertise, o.search_headline, o.search_bio, o.visibility
+            ) IS DISTINCT FROM (
+                n.search_name, n.search_expertise, n.search_headline, n.search_bio, n.visibility
+            );
+        -- A review or a completed session changes a mentor, too; most often there is nothing to do.
+        IF changed IS NULL THEN
+            RETURN NULL;
+        END IF;
+        SELECT array_agg(turned.word), array_agg(turned.field), array_agg(turned.number)
+        INTO words, fields, numbers
+        FROM (
+            SELECT w.word, w.field, m.number
+            FROM (
+                SELECT * FROM old_mentors
+                UNION ALL
+                SELECT * FROM new_mentors
+            ) AS m
+            INNER JOIN unnest(changed) AS c (number) ON c.number = m.number
+            CROSS JOIN LATERAL search_words(
+                m.search_name, m.search_expertise, m.search_headline, m.search_bio
+            ) AS w
+            WHERE m.visibility = 'public'
+            GROUP BY w.word, w.field, m.number
+            HAVING count(*) = 1
+        ) AS turned;
+    ELSE
+        SELECT array_agg(w.word), array_agg(w.field), array_agg(c.number)
+        INTO words, fields, numbers
+        FROM come_or_gone AS c
+        CROSS JOIN LATERAL search_words(
+            c.search_name, c.search_expertise, c.search_headline, c.search_bio
+        ) AS w
+        WHERE c.visibility = 'public';
+    END IF;
+    IF words IS NULL THEN
+        RETURN NULL;
+    END IF;
+
     INSERT INTO search_vocabulary (word)
-    SELECT w.word
-    FROM unnest(NEW.search_words) AS w (word)
+    SELECT DISTINCT w.word
+    FROM unnest(words) AS w (word)
+    WHERE NOT EXISTS (
+        SELECT
+        FROM search_vocabulary AS v
+        WHERE v.word = w.word
+    )
     ORDER BY w.word
     ON CONFLICT (word) DO NOTHING;
+
+    INSERT INTO search_postings AS kept (word, field, block, mentors)
+    SELECT
+        turned.word,
+        turned.field,
+        search_block(turned.number),
+        bit_or(search_bit(turned.number))
+    FROM unnest(words, fields, numbers) AS turned (word, field, number)
+    GROUP BY turned.word, turned.field, search_block(turned.number)
+    ORDER BY turned.word, turned.field, search_block(turned.number)
+    ON CONFLICT (word, field, block) DO UPDATE
+        SET mentors = kept.mentors # excluded.mentors;
     RETURN NULL;
 END
 $$;
@@ -552,15 +609,70 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.search_bit(number integer) RETURNS bit
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT set_bit(b'0'::bit(16384), number % 16384, 1) $$;
+
+CREATE FUNCTION public.search_block(number integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT number / 16384 $$;
+
+CREATE FUNCTION public.search_finds(words text[]) RETURNS TABLE(place bigint, tier integer, block integer, mentors bit)
+    LANGUAGE sql STABLE ROWS 100 PARALLEL SAFE
+    AS $$
+    SELECT
+        meant.place,
+        meant.tier,
+        meant.block,
+        bit_or(meant.mentors)
+    FROM (
+        SELECT
+            asked.place,
+            CASE
+                WHEN meaning.exact THEN 100 * p.field + round(10 * meaning.likeness)::integer
+                ELSE 2 * round(10 * meaning.likeness)::integer + (p.field > 1)::integer
+            END AS tier,
+            p.block,
+            p.mentors
+        FROM unnest(words) WITH ORDINALITY AS asked (word, place)
+        CROSS JOIN LATERAL search_meaning(asked.word) AS meaning
+        -- PostgreSQL expects thousands of meanings, and would rather read all postings there are.
+        -- OFFSET keeps it from that.
+        CROSS JOIN LATERAL (
+            SELECT
+                field,
+                block,
+                mentors
+            FROM search_postings
+            WHERE word = meaning.word
+            OFFSET 0
+        ) AS p
+    ) AS meant
+    GROUP BY meant.place, meant.tier, meant.block
+$$;
+
+CREATE FUNCTION public.search_has(mentors bit[], number integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT get_bit(mentors[number / 16384 + 1], number % 16384) = 1 $$;
+
 CREATE FUNCTION public.search_meaning(asked text) RETURNS TABLE(word text, likeness real, exact boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     WITH a AS MATERIALIZED (
         SELECT
-            fold(asked) AS folded,
-            containing(asked) AS pattern,
-            containing_swapped(asked) AS swapped,
-            char_length(regexp_replace(asked, '[^[:alnum:]]', '', 'g')) AS letters
+            f.folded,
+            f.pattern,
+            -- Each of these is null where it does not apply, and then its index has nothing to do.
+            CASE WHEN char_length(f.folded) <= 2 THEN ARRAY[f.folded] END AS short,
+            CASE WHEN char_length(f.folded) > 2 THEN f.pattern END AS long,
+            CASE WHEN f.letters >= 4 THEN f.folded END AS misspelt,
+            CASE WHEN f.letters >= 5 THEN containing_swapped(asked) END AS swapped
+        FROM (
+            SELECT
+                fold(asked) AS folded,
+                containing(asked) AS pattern,
+                char_length(regexp_replace(asked, '[^[:alnum:]]', '', 'g')) AS letters
+        ) AS f
     )
 
     SELECT
@@ -570,9 +682,171 @@ CREATE FUNCTION public.search_meaning(asked text) RETURNS TABLE(word text, liken
     FROM a
     INNER JOIN search_vocabulary AS v
         ON
-            v.word LIKE a.pattern
-            OR (a.letters >= 4 AND a.folded <% v.word)
-            OR (a.letters >= 5 AND v.word LIKE ANY (a.swapped))
+            v.short_parts @> a.short
+            OR v.word LIKE a.long
+            OR a.misspelt <% v.word
+            OR v.word LIKE ANY (a.swapped)
+$$;
+
+CREATE FUNCTION public.search_mentors(words text[], phrase text, wanted bigint, skipped bigint) RETURNS TABLE(total bigint, ids uuid[])
+    LANGUAGE plpgsql STABLE ROWS 1 PARALLEL SAFE
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    none CONSTANT bit(16384) := b'0'::bit(16384);
+    pattern CONSTANT text := containing(phrase);
+    -- of each find; to unnest them would copy all bits each time
+    places bigint[];
+    tiers integer[];
+    blocks integer[];
+    finds bit(16384)[];
+    this_tier integer;
+    better bit(16384)[];
+    so_good bit(16384)[];
+    here bit(16384)[];
+    matches bigint;
+BEGIN
+    SELECT array_agg(f.place), array_agg(f.tier), array_agg(f.block), array_agg(f.mentors)
+    INTO places, tiers, blocks, finds
+    FROM search_finds(words) AS f;
+
+    SELECT coalesce(sum(bit_count(has_all.mentors)), 0) INTO total
+    FROM (
+        SELECT bit_and(has_word.mentors) AS mentors
+        FROM (
+            SELECT
+                blocks[f] AS block,
+                bit_or(finds[f]) AS mentors
+            FROM generate_subscripts(finds, 1) AS f
+            GROUP BY places[f], blocks[f]
+        ) AS has_word
+        GROUP BY has_word.block
+        HAVING count(*) = cardinality(words)
+    ) AS has_all;
+
+    ids := '{}';
+    FOR this_tier IN
+        SELECT DISTINCT t.tier
+        FROM unnest(tiers) AS t (tier)
+        WHERE total > skipped
+        ORDER BY t.tier DESC
+    LOOP
+        SELECT array_agg(coalesce(has_all.mentors, none) ORDER BY b.block) INTO so_good
+        FROM generate_series(0, (SELECT max(b.block) FROM unnest(blocks) AS b (block))) AS b (block)
+        LEFT JOIN (
+            SELECT
+                has_word.block,
+                bit_and(has_word.mentors) AS mentors
+            FROM (
+                SELECT
+                    blocks[f] AS block,
+                    bit_or(finds[f]) AS mentors
+                FROM generate_subscripts(finds, 1) AS f
+                WHERE tiers[f] >= this_tier
+                GROUP BY places[f], blocks[f]
+            ) AS has_word
+            GROUP BY has_word.block
+            HAVING count(*) = cardinality(words)
+        ) AS has_all ON has_all.block = b.block;
+
+        IF better IS NULL THEN
+            here := so_good;
+        ELSE
+            SELECT array_agg(so_good[b] & ~better[b] ORDER BY b) INTO here
+            FROM generate_subscripts(so_good, 1) AS b;
+        END IF;
+        better := so_good;
+        SELECT sum(bit_count(here[b])) INTO matches
+        FROM generate_subscripts(here, 1) AS b;
+
+        IF matches <= skipped THEN
+            skipped := skipped - matches;
+            CONTINUE;
+        END IF;
+        -- To sort a find takes as long as to pass twenty mentors on the way down the list.
+        IF
+            (cardinality(words) > 1 AND matches <= 1000)
+            OR 20 * matches * matches < (wanted + skipped) * cardinality(here) * 16384
+        THEN
+            ids := ids || ARRAY(
+                SELECT m.id
+                FROM mentors AS m
+                WHERE m.number = ANY (ARRAY(SELECT s.number FROM search_numbers(here) AS s))
+                ORDER BY
+                    CASE
+                        WHEN m.search_name LIKE pattern THEN 3
+                        WHEN m.search_expertise LIKE pattern THEN 2
+                        WHEN m.search_headline LIKE pattern THEN 1
+                        ELSE 0
+                    END DESC,
+                    m.rating DESC NULLS LAST,
+                    m.review_count DESC,
+                    m.total_sessions DESC,
+                    m.id ASC
+                LIMIT wanted - cardinality(ids) OFFSET skipped
+            );
+        ELSE
+            ids := ids || ARRAY(
+                SELECT m.id
+                FROM mentors AS m
+                WHERE m.visibility = 'public' AND search_has(here, m.number)
+                ORDER BY
+                    m.rating DESC NULLS LAST,
+                    m.review_count DESC,
+                    m.total_sessions DESC,
+                    m.id ASC
+                LIMIT wanted - cardinality(ids) OFFSET skipped
+            );
+        END IF;
+        EXIT WHEN cardinality(ids) = wanted;
+        skipped := 0;
+    END LOOP;
+    RETURN NEXT;
+END
+$$;
+
+CREATE FUNCTION public.search_numbers(mentors bit[]) RETURNS TABLE(number integer)
+    LANGUAGE sql IMMUTABLE ROWS 100 PARALLEL SAFE
+    AS $$
+    SELECT (
+        (block.place - 1) * 16384 - 1
+        + sum(length(zeros.run) + 1) OVER (PARTITION BY block.place ORDER BY zeros.place)
+    )::integer
+    FROM
+        unnest(mentors) WITH ORDINALITY AS block (bits, place),
+        string_to_table(block.bits::text, '1') WITH ORDINALITY AS zeros (run, place)
+    WHERE zeros.place <= bit_count(block.bits)
+$$;
+
+CREATE FUNCTION public.search_rebuild() RETURNS void
+    LANGUAGE sql
+    AS $$
+    LOCK TABLE mentors IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM search_postings;
+    INSERT INTO search_postings (word, field, block, mentors)
+    SELECT
+        word,
+        field,
+        block,
+        mentors
+    FROM search_postings_recounted;
+    INSERT INTO search_vocabulary (word)
+    SELECT DISTINCT word
+    FROM search_postings
+    ON CONFLICT (word) DO NOTHING;
+$$;
+
+CREATE FUNCTION public.search_words(name text, expertise text, headline text, bio text) RETURNS TABLE(word text, field smallint)
+    LANGUAGE sql IMMUTABLE ROWS 50 PARALLEL SAFE
+    AS $$
+    SELECT DISTINCT
+        left(w.word, 200),
+        f.field
+    FROM (
+        VALUES (4::smallint, name), (3, expertise), (2, headline), (1, bio)
+    ) AS f (field, words)
+    CROSS JOIN LATERAL regexp_split_to_table(f.words, '\s+') AS w (word)
+    WHERE w.word <> ''
 $$;
 
 CREATE TABLE public.bookings (
@@ -640,6 +914,14 @@ CREATE FUNCTION public.session_shape(b public.bookings, v public.reviews) RETURN
         CROSS JOIN users AS u
         WHERE m.id = b.mentor_id AND u.id = b.mentee_id
     ) AS shape
+$$;
+
+CREATE FUNCTION public.short_parts(word text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT array_agg(DISTINCT substr(word, i, length))
+    FROM generate_series(1, char_length(word)) AS i
+    CROSS JOIN generate_series(1, 2) AS length
 $$;
 
 CREATE FUNCTION public.tell_lists() RETURNS trigger
@@ -784,6 +1066,15 @@ CREATE VIEW public.mentor_list AS
    FROM (public.mentors m
      CROSS JOIN LATERAL public.mentor_card(m.*) s(body));
 
+ALTER TABLE public.mentors ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.mentors_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE VIEW public.request_list AS
  SELECT r.id,
     r.mentor_id,
@@ -794,8 +1085,28 @@ CREATE VIEW public.request_list AS
    FROM (public.requests r
      CROSS JOIN LATERAL public.request_shape(r.*) s(body));
 
+CREATE TABLE public.search_postings (
+    word text NOT NULL COLLATE pg_catalog."C",
+    field smallint NOT NULL,
+    block integer NOT NULL,
+    mentors bit(16384) NOT NULL
+)
+WITH (toast_tuple_target='128');
+ALTER TABLE ONLY public.search_postings ALTER COLUMN mentors SET STORAGE MAIN;
+
+CREATE VIEW public.search_postings_recounted AS
+ SELECT w.word,
+    w.field,
+    public.search_block(m.number) AS block,
+    bit_or(public.search_bit(m.number)) AS mentors
+   FROM public.mentors m,
+    LATERAL public.search_words(m.search_name, m.search_expertise, m.search_headline, m.search_bio) w(word, field)
+  WHERE (m.visibility = 'public'::text)
+  GROUP BY w.word, w.field, (public.search_block(m.number));
+
 CREATE TABLE public.search_vocabulary (
-    word text NOT NULL COLLATE pg_catalog."C"
+    word text NOT NULL COLLATE pg_catalog."C",
+    short_parts text[] GENERATED ALWAYS AS (public.short_parts(word)) STORED
 );
 
 CREATE VIEW public.session_list AS
@@ -846,6 +1157,9 @@ ALTER TABLE ONLY public.mentor_counts
     ADD CONSTRAINT mentor_counts_pkey PRIMARY KEY (visibility);
 
 ALTER TABLE ONLY public.mentors
+    ADD CONSTRAINT mentors_number UNIQUE (number);
+
+ALTER TABLE ONLY public.mentors
     ADD CONSTRAINT mentors_one_per_user UNIQUE (user_id);
 
 ALTER TABLE ONLY public.mentors
@@ -862,6 +1176,9 @@ ALTER TABLE ONLY public.reviews
 
 ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.search_postings
+    ADD CONSTRAINT search_postings_pkey PRIMARY KEY (word, field, block);
 
 ALTER TABLE ONLY public.search_vocabulary
     ADD CONSTRAINT search_vocabulary_pkey PRIMARY KEY (word);
@@ -885,9 +1202,7 @@ CREATE INDEX bookings_live_by_start ON public.bookings USING btree (start_time) 
 
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
 
-CREATE INDEX mentors_best_first ON public.mentors USING btree (rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id) WHERE (visibility = 'public'::text);
-
-CREATE INDEX mentors_search ON public.mentors USING gin (search_words) WHERE (visibility = 'public'::text);
+CREATE INDEX mentors_best_first ON public.mentors USING btree (rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id) INCLUDE (number) WHERE (visibility = 'public'::text);
 
 CREATE INDEX requests_by_mentee ON public.requests USING btree (mentee_id, created_at DESC, id DESC);
 
@@ -898,6 +1213,8 @@ CREATE UNIQUE INDEX requests_one_pending ON public.requests USING btree (mentor_
 CREATE INDEX reviews_by_mentee ON public.reviews USING btree (mentee_id, created_at DESC, id DESC);
 
 CREATE INDEX reviews_by_mentor ON public.reviews USING btree (mentor_id, created_at DESC, id DESC);
+
+CREATE INDEX search_vocabulary_short_parts ON public.search_vocabulary USING gin (short_parts);
 
 CREATE INDEX search_vocabulary_trigrams ON public.search_vocabulary USING gin (word public.gin_trgm_ops);
 
@@ -935,6 +1252,12 @@ CREATE TRIGGER mentors_buffer_shrunk AFTER UPDATE OF buffer_time ON public.mento
 
 CREATE TRIGGER mentors_counted AFTER INSERT OR DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.mentors_count();
 
+CREATE TRIGGER mentors_index_changed AFTER UPDATE ON public.mentors REFERENCING OLD TABLE AS old_mentors NEW TABLE AS new_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
+
+CREATE TRIGGER mentors_index_gone AFTER DELETE ON public.mentors REFERENCING OLD TABLE AS come_or_gone FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
+
+CREATE TRIGGER mentors_index_new AFTER INSERT ON public.mentors REFERENCING NEW TABLE AS come_or_gone FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
+
 CREATE TRIGGER mentors_recounted AFTER UPDATE OF visibility ON public.mentors FOR EACH ROW WHEN ((old.visibility <> new.visibility)) EXECUTE FUNCTION public.mentors_count();
 
 CREATE TRIGGER mentors_tell_card_changed AFTER UPDATE ON public.mentors FOR EACH ROW WHEN ((((((((((((old.user_id IS DISTINCT FROM new.user_id) OR (old.full_name IS DISTINCT FROM new.full_name)) OR (old.profile_image_url IS DISTINCT FROM new.profile_image_url)) OR (old.headline IS DISTINCT FROM new.headline)) OR (old.bio IS DISTINCT FROM new.bio)) OR (old.expertise IS DISTINCT FROM new.expertise)) OR (old.session_duration IS DISTINCT FROM new.session_duration)) OR (old.rating_sum IS DISTINCT FROM new.rating_sum)) OR (old.review_count IS DISTINCT FROM new.review_count)) OR (old.total_sessions IS DISTINCT FROM new.total_sessions)) OR (old.visibility IS DISTINCT FROM new.visibility))) EXECUTE FUNCTION public.tell_lists();
@@ -944,10 +1267,6 @@ CREATE TRIGGER mentors_tell_changed AFTER UPDATE ON public.mentors FOR EACH ROW 
 CREATE TRIGGER mentors_tell_come_or_gone AFTER INSERT OR DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.tell_lists();
 
 CREATE TRIGGER mentors_tell_gone AFTER DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.tell_mentor();
-
-CREATE TRIGGER mentors_words_changed AFTER UPDATE ON public.mentors FOR EACH ROW WHEN ((old.search_words IS DISTINCT FROM new.search_words)) EXECUTE FUNCTION public.mentors_learn_words();
-
-CREATE TRIGGER mentors_words_new AFTER INSERT ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.mentors_learn_words();
 
 CREATE TRIGGER requests_change_recorded AFTER UPDATE ON public.requests FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION public.record_state_change();
 

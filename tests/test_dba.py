@@ -170,6 +170,8 @@ async def test_drift_is_shown(database_url: str, api: Api) -> None:
             "UPDATE mentors SET rating_sum = 4",
             "UPDATE mentor_counts SET mentors = 9 WHERE visibility = 'public'",
             "DELETE FROM search_vocabulary WHERE word = 'words'",
+            "UPDATE search_postings SET mentors = ~mentors WHERE word = 'words'",
+            "DELETE FROM search_postings WHERE word = 'words'",
             "UPDATE bookings SET request_id = NULL",
             "DELETE FROM state_changes WHERE new_status = 'completed'",
         ):

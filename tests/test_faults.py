@@ -323,7 +323,7 @@ def forgetful(url: str) -> str | None:
 @pytest.fixture
 def impatience(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Waits for nothing. To be asked for before the server is."""
-    monkeypatch.setitem(database._SESSION, "lock_timeout", "100ms")
+    monkeypatch.setitem(database.SESSION, "lock_timeout", "100ms")
     monkeypatch.setattr(queries, "ACQUIRE_TIMEOUT", 0.1)
     return monkeypatch
 
@@ -577,8 +577,8 @@ async def test_a_lock_is_not_to_be_had(
     request = await api.request(jane, mentor)
     path = f"/requests/{request['id']}/accept"
     if limit == "statement_timeout":
-        impatience.setitem(database._SESSION, "lock_timeout", "5s")
-        impatience.setitem(database._SESSION, "statement_timeout", "100ms")
+        impatience.setitem(database.SESSION, "lock_timeout", "5s")
+        impatience.setitem(database.SESSION, "statement_timeout", "100ms")
         await api.services.db.expire_connections()
     connection = await api.db.acquire()
     async with connection.transaction():

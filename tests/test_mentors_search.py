@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -252,3 +254,169 @@ async def test_short_words_are_not_mistaken_for_each_other(api: Api) -> None:
     await api.mentor("mia", headline="The best from the rest")
     for q in ("form", "fro", "bet"):
         assert ("mia" in await found(api, q)) == (q in "The best from the rest"), q
+
+
+async def test_a_part_is_found_wherever_it_stands_and_by_as_many_as_have_it(api: Api) -> None:
+    """Parts of one to three letters, which are too short to be mistaken for slips."""
+    chance = random.Random(8)
+    texts = {}
+    for number in range(30):
+        words = ["".join(chance.choices("abcdé€", k=chance.randint(1, 6))) for _ in range(9)]
+        profile = {
+            "fullName": " ".join(words[:2]),
+            "expertise": words[2:4],
+            "headline": " ".join(words[4:6]),
+            "bio": "\n".join(words[6:]),
+        }
+        await api.mentor(f"mentor{number}", **profile)
+        texts[f"mentor{number}"] = " ".join(words).replace("é", "e")
+    parts = ["".join(chance.choices("abcde€", k=length)) for length in (1, 1, 2, 2, 2, 3, 3, 3)]
+    for part in [*parts, f"{parts[0]} {parts[2]}", f"{parts[3]} {parts[5]} {parts[1]}"]:
+        answer = await api.nobody.get("/mentors/search", q=part, limit=100)
+        having = {sub for sub, text in texts.items() if all(word in text for word in part.split())}
+        assert {mentor["userId"] for mentor in answer.json} == having, part
+        assert answer.headers["X-Total-Count"] == str(len(having)), part
+
+
+async def test_the_phrase_comes_before_its_words_elsewhere(api: Api) -> None:
+    await api.rate(await api.mentor("swapped", fullName="Mei Ravi"), 5)
+    await api.mentor("name", fullName="Ravi Mei")
+    await api.mentor("skills", expertise=["System design"])
+    await api.rate(await api.mentor("apart", expertise=["Design", "Operating system"]), 5)
+    assert await found(api, "ravi mei") == ["name", "swapped"]
+    assert await found(api, "mei ravi") == ["swapped", "name"]
+    assert await found(api, "system design") == ["skills", "apart"]
+
+
+async def test_the_weakest_word_decides(api: Api) -> None:
+    await api.rate(await api.mentor("mixed", fullName="Design", bio="Python"), 5)
+    await api.mentor("both", expertise=["Python", "Design"])
+    assert await found(api, "python design") == ["both", "mixed"]
+
+
+async def test_a_slip_finds_what_they_do_before_what_they_mention(api: Api) -> None:
+    await api.rate(await api.mentor("bio", bio="I know people in design."), 5)
+    await api.mentor("expertise", expertise=["Design"])
+    assert await found(api, "desing") == ["expertise", "bio"]
+
+
+async def many(api: Api, count: int) -> None:
+    """Mentors 1 to ``count``, who are found by `lead` in one of four fields, and by `design` too if
+    their number is odd."""
+    await api.db.execute(
+        """
+        INSERT INTO users (id) SELECT 'm' || n FROM generate_series(1, $1::integer) AS n
+        """,
+        count,
+    )
+    await api.db.execute(
+        """
+        INSERT INTO mentors (user_id, own_name, full_name, expertise, headline, bio)
+        SELECT
+            'm' || n,
+            TRUE,
+            CASE n % 4 WHEN 0 THEN 'Lead' END,
+            CASE n % 4 WHEN 1 THEN ARRAY['Leader'] ELSE '{}' END,
+            CASE n % 4 WHEN 2 THEN 'The lead' END,
+            CASE n % 4 WHEN 3 THEN 'I lead. ' ELSE '' END
+            || CASE n % 2 WHEN 1 THEN 'design' ELSE '' END
+        FROM generate_series(1, $1::integer) AS n
+        """,
+        count,
+    )
+
+
+async def test_finds_come_in_the_same_order_page_by_page(api: Api) -> None:
+    """Few of a kind are sorted, and for many the list is walked down: it depends on the page."""
+    await many(api, 240)
+    for number in random.Random(5).sample(range(1, 241), 60):
+        mentor = api.user(f"m{number}")
+        mentor.id = (await mentor.ok("GET", "/mentor/me"))["profile"]["id"]
+        await api.rate(mentor, *[number % 5 + 1] * (1 + number % 3))
+    listed = [sub for page in (1, 2, 3) for sub in await found_in_list(api, page)]
+    # In four tiers, and as in the list within each.
+    expected = [sub for tier in range(4) for sub in listed if int(sub[1:]) % 4 == tier]
+    for limit in (2, 15, 100):
+        paged = [
+            sub
+            for page in range(1, 240 // limit + 2)
+            for sub in await found(api, "lead", limit=limit, page=page)
+        ]
+        assert paged == expected, limit
+    beyond = await api.nobody.get("/mentors/search", q="lead", limit=20, page=13)
+    assert (beyond.json, beyond.headers["X-Total-Count"]) == ([], "240")
+
+
+async def found_in_list(api: Api, page: int = 1) -> list[str]:
+    answer = await api.nobody.get("/mentors", limit=100, page=page)
+    return [mentor["userId"] for mentor in answer.json]
+
+
+async def test_two_words_of_thousands(api: Api) -> None:
+    await many(api, 4100)
+    answer = await api.nobody.get("/mentors/search", q="design lead", limit=100)
+    assert answer.headers["X-Total-Count"] == "2050"
+    assert len(answer.json) == 100
+    last = await api.nobody.get("/mentors/search", q="lead design", limit=100, page=21)
+    assert len(last.json) == 50
+    assert {mentor["userId"] for mentor in last.json}.isdisjoint(
+        mentor["userId"] for mentor in answer.json
+    )
+
+
+async def test_mentors_far_apart_are_found_together(api: Api) -> None:
+    """Bits are kept in blocks of 16,384."""
+    for number in (1, 16_382, 16_383, 16_384, 50_000):
+        await api.db.execute(f"ALTER TABLE mentors ALTER COLUMN number RESTART WITH {number}")
+        await api.mentor(f"m{number}", expertise=["Chess"], fullName="A B" if number % 2 else "A")
+    everybody = ["m1", "m16382", "m16383", "m16384", "m50000"]
+    assert await found(api, "chess") == await found_in_list(api)
+    assert sorted(await found(api, "ches")) == everybody
+    assert sorted(await found(api, "chess a")) == everybody
+    assert sorted(await found(api, "b chess")) == ["m1", "m16383"]
+    for page, sub in enumerate(await found_in_list(api), 1):
+        assert await found(api, "chess", limit=1, page=page) == [sub]
+
+
+async def test_what_a_dba_changes_in_one_go_is_found(api: Api) -> None:
+    await many(api, 40)
+    await api.db.execute("UPDATE mentors SET headline = 'Astronomy', bio = bio || ' by night'")
+    assert len(await found(api, "astronomy night", limit=100)) == 40
+    assert len(await found(api, "the", limit=100)) == 0
+    await api.db.execute("UPDATE mentors SET visibility = 'private' WHERE full_name = 'Lead'")
+    assert len(await found(api, "astronomy", limit=100)) == 30
+    await api.db.execute("DELETE FROM mentors WHERE bio LIKE '%design%'")
+    assert len(await found(api, "astronomy", limit=100)) == 10
+    await api.db.execute("UPDATE mentors SET visibility = 'public'")
+    assert len(await found(api, "astronomy", limit=100)) == 20
+
+
+async def test_many_who_write_the_same_words_at_once_are_all_found(api: Api) -> None:
+    mentors = [await api.mentor(f"m{number}") for number in range(20)]
+    for words in ("alpha beta gamma delta", "delta gamma beta epsilon", "omega"):
+        await asyncio.gather(
+            *(
+                mentor.ok("PATCH", "/mentor/me", {"bio": f"{words} {mentor.sub}"})
+                for mentor in mentors
+            )
+        )
+        assert len(await found(api, words, limit=100)) == 20
+    assert await found(api, "delta") == []
+
+
+async def test_who_changes_a_profile_again_and_again_keeps_the_same_bit(api: Api) -> None:
+    mentor = await api.mentor("mia")
+    for bio in ("One", "Two", "Three"):
+        await mentor.ok("PATCH", "/mentor/me", {"bio": bio})
+    await api.mentor("tom")
+    numbers = await api.db.fetch("SELECT number FROM mentors ORDER BY number")
+    assert numbers[1]["number"] - numbers[0]["number"] == 1
+
+
+async def test_what_is_kept_for_the_search_can_be_made_anew(api: Api) -> None:
+    await api.mentor("mia", bio="Chess")
+    await api.db.execute("DELETE FROM search_postings")
+    await api.db.execute("DELETE FROM search_vocabulary")
+    assert await found(api, "chess") == []
+    await api.db.execute("SELECT search_rebuild()")
+    assert await found(api, "ches") == ["mia"]

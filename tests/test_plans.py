@@ -103,13 +103,23 @@ NEW_WINDOWS = [{"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"}]
 # "a|b": either will do.
 WINDOWS = "availability_windows_no_overlap|availability_windows_by_mentor"
 
+# The words that are meant, the mentors who have them, and the best of those.
+FEW_FOUND = "search_vocabulary_trigrams search_postings_pkey mentors_number"
+MANY_FOUND = "search_vocabulary_trigrams search_postings_pkey mentors_best_first"
+
 #: What the server does, and the indexes by which it finds its way.
 CASES: dict[str, tuple[Run, str]] = {
     "mentors": (call(mentors.list_all, *PAGE), "mentors_best_first"),
-    "search": (call(mentors.find, "8f14e45f", *PAGE), "mentors_search"),
-    "search with a slip": (call(mentors.find, "8f14e54f", *PAGE), "mentors_search"),
-    "search for a long word": (call(mentors.find, "8f14e45fceea167a", *PAGE), "mentors_search"),
-    "search for two words": (call(mentors.find, "8f14e45f ceea167a", *PAGE), "mentors_search"),
+    "search": (call(mentors.find, "8f14e45f", *PAGE), FEW_FOUND),
+    "search with a slip": (call(mentors.find, "8f14e54f", *PAGE), FEW_FOUND),
+    "search for a long word": (call(mentors.find, "8f14e45fceea167a", *PAGE), FEW_FOUND),
+    "search for two words": (call(mentors.find, "8f14e45f ceea167a", *PAGE), FEW_FOUND),
+    "search for a word of many": (call(mentors.find, "headline", *PAGE), MANY_FOUND),
+    "search for two words of many": (call(mentors.find, "headline mentor", *PAGE), MANY_FOUND),
+    "search for a letter": (
+        call(mentors.find, "%", *PAGE),
+        "search_vocabulary_short_parts search_postings_pkey",
+    ),
     "mentor": (call(mentors.show, MENTOR_7), "mentors_pkey"),
     "reviews of a mentor": (
         call(mentors.list_reviews, MENTOR_7, *PAGE),

@@ -15,7 +15,7 @@ SELECT
     md5('mentor' || i)::uuid,
     'mentor' || i,
     'Mentor ' || md5(i::text),
-    'Headline ' || md5(i::text || 'h'),
+    'Headline ' || md5(i::text || 'h') || CASE WHEN i = 7 THEN ' %' ELSE '' END,
     repeat(md5(i::text || 'b') || ' ', 10),
     ARRAY[md5('e' || i % 50)],
     15,

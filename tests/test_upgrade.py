@@ -30,6 +30,9 @@ ROOT = RUN.parent
 PAGE = (ROOT / "deploy" / "UPGRADE.md").read_text(encoding="utf-8")
 KNOWN = migrate.known()
 
+#: What follows from other tables, and drift.sql looks after.
+DERIVED = {"search_vocabulary"}
+
 Rows = list[dict[str, Any]]
 
 
@@ -91,7 +94,7 @@ def assert_intact(before: dict[str, Rows], after: dict[str, Rows]) -> None:
         shown = ({name: row[name] for name in columns} for row in rows)
         return sorted(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in shown)
 
-    for table in before.keys() & after.keys():
+    for table in before.keys() & after.keys() - DERIVED:
         old, new = before[table], after[table]
         columns = old[0].keys() & new[0].keys() if old and new else set()
         assert kept(old, columns) == kept(new, columns), table

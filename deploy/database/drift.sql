@@ -48,13 +48,27 @@ GROUP BY c.visibility, c.mentors
 HAVING c.mentors <> count(m.id)
 UNION ALL
 SELECT
+    'search_postings, as of search_postings_recounted',
+    concat_ws(
+        ' ', coalesce(p.word, r.word), coalesce(p.field, r.field), coalesce(p.block, r.block)
+    ),
+    bit_count(p.mentors)::text,
+    bit_count(r.mentors)::text
+FROM search_postings AS p
+FULL JOIN search_postings_recounted AS r
+    ON r.word = p.word AND r.field = p.field AND r.block = p.block
+WHERE coalesce(p.mentors, b'0'::bit(16384)) <> coalesce(r.mentors, b'0'::bit(16384))
+UNION ALL
+SELECT
     'search_vocabulary',
-    m.id::text,
+    p.word,
     'missing',
-    w.word
-FROM mentors AS m
-CROSS JOIN LATERAL unnest(m.search_words) AS w (word)
-LEFT JOIN search_vocabulary AS v ON v.word = w.word
+    'present'
+FROM (
+    SELECT DISTINCT word
+    FROM search_postings
+) AS p
+LEFT JOIN search_vocabulary AS v ON v.word = p.word
 WHERE v.word IS NULL
 UNION ALL
 SELECT

@@ -30,6 +30,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM mentorapi_server;
 GRANT SELECT, INSERT, UPDATE ON users, mentors, requests, bookings TO mentorapi_server;
 GRANT SELECT, INSERT, DELETE ON availability_windows TO mentorapi_server;
 GRANT SELECT, INSERT ON reviews, search_vocabulary TO mentorapi_server;
+GRANT SELECT, INSERT, UPDATE ON search_postings TO mentorapi_server;
 GRANT SELECT, UPDATE ON mentor_counts TO mentorapi_server;
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO mentorapi_server;
 GRANT SELECT, INSERT ON state_changes TO mentorapi_server;

@@ -33,6 +33,7 @@ import psutil
 
 from mentorapi import embedded
 from mentorapi.auth import make_token
+from mentorapi.database import SESSION
 from mentorapi.migrate import migrate
 from mentorapi.repositories import mentors, requests, sessions
 
@@ -253,7 +254,8 @@ class Bench:
             *("pgbench", "-n", "-M", "prepared", "-c", str(POOL_SIZE), "-j", "1"),
             *("-T", str(self.seconds), "-f", str(script), self.url),
         ]
-        env = os.environ | {"PGOPTIONS": "-c pg_trgm.word_similarity_threshold=0.4 -c jit=off"}
+        options = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
+        env = os.environ | {"PGOPTIONS": options}
         out = subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
         return Figure(number(r"tps = ([\d.]+)", out), number(r"latency average = ([\d.]+)", out))
 

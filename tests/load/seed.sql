@@ -75,9 +75,7 @@ SELECT
     9
 FROM generate_series(1, current_setting('load.mentors')::bigint) AS n;
 
-INSERT INTO search_vocabulary (word)
-SELECT DISTINCT unnest(search_words)
-FROM mentors;
+SELECT search_rebuild();
 
 UPDATE mentor_counts SET mentors = current_setting('load.mentors')::bigint
 WHERE visibility = 'public';
