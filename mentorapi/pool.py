@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -18,12 +19,22 @@ class Pool(asyncpg.Pool):
     """asyncpg's, with a shorter way from one user of a connection to the next.
 
     asyncpg makes a task, a timer and two futures each time a connection goes from hand to hand, and
-    lets newcomers in before those who wait. ``loan`` goes first come, first served, and keeps what
-    was given back in order at hand for the next one. Where something failed, and after `REST`
-    seconds, asyncpg has the connection back and looks after it.
+    lets newcomers in before those who wait. ``loan`` goes first come, first served: who gives a
+    connection back hands it to the first who waits, or keeps it at hand. Where something failed,
+    and after `REST` seconds, asyncpg has the connection back and looks after it.
     """
 
-    __slots__ = ("_at_hand", "_prepares", "_resting", "_timer", "_turns", "waited", "waiting")
+    __slots__ = (
+        "_alarm",
+        "_at_hand",
+        "_free",
+        "_prepares",
+        "_resting",
+        "_timer",
+        "_turns",
+        "waited",
+        "waiting",
+    )
 
     #: Told the seconds of each wait, vain ones included.
     waited: Callable[[float], object]
@@ -46,7 +57,12 @@ class Pool(asyncpg.Pool):
         super().__init__(database_url, max_size=max_size, **(defaults | settings))
         # A ``setup`` is to see each loan.
         self._prepares = settings.get("setup") is not None
-        self._turns = asyncio.Semaphore(max_size)
+        #: Loans that may still be made.
+        self._free = max_size
+        #: Those who wait, each with the time at which it has waited too long. What they get is a
+        #: connection, or None and with it the right to ask asyncpg for one.
+        self._turns: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
         self._at_hand: list[Any] = []
         self._timer: asyncio.TimerHandle | None = None
         self.waiting = 0
@@ -68,38 +84,76 @@ class Pool(asyncpg.Pool):
         started = perf_counter()
         self.waiting += 1
         try:
-            if self._turns.locked() or not self._at_hand:
-                async with asyncio.timeout(seconds):
-                    return await self._take_in_turn()
-            return await self._take_in_turn()
+            if self._free:
+                self._free -= 1
+                connection = self._at_hand.pop() if self._at_hand else None
+            else:
+                connection = await self._take_in_turn(seconds)
+            if connection is not None and _is_open(connection):
+                return connection
+            try:
+                return await self.acquire(timeout=max(0.001, started + seconds - perf_counter()))
+            except BaseException:
+                self._pass_on(None)
+                raise
         except TimeoutError:
             raise TimeoutError(f"no connection within {seconds:g} s") from None
         finally:
             self.waiting -= 1
             self.waited(perf_counter() - started)
 
-    async def _take_in_turn(self) -> Any:
-        await self._turns.acquire()
+    async def _take_in_turn(self, seconds: float) -> Any:
+        loop = asyncio.get_running_loop()
+        turn, at = loop.create_future(), loop.time() + seconds
+        self._turns.append((at, turn))
+        # One alarm for all, since a timer costs as much as half the rest.
+        if self._alarm is None or self._alarm.when() > at:
+            self._set_alarm(at)
         try:
-            while self._at_hand:
-                connection = self._at_hand.pop()
-                if _is_open(connection):
-                    return connection
-            return await self.acquire()
+            return await turn
         except BaseException:
-            self._turns.release()
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._pass_on(turn.result())
             raise
 
+    def _set_alarm(self, at: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_at(at, self._send_away)
+
+    def _send_away(self) -> None:
+        """Those who have waited too long."""
+        self._alarm = None
+        now = asyncio.get_running_loop().time()
+        waiting = [(at, turn) for at, turn in self._turns if not turn.done()]
+        self._turns = deque((at, turn) for at, turn in waiting if at > now)
+        for at, turn in waiting:
+            if at <= now:
+                turn.set_exception(TimeoutError())
+        if self._turns:
+            self._set_alarm(min(at for at, _ in self._turns))
+
+    def _pass_on(self, connection: Any) -> None:
+        """One may go on, with a connection if there is one."""
+        while self._turns:
+            _, turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
+        self._free += 1
+        if connection is not None:
+            self._at_hand.append(connection)
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(REST, self._start_rest)
+
     async def _give_back(self, connection: Any, in_order: bool) -> None:
+        if in_order and not self._prepares and not self.is_closing():
+            self._pass_on(connection)
+            return
         try:
-            if in_order and not self._prepares and not self.is_closing():
-                self._at_hand.append(connection)
-                if self._timer is None:
-                    self._timer = asyncio.get_running_loop().call_later(REST, self._start_rest)
-            else:
-                await self.release(connection)
+            await self.release(connection)
         finally:
-            self._turns.release()
+            self._pass_on(None)
 
     def _start_rest(self) -> None:
         self._resting = asyncio.create_task(self._rest())

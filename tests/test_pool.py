@@ -58,6 +58,42 @@ async def test_one_that_is_waited_for_in_vain_is_free_afterwards(database_url: s
             assert await connection.fetchval("SELECT 1") == 1
 
 
+async def test_each_waits_as_long_as_she_wanted_to(database_url: str) -> None:
+    async def come(seconds: float) -> float:
+        try:
+            async with pool.loan(seconds):
+                return 0
+        except TimeoutError:
+            return seconds
+
+    async with pool_of(database_url, 1) as pool:
+        async with pool.loan(10):
+            patient = asyncio.create_task(come(10))
+            hurried = [asyncio.create_task(come(seconds)) for seconds in (0.03, 0.01, 0.02)]
+            assert await asyncio.gather(*hurried) == [0.03, 0.01, 0.02]
+            assert pool.waiting == 1
+        assert await patient == 0
+
+
+async def test_who_leaves_when_her_turn_comes_does_not_take_the_connection_along(
+    database_url: str,
+) -> None:
+    async def come() -> None:
+        async with pool.loan(10):
+            raise AssertionError("she had left")
+
+    async with pool_of(database_url, 1) as pool:
+        async with pool.loan(10):
+            leaving = asyncio.create_task(come())
+            await asyncio.sleep(0)
+            assert pool.waiting == 1
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        assert leaving.cancelled()
+        async with pool.loan(1) as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+
+
 async def test_a_connection_that_was_cut_while_nobody_used_it_is_not_handed_out(api: Api) -> None:
     ours = (
         "FROM pg_stat_activity "
