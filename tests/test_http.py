@@ -507,13 +507,19 @@ async def test_the_next_page_keeps_the_filters(api: Api) -> None:
     following = await mentor.get("/requests?role=received&status=pending&page=2&limit=2")
     assert len(following.json) == 1
     assert "Link" not in following.headers
-    odd = await mentor.get("/requests?limit=2&%C3%A9=%FF&role=received&x")
+    odd = await mentor.get("/requests?limit=2&%C3%A9=%FF&role=received&&x")
     assert odd.headers["Link"] == (
-        '</api/requests?%C3%A9=%FF&role=received&x=&page=2&limit=2>; rel="next"'
+        '</api/requests?%C3%A9=%FF&role=received&x&page=2&limit=2>; rel="next"'
     )
 
 
-# Dates and times ---------------------------------------------------------------------------------
+async def test_no_query_breaks_out_of_the_link_to_the_next_page(api: Api) -> None:
+    for number in range(2):
+        await api.mentor(f"mentor{number}")
+    answer = await raw(api, 'GET /api/mentors?limit=1&x=a>;"\\é%20+ HTTP/1.1')
+    assert answer.headers["Link"] == (
+        '</api/mentors?x=a%3E;%22%5C%C3%A9%20+&page=2&limit=1>; rel="next"'
+    )
 
 
 async def test_odd_digits_and_line_ends_in_dates_and_times_are_refused(api: Api) -> None:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from tornado.httputil import HTTPServerRequest
 
 from mentorapi import errors, trace
 from mentorapi.handlers.base import ApiHandler
+from mentorapi.handlers.outgoing import header
 from mentorapi.logs import Event, tell
 from mentorapi.metrics import Metrics
 
 log = logging.getLogger("mentorapi.access")
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """A request, and what became of it."""
 
     method: str
@@ -43,7 +42,7 @@ class Exchange:
             max(0.0, request.request_time()),
             request_id,
             request.remote_ip,
-            request.headers.get("Traceparent"),
+            header(request.headers, "Traceparent"),
             **more,
         )
 

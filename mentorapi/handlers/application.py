@@ -15,7 +15,7 @@ from mentorapi import errors
 from mentorapi.handlers import access
 from mentorapi.handlers.base import ApiHandler, Services, UnknownRoute
 from mentorapi.handlers.discovery import DiscoveryHandler, KeptAnswer
-from mentorapi.handlers.outgoing import Outgoing
+from mentorapi.handlers.outgoing import Outgoing, header
 
 #: A body up to here is let in and thrown away, so that its sender reads the answer instead of
 #: finding the connection cut.
@@ -42,7 +42,7 @@ class ApiApplication(Application):
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> Any:
         template, handler, ids = self._find(request.path)
-        length = request.headers.get("Content-Length")
+        length = header(request.headers, "Content-Length")
         if length is not None and _is_more_than(length, handler.MAX_BODY):
             handler, ids = RefuseBody, []
         elif issubclass(handler, DiscoveryHandler):

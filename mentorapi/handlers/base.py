@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cache, wraps
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeAlias
-from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
@@ -22,7 +21,7 @@ from mentorapi.cache import Answer, Cache
 from mentorapi.config import Settings
 from mentorapi.handlers import body as json_body
 from mentorapi.handlers import idempotency
-from mentorapi.handlers.outgoing import ACCEPTED_HEADERS, new_headers, request_id
+from mentorapi.handlers.outgoing import ACCEPTED_HEADERS, Head, new_headers, request_id
 from mentorapi.images import ImageStore
 from mentorapi.listener import Listener
 from mentorapi.metrics import Metrics
@@ -34,6 +33,9 @@ log = logging.getLogger("mentorapi")
 
 #: A path id that is no UUID is simply not found; nothing has this one.
 NO_ID = str(UUID(int=0))
+
+# As it came, a URL may hold any character between spaces (each stands for a byte).
+_UNSAFE = re.compile(r"[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]")
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -128,6 +130,8 @@ class ApiHandler(RequestHandler):
     parameters: dict[str, Any]
     body: Any
     idempotency_key: str | None = None
+
+    _headers: Head  # type: ignore[assignment]
 
     # The way in ----------------------------------------------------------------------------
 
@@ -230,9 +234,10 @@ class ApiHandler(RequestHandler):
 
     def write_json(self, body: str | bytes, status: int = 200) -> None:
         """Write a JSON text."""
-        self.set_status(status)
+        if status != HTTPStatus.OK:
+            self.set_status(status)
         # write() would set the type of text itself.
-        self.write(body if isinstance(body, bytes) else body.encode())
+        self._write_buffer.append(body if isinstance(body, bytes) else body.encode())
 
     def written(self) -> tuple[int, str | None, str]:
         """Status, Location and body of what a method wrote."""
@@ -253,19 +258,13 @@ class ApiHandler(RequestHandler):
         """A plain array, with how many there are and where it goes on."""
         self.set_header("X-Total-Count", str(page.total))
         if page.page < page.pages:
-            following = (
-                self.request.path
-                + "?"
-                + urlencode(
-                    [
-                        (name.encode("latin-1"), value)
-                        for name, values in self.request.query_arguments.items()
-                        for value in values
-                        if name not in ("page", "limit")
-                    ]
-                    + [(b"page", b"%d" % (page.page + 1)), (b"limit", b"%d" % page.limit)]
-                )
-            )
+            others = [
+                parameter
+                for parameter in self.request.query.split("&")
+                if parameter and parameter.partition("=")[0] not in ("page", "limit")
+            ]
+            others += [f"page={page.page + 1}", f"limit={page.limit}"]
+            following = _UNSAFE.sub(_escaped, f"{self.request.path}?{'&'.join(others)}")
             self.set_header("Link", f'<{following}>; rel="next"')
         self.write_json(page.items)
 
@@ -335,6 +334,10 @@ class UnknownRoute(ApiHandler):
 
     async def prepare(self) -> None:
         raise errors.NotFound(f"No such route: {self.request.path}"[:200])
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"%{ord(found[0]):02X}"
 
 
 def as_id(text: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,
@@ -15,7 +16,14 @@ from tornado.httputil import (
 from mentorapi.cache import LISTS, Answer, Reading
 from mentorapi.handlers import access
 from mentorapi.handlers.base import ApiHandler, Services
-from mentorapi.handlers.outgoing import COMPRESSED_FROM, accepts_gzip, new_headers, request_id
+from mentorapi.handlers.outgoing import (
+    COMPRESSED_FROM,
+    Head,
+    accepts_gzip,
+    header,
+    new_headers,
+    request_id,
+)
 
 #: The headers in which answers differ.
 _OWN = ("Cache-Control", "Link", "X-Total-Count")
@@ -27,26 +35,24 @@ _ETAG = re.compile(r'\*|(?:W/)?"[^"]*"')
 
 
 class WholeAnswerHandler(ApiHandler):
-    """Writes answers that are there already, compressed where that is asked for."""
+    """Answers with what is there as a whole."""
 
     answer: Answer | None = None
 
     def write_answer(self, answer: Answer) -> None:
         self.answer = answer
-        self.set_header("Cache-Control", self.spec().cache_control)
-        for name, value in answer.headers.items():
-            self.set_header(name, value)
-        if goes_out_gzipped(answer, self.request.headers):
-            self.set_header("Content-Encoding", "gzip")
-            self.write(answer.gzipped)
-        else:
-            self.write(answer.body)
 
-    def compute_etag(self) -> str | None:
-        return self.answer.etag if self.answer else None
-
-    def check_etag_header(self) -> bool:
-        return has_already(self.request.headers, self._headers.get("Etag", ""))
+    def finish(self, chunk: Any = None) -> Any:
+        if self.answer is None or self._status_code != 200:
+            return super().finish(chunk)
+        # As Tornado ends an answer.
+        cast(HTTP1Connection, self.request.connection).set_close_callback(None)
+        self._status_code = send(self.services, self.request, self._headers, self.answer)
+        self._headers_written = self._finished = True
+        self._log()
+        self.on_finish()
+        self._break_cycles()
+        return None
 
 
 class DiscoveryHandler(WholeAnswerHandler):
@@ -92,43 +98,42 @@ class KeptAnswer(HTTPMessageDelegate):
         return None if answer is None else cls(services, request, route, answer)
 
     def finish(self) -> None:
-        request, answer = self.request, self.answer
-        named = request_id(request.headers)
-        headers = new_headers(self.services.settings, request, named)
-        for name, value in answer.headers.items():
-            headers[name] = value
-        headers["Etag"] = answer.etag
-        headers["Vary"] = "Origin, Accept-Encoding" if "Vary" in headers else "Accept-Encoding"
-        if self.services.draining:
-            headers["Connection"] = "close"
-        if has_already(request.headers, answer.etag):
-            status, body = _NOT_MODIFIED, None
-            del headers["Content-Type"]
-        else:
-            status, body = _OK, answer.body
-            if goes_out_gzipped(answer, request.headers):
-                headers["Content-Encoding"] = "gzip"
-                body = answer.gzipped
-            headers["Content-Length"] = str(len(body))
-            if request.method == "HEAD":
-                body = None
-        assert request.connection is not None
-        request.connection.write_headers(status, headers, body)
-        request.connection.finish()
-        exchange = access.Exchange.of(request, self.route, status.code, named)
+        named = request_id(self.request.headers)
+        headers = new_headers(self.services.settings, self.request, named)
+        status = send(self.services, self.request, headers, self.answer)
+        exchange = access.Exchange.of(self.request, self.route, status, named)
         access.count(self.services.metrics, exchange)
         access.record(exchange)
 
 
-def goes_out_gzipped(answer: Answer, headers: HTTPHeaders) -> bool:
-    """In answer to a request with these headers."""
-    return len(answer.body) >= COMPRESSED_FROM and accepts_gzip(headers)
+def send(services: Services, request: HTTPServerRequest, headers: Head, answer: Answer) -> int:
+    """Answer a request, with these headers and the answer's own; returns the status."""
+    headers.update(answer.headers)
+    headers["Etag"] = answer.etag
+    headers["Vary"] = "Origin, Accept-Encoding" if "Vary" in headers else "Accept-Encoding"
+    if services.draining:
+        headers["Connection"] = "close"
+    if has_already(request.headers, answer.etag):
+        status, body = _NOT_MODIFIED, None
+        del headers["Content-Type"]
+    else:
+        status, body = _OK, answer.body
+        if len(body) >= COMPRESSED_FROM and accepts_gzip(request.headers):
+            headers["Content-Encoding"] = "gzip"
+            body = answer.gzipped
+        headers["Content-Length"] = str(len(body))
+        if request.method == "HEAD":
+            body = None
+    assert request.connection is not None
+    request.connection.write_headers(status, headers, body)  # type: ignore[arg-type]
+    request.connection.finish()
+    return status.code
 
 
 def has_already(headers: HTTPHeaders, etag: str) -> bool:
     """Whether a request with these headers knows the answer with this ETag (weak comparison)."""
-    given = headers.get("If-None-Match")
-    if given is None or not etag:
+    given = header(headers, "If-None-Match")
+    if given is None:
         return False
     known = _ETAG.findall(given)
     return known[:1] == ["*"] or etag.removeprefix("W/") in (

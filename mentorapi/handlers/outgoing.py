@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING
@@ -30,6 +30,13 @@ COMPRESSED_FROM = 1024
 # With a weight of 0 it is what the client does not want (RFC 9110, 12.5.3).
 _GZIP = re.compile(r"(?:^|[\s,])gzip\s*(?:$|,|;\s*q=(?!0(?:\.0*)?\s*(?:$|,)))", re.IGNORECASE)
 
+_ALWAYS = {
+    "Content-Type": "application/json; charset=UTF-8",
+    "X-Content-Type-Options": "nosniff",
+    # Of errors, and until an operation says otherwise.
+    "Cache-Control": "no-store",
+}
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 # Request ids of our own are UUIDs: the process, and which request of it. A random one costs more.
@@ -37,25 +44,35 @@ _PROCESS = str(uuid4())[:24]
 _numbers = count(1)
 
 
+class Head(dict[str, str]):
+    """Headers of an answer: each has one value, and is always spelled in the same way.
+
+    Tornado's own put the spelling right each time that one is touched, in Python.
+    """
+
+    def get_all(self) -> Iterable[tuple[str, str]]:
+        return self.items()
+
+
+def header(headers: HTTPHeaders, name: str) -> str | None:
+    """Of a request, if it is there. ``get`` raises and catches an exception where it is not."""
+    return headers[name] if name in headers else None  # noqa: SIM401
+
+
 def request_id(headers: HTTPHeaders) -> str:
     """The one that the client gave, or one of our own."""
-    given = headers.get("X-Request-Id")
+    given = header(headers, "X-Request-Id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
     return f"{_PROCESS}{next(_numbers):012x}"
 
 
-def new_headers(settings: Settings, request: HTTPServerRequest, named: str) -> HTTPHeaders:
+def new_headers(settings: Settings, request: HTTPServerRequest, named: str) -> Head:
     """What the answer to a request begins with."""
-    headers = HTTPHeaders()
+    headers = Head(_ALWAYS)
     headers["Date"] = _date_of(int(time.time()))
     headers["X-Request-Id"] = named
-    headers["X-Content-Type-Options"] = "nosniff"
-    # Of errors, and until an operation says otherwise.
-    headers["Cache-Control"] = "no-store"
-    headers["Content-Type"] = "application/json; charset=UTF-8"
-    for name, value in cors_headers(settings, request.headers):
-        headers[name] = value
+    headers.update(cors_headers(settings, request.headers))
     return headers
 
 
@@ -79,7 +96,7 @@ def cors_headers(settings: Settings, headers: HTTPHeaders) -> Sequence[tuple[str
 
 
 def accepts_gzip(headers: HTTPHeaders) -> bool:
-    accepted = headers.get("Accept-Encoding")
+    accepted = header(headers, "Accept-Encoding")
     return accepted is not None and _GZIP.search(accepted) is not None
 
 
