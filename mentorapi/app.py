@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tornado.web import Application
-
 from mentorapi.handlers import docs, images, mentor, mentors, probes, requests, sessions
 from mentorapi.handlers.application import ApiApplication
 from mentorapi.handlers.base import ApiHandler, Services
@@ -18,13 +16,13 @@ ROUTES: list[tuple[str, type[ApiHandler]]] = [
 ]
 
 
-def make_app(services: Services) -> Application:
+def make_app(services: Services) -> ApiApplication:
     elsewhere = services.settings.metrics_address is not None
     return ApiApplication(
         services, [*ROUTES, *probes.routes, *([] if elsewhere else probes.metrics_routes)]
     )
 
 
-def make_metrics_app(services: Services) -> Application:
+def make_metrics_app(services: Services) -> ApiApplication:
     """What listens on ``MENTORAPI_METRICS_ADDRESS``."""
     return ApiApplication(services, [*probes.routes, *probes.metrics_routes])

@@ -8,19 +8,12 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
-from tornado.httputil import (
-    HTTPConnection,
-    HTTPHeaders,
-    HTTPMessageDelegate,
-    RequestStartLine,
-    ResponseStartLine,
-)
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate
 from tornado.iostream import IOStream
 
 from mentorapi.metrics import Metrics
@@ -95,12 +88,12 @@ class Server(HTTPServer):
             self.connections.add(server_conn)
             self._unused[server_conn] = time.monotonic() + _FIRST_REQUEST_SECONDS
         self._at_work.discard(server_conn)
+        return super().start_request(server_conn, request_conn)
 
-        def arrived() -> None:
-            self._unused.pop(server_conn, None)
-            self._at_work.add(server_conn)
-
-        return _Arrival(super().start_request(server_conn, request_conn), arrived)
+    def arrived(self, server_conn: object) -> None:
+        """To be called when the head of a request is there."""
+        self._unused.pop(server_conn, None)
+        self._at_work.add(server_conn)
 
     def on_close(self, server_conn: object) -> None:
         assert isinstance(server_conn, HTTP1ServerConnection)
@@ -108,27 +101,6 @@ class Server(HTTPServer):
         self._at_work.discard(server_conn)
         self._unused.pop(server_conn, None)
         super().on_close(server_conn)
-
-
-class _Arrival(HTTPMessageDelegate):
-    def __init__(self, delegate: HTTPMessageDelegate, arrived: Callable[[], None]) -> None:
-        self._arrived = arrived
-        self._delegate = delegate
-
-    def headers_received(
-        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
-    ) -> Awaitable[None] | None:
-        self._arrived()
-        return self._delegate.headers_received(start_line, headers)
-
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        return self._delegate.data_received(chunk)
-
-    def finish(self) -> None:
-        self._delegate.finish()
-
-    def on_connection_close(self) -> None:
-        self._delegate.on_connection_close()
 
 
 def _leave_nodelay(value: bool) -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 import orjson
 from tornado import netutil
 from tornado.ioloop import PeriodicCallback
-from tornado.web import Application
 
 from mentorapi import openapi, trace
 from mentorapi.app import make_app, make_metrics_app
@@ -25,6 +24,7 @@ from mentorapi.cache import Answer, Cache
 from mentorapi.config import Settings
 from mentorapi.database import connect, open_pool
 from mentorapi.draining import Server
+from mentorapi.handlers.application import ApiApplication
 from mentorapi.handlers.base import Services
 from mentorapi.images import Backend, Bucket, Folder, ImageStore
 from mentorapi.listener import Listener
@@ -193,8 +193,8 @@ async def _image_backend(settings: Settings) -> Backend:
         ) from error
 
 
-def http_server(app: Application, settings: Settings) -> Server:
-    return Server(
+def http_server(app: ApiApplication, settings: Settings) -> Server:
+    server = Server(
         app,
         xheaders=settings.behind_proxy,
         max_header_size=MAX_HEADER_SIZE,
@@ -203,6 +203,8 @@ def http_server(app: Application, settings: Settings) -> Server:
         idle_connection_timeout=HEADER_SECONDS,
         body_timeout=BODY_SECONDS,
     )
+    app.arrived = server.arrived
+    return server
 
 
 def _signals() -> tuple[asyncio.Event, asyncio.Event]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,8 @@ class ApiApplication(Application):
             log_function=access.answered,
         )
         self._services = services
+        #: Told the connection of each request, once its head is there.
+        self.arrived: Callable[[object], None] = lambda connection: None
         self._routes: dict[int, tuple[str, type[ApiHandler]]] = {}
         group = 1
         for template, handler in routes:
@@ -41,6 +43,7 @@ class ApiApplication(Application):
         self._pattern = re.compile("|".join(f"({pattern(template)})" for template, _ in routes))
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> Any:
+        self.arrived(request.server_connection)
         template, handler, ids = self._find(request.path)
         length = header(request.headers, "Content-Length")
         if length is not None and _is_more_than(length, handler.MAX_BODY):

@@ -256,7 +256,7 @@ class ApiHandler(RequestHandler):
 
     def write_list(self, page: Page) -> None:
         """A plain array, with how many there are and where it goes on."""
-        self.set_header("X-Total-Count", str(page.total))
+        self._headers["X-Total-Count"] = str(page.total)
         if page.page < page.pages:
             others = [
                 parameter
@@ -265,7 +265,7 @@ class ApiHandler(RequestHandler):
             ]
             others += [f"page={page.page + 1}", f"limit={page.limit}"]
             following = _UNSAFE.sub(_escaped, f"{self.request.path}?{'&'.join(others)}")
-            self.set_header("Link", f'<{following}>; rel="next"')
+            self._headers["Link"] = f'<{following}>; rel="next"'
         self.write_json(page.items)
 
     def write_data(self, page: Page) -> None:
@@ -364,6 +364,6 @@ def read_arguments(
         except UnicodeDecodeError:
             problems.append({"field": name, "message": "is not valid UTF-8"})
             continue
-        if any("\0" in value for value in arguments[name]):
+        if "\0" in "".join(arguments[name]):
             problems.append({"field": name, "message": "must not contain a NUL character"})
     return arguments, problems

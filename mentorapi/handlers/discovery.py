@@ -49,7 +49,7 @@ class WholeAnswerHandler(ApiHandler):
         cast(HTTP1Connection, self.request.connection).set_close_callback(None)
         self._status_code = send(self.services, self.request, self._headers, self.answer)
         self._headers_written = self._finished = True
-        self._log()
+        access.answered(self)
         self.on_finish()
         self._break_cycles()
         return None

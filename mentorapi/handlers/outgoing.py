@@ -107,12 +107,12 @@ class Outgoing(GZipContentEncoding):
     MIN_LENGTH = COMPRESSED_FROM
 
     def __init__(self, services: Services, request: HTTPServerRequest) -> None:
-        self._gzipping = accepts_gzip(request.headers)
-        self._services = services
+        self._services, self._request = services, request
 
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
+        self._gzipping = accepts_gzip(self._request.headers)
         if self._services.draining:
             headers["Connection"] = "close"
         return super().transform_first_chunk(status_code, headers, chunk, finishing)
