@@ -2,7 +2,7 @@
 
 ``python -m tests.load.soak`` seeds a database, starts the server as a user would, lets the people
 of ``locustfile.py`` in, and prints how long each of their requests took and how much memory it
-had, minute by minute. It wants ``pip install -e '.[load]'``.
+had, minute by minute, and how much of it was kept answers. It wants ``pip install -e '.[load]'``.
 """
 
 from __future__ import annotations
@@ -10,15 +10,25 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import re
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 from tests.load.benchmark import SECRET, Bench, running_api, seeded_database
 
 HERE = Path(__file__).parent
 PEOPLE = 50
+
+
+def kept(base: str) -> float:
+    """Bytes in the memory of answers."""
+    with urllib.request.urlopen(f"{base}/metrics") as answer:
+        found = re.search(r"^mentorapi_cache_bytes (\S+)$", answer.read().decode(), re.MULTILINE)
+    assert found
+    return float(found[1])
 
 
 def main() -> None:
@@ -39,7 +49,7 @@ def main() -> None:
                 people = subprocess.Popen(command, env=os.environ | env, stdout=log, stderr=log)
                 memory = []
                 while people.poll() is None:
-                    memory.append(api.memory_info().rss / 1e6)
+                    memory.append((api.memory_info().rss / 1e6, kept(base) / 1e6))
                     time.sleep(10)
         rows = list(csv.DictReader((folder / "soak_stats.csv").open()))
     print(f"{args.mentors:,} mentors, {PEOPLE} people for {args.minutes} minutes.\n")
@@ -49,7 +59,9 @@ def main() -> None:
             f"| {row['Name']} | {int(row['Request Count']):,} | {row['Failure Count']} "
             f"| {row['50%']} | {row['99%']} |"
         )
-    print("\nMemory of the server, MB:", " ".join(f"{each:.1f}" for each in memory[::6]))
+    print("\n| minute | memory of the server, MB | of that, kept answers |\n| ---: | ---: | ---: |")
+    for minute, (whole, answers) in enumerate(memory[::6]):
+        print(f"| {minute} | {whole:.1f} | {answers:.1f} |")
 
 
 if __name__ == "__main__":
