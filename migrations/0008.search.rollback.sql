@@ -1,4 +1,5 @@
 DROP FUNCTION search_mentors;
+DROP FUNCTION search_having_all;
 DROP FUNCTION search_finds;
 DROP TRIGGER mentors_index_gone ON mentors;
 DROP TRIGGER mentors_index_changed ON mentors;

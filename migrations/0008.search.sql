@@ -66,7 +66,7 @@ AS $$ SELECT set_bit(b'0'::bit(16384), number % 16384, 1) $$;
 -- Whether a mentor is among those of all blocks, from the first one on.
 CREATE OR REPLACE FUNCTION search_has(mentors bit(16384)[], number integer) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT get_bit(mentors[number / 16384 + 1], number % 16384) = 1 $$;
+AS $$ SELECT get_bit(mentors[search_block(number) + 1], number % 16384) = 1 $$;
 
 -- The numbers of the mentors of all blocks, from the first one on: every 1 ends a run of 0s.
 CREATE OR REPLACE FUNCTION search_numbers(mentors bit(16384)[])
@@ -305,6 +305,34 @@ AS $$
     GROUP BY meant.place, meant.tier, meant.block
 $$;
 
+-- Who of each block has all words of a search in this tier or in better ones. The arrays hold the
+-- rows of search_finds: to unnest them would copy all bits each time.
+CREATE OR REPLACE FUNCTION search_having_all(
+    words integer,
+    places bigint[],
+    tiers integer[],
+    blocks integer[],
+    finds bit(16384)[],
+    least_tier integer
+)
+RETURNS TABLE (block integer, mentors bit(16384))
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10
+AS $$
+    SELECT
+        has_word.block,
+        bit_and(has_word.mentors)
+    FROM (
+        SELECT
+            blocks[f] AS block,
+            bit_or(finds[f]) AS mentors
+        FROM generate_subscripts(finds, 1) AS f
+        WHERE tiers[f] >= least_tier
+        GROUP BY places[f], blocks[f]
+    ) AS has_word
+    GROUP BY has_word.block
+    HAVING count(*) = words
+$$;
+
 -- How many public mentors have each of these words, and a page of their ids, best first: a mentor
 -- is as good a match as the weakest of the words, and equals stand as in the list. Where few are
 -- equal, those who have the phrase come first; of many nobody reads the texts.
@@ -319,7 +347,6 @@ AS $$
 DECLARE
     none CONSTANT bit(16384) := b'0'::bit(16384);
     pattern CONSTANT text := containing(phrase);
-    -- of each find; to unnest them would copy all bits each time
     places bigint[];
     tiers integer[];
     blocks integer[];
@@ -335,18 +362,7 @@ BEGIN
     FROM search_finds(words) AS f;
 
     SELECT coalesce(sum(bit_count(has_all.mentors)), 0) INTO total
-    FROM (
-        SELECT bit_and(has_word.mentors) AS mentors
-        FROM (
-            SELECT
-                blocks[f] AS block,
-                bit_or(finds[f]) AS mentors
-            FROM generate_subscripts(finds, 1) AS f
-            GROUP BY places[f], blocks[f]
-        ) AS has_word
-        GROUP BY has_word.block
-        HAVING count(*) = cardinality(words)
-    ) AS has_all;
+    FROM search_having_all(cardinality(words), places, tiers, blocks, finds, 0) AS has_all;
 
     ids := '{}';
     FOR this_tier IN
@@ -357,21 +373,11 @@ BEGIN
     LOOP
         SELECT array_agg(coalesce(has_all.mentors, none) ORDER BY b.block) INTO so_good
         FROM generate_series(0, (SELECT max(b.block) FROM unnest(blocks) AS b (block))) AS b (block)
-        LEFT JOIN (
-            SELECT
-                has_word.block,
-                bit_and(has_word.mentors) AS mentors
-            FROM (
-                SELECT
-                    blocks[f] AS block,
-                    bit_or(finds[f]) AS mentors
-                FROM generate_subscripts(finds, 1) AS f
-                WHERE tiers[f] >= this_tier
-                GROUP BY places[f], blocks[f]
-            ) AS has_word
-            GROUP BY has_word.block
-            HAVING count(*) = cardinality(words)
-        ) AS has_all ON has_all.block = b.block;
+        LEFT JOIN
+            search_having_all(
+                cardinality(words), places, tiers, blocks, finds, this_tier
+            ) AS has_all
+            ON has_all.block = b.block;
 
         IF better IS NULL THEN
             here := so_good;

@@ -653,7 +653,25 @@ $$;
 
 CREATE FUNCTION public.search_has(mentors bit[], number integer) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT get_bit(mentors[number / 16384 + 1], number % 16384) = 1 $$;
+    AS $$ SELECT get_bit(mentors[search_block(number) + 1], number % 16384) = 1 $$;
+
+CREATE FUNCTION public.search_having_all(words integer, places bigint[], tiers integer[], blocks integer[], finds bit[], least_tier integer) RETURNS TABLE(block integer, mentors bit)
+    LANGUAGE sql IMMUTABLE ROWS 10 PARALLEL SAFE
+    AS $$
+    SELECT
+        has_word.block,
+        bit_and(has_word.mentors)
+    FROM (
+        SELECT
+            blocks[f] AS block,
+            bit_or(finds[f]) AS mentors
+        FROM generate_subscripts(finds, 1) AS f
+        WHERE tiers[f] >= least_tier
+        GROUP BY places[f], blocks[f]
+    ) AS has_word
+    GROUP BY has_word.block
+    HAVING count(*) = words
+$$;
 
 CREATE FUNCTION public.search_meaning(asked text) RETURNS TABLE(word text, likeness real, exact boolean)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -695,7 +713,6 @@ CREATE FUNCTION public.search_mentors(words text[], phrase text, wanted bigint, 
 DECLARE
     none CONSTANT bit(16384) := b'0'::bit(16384);
     pattern CONSTANT text := containing(phrase);
-    -- of each find; to unnest them would copy all bits each time
     places bigint[];
     tiers integer[];
     blocks integer[];
@@ -711,18 +728,7 @@ BEGIN
     FROM search_finds(words) AS f;
 
     SELECT coalesce(sum(bit_count(has_all.mentors)), 0) INTO total
-    FROM (
-        SELECT bit_and(has_word.mentors) AS mentors
-        FROM (
-            SELECT
-                blocks[f] AS block,
-                bit_or(finds[f]) AS mentors
-            FROM generate_subscripts(finds, 1) AS f
-            GROUP BY places[f], blocks[f]
-        ) AS has_word
-        GROUP BY has_word.block
-        HAVING count(*) = cardinality(words)
-    ) AS has_all;
+    FROM search_having_all(cardinality(words), places, tiers, blocks, finds, 0) AS has_all;
 
     ids := '{}';
     FOR this_tier IN
@@ -733,21 +739,11 @@ BEGIN
     LOOP
         SELECT array_agg(coalesce(has_all.mentors, none) ORDER BY b.block) INTO so_good
         FROM generate_series(0, (SELECT max(b.block) FROM unnest(blocks) AS b (block))) AS b (block)
-        LEFT JOIN (
-            SELECT
-                has_word.block,
-                bit_and(has_word.mentors) AS mentors
-            FROM (
-                SELECT
-                    blocks[f] AS block,
-                    bit_or(finds[f]) AS mentors
-                FROM generate_subscripts(finds, 1) AS f
-                WHERE tiers[f] >= this_tier
-                GROUP BY places[f], blocks[f]
-            ) AS has_word
-            GROUP BY has_word.block
-            HAVING count(*) = cardinality(words)
-        ) AS has_all ON has_all.block = b.block;
+        LEFT JOIN
+            search_having_all(
+                cardinality(words), places, tiers, blocks, finds, this_tier
+            ) AS has_all
+            ON has_all.block = b.block;
 
         IF better IS NULL THEN
             here := so_good;
