@@ -244,6 +244,8 @@ def test_this_would_find_a_loss(site: Site) -> None:
 
     async def lose(url: str) -> None:
         nonlocal killed
+        # Its connections were cut a moment ago.
+        await served_again(site.base)
         while True:
             load = Load(site.base)
             async with load.running(f"{killed}-", readers=0):
@@ -277,7 +279,7 @@ def confirm_early(url: str) -> None:
         connection.execute("SELECT pg_reload_conf()")
         connection.execute("ALTER DATABASE mentorapi SET synchronous_commit = off")
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = 'mentorapi' AND pid <> pg_backend_pid()"
         )
 
