@@ -106,7 +106,7 @@ class Pool(asyncpg.Pool):
         loop = asyncio.get_running_loop()
         turn, at = loop.create_future(), loop.time() + seconds
         self._turns.append((at, turn))
-        # One alarm for all, since a timer costs as much as half the rest.
+        # One alarm for all, in place of a timer for each.
         if self._alarm is None or self._alarm.when() > at:
             self._set_alarm(at)
         try:
