@@ -15,6 +15,12 @@ def hits(api: Api) -> int:
     return api.services.cache.hits
 
 
+async def is_hit(api: Api, path: str) -> bool:
+    before = hits(api)
+    await api.nobody.get(path)
+    return hits(api) > before
+
+
 async def slots(api: Api, mentor_id: str) -> list[str]:
     day = f"{day_after_tomorrow():%Y-%m-%d}"
     answer = await api.nobody.get(f"/mentors/{mentor_id}/availability", startDate=day, endDate=day)
@@ -299,14 +305,39 @@ async def test_a_slot_leaves_when_its_time_comes(api: Api) -> None:
     mentor = await api.mentor()
     path = f"/mentors/{mentor.id}/availability"
     first = (await api.nobody.get(path)).json["slots"][0]
-    (_, _, expires) = api.services.cache._answers[f"/api{path}"]
+    expires = api.services.cache.new[f"/api{path}"].until
     assert first["startTime"].endswith(":00")
     assert expires <= asyncio.get_running_loop().time() + 3600
 
 
-async def test_memory_is_bounded(api: Api) -> None:
+async def small_memory(api: Api) -> list[str]:
+    """Room for four answers that were asked for once and four of the others; 50 URLs."""
     mentor = await api.mentor(bio="x" * 3000)
-    api.services.cache.most_bytes = 20_000
-    for number in range(20):
-        await api.nobody.get(f"/mentors/{mentor.id}?unused={number}")
-    assert len(api.services.cache._answers) == 20_000 // (1024 + 3000 + 450)
+    cache = api.services.cache
+    cache.new.most_bytes = cache.proven.most_bytes = 20_000
+    return [f"/mentors/{mentor.id}?unused={number}" for number in range(50)]
+
+
+async def test_memory_is_bounded(api: Api) -> None:
+    paths = await small_memory(api)
+    for path in paths:
+        for _ in range(3):
+            await api.nobody.get(path)
+        assert api.services.cache.bytes_kept <= 40_000
+    assert [path for path in reversed(paths) if await is_hit(api, path)] == paths[:-5:-1]
+
+
+async def test_what_is_asked_once_does_not_push_out_what_is_asked_again(api: Api) -> None:
+    often, *once = await small_memory(api)
+    assert [await is_hit(api, often) for _ in range(3)] == [False, True, True]
+    for path in once:
+        assert not await is_hit(api, path)
+    assert await is_hit(api, often)
+    assert not await is_hit(api, once[0])
+
+
+async def test_what_comes_again_after_it_was_pushed_out_is_asked_again(api: Api) -> None:
+    seldom, *once = await small_memory(api)
+    for path in (seldom, *once[:10], seldom, *once[10:20]):
+        assert not await is_hit(api, path)
+    assert await is_hit(api, seldom)

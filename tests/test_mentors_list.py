@@ -213,7 +213,7 @@ async def test_a_page_and_a_limit_can_both_be_wrong(api: Api) -> None:
 
 
 async def test_long_addresses_do_not_fill_the_memory(api: Api) -> None:
-    api.services.cache.most_bytes = 30_000
+    api.services.cache.new.most_bytes = 30_000
     paths = [f"/mentors?x={number}{'x' * 5000}" for number in range(10)]
     for path in paths:
         assert (await api.nobody.get(path)).status == 200
