@@ -22,7 +22,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import asyncpg
 
@@ -116,17 +116,19 @@ def translate(error: BaseException) -> errors.ApiError | None:
     return None
 
 
+def _raise_translated(error: Exception) -> NoReturn:
+    known = translate(error)
+    if known is None:
+        raise error
+    raise known from error
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except errors.ApiError:
-        raise
     except Exception as error:
-        known = translate(error)
-        if known is None:
-            raise
-        raise known from error
+        _raise_translated(error)
 
 
 @asynccontextmanager
@@ -160,16 +162,10 @@ async def fetch_row(db: Database, sql: str, *arguments: Any) -> Any:
         try:
             async with db.loan(ACQUIRE_TIMEOUT) as connection:
                 return await _run(connection, sql, arguments)
-        except errors.ApiError:
-            raise
         except Exception as error:
-            if attempts_left and isinstance(error, _TRY_AGAIN):
-                log.warning("%s is tried again after %r", _name(sql), error)
-                continue
-            known = translate(error)
-            if known is None:
-                raise
-            raise known from error
+            if not attempts_left or not isinstance(error, _TRY_AGAIN):
+                _raise_translated(error)
+            log.warning("%s is tried again after %r", _name(sql), error)
 
 
 async def _run(connection: Any, sql: str, arguments: tuple[Any, ...]) -> Any:
