@@ -2,12 +2,14 @@
 
 ``python -m tests.load.soak`` seeds a database, starts the server as a user would, lets the people
 of ``locustfile.py`` in, and prints how long each of their requests took and how much memory it
-had, minute by minute, and how much of it was kept answers. It wants ``pip install -e '.[load]'``.
+had, minute by minute, and how much of it was kept answers; then it recounts what triggers had kept
+beside what they count. It wants ``pip install -e '.[load]'``.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import csv
 import os
 import re
@@ -17,9 +19,12 @@ import time
 import urllib.request
 from pathlib import Path
 
-from tests.load.benchmark import SECRET, Bench, running_api, seeded_database
+import asyncpg
+
+from tests.load.benchmark import ROOT, SECRET, Bench, running_api, seeded_database
 
 HERE = Path(__file__).parent
+DRIFT = (ROOT / "deploy/database/drift.sql").read_text()
 PEOPLE = 50
 
 
@@ -29,6 +34,14 @@ def kept(base: str) -> float:
         found = re.search(r"^mentorapi_cache_bytes (\S+)$", answer.read().decode(), re.MULTILINE)
     assert found
     return float(found[1])
+
+
+async def differences(url: str) -> int:
+    connection = await asyncpg.connect(url, command_timeout=600)
+    try:
+        return len(await connection.fetch(DRIFT))
+    finally:
+        await connection.close()
 
 
 def main() -> None:
@@ -52,6 +65,7 @@ def main() -> None:
                     memory.append((api.memory_info().rss / 1e6, kept(base) / 1e6))
                     time.sleep(10)
         rows = list(csv.DictReader((folder / "soak_stats.csv").open()))
+        drift = asyncio.run(differences(url))
     print(f"{args.mentors:,} mentors, {PEOPLE} people for {args.minutes} minutes.\n")
     print("| what | times | failed | p50 ms | p99 ms |\n| --- | ---: | ---: | ---: | ---: |")
     for row in rows:
@@ -62,6 +76,7 @@ def main() -> None:
     print("\n| minute | memory of the server, MB | of that, kept answers |\n| ---: | ---: | ---: |")
     for minute, (whole, answers) in enumerate(memory[::6]):
         print(f"| {minute} | {whole:.1f} | {answers:.1f} |")
+    print(f"\nFigures that drifted from what they count: {drift}")
 
 
 if __name__ == "__main__":
