@@ -1,8 +1,8 @@
 """What a client can repeat stays cheap when there is much: it finds its rows through indexes.
 
 Everything runs as in the server, on a database with data (test_plans.sql), and PostgreSQL tells the
-plans of all that it does on the way, in functions, triggers and foreign keys too: plans made for
-the values at hand, as at first, and generic ones, as later on.
+plans of all that it does on the way, in functions, triggers and foreign keys too: generic ones, as
+the server has them made, and plans for the values at hand, as in a session of the DBA's.
 """
 
 from __future__ import annotations
@@ -399,3 +399,18 @@ def test_every_statement_is_among_the_cases(records: Records) -> None:
 
 def test_there_is_much_of_everything(records: Records) -> None:
     assert {name for name, rows in records.rows.items() if rows < 3000} == SMALL_TABLES
+
+
+@pytest.mark.usefixtures("records")
+async def test_it_is_planned_once_and_not_at_each_call(shared_database_url: str) -> None:
+    pool = await open_pool(shared_database_url, 1)
+    async with pool.acquire() as connection:
+        for _ in range(10):
+            await mentors.list_all(connection, *PAGE)
+            await mentors.list_slots(connection, MENTOR_7, MONDAY.date(), MONDAY.date())
+        planned = await connection.fetch(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements"
+            " WHERE statement LIKE '-- mentors.%'"
+        )
+    await pool.close()
+    assert [tuple(each) for each in planned] == [(10, 0), (10, 0)]
