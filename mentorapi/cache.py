@@ -29,7 +29,7 @@ LISTS = "lists"
 #: Bytes of bodies and URLs. With what Python needs beside them, some 100 MB for each process.
 MOST_BYTES = 64 * 1024 * 1024
 
-#: As many for answers that nobody has asked for again: some dozens.
+#: Bytes for answers that nobody has asked for again, beside those: room for some dozens.
 MOST_NEW_BYTES = 256 * 1024
 
 #: Answers that are kept cost about this much beside their bodies.

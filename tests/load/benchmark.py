@@ -20,8 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -270,15 +270,22 @@ class Bench:
         return asyncio.run(self._statements())
 
     async def _statements(self) -> float:
-        connection = await asyncpg.connect(self.url)
-        try:
+        async with connected(self.url) as connection:
             return float(
                 await connection.fetchval(
                     "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE toplevel"
                 )
             )
-        finally:
-            await connection.close()
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """For statements that may take as long as those on a large database do."""
+    connection = await asyncpg.connect(url, command_timeout=3600)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def literal(value: Any) -> str:
@@ -516,26 +523,20 @@ def plot(results: dict[str, dict[str, list[Figure]]], title: str, file: Path) ->
 
 
 async def seed(url: str, size: int) -> None:
-    connection = await asyncpg.connect(url, command_timeout=3600)
-    try:
+    async with connected(url) as connection:
         await connection.execute(f"SET load.mentors = '{size}'")
         script, _, vacuum = (HERE / "seed.sql").read_text().partition("VACUUM")
         await connection.execute(script)
         await connection.execute("VACUUM" + vacuum)
         # What is left to write down is not to be written while something is measured.
         await connection.execute("CHECKPOINT")
-    finally:
-        await connection.close()
 
 
 async def preload_statistics(url: str) -> None:
     """From the next start on."""
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         await connection.execute("CREATE EXTENSION pg_stat_statements")
         await connection.execute("ALTER SYSTEM SET shared_preload_libraries = pg_stat_statements")
-    finally:
-        await connection.close()
 
 
 @contextmanager

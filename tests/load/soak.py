@@ -19,9 +19,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-import asyncpg
-
-from tests.load.benchmark import ROOT, SECRET, Bench, running_api, seeded_database
+from tests.load.benchmark import ROOT, SECRET, Bench, connected, running_api, seeded_database
 
 HERE = Path(__file__).parent
 DRIFT = (ROOT / "deploy/database/drift.sql").read_text()
@@ -37,11 +35,8 @@ def kept(base: str) -> float:
 
 
 async def differences(url: str) -> int:
-    connection = await asyncpg.connect(url, command_timeout=600)
-    try:
+    async with connected(url) as connection:
         return len(await connection.fetch(DRIFT))
-    finally:
-        await connection.close()
 
 
 def main() -> None:

@@ -13,8 +13,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import asyncpg
-
 from mentorapi import sweep
 from mentorapi.database import open_pool
 from tests.load.benchmark import (
@@ -22,6 +20,7 @@ from tests.load.benchmark import (
     Bench,
     Figure,
     call,
+    connected,
     pin,
     running_api,
     seeded_database,
@@ -38,13 +37,10 @@ MAKE_DUE = (Path(__file__).parent / "due.sql").read_text()
 
 
 async def make_due(url: str) -> None:
-    connection = await asyncpg.connect(url, command_timeout=600)
-    try:
+    async with connected(url) as connection:
         await connection.execute(MAKE_DUE)
         # What the writes left behind is not the sweep's.
         await connection.execute("CHECKPOINT")
-    finally:
-        await connection.close()
 
 
 async def sweep_once(url: str) -> float:
