@@ -260,8 +260,8 @@ async def test_slots_refused(api: Api) -> None:
         assert is_error(answer, 409, "Time slot is no longer available")
     # Another 409, which is about something else.
     assert (await mentor.post(f"/requests/{wishes[0]['id']}/accept")).status == 409
-    # The answer that was repeated refused nothing anew.
-    assert (await figures(api)).of("mentorapi_slots_refused_total") == 2
+    # A refusal is not kept, so its repetition is refused anew.
+    assert (await figures(api)).of("mentorapi_slots_refused_total") == 3
 
 
 async def test_sweeps(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,12 +33,7 @@ async def run_once(handler: ApiHandler, key: str, run: Callable[[], Awaitable[No
 
     async def effect(connection: Any) -> idempotency.Answer:
         handler.db = connection
-        try:
-            await run()
-        except errors.ApiError as error:
-            # What becomes an answer is raised no further.
-            handler.failure = error
-            raise
+        await run()
         return idempotency.Answer(*handler.written())
 
     attempt = idempotency.Attempt(

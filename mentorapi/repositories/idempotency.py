@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import orjson
-
 from mentorapi import errors, queries
 from mentorapi.queries import Database
 
@@ -33,8 +31,8 @@ async def once(
 ) -> tuple[Answer, bool]:
     """The answer, and whether it is one that was given before.
 
-    ``effect`` runs in the transaction in which its answer is kept. An error of the client's that it
-    ends in undoes it, and is kept as its answer; a fault undoes all, and the key may be used again.
+    ``effect`` runs in the transaction in which its answer is kept. An error undoes both: nothing
+    was changed, so nothing is kept, and the key may be used again.
     Raises KeyInUse while another request with the key is under way, and KeyReused when it came with
     another body.
     """
@@ -49,13 +47,7 @@ async def once(
             if not kept["same_body"]:
                 raise errors.KeyReused
             return Answer(kept["status"], kept["location"], kept["answer"]), True
-        try:
-            async with queries.transaction(connection) as savepoint:
-                answer = await effect(savepoint)
-        except errors.ApiError as error:
-            if error.status >= 500:
-                raise
-            answer = Answer(error.status, None, orjson.dumps(error.body()).decode())
+        answer = await effect(connection)
         await queries.idempotency.keep(
             connection,
             **owner,
