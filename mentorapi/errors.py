@@ -2,19 +2,28 @@
 
 The class docstring is the default message and ``status`` the HTTP status; what the API answers
 is exactly ``{"statusCode", "message", "error"}`` (and ``details`` for a failed validation).
+``code`` is the stable name for programs, sent in the header ``X-Error-Code``.
 This module knows nothing of the rest of the project.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
+
+CODE_HEADER = "X-Error-Code"
+
+#: A failed validation names this many problems at most.
+MAX_DETAILS = 50
 
 
 class ApiError(Exception):
     """Internal server error"""
 
+    #: By default the name of the class in snake_case. A class that is renamed keeps its code.
+    code: ClassVar[str] = "internal_error"
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     headers: Mapping[str, str] = {}
 
@@ -30,6 +39,10 @@ class ApiError(Exception):
         if headers is not None:
             self.headers = headers
         super().__init__(self.message)
+
+    def __init_subclass__(cls) -> None:
+        if "code" not in cls.__dict__:
+            cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     @classmethod
     def default_message(cls) -> str:
@@ -53,6 +66,15 @@ def error_body(
     return body
 
 
+def codes() -> list[str]:
+    """The codes of all errors, sorted."""
+
+    def of(kind: type[ApiError]) -> set[str]:
+        return {kind.code}.union(*map(of, kind.__subclasses__()))
+
+    return sorted(of(ApiError))
+
+
 # 400: the input -------------------------------------------------------------------------------
 
 
@@ -66,11 +88,20 @@ class ValidationFailed(BadRequest):
     """Validation failed"""
 
     def __init__(self, details: Sequence[Mapping[str, str]]) -> None:
-        super().__init__(details=details)
+        super().__init__(
+            details=[
+                {
+                    "field": detail["field"],
+                    "code": detail.get("code", "invalid"),
+                    "message": detail["message"],
+                }
+                for detail in details[:MAX_DETAILS]
+            ]
+        )
 
     @classmethod
-    def of(cls, field: str, message: str) -> ValidationFailed:
-        return cls([{"field": field, "message": message}])
+    def of(cls, field: str, message: str, code: str = "invalid") -> ValidationFailed:
+        return cls([{"field": field, "code": code, "message": message}])
 
 
 class MalformedJson(BadRequest):
@@ -288,6 +319,7 @@ class AlreadyReviewed(Conflict):
 class KeyInUse(Conflict):
     """A request with this Idempotency-Key is still being processed"""
 
+    code = "idempotency_key_in_use"
     headers = {"Retry-After": "1"}
 
 
@@ -297,6 +329,7 @@ class KeyInUse(Conflict):
 class KeyReused(ApiError):
     """This Idempotency-Key was used with a different request body"""
 
+    code = "idempotency_key_reused"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 

@@ -32,8 +32,9 @@ examples work as they stand.
 `timezone` is a label to show.
 
 **Errors.** Every error has `statusCode`, `message` and `error`; a failed validation adds `details`,
-one entry for each field. Checks run in this order: 401, 400 for the input, 404, 403, then the state
-(409 or 400). An unknown route is 404, a wrong method 405 with `Allow`.
+at most 50 entries. The header `X-Error-Code` names the error for programs. Checks run in this
+order: 401, 400 for the input, 404, 403, then the state (409 or 400). An unknown route is 404, a
+wrong method 405 with `Allow`.
 
 **Lists** that are plain arrays hold everything, up to 1000, unless `limit` says less;
 `X-Total-Count` tells how much there is, `Link: <…>; rel="next"` where it goes on.
@@ -88,6 +89,11 @@ HEADER_PARAMETERS: dict[str, Json] = {
 }
 
 HEADERS: dict[str, Json] = {
+    errors.CODE_HEADER: {
+        "description": "Names the error for programs, and never changes.",
+        "schema": common.named("ErrorCode", common.choice(*errors.codes())),
+        "example": errors.ValidationFailed.code,
+    },
     "X-Request-Id": {
         "description": "Names this request in the server's log.",
         "schema": {"type": "string"},
@@ -320,7 +326,10 @@ class Description:
         return self.components.refer("responses", "NotModified", content)
 
     def headers(self, names: Iterable[str]) -> Json:
-        return {name: self.components.refer("headers", name, HEADERS[name]) for name in names}
+        return {
+            name: self.components.refer("headers", name, self.components.schema(HEADERS[name]))
+            for name in names
+        }
 
     def refusals(self) -> Json:
         """Every error by status; those of the operation's own first."""
@@ -350,18 +359,22 @@ class Description:
         yield from (errors.ApiError, errors.Unavailable)
 
     def refusal(self, raised: Sequence[Raised]) -> Json:
-        headers = dict.fromkeys(name for error in raised for name in error.headers)
+        names = [errors.CODE_HEADER, *(name for error in raised for name in error.headers)]
         shown = {error_name(error): self.error_example(error) for error in raised}
         messages = [error_of(error).message for error in raised]
-        response = {
+        return {
             "description": messages[0] if len(messages) == 1 else bullets(messages),
+            "headers": self.headers(dict.fromkeys(names)),
             "content": {JSON: {"schema": self.components.schema(common.ERROR), "examples": shown}},
         }
-        return response | ({"headers": self.headers(headers)} if headers else {})
 
     def error_example(self, error: Raised) -> Json:
         body = error_of(error).body()
-        content = {"summary": body["message"], "value": body}
+        content = {
+            "summary": body["message"],
+            "description": f"`{errors.CODE_HEADER}: {error.code}`",
+            "value": body,
+        }
         return self.components.refer("examples", error_name(error), content)
 
 

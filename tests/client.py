@@ -327,6 +327,7 @@ def check(method: str, path: str, answer: Answer) -> None:
             assert not details_of(_ERROR, answer.json), answer
             assert answer.json["statusCode"] == answer.status
             assert answer.json["error"] == HTTPStatus(answer.status).phrase
+            assert answer.headers[errors.CODE_HEADER] in errors.codes(), answer
             assert ("details" in answer.json) == (answer.message == "Validation failed")
             check_documented(method, path, answer)
         return

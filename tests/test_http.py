@@ -342,9 +342,21 @@ async def test_details_name_the_place_and_the_reason(api: Api) -> None:
         "message": "Validation failed",
         "error": "Bad Request",
         "details": [
-            {"field": "timeZone", "message": "is not a known field"},
-            {"field": "slots.1.dayOfWeek", "message": "must be at most 6"},
-            {"field": "slots.1.startTime", "message": "must be a time of day, HH:mm"},
+            {
+                "field": "timeZone",
+                "code": "unknown_field",
+                "message": "is not a known field",
+            },
+            {
+                "field": "slots.1.dayOfWeek",
+                "code": "out_of_range",
+                "message": "must be at most 6",
+            },
+            {
+                "field": "slots.1.startTime",
+                "code": "format",
+                "message": "must be a time of day, HH:mm",
+            },
         ],
     }
 
@@ -610,6 +622,7 @@ async def test_configured_origins_may_read_answers_and_errors(api: Api) -> None:
             assert "Origin" in answer.headers["Vary"]
             exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
             assert {"Link", "X-Total-Count", "X-Request-Id", "Location", "Retry-After"} <= exposed
+            assert "X-Error-Code" in exposed
             assert "Access-Control-Allow-Credentials" not in answer.headers
 
 

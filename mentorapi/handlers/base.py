@@ -306,11 +306,13 @@ class ApiHandler(RequestHandler):
         if isinstance(error, errors.ApiError):
             for name, value in error.headers.items():
                 self.set_header(name, value)
-            content = error.body()
+            code, content = error.code, error.body()
         elif isinstance(error, HTTPError) and status_code < 500:
-            content = errors.error_body(status_code, HTTPStatus(status_code).phrase)
+            status = HTTPStatus(status_code)
+            code, content = status.name.lower(), errors.error_body(status, status.phrase)
         else:
-            content = errors.ApiError().body()
+            code, content = errors.ApiError.code, errors.ApiError().body()
+        self.set_header(errors.CODE_HEADER, code)
         self.set_status(content["statusCode"])
         self.finish(orjson.dumps(content))
 
@@ -362,8 +364,9 @@ def read_arguments(
         try:
             arguments[name] = [value.decode("utf-8") for value in values]
         except UnicodeDecodeError:
-            problems.append({"field": name, "message": "is not valid UTF-8"})
+            problems.append({"field": name, "code": "encoding", "message": "is not valid UTF-8"})
             continue
         if "\0" in "".join(arguments[name]):
-            problems.append({"field": name, "message": "must not contain a NUL character"})
+            message = "must not contain a NUL character"
+            problems.append({"field": name, "code": "encoding", "message": message})
     return arguments, problems

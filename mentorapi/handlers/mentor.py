@@ -74,13 +74,16 @@ class UploadImage(ApiHandler):
         details = [
             {
                 "field": name,
+                "code": "type" if name == "file" else "unknown_field",
                 "message": "must be a file" if name == "file" else "is not a known field",
             }
             for name in sorted(fields.keys() | files.keys())
         ]
         if len(uploads) != 1 and "file" not in fields:
-            reason = "must be one file" if uploads else "is required"
-            details.append({"field": "file", "message": reason})
+            code, reason = (
+                ("repeated", "must be one file") if uploads else ("required", "is required")
+            )
+            details.append({"field": "file", "code": code, "message": reason})
         if details:
             raise errors.ValidationFailed(details)
         return uploads[0].body

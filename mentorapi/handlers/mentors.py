@@ -64,10 +64,10 @@ def date_range(startDate: str | None = None, endDate: str | None = None) -> tupl
     except OverflowError:
         end = date.max
     if end < start:
-        raise errors.ValidationFailed.of("endDate", "must not be before startDate")
+        raise errors.ValidationFailed.of("endDate", "must not be before startDate", "order")
     if end - start > timedelta(days=MOST_DAYS):
         raise errors.ValidationFailed.of(
-            "endDate", f"must be at most {MOST_DAYS} days after startDate"
+            "endDate", f"must be at most {MOST_DAYS} days after startDate", "out_of_range"
         )
     return start, end
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mentorapi.handlers.base import Services
 
 EXPOSED_HEADERS = (
-    "Content-Disposition, ETag, Idempotent-Replayed, Link, Location, Retry-After, X-Request-Id, "
-    "X-Total-Count"
+    "Content-Disposition, ETag, Idempotent-Replayed, Link, Location, Retry-After, "
+    "X-Error-Code, X-Request-Id, X-Total-Count"
 )
 ACCEPTED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id"
 

@@ -128,10 +128,10 @@ class RescheduleSession(ApiHandler):
         end = parse_instant(self.body["newEndTime"])
         length = end - start
         if length <= timedelta():
-            raise errors.ValidationFailed.of("newEndTime", "must be after newStartTime")
+            raise errors.ValidationFailed.of("newEndTime", "must be after newStartTime", "order")
         if not 15 * MINUTE <= length <= 180 * MINUTE or length % MINUTE:
             raise errors.ValidationFailed.of(
-                "newEndTime", "must be 15 to 180 whole minutes after newStartTime"
+                "newEndTime", "must be 15 to 180 whole minutes after newStartTime", "out_of_range"
             )
         self.write_json(
             await sessions.reschedule(self.db, session_id, self.caller.user_id, start, end)

@@ -55,7 +55,11 @@ def check(windows: Sequence[Mapping[str, Any]]) -> None:
     Times are HH:mm, so they compare as text.
     """
     details = [
-        {"field": f"slots.{place}.startTime", "message": "must be before endTime"}
+        {
+            "field": f"slots.{place}.startTime",
+            "code": "order",
+            "message": "must be before endTime",
+        }
         for place, window in enumerate(windows)
         if window["startTime"] >= window["endTime"]
     ]
@@ -70,6 +74,7 @@ def check(windows: Sequence[Mapping[str, Any]]) -> None:
                 details.append(
                     {
                         "field": f"slots.{place}",
+                        "code": "overlap",
                         "message": f"{name(window)} overlaps slots.{other_place}, {name(other)}",
                     }
                 )

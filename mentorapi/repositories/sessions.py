@@ -168,7 +168,7 @@ async def reschedule(
         db, session_id=session_id, user_id=user_id, start_time=start_time, end_time=end_time
     )
     if row is None and (await queries.sessions.is_past(db, instant=start_time))["past"]:
-        raise errors.ValidationFailed.of("newStartTime", "must be in the future")
+        raise errors.ValidationFailed.of("newStartTime", "must be in the future", "past")
     return await answer(db, row, session_id, user_id, RESCHEDULE)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mentorapi.schemas import examples
-from mentorapi.schemas.validation import Schema
+from mentorapi.schemas.validation import DETAIL_CODES, Schema
 
 HOURS = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
@@ -39,6 +39,7 @@ def text(most: int, **more: Any) -> dict[str, Any]:
         "maxLength": most,
         "pattern": r"\S",
         "x-message": "must not be blank",
+        "x-code": "blank",
     } | more
 
 
@@ -217,6 +218,7 @@ ERROR = named(
             "details": {
                 "type": "array",
                 "description": "What is wrong with the input; of a failed validation only.",
+                "maxItems": 50,
                 "items": named(
                     "ErrorDetail",
                     shape(
@@ -225,6 +227,13 @@ ERROR = named(
                                 TEXT,
                                 "slots.0.startTime",
                                 "Where: a path in the body, a parameter or a header.",
+                            ),
+                            "code": such_as(
+                                named("DetailCode", choice(*DETAIL_CODES)),
+                                "format",
+                                "For programs. The field "
+                                + "; ".join(f"`{c}`: {says}" for c, says in DETAIL_CODES.items())
+                                + ".",
                             ),
                             "message": such_as(TEXT, "must be a time of day, HH:mm"),
                         }

@@ -8,7 +8,7 @@ an ``int``, formats are checked, and a decimal's digits are counted exactly.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -147,7 +147,7 @@ def validator_of(schema: Schema) -> Any:
 
 
 def details_of(validator: Any, value: object) -> Details:
-    """What is wrong with a value, one entry per finding: ``{"field", "message"}``."""
+    """What is wrong with a value, one entry per finding: ``{"field", "code", "message"}``."""
     found = sorted(validator.iter_errors(value), key=lambda error: [str(p) for p in error.path])
     # These say all there is to say about a value; what else it breaks follows from them.
     telling = {
@@ -172,18 +172,69 @@ def _entries(error: ValidationError) -> Iterable[dict[str, str]]:
         # One error is raised for each missing name, and each finds all of them.
         name = re.match(r"'(.*)' is a required property", error.message, re.DOTALL)
         for field in missing if name is None else [name[1]]:
-            yield {"field": ".".join([*path, field]), "message": "is required"}
+            yield entry([*path, field], "required", "is required")
     elif error.validator == "additionalProperties" and error.validator_value is False:
         for field in sorted(error.instance.keys() - error.schema.get("properties", {}).keys()):
-            yield {"field": ".".join([*path, field]), "message": "is not a known field"}
+            yield entry([*path, field], "unknown_field", "is not a known field")
     else:
         message = _MESSAGES.get(error.validator, _own_message)(error)
-        yield {"field": ".".join(path), "message": message}
+        yield entry(path, _code(error), message)
+
+
+def entry(path: Sequence[str], code: str, message: str) -> dict[str, str]:
+    """One of the ``details`` of a failed validation."""
+    return {"field": ".".join(path), "code": code, "message": message}
+
+
+def _code(error: ValidationError) -> str:
+    if error.validator == "pattern" and "x-code" in error.schema:
+        return str(error.schema["x-code"])
+    return _CODES.get(str(error.validator), "invalid")
 
 
 def _own_message(error: ValidationError) -> str:
     return str(error.message)
 
+
+#: What a detail's ``code`` can be, and what it says of the field.
+DETAIL_CODES = {
+    "required": "is missing",
+    "unknown_field": "is not a field of this body",
+    "type": "is of another JSON type",
+    "not_allowed": "is none of the listed values",
+    "format": "is not written as a date, a time, an instant, a URL or a currency is",
+    "blank": "has no visible character",
+    "control_character": "contains a control character",
+    "too_short": "is too short",
+    "too_long": "has too many characters",
+    "too_few": "has too few entries",
+    "too_many": "has too many entries",
+    "out_of_range": "is too small or too large",
+    "repeated": "occurs more than once",
+    "encoding": "is not UTF-8, or contains NUL",
+    "order": "begins after it ends",
+    "overlap": "overlaps another entry",
+    "past": "lies in the past",
+    "invalid": "is wrong in another way",
+}
+
+#: By the keyword of JSON Schema that found it. A schema's ``x-code`` says it for its ``pattern``.
+_CODES = {
+    "type": "type",
+    "enum": "not_allowed",
+    "const": "not_allowed",
+    "format": "format",
+    "pattern": "format",
+    "minLength": "too_short",
+    "maxLength": "too_long",
+    "minItems": "too_few",
+    "maxItems": "too_many",
+    "minProperties": "too_few",
+    "maxProperties": "too_many",
+    "minimum": "out_of_range",
+    "maximum": "out_of_range",
+    "multipleOf": "out_of_range",
+}
 
 _NOUNS = {
     "object": "an object",
