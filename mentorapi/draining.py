@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
+import logging
 import socket
 import struct
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPConnection, HTTPMessageDelegate
+from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 
 from mentorapi.metrics import Metrics
@@ -26,15 +30,111 @@ _FIRST_REQUEST_SECONDS = 0.5
 
 _SO_ATTACH_FILTER = 26
 
+#: Connections accepted before the event loop gets its turn.
+_ACCEPT_BATCH = 128
+
+#: Seconds until the server accepts again after the system had no file descriptor or no memory left.
+_RETRY_SECONDS = 0.5
+
+#: Pauses that are less than this apart are one episode and one line in the log.
+_EPISODE_SECONDS = 60
+
+#: ``accept`` fails with these while the connection stays in the queue: an immediate retry is a busy
+#: loop.
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+log = logging.getLogger(__name__)
+
 
 class Server(HTTPServer):
-    """Knows which connections are at work: from a request's head until its answer is sent."""
+    """Knows which connections are at work: from a request's head until its answer is sent.
 
-    def initialize(self, *args: Any, **kwargs: Any) -> None:
+    Holds at most ``max_connections``. Beyond that, and while the system has no file descriptor to
+    give, it does not accept: new connections wait in the system's queue.
+    """
+
+    def initialize(self, *args: Any, max_connections: int | None = None, **kwargs: Any) -> None:
         self.connections: set[HTTP1ServerConnection] = set()
         self._at_work: set[object] = set()
         self._unused: dict[object, float] = {}
+        self._max_connections = max_connections
+        self._open = 0
+        self._listening: list[socket.socket] = []
+        self._accepting = False
+        self._last_pause = -float("inf")
         super().initialize(*args, **kwargs)
+
+    # Tornado's own accept handler raises when there are no file descriptors left. The socket stays
+    # readable, so the loop calls the handler again at once, and logs each traceback.
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        self._pause()
+        self._listening += sockets
+        self._resume()
+
+    def stop(self) -> None:
+        self._pause()
+        for listening in self._listening:
+            listening.close()
+        self._listening.clear()
+
+    def _pause(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            for listening in self._listening:
+                IOLoop.current().remove_handler(listening)
+
+    def _resume(self) -> None:
+        if not self._accepting:
+            self._accepting = True
+            for listening in self._listening:
+                IOLoop.current().add_handler(
+                    listening, lambda listening, _: self._accept(listening), IOLoop.READ
+                )
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(_ACCEPT_BATCH):
+            if not self._accepting:
+                return
+            if self._max_connections is not None and self._open >= self._max_connections:
+                # The next connection to close resumes it.
+                self._pause_for(f"{self._open} connections are open")
+                return
+            try:
+                if not self._accept_one(listening):
+                    return
+            except OSError as error:
+                if error.errno not in _EXHAUSTED:
+                    raise
+                self._pause_for(error.strerror or str(error))
+                IOLoop.current().call_later(_RETRY_SECONDS, self._resume)
+
+    def _accept_one(self, listening: socket.socket) -> bool:
+        """False if no connection is waiting."""
+        try:
+            connection, address = listening.accept()
+        except BlockingIOError:
+            return False
+        except ConnectionAbortedError:
+            return True
+        stream = IOStream(
+            connection,
+            max_buffer_size=self.max_buffer_size,
+            read_chunk_size=self.read_chunk_size,
+        )
+        try:
+            self.handle_stream(stream, address)
+        except Exception:
+            log.exception("A new connection could not be served")
+            stream.close()
+        return True
+
+    def _pause_for(self, reason: str) -> None:
+        self._pause()
+        now = time.monotonic()
+        if now >= self._last_pause + _EPISODE_SECONDS:
+            log.error("New connections have to wait: %s", reason)
+        self._last_pause = now
 
     def accept_waiting(self, sockets: list[socket.socket]) -> None:
         """Take in whoever has connected: to close a listening socket cuts those off.
@@ -43,12 +143,12 @@ class Server(HTTPServer):
         """
         for listening in sockets:
             _hear_nobody(listening)
-        sizes = {"max_buffer_size": self.max_buffer_size, "read_chunk_size": self.read_chunk_size}
         for listening in sockets:
-            with suppress(BlockingIOError):
-                while True:
-                    connection, address = listening.accept()
-                    self.handle_stream(IOStream(connection, **sizes), address)
+            try:
+                while self._accept_one(listening):
+                    pass
+            except OSError as error:
+                log.error("Waiting connections are cut off: %s", error.strerror)
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         # Tornado waits for ever on a client that reads nothing of its answer. Linux need not.
@@ -61,6 +161,7 @@ class Server(HTTPServer):
         stream.set_nodelay(True)
         stream.set_nodelay = _leave_nodelay  # type: ignore[method-assign]
         super().handle_stream(stream, address)
+        self._open += 1
 
     async def done(self, metrics: Metrics) -> None:
         """Wait until nothing is under way, whether or not a client still waits for it."""
@@ -101,6 +202,9 @@ class Server(HTTPServer):
         self._at_work.discard(server_conn)
         self._unused.pop(server_conn, None)
         super().on_close(server_conn)
+        self._open -= 1
+        if self._listening:
+            self._resume()
 
 
 def _leave_nodelay(value: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -40,6 +41,10 @@ MAX_HEADER_SIZE = 16 * 1024
 #: For a request's headers to be there, counted from the end of the one before, and for its body.
 HEADER_SECONDS = 65
 BODY_SECONDS = 30
+
+#: File descriptors that are kept free of clients' connections, besides one for each connection of
+#: the pool: for images, logs, listening sockets, keys from a URL, a bucket, probes.
+_RESERVED_FILES = 64
 
 _DRAIN_SECONDS = 15
 _POOL_SECONDS = 5
@@ -99,6 +104,7 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; a second one ends the waiting for requests under way."""
     stop, hurry = _signals()
+    _raise_file_limit()
     async with AsyncExitStack() as stack:
         verifier = await _verifier(settings, stack)
         services = await open_services(settings, database_url, verifier, stack)
@@ -202,9 +208,25 @@ def http_server(app: ApiApplication, settings: Settings) -> Server:
         max_buffer_size=MAX_BODY_SIZE + MAX_HEADER_SIZE,
         idle_connection_timeout=HEADER_SECONDS,
         body_timeout=BODY_SECONDS,
+        max_connections=_max_connections(settings),
     )
     app.arrived = server.arrived
     return server
+
+
+def _raise_file_limit() -> None:
+    """The soft limit is low (1,024, mostly) for programs that use select(), which this is not."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    # macOS has no limit as its hard one, and refuses it as the soft one.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _max_connections(settings: Settings) -> int | None:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return None
+    return max(limit - settings.pool_size - _RESERVED_FILES, limit // 2)
 
 
 def _signals() -> tuple[asyncio.Event, asyncio.Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -46,9 +48,17 @@ class Process:
     """``run.py serve``, from its start on."""
 
     def __init__(
-        self, data_dir: Path, *arguments: str, complaints: Path | None = None, **settings: str
+        self,
+        data_dir: Path,
+        *arguments: str,
+        complaints: Path | None = None,
+        open_files: tuple[int, int] | None = None,
+        **settings: str,
     ) -> None:
-        """``complaints``: a file, for a process that has more of them than a pipe holds."""
+        """``complaints``: a file, for a process that has more of them than a pipe holds.
+
+        ``open_files``: its soft and its hard limit.
+        """
         self.data_dir = data_dir
         self.printed = ""
         with nullcontext(subprocess.PIPE) if complaints is None else complaints.open("a") as stderr:
@@ -60,6 +70,7 @@ class Process:
                 stderr=stderr,
                 text=True,
                 start_new_session=True,
+                preexec_fn=open_files and partial(_limit_files, open_files),
             )
 
     def __enter__(self) -> Process:
@@ -122,6 +133,10 @@ class Process:
             yield
         finally:
             timer.cancel()
+
+
+def _limit_files(limits: tuple[int, int]) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def answers(url: str) -> bool:

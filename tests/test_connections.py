@@ -1,0 +1,90 @@
+"""More clients than the process has file descriptors: they wait, and nothing else suffers."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from tests.starting import Process, answers, wait_until
+
+SOFT, HARD = 128, 256
+
+
+@contextmanager
+def serving(data_dir: Path) -> Iterator[tuple[psutil.Process, str, Path]]:
+    """The process, its URL, and the file with what it logs."""
+    logged = data_dir.parent / "log"
+    with Process(data_dir, complaints=logged, open_files=(SOFT, HARD)) as process:
+        yield psutil.Process(process.pid), process.listening(), logged
+
+
+def connect(stack: ExitStack, url: str, count: int) -> list[socket.socket]:
+    address = urlsplit(url)
+    return [
+        stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=30))
+        for _ in range(count)
+    ]
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return float(used.user + used.system)
+
+
+def waits(logged: Path) -> list[str]:
+    return [line for line in logged.read_text().splitlines() if "have to wait" in line]
+
+
+def assert_idle(process: psutil.Process, logged: Path) -> None:
+    """For a second it uses next to no processor time, and writes next to nothing."""
+    used, written = cpu_seconds(process), logged.stat().st_size
+    time.sleep(1)
+    used, written = cpu_seconds(process) - used, logged.stat().st_size - written
+    print(f"in 1 s: {used:.2f} s of CPU time, {written} bytes logged")
+    assert used < 0.3
+    assert written < 1000
+
+
+@pytest.fixture
+def clients() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def test_more_connections_than_files_leaves_the_server_idle(
+    tmp_path: Path, clients: ExitStack
+) -> None:
+    with serving(tmp_path / "data") as (process, url, logged):
+        connected = connect(clients, url, HARD + 40)  # the rest fits in the backlog
+        wait_until(lambda: waits(logged))
+        assert_idle(process, logged)
+        assert process.num_fds() < HARD - 20
+        for connection in connected[:HARD]:
+            connection.close()
+        assert answers(url)
+        assert len(waits(logged)) == 1
+
+
+def test_running_out_of_files_elsewhere_leaves_the_server_idle(
+    tmp_path: Path, clients: ExitStack
+) -> None:
+    """The number of connections is below its limit, but something else holds the files."""
+    with serving(tmp_path / "data") as (process, url, logged):
+        assert answers(url)
+        spare = process.num_fds() + 10
+        process.rlimit(resource.RLIMIT_NOFILE, (spare, HARD))
+        connected = connect(clients, url, 50)
+        wait_until(lambda: waits(logged))
+        assert_idle(process, logged)
+        for connection in connected:
+            connection.close()
+        assert answers(url)
+        assert len(waits(logged)) == 1
