@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import itertools
 import os
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
@@ -29,8 +30,12 @@ from mentorapi.migrate import migrate
 from mentorapi.server import http_server, open_services
 from tests.client import SECRET, Api
 from tests.clock import Clock
+from tests.starting import nothing_left_of
 
 DRIFT = Path(__file__).parent.parent / "deploy" / "database" / "drift.sql"
+
+# The programs of the oldest PostgreSQL that is supported.
+DEBIANS = Path("/usr/lib/postgresql/15/bin")
 
 _numbers = itertools.count(1)
 
@@ -101,6 +106,24 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, io_loop: IOLoop) -> Itera
             io_loop.run_sync(lambda: execute(url, "ALTER SYSTEM SET fsync = off"))
             io_loop.run_sync(lambda: execute(url, "SELECT pg_reload_conf()"))
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_15() -> Iterator[str]:
+    """URL of a PostgreSQL 15."""
+    if not (DEBIANS / "postgres").exists():
+        pytest.skip(f"no PostgreSQL 15 in {DEBIANS}: apt-get install postgresql-15")
+    initdb_options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
+    with tempfile.TemporaryDirectory(prefix="postgres-15-") as folder, ExitStack() as stack:
+        # Unlike later ones, 15 must be able to pass the folders above its data.
+        Path(folder).chmod(0o711)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(embedded, "_binaries", lambda: DEBIANS)
+            patch.setattr(embedded, "_initdb_options", lambda: initdb_options)
+            url = stack.enter_context(embedded.running(Path(folder)))
+        yield url
+        stack.close()
+        assert nothing_left_of(Path(folder))
 
 
 @pytest.fixture(scope="session")

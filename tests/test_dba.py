@@ -1,4 +1,4 @@
-"""What a DBA gets: roles, a dump of the schema, backups that serve, and a query for drift."""
+"""What a DBA gets: a dump of the schema, backups that serve, and a query for drift."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ import asyncio
 import os
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
-import pytest
-from tornado.ioloop import IOLoop
 
 from mentorapi import embedded, migrate, sweep
 from mentorapi.auth import Verifier
@@ -21,27 +16,8 @@ from mentorapi.config import Settings
 from tests.client import Api, asking, coming
 from tests.conftest import DRIFT, execute, on, serve
 
-KIT = DRIFT.parent
 SCHEMA = Path(__file__).parent.parent / "sql" / "schema.sql"
 PROGRAMS = embedded._binaries()
-
-
-def logged_in_as(url: str, role: str) -> str:
-    parts = urlsplit(url)
-    query = [(name, value) for name, value in parse_qsl(parts.query) if name != "user"]
-    return urlunsplit(parts._replace(netloc=f"{role}@", query=urlencode(query)))
-
-
-@pytest.fixture
-def server_url(database_url: str, io_loop: IOLoop) -> Iterator[str]:
-    """The test's database, as the role that the server is meant to have."""
-    login = f"server_{os.getpid()}"
-    io_loop.run_sync(lambda: execute(database_url, (KIT / "roles.sql").read_text()))
-    io_loop.run_sync(
-        lambda: execute(database_url, f"CREATE ROLE {login} LOGIN IN ROLE mentorapi_server")
-    )
-    yield logged_in_as(database_url, login)
-    io_loop.run_sync(lambda: execute(database_url, f"DROP OWNED BY {login}; DROP ROLE {login}"))
 
 
 async def story(api: Api) -> None:
@@ -68,55 +44,6 @@ async def story(api: Api) -> None:
         assert (await api.nobody.get(public)).status == 200
     (window, *_) = (await mentor.ok("GET", "/mentor/availability"))["slots"]
     await mentor.ok("DELETE", f"/mentor/availability/{window['id']}")
-
-
-async def test_the_servers_role_is_enough_for_everything_it_does(
-    database_url: str, server_url: str, settings: Settings, verifier: Verifier, tmp_path: Path
-) -> None:
-    assert migrate.migrate(server_url) == []
-    async with AsyncExitStack() as stack:
-        running = serve(server_url, settings, verifier, tmp_path)
-        api = await anext(running)
-        stack.push_async_callback(anext, running, None)
-        # What a DBA does by hand, a DBA does.
-        api.db = await stack.enter_async_context(
-            asyncpg.create_pool(database_url, min_size=1, max_size=1)
-        )
-        await story(api)
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "CREATE TABLE mine ()",
-        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-        "ALTER TABLE bookings DROP CONSTRAINT bookings_no_overlap",
-        "ALTER TABLE bookings DISABLE TRIGGER ALL",
-        "DROP TABLE reviews",
-        "TRUNCATE requests",
-        "DELETE FROM bookings",
-        "DELETE FROM reviews",
-        "UPDATE reviews SET rating = 5",
-        "DELETE FROM state_changes",
-        "UPDATE state_changes SET user_id = 'someone'",
-        "SELECT * FROM _yoyo_log",
-        "DELETE FROM _yoyo_migration",
-        "SET session_replication_role = replica",
-        "SELECT rolpassword FROM pg_authid",
-    ],
-)
-async def test_the_servers_role_may_do_nothing_else(server_url: str, statement: str) -> None:
-    connection = await asyncpg.connect(server_url)
-    try:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def test_the_roles_can_be_made_twice(database_url: str, io_loop: IOLoop) -> None:
-    for _ in range(2):
-        io_loop.run_sync(lambda: execute(database_url, (KIT / "roles.sql").read_text()))
 
 
 async def test_a_dump_restored_into_a_new_database_serves(

@@ -6,9 +6,7 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,29 +19,9 @@ from yoyo.backends import DatabaseBackend
 from mentorapi import embedded
 from mentorapi.migrate import MIGRATIONS, migrate, pending, rollback
 from mentorapi.startup import StartupError
-from tests.conftest import on
-from tests.starting import nothing_left_of
-
-DEBIANS = Path("/usr/lib/postgresql/15/bin")
-INITDB_OPTIONS = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
+from tests.conftest import DEBIANS, on
 
 IDS = [path.stem for path in sorted(MIGRATIONS.glob("*.sql")) if ".rollback" not in path.name]
-
-
-@pytest.fixture(scope="module")
-def postgres_15() -> Iterator[str]:
-    if not (DEBIANS / "postgres").exists():
-        pytest.skip(f"no PostgreSQL 15 in {DEBIANS}: apt-get install postgresql-15")
-    with tempfile.TemporaryDirectory(prefix="postgres-15-") as folder, ExitStack() as stack:
-        # Unlike later ones, 15 must be able to pass the folders above its data.
-        Path(folder).chmod(0o711)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(embedded, "_binaries", lambda: DEBIANS)
-            patch.setattr(embedded, "_initdb_options", lambda: INITDB_OPTIONS)
-            url = stack.enter_context(embedded.running(Path(folder)))
-        yield url
-        stack.close()
-        assert nothing_left_of(Path(folder))
 
 
 @dataclass(frozen=True)

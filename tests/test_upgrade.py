@@ -23,6 +23,7 @@ from mentorapi.config import Settings
 from mentorapi.database import open_pool
 from tests.client import SECRET, Api
 from tests.conftest import execute, on, serve
+from tests.roles import create_logins, create_roles, drop_roles, logged_in_as
 from tests.starting import RUN, environment
 from tests.test_dba import PROGRAMS
 
@@ -134,7 +135,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def used(server: str, io_loop: IOLoop) -> Iterator[str]:
-    """A database with the demo's people in it."""
+    """A database with the demo's people in it, as the login that migrates."""
 
     async def fill() -> None:
         pool = await open_pool(url, 1)
@@ -144,11 +145,14 @@ def used(server: str, io_loop: IOLoop) -> Iterator[str]:
             await pool.close()
 
     io_loop.run_sync(lambda: execute(server, "CREATE DATABASE used"))
-    url = on(server, "used")
+    create_roles(on(server, "used"))
+    create_logins(on(server, "used"))
+    url = logged_in_as(on(server, "used"), "migrator")
     migrate.migrate(url)
     io_loop.run_sync(fill)
     yield url
     io_loop.run_sync(lambda: execute(server, "DROP DATABASE used WITH (FORCE)"))
+    drop_roles(server)
 
 
 @pytest.mark.parametrize("behind", [1, 2, 3])
