@@ -1,14 +1,28 @@
-CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
+SET check_function_bodies = false;
 
-COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
+CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
 
-COMMENT ON EXTENSION pg_trgm IS 'text similarity measurement and index searching based on trigrams';
-
 CREATE EXTENSION IF NOT EXISTS unaccent WITH SCHEMA public;
 
-COMMENT ON EXTENSION unaccent IS 'text search dictionary that removes accents';
+CREATE FUNCTION public.uuidv7() RETURNS uuid
+    LANGUAGE sql PARALLEL SAFE
+    AS $$
+    SELECT encode(
+        set_bit(
+            set_bit(
+                overlay(
+                    uuid_send(gen_random_uuid())
+                    PLACING substring(
+                        int8send((extract(EPOCH FROM clock_timestamp()) * 1000)::bigint) FROM 3
+                    )
+                    FROM 1 FOR 6
+                ), 52, 1
+            ), 53, 1
+        ), 'hex'
+    )::uuid
+$$;
 
 CREATE FUNCTION public.act_for(user_id text) RETURNS text
     LANGUAGE sql
@@ -982,24 +996,6 @@ BEGIN
     WHERE user_id = NEW.id AND NOT (own_name AND own_image);
     RETURN NULL;
 END
-$$;
-
-CREATE FUNCTION public.uuidv7() RETURNS uuid
-    LANGUAGE sql PARALLEL SAFE
-    AS $$
-    SELECT encode(
-        set_bit(
-            set_bit(
-                overlay(
-                    uuid_send(gen_random_uuid())
-                    PLACING substring(
-                        int8send((extract(EPOCH FROM clock_timestamp()) * 1000)::bigint) FROM 3
-                    )
-                    FROM 1 FOR 6
-                ), 52, 1
-            ), 53, 1
-        ), 'hex'
-    )::uuid
 $$;
 
 CREATE TABLE public._yoyo_log (

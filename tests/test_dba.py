@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import subprocess
 from pathlib import Path
 
@@ -15,8 +14,8 @@ from mentorapi.auth import Verifier
 from mentorapi.config import Settings
 from tests.client import Api, asking, coming
 from tests.conftest import DRIFT, execute, on, serve
+from tests.schema_dump import SCHEMA, dumped
 
-SCHEMA = Path(__file__).parent.parent / "sql" / "schema.sql"
 PROGRAMS = embedded._binaries()
 
 
@@ -111,16 +110,5 @@ async def test_drift_is_shown(database_url: str, api: Api) -> None:
         await connection.close()
 
 
-async def test_the_dump_of_the_schema_is_up_to_date(database_url: str) -> None:
-    """`pg_dump --schema-only` of a migrated database, without what differs between servers."""
-    dump = await run("pg_dump", "--schema-only", "--no-owner", "--no-privileges", database_url)
-    assert SCHEMA.read_text() == tidied(dump)
-
-
-def tidied(dump: str) -> str:
-    kept = [
-        line
-        for line in dump.splitlines()
-        if not line.startswith(("--", "SET ", "SELECT pg_catalog.set_config", "\\"))
-    ]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
+def test_the_dump_of_the_schema_is_up_to_date(database_url: str) -> None:
+    assert SCHEMA.read_text() == dumped(database_url)

@@ -22,6 +22,7 @@ from mentorapi.config import Settings
 from tests.client import SECRET, Api
 from tests.conftest import DEBIANS, DRIFT, on, serve
 from tests.roles import GRANTS, LOGINS, ROLES, create_logins, create_roles, drop_roles, logged_in_as
+from tests.schema_dump import SCHEMA
 from tests.starting import RUN, environment
 from tests.test_dba import story
 
@@ -376,3 +377,19 @@ def test_create_roles_as_the_owner_needs_no_superuser(server: Server) -> None:
             for name in names:
                 connection.execute(f"DROP ROLE IF EXISTS chiefs_{name}")
             connection.execute("DROP ROLE chief")
+
+
+def test_load_the_schema_into_an_empty_database_works(server: Server, tmp_path: Path) -> None:
+    def dump(url: str) -> str:
+        dumped = server.paste(f"pg_dump --schema-only '{url}'", tmp_path)
+        # A random word in the first line and in the last. And each time that PostgreSQL reads an
+        # expression, it may drop parentheses that it wrote itself.
+        return re.sub(r"^\\(un)?restrict .*|[()]", "", dumped, flags=re.MULTILINE)
+
+    try:
+        loaded, migrated = server.create("loaded"), server.create("migrated")
+        server.paste(f"psql -X -q -v ON_ERROR_STOP=1 -f '{SCHEMA}' '{loaded}'", tmp_path)
+        migrate.migrate(migrated)
+        assert dump(loaded) == dump(migrated)
+    finally:
+        server.drop("loaded", "migrated")

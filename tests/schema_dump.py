@@ -1,0 +1,55 @@
+"""What sql/schema.sql holds. ``python -m tests.schema_dump`` writes it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from mentorapi import embedded
+from mentorapi.migrate import migrate
+
+SCHEMA = Path(__file__).parent.parent / "sql" / "schema.sql"
+
+# Functions come in the order of their names, so one may call another that comes later.
+_HEADER = "SET check_function_bodies = false;\n"
+_UUIDV7 = re.compile(
+    r"^CREATE FUNCTION public\.uuidv7\(\).*?\n\n(?=[A-Z])", re.MULTILINE | re.DOTALL
+)
+
+
+def dumped(url: str) -> str:
+    """The schema of a migrated database on the embedded PostgreSQL, without comments, owners and
+    rights, and in an order in which PostgreSQL 15 to 18 load it."""
+    options = ["--schema-only", "--no-owner", "--no-privileges", "--no-comments"]
+    dump = subprocess.run(
+        [embedded._binaries() / "pg_dump", *options, url],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    kept = [
+        line
+        for line in dump.splitlines()
+        if not line.startswith(("--", "SET ", "SELECT pg_catalog.set_config", "\\"))
+    ]
+    schema = re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
+    return f"{_HEADER}\n{_uuidv7_before_its_callers(schema)}"
+
+
+def _uuidv7_before_its_callers(schema: str) -> str:
+    """PostgreSQL 18 has a uuidv7() of its own, so its pg_dump does not know that the tables need
+    ours. PostgreSQL 15 to 17 do need it."""
+    function = _UUIDV7.search(schema)
+    assert function
+    rest = schema.replace(function[0], "")
+    first = re.search(r"^CREATE (?!EXTENSION)", rest, re.MULTILINE)
+    assert first
+    return rest[: first.start()] + function[0] + rest[first.start() :]
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder, embedded.running(Path(folder)) as url:
+        migrate(url)
+        SCHEMA.write_text(dumped(url))
