@@ -32,12 +32,22 @@ CREATE FUNCTION public.act_for(user_id text) RETURNS text
 $$;
 
 CREATE FUNCTION public.fold(words text[]) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT public.fold(array_to_string(words, E'\n')) $$;
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+BEGIN
+    RETURN lower(
+        public.unaccent('public.unaccent'::regdictionary, array_to_string(words, E'\n'))
+    );
+END
+$$;
 
 CREATE FUNCTION public.fold(words text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT lower(public.unaccent('public.unaccent'::regdictionary, words)) $$;
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+BEGIN
+    RETURN lower(public.unaccent('public.unaccent'::regdictionary, words));
+END
+$$;
 
 CREATE TABLE public.mentors (
     id uuid DEFAULT uuidv7() NOT NULL,
