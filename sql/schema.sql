@@ -237,9 +237,9 @@ $$;
 CREATE FUNCTION public.iso(instant timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT rtrim(rtrim(
-        to_char(instant AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'
-    ), '.') || 'Z'
+    SELECT replace(
+        to_char(instant AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS'), '.000', ''
+    ) || 'Z'
 $$;
 
 CREATE FUNCTION public.mentor_card(m public.mentors) RETURNS TABLE(body json)
@@ -478,6 +478,7 @@ CREATE TABLE public.users (
     picture text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    claims_issued_at bigint,
     CONSTRAINT users_id_length CHECK (((char_length(id) >= 1) AND (char_length(id) <= 255)))
 );
 
@@ -1051,6 +1052,10 @@ CREATE TABLE public.idempotency_keys (
     answer text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+
+COMMENT ON COLUMN public.idempotency_keys.route IS 'method and path template';
+
+COMMENT ON COLUMN public.idempotency_keys.fingerprint IS 'SHA-256 of the path''s ids and the body';
 
 CREATE TABLE public.mentor_counts (
     visibility text NOT NULL,

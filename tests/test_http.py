@@ -546,6 +546,24 @@ async def test_odd_digits_and_line_ends_in_dates_and_times_are_refused(api: Api)
     assert (await jane.post("/requests", good)).status == 201
 
 
+async def test_instants_have_no_fraction_or_three_digits(api: Api) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    request = await api.request(jane, mentor)
+    for stored, shown in (
+        ("09:00:00", "09:00:00Z"),
+        ("09:00:00.5", "09:00:00.500Z"),
+        ("09:00:00.120", "09:00:00.120Z"),
+        ("09:00:00.123456", "09:00:00.123Z"),
+        ("09:00:00.000999", "09:00:00Z"),
+        ("09:00:59.999999", "09:00:59.999Z"),
+    ):
+        await api.db.execute(
+            "UPDATE requests SET created_at = $1::text::timestamptz", f"2026-02-12 {stored}+00"
+        )
+        found = await jane.ok("GET", f"/requests/{request['id']}")
+        assert found["createdAt"] == f"2026-02-12T{shown}"
+
+
 # Headers -----------------------------------------------------------------------------------------
 
 
