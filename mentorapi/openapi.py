@@ -40,8 +40,8 @@ wrong method 405 with `Allow`.
 `X-Total-Count` tells how much there is, `Link: <…>; rel="next"` where it goes on.
 
 **Sending twice.** A POST with an `Idempotency-Key` has one effect however often it is sent; the
-answer that was given first is given again, with `Idempotent-Replayed: true`. Keys are kept for a
-day.
+answer that was given first is given again, with `Idempotent-Replayed: true`; while the first one
+is under way, the next ones wait for it. Keys are kept for a day, those of refusals are not kept.
 
 **Every response** carries `X-Request-Id`; a sane one that came with the request is kept. Every GET
 answers HEAD, every route OPTIONS.

@@ -78,7 +78,8 @@ async def post_twice(db: Any) -> None:
     async def effect(_: Any) -> idempotency.Answer:
         return idempotency.Answer(201, None, "{}")
 
-    attempt = idempotency.Attempt("mentee7", "POST /api/requests", "new", b"")
+    owner = idempotency.Owner("mentee7", "POST /api/requests", "new")
+    attempt = idempotency.Attempt(owner, b"")
     for _ in range(2):
         await idempotency.once(db, attempt, effect)
 

@@ -26,6 +26,7 @@ from mentorapi.images import ImageStore
 from mentorapi.listener import Listener
 from mentorapi.metrics import Metrics
 from mentorapi.repositories import users
+from mentorapi.repositories.idempotency import RunningAttempts
 from mentorapi.repositories.page import Page
 from mentorapi.schemas.operation import Operation
 
@@ -60,6 +61,7 @@ class Services:
     #: The API in its own words (OpenAPI).
     description: Answer
     known_users: KnownUsers = field(default_factory=lambda: KnownUsers())
+    running_attempts: RunningAttempts = field(default_factory=RunningAttempts)
     draining: bool = False
 
 

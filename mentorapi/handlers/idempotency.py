@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mentorapi import errors
@@ -24,7 +24,9 @@ def read_key(header: str | None) -> str | None:
         return None
     key = _KEY.fullmatch(header)
     if key is None:
-        raise errors.ValidationFailed.of(HEADER, "must be 1 to 255 visible ASCII characters")
+        raise errors.ValidationFailed.of(
+            HEADER, "must be 1 to 255 visible ASCII characters", "format"
+        )
     return key[1]
 
 
@@ -36,13 +38,21 @@ async def run_once(handler: ApiHandler, key: str, run: Callable[[], Awaitable[No
         await run()
         return idempotency.Answer(*handler.written())
 
-    attempt = idempotency.Attempt(
-        user_id=handler.caller.user_id,
-        route=f"{handler.request.method} {handler.request.path}",
-        key=key,
-        fingerprint=hashlib.sha256(handler.request.body).digest(),
+    # The route is the template: a path is as long as a client makes it.
+    owner = idempotency.Owner(
+        handler.caller.user_id, f"{handler.request.method} {handler.route}", key
     )
-    answer, replayed = await idempotency.once(handler.db, attempt, effect)
+    attempt = idempotency.Attempt(owner, _fingerprint(handler.path_args, handler.request.body))
+    pool = handler.db
+    try:
+        answer, replayed = await handler.services.running_attempts.once(pool, attempt, effect)
+    finally:
+        handler.db = pool
     handler.rewrite(answer.status, answer.location, answer.body)
     if replayed:
         handler.set_header("Idempotent-Replayed", "true")
+
+
+def _fingerprint(ids: Sequence[str], body: bytes) -> bytes:
+    """Of what tells two requests to one route apart."""
+    return hashlib.sha256("".join(f"{one}\n" for one in ids).encode() + body).digest()
