@@ -74,6 +74,8 @@ class Caller:
     picture: str | None
     roles: frozenset[str]
     expires_at: float
+    #: Whole seconds since 1970; None for a token without ``iat``.
+    issued_at: int | None = None
 
 
 PublicKey: TypeAlias = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
@@ -327,7 +329,14 @@ def caller_from(claims: Mapping[str, Any]) -> Caller:
         picture=_picture(claims),
         roles=_roles(claims),
         expires_at=expires_at,
+        issued_at=_issued_at(claims),
     )
+
+
+def _issued_at(claims: Mapping[str, Any]) -> int | None:
+    """None where it makes no sense, too; it was checked not to lie in the future."""
+    issued_at = _instant(claims, "iat")
+    return int(issued_at) if issued_at is not None and issued_at >= 0 else None
 
 
 def _subject(claims: Mapping[str, Any]) -> str:

@@ -66,6 +66,13 @@ def error_body(
     return body
 
 
+class UserMissing(Exception):
+    """The caller's row in ``users`` is gone, though it was stored before.
+
+    No client meets it: the base handler stores the user again and repeats the operation.
+    """
+
+
 def codes() -> list[str]:
     """The codes of all errors, sorted."""
 

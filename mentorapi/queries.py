@@ -53,6 +53,12 @@ CONSTRAINTS: dict[str, type[errors.ApiError]] = {
     "reviews_one_per_booking": errors.AlreadyReviewed,
 }
 
+#: The caller is not in ``users``, though a request before this one stored them: the database was
+#: restored, or somebody deleted the row. The base handler stores them again.
+OF_THE_CALLER = frozenset(
+    {"idempotency_keys_user_fkey", "mentors_user_fkey", "requests_mentee_fkey"}
+)
+
 #: Constraints that no client can run into: validation, the statement itself or its lock keeps them.
 #: One that refuses anyway is a fault of ours, a 500.
 INTERNAL = frozenset(
@@ -63,13 +69,13 @@ INTERNAL = frozenset(
     bookings_buffer_time bookings_cancelled_by_fkey bookings_length bookings_mentee_fkey
     bookings_mentor_fkey bookings_one_per_request bookings_pkey bookings_reason_only_when_cancelled
     bookings_request_fkey bookings_session_currency bookings_session_rate bookings_status
-    idempotency_keys_pkey idempotency_keys_user_fkey
+    idempotency_keys_pkey
     mentor_counts_not_negative mentor_counts_pkey
     mentors_buffer_time mentors_counts mentors_links_object mentors_number mentors_one_per_user
     mentors_pkey mentors_session_currency mentors_session_duration mentors_session_rate
-    mentors_user_fkey mentors_visibility
-    requests_accepted_has_booking requests_booking_fkey requests_length requests_mentee_fkey
-    requests_mentor_fkey requests_one_booking requests_pkey requests_reason_only_when_rejected
+    mentors_visibility
+    requests_accepted_has_booking requests_booking_fkey requests_length requests_mentor_fkey
+    requests_one_booking requests_pkey requests_reason_only_when_rejected
     requests_status
     reviews_booking_fkey reviews_mentee_fkey reviews_mentor_fkey reviews_pkey reviews_rating
     search_postings_pkey search_vocabulary_pkey
@@ -100,14 +106,17 @@ _UNREACHABLE = (
 _TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
-def translate(error: BaseException) -> errors.ApiError | None:
+def translate(error: BaseException) -> errors.ApiError | errors.UserMissing | None:
     """The error that a client meets for one of the database or the driver; None for a fault."""
     if isinstance(error, asyncpg.PostgresError):
         # It quotes the row, people's words and all, and errors go to the log.
         error.detail = None
-    constraint = CONSTRAINTS.get(getattr(error, "constraint_name", None) or "")
+    name = getattr(error, "constraint_name", None) or ""
+    constraint = CONSTRAINTS.get(name)
     if constraint is not None:
         return constraint()
+    if name in OF_THE_CALLER:
+        return errors.UserMissing()
     if isinstance(error, asyncpg.DataError):
         # Class 22, or a value that the driver can't encode: it came from the client.
         return errors.BadRequest("A value is out of range or not valid")

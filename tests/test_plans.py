@@ -62,6 +62,9 @@ WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname !~ 'yo
 Run = Callable[[Any], Awaitable[Any]]
 
 
+RENAMED = users.Claims("New", None, None, issued_at=1)
+
+
 def call(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Run:
     return lambda db: function(db, *arguments)
 
@@ -256,7 +259,7 @@ CASES: dict[str, tuple[Run, str]] = {
     ),
     "sweep": (call(sessions.sweep, 100), "bookings_live_by_start bookings_pkey mentors_pkey"),
     "lag of the sweep": (call(sessions.lag), "bookings_live_by_start"),
-    "user renamed": (call(users.remember, "mentee7", "New", None, None), "reviews_by_mentee"),
+    "user renamed": (call(users.remember, "mentee7", RENAMED), "reviews_by_mentee"),
     "repeated request": (post_twice, "idempotency_keys_pkey"),
     "keys expired": (call(idempotency.expire), "idempotency_keys_by_age"),
 }

@@ -48,11 +48,13 @@ def names(database: psycopg.Connection, query: str) -> set[str]:
 
 
 def test_each_constraint_is_told_to_clients_or_kept_from_them(database: psycopg.Connection) -> None:
-    assert names(database, GUARDS) == queries.CONSTRAINTS.keys() | queries.INTERNAL
+    known = queries.CONSTRAINTS.keys() | queries.INTERNAL | queries.OF_THE_CALLER
+    assert names(database, GUARDS) == known
 
 
 def test_no_constraint_is_both() -> None:
     assert not queries.CONSTRAINTS.keys() & queries.INTERNAL
+    assert not queries.OF_THE_CALLER & (queries.CONSTRAINTS.keys() | queries.INTERNAL)
 
 
 def test_somebody_chose_each_name(database: psycopg.Connection) -> None:

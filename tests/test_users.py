@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from io import BytesIO
 
-from tests.client import Api, is_error
+import jwt
+import pytest
+from PIL import Image
+
+from tests.client import ALWAYS, SECRET, Api, User, asking, is_error
 
 COUNT = "/requests/pending-count"
+
+
+def picture() -> bytes:
+    """A form with a small image in it."""
+    out = BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG")
+    head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="me"\r\n\r\n'
+    return head + out.getvalue() + b"\r\n--edge--\r\n"
+
+
+PICTURE = picture()
 
 
 async def stored(api: Api) -> list[tuple[str, str | None, str | None, str | None]]:
@@ -47,7 +63,81 @@ async def test_a_claim_that_is_left_out_takes_nothing_away(api: Api) -> None:
     assert await stored(api) == [("jane", "Jane", "jane@example.com", None)]
 
 
-async def test_an_old_name_comes_back_with_an_old_token(api: Api) -> None:
+def issued(api: Api, iat: int | None, **claims: object) -> User:
+    """Jane with a token that was issued then; None: one that does not say when."""
+    user = api.user("jane", **claims)
+    payload = jwt.decode(user.token, SECRET, algorithms=["HS256"], options={"verify_iat": False})
+    del payload["iat"]
+    user.token = jwt.encode(payload | ({} if iat is None else {"iat": iat}), SECRET)
+    return user
+
+
+async def test_older_token_leaves_name_and_picture_as_they_are(api: Api) -> None:
+    old, new = "https://example.com/old.png", "https://example.com/new.png"
+    older = issued(api, 1000, name="Old", picture=old)
+    await older.ok("GET", COUNT)
+    await issued(api, 2000, name="New", picture=new).ok("GET", COUNT)
+    await older.ok("GET", COUNT)
+    assert await stored(api) == [("jane", "New", None, new)]
+    # Nor does it when the server has forgotten everything.
+    api.services.known_users.forget()
+    await older.ok("GET", COUNT)
+    await older.ok("GET", COUNT)
+    assert await stored(api) == [("jane", "New", None, new)]
+    await issued(api, 3000, name="Newest").ok("GET", COUNT)
+    assert await stored(api) == [("jane", "Newest", None, new)]
+
+
+async def test_token_without_iat_counts_as_older_than_any_other(api: Api) -> None:
+    for name in ("Jane", "Janet"):
+        await issued(api, None, name=name).ok("GET", COUNT)
+        assert (await stored(api))[0][1] == name
+    await issued(api, 1000, name="Jo").ok("GET", COUNT)
+    for iat in (None, -5, 10**-3):
+        await issued(api, iat, name="Janet").ok("GET", COUNT)
+    assert (await stored(api))[0][1] == "Jo"
+
+
+async def test_older_token_costs_no_statement(api: Api) -> None:
+    older, newer = issued(api, 1000, name="Old"), issued(api, 2000, name="New")
+    await older.ok("GET", COUNT)
+    await newer.ok("GET", COUNT)
+    await api.db.execute("ALTER TABLE users RENAME TO people")
+    for user in (older, newer, issued(api, 3000, name="New"), issued(api, 3000, name=None)):
+        assert await user.ok("GET", COUNT) == 0
+
+
+#: Everything that a user without a row of their own can write.
+WRITES = {
+    "update profile": lambda user, mentor: user.patch("/mentor/me", {"bio": "x"}),
+    "set availability": lambda user, mentor: user.put("/mentor/availability", {"slots": ALWAYS}),
+    "ask": lambda user, mentor: user.post("/requests", asking(mentor)),
+    "ask with a key": lambda user, mentor: user.post(
+        "/requests", asking(mentor), headers={"Idempotency-Key": "one"}
+    ),
+    "upload": lambda user, mentor: user.patch(
+        "/mentor/profile-image",
+        body=PICTURE,
+        headers={"Content-Type": "multipart/form-data; boundary=edge"},
+    ),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+async def test_user_deleted_under_the_server_is_stored_again(api: Api, write: str) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    await jane.ok("GET", COUNT)
+    # As after a restore from a backup that did not know her.
+    await api.db.execute("DELETE FROM users WHERE id = 'jane'")
+    answer = await WRITES[write](jane, mentor)
+    assert answer.status in (200, 201), answer
+    assert ("jane", "Jane", None, None) in await stored(api)
+    if "key" in write:
+        again = await WRITES[write](jane, mentor)
+        assert (again.body, again.headers["Idempotent-Replayed"]) == (answer.body, "true")
+
+
+async def test_an_old_name_comes_back_with_a_new_token(api: Api) -> None:
     for name in ("Jane", "Janet", "Jane"):
         await api.user("jane", name=name).ok("GET", COUNT)
         assert (await stored(api))[0][1] == name

@@ -28,6 +28,7 @@ from mentorapi.metrics import Metrics
 from mentorapi.repositories import users
 from mentorapi.repositories.idempotency import RunningAttempts
 from mentorapi.repositories.page import Page
+from mentorapi.repositories.users import Claims
 from mentorapi.schemas.operation import Operation
 
 log = logging.getLogger("mentorapi")
@@ -66,23 +67,29 @@ class Services:
 
 
 class KnownUsers:
-    """Who is stored already, as their token described them, so that most requests need not ask."""
+    """What is stored of users, so that most requests need not ask."""
 
     MOST = 100_000
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[str | None, ...]] = {}
+        self._known: dict[str, Claims] = {}
 
     async def remember(self, db: Any, caller: Caller) -> bool:
         """Store what is new; returns whether anything was."""
-        claims = (caller.name, caller.email, caller.picture)
-        if self._known.get(caller.user_id) == claims:
+        claims = Claims(caller.name, caller.email, caller.picture, caller.issued_at)
+        known = self._known.get(caller.user_id)
+        if known is not None and not claims.change(known):
             return False
-        await users.remember(db, caller.user_id, *claims)
-        if len(self._known) >= self.MOST:
-            self._known.clear()
-        self._known[caller.user_id] = claims
+        stored = await users.remember(db, caller.user_id, claims)
+        if stored is not None:
+            if len(self._known) >= self.MOST:
+                self._known.clear()
+            self._known[caller.user_id] = stored
         return True
+
+    def forget(self) -> None:
+        """The database was changed beneath the server: it may know none of these users."""
+        self._known.clear()
 
 
 def operation(spec: Operation, raises: Sequence[Raised] = ()) -> Callable[[Method], Method]:
@@ -93,10 +100,21 @@ def operation(spec: Operation, raises: Sequence[Raised] = ()) -> Callable[[Metho
         @wraps(method)
         async def run(handler: ApiHandler, *arguments: str) -> None:
             key = handler.idempotency_key
-            if key is None:
-                await method(handler, *arguments)
-            else:
-                await idempotency.run_once(handler, key, lambda: method(handler, *arguments))
+
+            async def attempt() -> None:
+                if key is None:
+                    await method(handler, *arguments)
+                else:
+                    await idempotency.run_once(handler, key, lambda: method(handler, *arguments))
+
+            try:
+                await attempt()
+            except errors.UserMissing:
+                # After a restore, say. Nothing was changed: store the user and try once more.
+                services = handler.services
+                services.known_users.forget()
+                await services.known_users.remember(services.db, handler.caller)
+                await attempt()
             if handler.request.method not in ("GET", "HEAD"):
                 # Who wrote must not read what was true before from the cache.
                 await handler.services.listener.settle()

@@ -28,7 +28,7 @@ async def replace(
     """Replace all windows and merge the settings into the profile, which is made if need be."""
     check(windows)
     async with queries.transaction(db) as connection:
-        profile = await queries.profiles.open(connection, user_id=user_id)
+        profile = await profiles.open_own(connection, user_id)
         await profiles.merge(connection, profile["mentor_id"], settings)
         await queries.availability.clear(connection, mentor_id=profile["mentor_id"])
         await queries.availability.fill(

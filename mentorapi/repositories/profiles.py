@@ -58,7 +58,7 @@ async def update(db: Database, user_id: str, changes: Mapping[str, Any]) -> tupl
     Returns the profile as JSON and the image file that nothing points to any more, if there is one.
     """
     async with queries.transaction(db) as connection:
-        before = await queries.profiles.open(connection, user_id=user_id)
+        before = await open_own(connection, user_id)
         # A client that sends the whole profile back sends the address of the uploaded image too.
         if changes.get("profileImageUrl", before["image_url"]) != before["image_url"]:
             changes = {"profileImageFile": None, **changes}
@@ -66,6 +66,14 @@ async def update(db: Database, user_id: str, changes: Mapping[str, Any]) -> tupl
         after = await queries.profiles.show(connection, user_id=user_id)
     orphan = before["image_file"] if "profileImageFile" in changes else None
     return after["body"], orphan
+
+
+async def open_own(db: Database, user_id: str) -> Any:
+    """Lock the user's profile, which is made if need be. Raises UserMissing."""
+    row = await queries.profiles.open(db, user_id=user_id)
+    if row is None:
+        raise errors.UserMissing
+    return row
 
 
 async def merge(db: Database, mentor_id: str, changes: Mapping[str, Any]) -> None:
