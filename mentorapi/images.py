@@ -14,8 +14,9 @@ import re
 import secrets
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -32,12 +33,17 @@ log = logging.getLogger(__name__)
 CONTENT_TYPE = "image/webp"
 MAX_UPLOAD = 5 * 1024 * 1024
 MAX_PIXELS = 25_000_000
+# A strip of 1 x 25,000,000 pixels takes six times as long as a square of as many pixels.
+MAX_UPLOADED_SIDE = 10_000
 MAX_SIDE = 512
 QUALITY = 85
 
 # An image at the limits takes some 400 MB for up to a second, so one at a time; 40 MiB may wait.
 WORKERS = 1
 QUEUE_LENGTH = 8
+# One user's images are decoded one after the other; so many may be under way, the waiting ones
+# included.
+MAX_UPLOADS_PER_USER = 5
 
 # Every other decoder of Pillow stays out of reach.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -52,6 +58,7 @@ BUCKET_SECONDS = 10.0
 
 TOO_LARGE = f"Image is too large: at most {MAX_UPLOAD // 1024**2} MiB"
 TOO_MANY_PIXELS = f"Image is too large: at most {MAX_PIXELS // 1_000_000} megapixels"
+TOO_LONG = f"Image is too large: at most {MAX_UPLOADED_SIDE:,} pixels on each side"
 TOO_BUSY = "Too many images at once, please try again"
 UNKNOWN_FORMAT = "File is not a JPEG, PNG, WebP or GIF image"
 
@@ -84,6 +91,8 @@ def _decode(data: bytes) -> Image.Image:
     with Image.open(BytesIO(data), formats=_FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
             raise errors.InvalidImage(TOO_MANY_PIXELS)
+        if max(image.size) > MAX_UPLOADED_SIDE:
+            raise errors.InvalidImage(TOO_LONG)
         if image.format in ("JPEG", "MPO") and data.count(_JPEG_SCAN) > _MAX_JPEG_SCANS:
             raise errors.InvalidImage
         profile = image.info.get("icc_profile")
@@ -257,11 +266,20 @@ def _first_words(error: BaseError) -> str:
     return f"{words.partition('<')[0].strip()} {code[1] if code else ''}".strip()
 
 
+@dataclass(slots=True)
+class _Turn:
+    """Uploads of one user that are under way, and the lock that the rendered one holds."""
+
+    uploads: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class ImageStore:
     """Takes uploads in, and hands out images of `CONTENT_TYPE` by name.
 
     Images are rendered by few threads with a bounded queue, so that uploads cannot take the
-    processors and the memory from everything else. A failure of the backend is errors.Unavailable.
+    processors and the memory from everything else. A user has one place in that queue. A failure
+    of the backend is errors.Unavailable.
     """
 
     def __init__(
@@ -270,15 +288,17 @@ class ImageStore:
         self._backend = backend
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="images")
         self._places = threading.BoundedSemaphore(workers + queue_length)
+        self._turns: dict[str, _Turn] = {}
 
-    async def save(self, data: bytes) -> str:
+    async def save(self, user_id: str, data: bytes) -> str:
         """The new image's unguessable name.
 
         Raises errors.BodyTooLarge, errors.InvalidImage or errors.Unavailable, and stores nothing.
         """
         if len(data) > MAX_UPLOAD:
             raise errors.BodyTooLarge(TOO_LARGE)
-        image = await self._rendered(data)
+        async with self._turn(user_id):
+            image = await self._rendered(data)
         name = f"{secrets.token_urlsafe(16)}.webp"
         with _backend_errors():
             await self._backend.write(name, image)
@@ -309,6 +329,21 @@ class ImageStore:
     async def close(self) -> None:
         """Waits for the images being rendered; those still in the queue are dropped."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, user_id: str) -> AsyncIterator[None]:
+        """Wait until no other image of this user is rendered. Raises errors.Unavailable."""
+        turn = self._turns.setdefault(user_id, _Turn())
+        if turn.uploads >= MAX_UPLOADS_PER_USER:
+            raise errors.Unavailable(TOO_BUSY)
+        turn.uploads += 1
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.uploads -= 1
+            if not turn.uploads:
+                del self._turns[user_id]
 
     async def _rendered(self, data: bytes) -> bytes:
         if not self._places.acquire(blocking=False):

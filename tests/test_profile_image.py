@@ -397,6 +397,26 @@ async def test_bombs_are_refused(api: Api) -> None:
     assert (await upload(user, encoded(picture(), "PNG", pnginfo=notes))).status == 400
 
 
+@pytest.mark.parametrize("size", [(10_001, 1), (1, 10_001), (25_000_000, 1)])
+async def test_upload_with_a_side_too_long_is_refused(api: Api, size: tuple[int, int]) -> None:
+    content = png_of_size(*size, (b"\0" + bytes(size[0] // 8 + 1)) * size[1])
+    answer = await upload(api.user("mia"), content)
+    assert is_error(answer, 400, "Image is too large: at most 10,000 pixels on each side")
+
+
+async def test_upload_while_another_user_sends_many_succeeds(api: Api) -> None:
+    attacker, other = api.user("max"), api.user("mia")
+    slow = encoded(Image.new("RGB", (2500, 10_000)), "PNG")
+    attack = [asyncio.create_task(upload(attacker, slow)) for _ in range(12)]
+    # The first answer is a refusal: all that the attacker can take is taken.
+    done, _ = await asyncio.wait(attack, return_when=asyncio.FIRST_COMPLETED)
+    assert is_error(done.pop().result(), 503, "Too many images at once, please try again")
+    assert (await upload(other, PNG)).status == 200
+    assert not all(task.done() for task in attack)
+    answers = await asyncio.gather(*attack)
+    assert sorted(answer.status for answer in answers) == [200] * 5 + [503] * 7
+
+
 async def test_a_jpeg_of_thousands_of_scans_is_refused(api: Api) -> None:
     image = encoded(picture(64, 64), "JPEG", progressive=True)
     scan = image[image.rfind(b"\xff\xda") : -2]

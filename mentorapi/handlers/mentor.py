@@ -48,6 +48,7 @@ class UploadImage(ApiHandler):
             errors.InvalidImage,
             errors.InvalidImage(images.UNKNOWN_FORMAT),
             errors.InvalidImage(images.TOO_MANY_PIXELS),
+            errors.InvalidImage(images.TOO_LONG),
             errors.BodyTooLarge,
             errors.BodyTooLarge(images.TOO_LARGE),
             errors.UnsupportedMediaType(NOT_MULTIPART),
@@ -55,7 +56,7 @@ class UploadImage(ApiHandler):
         ),
     )
     async def patch(self) -> None:
-        name = await self.services.images.save(self.uploaded_file())
+        name = await self.services.images.save(self.caller.user_id, self.uploaded_file())
         changes = {"profileImageUrl": self.image_url(name), "profileImageFile": name}
         try:
             profile, orphan = await profiles.update(self.db, self.caller.user_id, changes)

@@ -143,9 +143,10 @@ UPDATE_PROFILE = Operation(
 UPLOAD_IMAGE = Operation(
     name="uploadProfileImage",
     summary="Upload a new profile image",
-    description="One part, `file`: a JPEG, PNG, WebP or GIF image of at most 5 MiB and 25 "
-    "megapixels. It is turned upright, scaled down to 512 x 512 at most and kept as WebP. The "
-    "first upload makes the profile.",
+    description="One part, `file`: a JPEG, PNG, WebP or GIF image of at most 5 MiB, 25 "
+    "megapixels and 10,000 pixels on each side. It is turned upright, scaled down to 512 x 512 at "
+    "most and kept as WebP. The first upload makes the profile. Images of one user are taken one "
+    "after the other, five at once at most; the sixth is a 503.",
     form=named("ImageUpload", fields({"file": {"type": "string", "format": "binary"}}, ["file"])),
     response=PROFILE,
 )
