@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import signal
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +21,8 @@ from mentorapi.config import ConfigError, Settings
 from mentorapi.database import check_server, open_pool
 from mentorapi.migrate import migrate
 from mentorapi.startup import StartupError
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from mentorapi.server import Sockets
@@ -109,23 +111,25 @@ def _serve(settings: Settings, args: argparse.Namespace) -> None:
 
 
 def _announce(settings: Settings, version: str, bound: list[Sockets]) -> None:
+    from mentorapi.server import base_url, is_wildcard, public_url
+
     lines = [
         f"PostgreSQL {version}, {_whereabouts(settings)}",
-        f"Listening on {_base(settings.host, bound[0].main)}/api",
+        f"Listening on {base_url(settings.host, bound[0].main)}/api",
     ]
     if settings.metrics_address:
         lines += [
-            f"Metrics on {_base(settings.metrics_address[0], each.metrics)}/metrics"
+            f"Metrics on {base_url(settings.metrics_address[0], each.metrics)}/metrics"
             for each in bound
         ]
     if settings.jwt_secret:
         lines.append('Next: run.py demo, or run.py token --sub ada --name "Ada". Ctrl-C ends.')
     print("\n".join(lines), flush=True)
-
-
-def _base(host: str, sockets: list[socket.socket]) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{sockets[0].getsockname()[1]}"
+    if settings.public_url is None and is_wildcard(settings.host):
+        log.warning(
+            "MENTORAPI_PUBLIC_URL is not set: addresses of uploaded images begin with %s",
+            public_url(settings, bound[0].main),
+        )
 
 
 def _whereabouts(settings: Settings) -> str:

@@ -50,7 +50,7 @@ class Settings:
     # Host and port; without it, they are on the main one.
     metrics_address: tuple[str, int] | None = None
     trace_sql: bool = False
-    # Base of absolute links in answers; without it, the host that the request named.
+    # Base of absolute links in answers; without it, the address that the server listens on.
     public_url: str | None = None
     behind_proxy: bool = False
 

@@ -88,13 +88,16 @@ def _is_off(connection: psycopg.Connection, setting: str) -> bool:
     return connection.execute("SELECT current_setting(%s)", [setting]).fetchone() == ("off",)
 
 
-async def open_pool(database_url: str, size: int, *, trace_sql: bool = False) -> Pool:
+async def open_pool(
+    database_url: str, size: int, *, trace_sql: bool = False, public_url: str = ""
+) -> Pool:
     """A pool of at most ``size`` connections; nothing is reset when one goes back.
 
     So whatever a caller sets must end with its transaction: ``SET LOCAL`` and advisory locks of the
     transaction, never of the session. Raises StartupError.
 
     ``trace_sql``: each connection is named after what it was last taken for.
+    ``public_url``: base of the addresses that the SQL function image_url makes.
     """
     try:
         pool = Pool(
@@ -105,7 +108,7 @@ async def open_pool(database_url: str, size: int, *, trace_sql: bool = False) ->
             command_timeout=_COMMAND_TIMEOUT,
             reset=_keep,
             setup=_name if trace_sql else None,
-            server_settings=SESSION,
+            server_settings=SESSION | {"mentorapi.public_url": public_url},
         )
         await pool
         return pool

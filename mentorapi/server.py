@@ -10,7 +10,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -99,12 +99,33 @@ def _bind(host: str, port: int, variables: str, shared: bool = False) -> list[so
         ) from error
 
 
+def public_url(settings: Settings, listening: list[socket.socket]) -> str:
+    """Base of the addresses that clients are given: the one configured, or the one listened on.
+
+    For a wildcard address it is that of the loopback.
+    """
+    host = "127.0.0.1" if is_wildcard(settings.host) else settings.host
+    return settings.public_url or base_url(host, listening)
+
+
+def is_wildcard(host: str) -> bool:
+    """Whether the server listens on every address of the machine."""
+    return host in ("", "0.0.0.0", "::", "*")
+
+
+def base_url(host: str, listening: list[socket.socket]) -> str:
+    """Such as ``http://127.0.0.1:8000``."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening[0].getsockname()[1]}"
+
+
 async def serve(
     settings: Settings, database_url: str, sockets: Sockets, ready: Callable[[], None]
 ) -> None:
     """Serve until SIGINT or SIGTERM; a second one ends the waiting for requests under way."""
     stop, hurry = _signals()
     _raise_file_limit()
+    settings = replace(settings, public_url=public_url(settings, sockets.main))
     async with AsyncExitStack() as stack:
         verifier = await _verifier(settings, stack)
         services = await open_services(settings, database_url, verifier, stack)
@@ -144,7 +165,12 @@ async def open_services(
     settings: Settings, database_url: str, verifier: Verifier, stack: AsyncExitStack
 ) -> Services:
     """What handlers work with; the stack closes it again."""
-    pool = await open_pool(database_url, settings.pool_size, trace_sql=settings.trace_sql)
+    pool = await open_pool(
+        database_url,
+        settings.pool_size,
+        trace_sql=settings.trace_sql,
+        public_url=settings.public_url or "",
+    )
     stack.callback(pool.terminate)
     cache = Cache()
     listener = Listener(cache, partial(connect, database_url))

@@ -234,6 +234,16 @@ CREATE FUNCTION public.containing_swapped(word text) RETURNS text[]
     FROM generate_series(1, char_length(word) - 1) AS i
 $$;
 
+CREATE FUNCTION public.image_url(m public.mentors) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce(
+        coalesce(current_setting('mentorapi.public_url', true), '')
+        || '/api/images/' || m.profile_image_file,
+        m.profile_image_url
+    )
+$$;
+
 CREATE FUNCTION public.iso(instant timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -251,7 +261,7 @@ CREATE FUNCTION public.mentor_card(m public.mentors) RETURNS TABLE(body json)
             m.id,
             m.user_id AS "userId",
             m.full_name AS "fullName",
-            m.profile_image_url AS "profileImageUrl",
+            image_url(m) AS "profileImageUrl",
             m.headline,
             m.bio,
             m.expertise,
@@ -309,7 +319,7 @@ CREATE FUNCTION public.mentor_page(m public.mentors) RETURNS TABLE(body json)
             m.id,
             m.user_id AS "userId",
             m.full_name AS "fullName",
-            m.profile_image_url AS "profileImageUrl",
+            image_url(m) AS "profileImageUrl",
             m.headline,
             m.bio,
             m.expertise,
@@ -339,7 +349,7 @@ CREATE FUNCTION public.mentor_profile(m public.mentors) RETURNS TABLE(body json)
             m.bio,
             m.expertise,
             m.location,
-            m.profile_image_url AS "profileImageUrl",
+            image_url(m) AS "profileImageUrl",
             m.links,
             m.session_duration AS "sessionDuration",
             m.buffer_time AS "bufferTime",
@@ -467,7 +477,7 @@ CREATE FUNCTION public.party(m public.mentors) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT json_build_object(
-        'id', m.id, 'userId', m.user_id, 'name', m.full_name, 'avatar', m.profile_image_url
+        'id', m.id, 'userId', m.user_id, 'name', m.full_name, 'avatar', image_url(m)
     )
 $$;
 
@@ -1053,10 +1063,6 @@ CREATE TABLE public.idempotency_keys (
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-COMMENT ON COLUMN public.idempotency_keys.route IS 'method and path template';
-
-COMMENT ON COLUMN public.idempotency_keys.fingerprint IS 'SHA-256 of the path''s ids and the body';
-
 CREATE TABLE public.mentor_counts (
     visibility text NOT NULL,
     mentors bigint NOT NULL,
@@ -1267,7 +1273,7 @@ CREATE TRIGGER mentors_index_new AFTER INSERT ON public.mentors REFERENCING NEW 
 
 CREATE TRIGGER mentors_recounted AFTER UPDATE OF visibility ON public.mentors FOR EACH ROW WHEN ((old.visibility <> new.visibility)) EXECUTE FUNCTION public.mentors_count();
 
-CREATE TRIGGER mentors_tell_card_changed AFTER UPDATE ON public.mentors FOR EACH ROW WHEN ((((((((((((old.user_id IS DISTINCT FROM new.user_id) OR (old.full_name IS DISTINCT FROM new.full_name)) OR (old.profile_image_url IS DISTINCT FROM new.profile_image_url)) OR (old.headline IS DISTINCT FROM new.headline)) OR (old.bio IS DISTINCT FROM new.bio)) OR (old.expertise IS DISTINCT FROM new.expertise)) OR (old.session_duration IS DISTINCT FROM new.session_duration)) OR (old.rating_sum IS DISTINCT FROM new.rating_sum)) OR (old.review_count IS DISTINCT FROM new.review_count)) OR (old.total_sessions IS DISTINCT FROM new.total_sessions)) OR (old.visibility IS DISTINCT FROM new.visibility))) EXECUTE FUNCTION public.tell_lists();
+CREATE TRIGGER mentors_tell_card_changed AFTER UPDATE ON public.mentors FOR EACH ROW WHEN (((((((((((((old.user_id IS DISTINCT FROM new.user_id) OR (old.full_name IS DISTINCT FROM new.full_name)) OR (old.profile_image_url IS DISTINCT FROM new.profile_image_url)) OR (old.profile_image_file IS DISTINCT FROM new.profile_image_file)) OR (old.headline IS DISTINCT FROM new.headline)) OR (old.bio IS DISTINCT FROM new.bio)) OR (old.expertise IS DISTINCT FROM new.expertise)) OR (old.session_duration IS DISTINCT FROM new.session_duration)) OR (old.rating_sum IS DISTINCT FROM new.rating_sum)) OR (old.review_count IS DISTINCT FROM new.review_count)) OR (old.total_sessions IS DISTINCT FROM new.total_sessions)) OR (old.visibility IS DISTINCT FROM new.visibility))) EXECUTE FUNCTION public.tell_lists();
 
 CREATE TRIGGER mentors_tell_changed AFTER UPDATE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.tell_mentor();
 

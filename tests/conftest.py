@@ -189,15 +189,16 @@ def api(
 async def serve(
     database_url: str, settings: Settings, verifier: Verifier, folder
 ) -> AsyncIterator[Api]:
-    settings = replace(settings, data_dir=folder)
+    socket, port = bind_unused_port()
+    base = f"http://127.0.0.1:{port}"
+    settings = replace(settings, data_dir=folder, public_url=settings.public_url or base)
     async with AsyncExitStack() as stack:
         services = await open_services(settings, database_url, verifier, stack)
         app = make_app(services)
         server = http_server(app, settings)
-        socket, port = bind_unused_port()
         server.add_socket(socket)
         async with asyncpg.create_pool(database_url, min_size=0, max_size=4) as db:
-            yield Api(app, services, f"http://127.0.0.1:{port}", db)
+            yield Api(app, services, base, db)
             await assert_no_drift(db)
         server.stop()
         await server.close_all_connections()

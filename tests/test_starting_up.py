@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import stat
@@ -14,7 +15,9 @@ import psutil
 import psycopg
 import pytest
 
-from mentorapi import embedded
+from mentorapi import cli, embedded
+from mentorapi.config import Settings
+from mentorapi.server import Sockets
 from tests.starting import (
     Process,
     answers,
@@ -26,6 +29,7 @@ from tests.starting import (
     run,
     wait_until,
 )
+from tests.test_profile_image import MULTIPART, PNG, form
 
 
 @pytest.fixture
@@ -73,6 +77,52 @@ def test_only_its_owner_can_read_the_secret_and_the_database(data_dir: Path) -> 
     run("migrate", data_dir=data_dir)
     assert stat.S_IMODE((data_dir / "jwt_secret").stat().st_mode) == 0o600
     assert stat.S_IMODE((data_dir / "postgres").stat().st_mode) == 0o700
+
+
+def test_start_keeps_locks_and_data_folder_private(data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o755)
+    (data_dir / "postgres.lock").touch(mode=0o644)
+    run("migrate", data_dir=data_dir)
+    for name in ("postgres.lock", "postgres.users"):
+        assert stat.S_IMODE((data_dir / name).stat().st_mode) == 0o600, name
+    run("migrate", data_dir=data_dir.with_name("new"))
+    assert stat.S_IMODE(data_dir.with_name("new").stat().st_mode) == 0o700
+
+
+def test_upload_to_a_plain_start_gets_the_address_listened_on(data_dir: Path) -> None:
+    token = run("token", "--sub", "ada", data_dir=data_dir).stdout.strip()
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": MULTIPART["Content-Type"],
+        "Host": "evil.example.com",
+    }
+    with Process(data_dir) as server:
+        url = server.listening()
+        request = urllib.request.Request(
+            f"{url}/mentor/profile-image", form(("file", "a.png", PNG)), headers, method="PATCH"
+        )
+        with urllib.request.urlopen(request) as response:
+            shown = json.loads(response.read())["profileImageUrl"]
+        assert shown.startswith(f"{url}/images/")
+        with urllib.request.urlopen(shown) as image:
+            assert image.status == 200
+
+
+@pytest.mark.parametrize(("host", "base"), [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1")])
+def test_start_on_a_wildcard_address_says_what_images_begin_with(
+    host: str, base: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        bound = [Sockets([listening], [])]
+        cli._announce(Settings(host=host), "18", bound)
+        cli._announce(Settings(host=host, public_url="https://api.example.com"), "18", bound)
+        cli._announce(Settings(), "18", bound)
+        port = listening.getsockname()[1]
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "MENTORAPI_PUBLIC_URL is not set:"
+        f" addresses of uploaded images begin with http://{base}:{port}"
+    )
 
 
 def test_processes_that_start_at_once_agree_on_one_secret(data_dir: Path) -> None:

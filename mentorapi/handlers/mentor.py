@@ -57,7 +57,7 @@ class UploadImage(ApiHandler):
     )
     async def patch(self) -> None:
         name = await self.services.images.save(self.caller.user_id, self.uploaded_file())
-        changes = {"profileImageUrl": self.image_url(name), "profileImageFile": name}
+        changes = {"profileImageFile": name}
         try:
             profile, orphan = await profiles.update(self.db, self.caller.user_id, changes)
         except Exception:
@@ -88,11 +88,6 @@ class UploadImage(ApiHandler):
         if details:
             raise errors.ValidationFailed(details)
         return uploads[0].body
-
-    def image_url(self, name: str) -> str:
-        base = self.services.settings.public_url
-        base = base or f"{self.request.protocol}://{self.request.host}"
-        return f"{base.rstrip('/')}/api/images/{name}"
 
 
 class ShowOrReplaceAvailability(ApiHandler):

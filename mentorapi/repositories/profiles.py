@@ -59,12 +59,9 @@ async def update(db: Database, user_id: str, changes: Mapping[str, Any]) -> tupl
     """
     async with queries.transaction(db) as connection:
         before = await open_own(connection, user_id)
-        # A client that sends the whole profile back sends the address of the uploaded image too.
-        if changes.get("profileImageUrl", before["image_url"]) != before["image_url"]:
-            changes = {"profileImageFile": None, **changes}
+        changes, orphan = _with_image(changes, before["image_file"])
         await merge(connection, before["mentor_id"], changes)
         after = await queries.profiles.show(connection, user_id=user_id)
-    orphan = before["image_file"] if "profileImageFile" in changes else None
     return after["body"], orphan
 
 
@@ -74,6 +71,24 @@ async def open_own(db: Database, user_id: str) -> Any:
     if row is None:
         raise errors.UserMissing
     return row
+
+
+def _with_image(
+    changes: Mapping[str, Any], file: str | None
+) -> tuple[Mapping[str, Any], str | None]:
+    """The changes as they are to be stored, and the file that they leave behind.
+
+    A row has an uploaded file or the address of an image elsewhere, never both.
+    """
+    if "profileImageFile" in changes:
+        return {**changes, "profileImageUrl": None}, file
+    if "profileImageUrl" not in changes:
+        return changes, None
+    url = changes["profileImageUrl"]
+    if file and url and url.endswith(f"/api/images/{file}"):
+        # A client that sends the whole profile back sends the address of the uploaded image too.
+        return {name: changes[name] for name in changes if name != "profileImageUrl"}, None
+    return {**changes, "profileImageFile": None}, file
 
 
 async def merge(db: Database, mentor_id: str, changes: Mapping[str, Any]) -> None:

@@ -1,13 +1,12 @@
 -- profiles.open: lock one's own mentor profile, which comes into being here if there is none.
 -- $1 user_id text
--- returns mentor_id, image_url, and image_file, the stored image behind it, or null
+-- returns mentor_id, and image_file, the name of the uploaded image, or null
 WITH known AS (
     UPDATE mentors
     SET updated_at = now()
     WHERE user_id = $1
     RETURNING
         id,
-        profile_image_url,
         profile_image_file
 ),
 
@@ -29,18 +28,15 @@ opened AS (
         SET updated_at = now()
     RETURNING
         id,
-        profile_image_url,
         profile_image_file
 )
 
 SELECT
     id AS mentor_id,
-    profile_image_url AS image_url,
     profile_image_file AS image_file
 FROM known
 UNION ALL
 SELECT
     id,
-    profile_image_url,
     profile_image_file
 FROM opened;

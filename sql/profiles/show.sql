@@ -8,7 +8,7 @@ SELECT
         + 15 * (coalesce(m.headline, '') <> '')::integer
         + 15 * (coalesce(m.bio, '') <> '')::integer
         + 15 * (m.expertise <> '{}')::integer
-        + 10 * (m.profile_image_url IS NOT NULL)::integer
+        + 10 * (image_url(m) IS NOT NULL)::integer
         + 10 * (m.session_rate > 0)::integer
         + 10 * (
             EXISTS (
