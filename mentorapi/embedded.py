@@ -34,7 +34,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import psutil
@@ -82,7 +82,7 @@ def running(data_dir: Path, database: str = DATABASE) -> Iterator[str]:
     """
     with ExitStack() as stack:
         try:
-            data_dir.mkdir(parents=True, exist_ok=True)
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             cluster = _Cluster(data_dir.resolve())
             stack.enter_context(cluster.joined())
             stack.enter_context(cluster.watched())
@@ -95,6 +95,15 @@ def running(data_dir: Path, database: str = DATABASE) -> Iterator[str]:
                 f"cannot keep PostgreSQL in {data_dir} (MENTORAPI_DATA_DIR): {reason}"
             ) from error
         yield url
+
+
+def _open_private(path: Path) -> BinaryIO:
+    """Open a file to lock. Its mode is 0600, since a user who can read a file can lock it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    # A file of an earlier version is readable for everybody.
+    with suppress(PermissionError):
+        os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "ab")
 
 
 class _Cluster:
@@ -150,13 +159,13 @@ class _Cluster:
 
     @contextmanager
     def _users_lock(self) -> Iterator[int]:
-        with (self.data_dir / "postgres.users").open("ab") as file:
+        with _open_private(self.data_dir / "postgres.users") as file:
             yield file.fileno()
 
     @contextmanager
     def _control_lock(self) -> Iterator[int]:
         """Released by closing alone: an initdb that outlives us keeps its copy, and so the lock."""
-        with (self.data_dir / "postgres.lock").open("ab") as file:
+        with _open_private(self.data_dir / "postgres.lock") as file:
             if not _wait_until(lambda: _try_lock(file.fileno())):
                 raise StartupError(
                     f"another process has been starting or stopping the PostgreSQL in {self.folder}"

@@ -16,7 +16,7 @@ def kept_secret(data_dir: Path) -> str:
     path = data_dir / "jwt_secret"
     try:
         if not path.exists():
-            data_dir.mkdir(parents=True, exist_ok=True)
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make(path)
         secret = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
