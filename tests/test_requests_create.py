@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.client import (
     ALWAYS,
     Api,
@@ -529,3 +531,32 @@ async def test_every_slot_that_is_offered_can_be_requested(api: Api) -> None:
             asking(mentor, scheduledDate=slot["date"], scheduledTime=slot["startTime"]),
         )
         assert (answer.status, answer.json["duration"]) == (201, 30), slot
+
+
+SCRIPTS = [
+    "javascript:alert(1)",
+    " JavaScript:alert(1)",
+    "\u0001\u00a0data:text/html,<script>alert(1)</script>",
+    "\tVBSCRIPT:x",
+    "java\nscript\t:alert(1)",
+    "\ufeffdata:,",
+]
+
+
+@pytest.mark.parametrize("location", SCRIPTS)
+async def test_create_request_with_a_script_location_is_refused(api: Api, location: str) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    answers = (
+        await jane.post("/requests", asking(mentor, location=location)),
+        await mentor.patch("/mentor/me", {"location": location}),
+    )
+    for answer in answers:
+        assert "location" in fields_of(answer)
+
+
+async def test_create_request_with_a_harmless_location_succeeds(api: Api) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    for location in ("Room 5: javascript:", "Data centre", "Database: the café", "javascript"):
+        await mentor.ok("PATCH", "/mentor/me", {"location": location})
+        request = await api.request(jane, mentor, location=location)
+        await jane.ok("PATCH", f"/requests/{request['id']}/cancel")

@@ -8,6 +8,17 @@ from typing import Any
 from mentorapi.schemas import examples
 from mentorapi.schemas.validation import DETAIL_CODES, Schema
 
+#: Browsers skip blanks and control characters before a scheme, and line breaks and tabs within it.
+SCRIPT_LINK = {
+    "pattern": r"^[\s\u0000-\u0020\u007f-\u009f\u00ad\u200b-\u200f\u2060\ufeff]*("
+    + "|".join(
+        r"[\t\n\r]*".join(f"[{letter.upper()}{letter}]" for letter in scheme) + r"[\t\n\r]*:"
+        for scheme in ("javascript", "data", "vbscript")
+    )
+    + ")",
+    "x-message": "must not begin with javascript:, data: or vbscript:",
+}
+
 HOURS = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 
@@ -46,6 +57,11 @@ def text(most: int, **more: Any) -> dict[str, Any]:
 def free_text(most: int, **more: Any) -> dict[str, Any]:
     """A text that may be empty."""
     return {"type": "string", "maxLength": most} | more
+
+
+def no_script(schema: Schema) -> dict[str, Any]:
+    """The same text, unless a browser that takes it for a link would run it."""
+    return {**schema, "not": SCRIPT_LINK}
 
 
 def optional(schema: Schema) -> dict[str, Any]:

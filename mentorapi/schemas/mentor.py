@@ -27,6 +27,7 @@ from mentorapi.schemas.common import (
     free_text,
     list_of,
     named,
+    no_script,
     optional,
     query,
     shape,
@@ -130,7 +131,7 @@ UPDATE_PROFILE = Operation(
                         "maxProperties": 20,
                     }
                 ),
-                "location": optional(free_text(200, examples=LOCATION["examples"])),
+                "location": optional(no_script(free_text(200, examples=LOCATION["examples"]))),
                 "sessionRate": RATE,
                 "sessionCurrency": CURRENCY,
                 "visibility": VISIBILITY,

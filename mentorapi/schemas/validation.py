@@ -278,6 +278,7 @@ _MESSAGES: dict[object, Callable[[ValidationError], str]] = {
     "const": _text("must be {}"),
     "format": lambda error: _FORMATS[error.validator_value],
     "pattern": _pattern_message,
+    "not": lambda error: str(error.validator_value["x-message"]),
     "minLength": lambda error: "must not be empty",
     "maxLength": _text("must be at most {} characters long"),
     "minItems": _text("must have at least {} entries"),
