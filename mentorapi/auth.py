@@ -87,6 +87,10 @@ class Key:
     material: bytes | PublicKey
 
 
+#: By ``kid``, then by algorithm.
+KeysById: TypeAlias = dict[str | None, dict[str, Key]]
+
+
 class KeySource(Protocol):
     async def start(self, on_change: Callable[[], None]) -> None:
         """Make the keys ready; call `on_change` whenever a key is withdrawn or replaced later."""
@@ -125,7 +129,7 @@ class KeySet:
         if not _is_web_url(url):
             raise UnusableKey("The address of the key set must be an http or https URL")
         self._url = url
-        self._keys: dict[str | None, Key] = {}
+        self._keys: KeysById = {}
         self._fetched_at = -math.inf
         self._fetching: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
@@ -154,19 +158,24 @@ class KeySet:
         self._client.close()
 
     async def key_for(self, token: str) -> Key:
-        kid = jwt.get_unverified_header(token).get("kid")
-        key = self._find(kid)
+        header = jwt.get_unverified_header(token)
+        kid, algorithm = header.get("kid"), header.get("alg")
+        key = self._find(kid, algorithm)
         if key is None:
             await self._refresh_for_unknown_key()
-            key = self._find(kid)
+            key = self._find(kid, algorithm)
         if key is None:
             raise errors.Unauthorized("Token is signed with an unknown key")
         return key
 
-    def _find(self, kid: str | None) -> Key | None:
+    def _find(self, kid: str | None, algorithm: str | None) -> Key | None:
+        """Of keys that share a kid, or have none, the one that fits the token's algorithm."""
+        keys = self._keys.get(kid)
         if kid is None and len(self._keys) == 1:
-            return next(iter(self._keys.values()))
-        return self._keys.get(kid)
+            (keys,) = self._keys.values()
+        if keys is None:
+            return None
+        return keys.get(algorithm or "") or next(iter(keys.values()))
 
     async def _refresh_forever(self) -> None:
         while True:
@@ -191,13 +200,14 @@ class KeySet:
             log.warning("Key set at %s not refreshed, the last copy stays: %s", self._url, error)
         else:
             if keys != self._keys:
-                log.info("Key set at %s changed: %d usable keys", self._url, len(keys))
+                count = sum(map(len, keys.values()))
+                log.info("Key set at %s changed: %d usable keys", self._url, count)
                 self._keys = keys
                 self._on_change()
         finally:
             self._fetching = None
 
-    async def _fetch(self) -> dict[str | None, Key]:
+    async def _fetch(self) -> KeysById:
         self._fetched_at = time.monotonic()
         response = await self._client.fetch(
             self._url,
@@ -441,8 +451,8 @@ def _key(public_key: object) -> Key:
             raise UnusableKey("The key must be an RSA, P-256 or Ed25519 key")
 
 
-def read_key_set(document: bytes) -> dict[str | None, Key]:
-    """The usable keys of a JWK set by their ``kid``; members of other kinds are passed over.
+def read_key_set(document: bytes) -> KeysById:
+    """The usable keys of a JWK set; members of other kinds are passed over.
 
     Raises ValueError if the document is no JWK set.
     """
@@ -451,11 +461,12 @@ def read_key_set(document: bytes) -> dict[str | None, Key]:
         members = members.get("keys")
     if not isinstance(members, list):
         raise ValueError("not a JWK set")
-    keys: dict[str | None, Key] = {}
+    keys: KeysById = {}
     for member in members:
         # Whatever is wrong with one key, the others stay good.
         with contextlib.suppress(Exception):
-            keys.setdefault(_kid(member), _published_key(member))
+            key = _published_key(member)
+            keys.setdefault(_kid(member), {}).setdefault(key.algorithm, key)
     return keys
 
 

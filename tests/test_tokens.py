@@ -467,6 +467,20 @@ class TestOfAKeySet:
         assert (await ask(api, new)).status == 200
         assert await is_refused(api, old)
 
+    async def test_of_keys_with_one_id_or_none_the_one_for_alg_counts(
+        self, api: Api, issuer: Issuer
+    ) -> None:
+        issuer.keys.clear()
+        for kid in ({"kid": "shared"}, {}):
+            for algorithm, which in (("RS256", 0), ("ES256", 0), ("EdDSA", 0), ("ES256", 1)):
+                public = key_of(algorithm, which).public_key()
+                issuer.extra.append(json.loads(JWK[algorithm].to_jwk(public)) | kid)
+        for kid in ("shared", None):
+            for algorithm in JWK:
+                assert (await ask(api, issuer.token(kid, algorithm))).status == 200, algorithm
+                assert await is_refused(api, issuer.token(kid, algorithm, 1))
+        assert await is_refused(api, signed(claims(), kid="shared"))
+
     async def test_while_the_issuer_is_away_the_last_keys_stay(
         self, api: Api, issuer: Issuer
     ) -> None:
