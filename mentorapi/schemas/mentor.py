@@ -250,7 +250,8 @@ OWN_REVIEW = named(
 REVIEWS = Operation(
     name="listMyReviews",
     summary="Reviews received as a mentor or given as a mentee, newest first",
-    description="`role=mentor` lists those one received, `role=mentee` those one gave.",
+    description="`role=mentor` lists those one received and needs a mentor profile, "
+    "`role=mentee` those one gave.",
     query=query({"role": choice("mentor", "mentee"), **ARRAY_PAGING}, ["role"]),
     response=list_of(OWN_REVIEW),
 )

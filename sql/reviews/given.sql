@@ -2,7 +2,7 @@
 -- $1 user_id text
 -- $2 limit   bigint
 -- $3 offset  bigint
--- returns total and items, a JSON array; no row without a mentor profile
+-- returns total and items, a JSON array
 SELECT
     (
         SELECT count(*)
@@ -19,6 +19,4 @@ SELECT
             ORDER BY v.created_at DESC, v.id DESC
             LIMIT $2 OFFSET $3
         ) AS page
-    ) AS items
-FROM mentors AS profile
-WHERE profile.user_id = $1;
+    ) AS items;
