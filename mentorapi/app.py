@@ -19,7 +19,13 @@ ROUTES: list[tuple[str, type[ApiHandler]]] = [
 def make_app(services: Services) -> ApiApplication:
     elsewhere = services.settings.metrics_address is not None
     return ApiApplication(
-        services, [*ROUTES, *probes.routes, *([] if elsewhere else probes.metrics_routes)]
+        services,
+        [
+            *ROUTES,
+            *docs.redirects,
+            *probes.routes,
+            *([] if elsewhere else probes.metrics_routes),
+        ],
     )
 
 

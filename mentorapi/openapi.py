@@ -120,9 +120,9 @@ HEADERS: dict[str, Json] = {
         "example": 'W/"3f786850e387550fdab836ed7e6dc881de23001b"',
     },
     "Cache-Control": {
-        "description": "How long any cache may keep the answer.",
+        "description": "Caches may keep the answer, and ask with its `ETag` whether it holds.",
         "schema": {"type": "string"},
-        "example": "public, max-age=5",
+        "example": "public, no-cache",
     },
     "Idempotent-Replayed": {
         "description": "There if this is the answer to an earlier request with the same key.",

@@ -114,8 +114,6 @@ async def test_with_a_bad_token_it_is_the_same(api: Api) -> None:
 
 async def test_unknown_routes_are_not_found_with_or_without_a_token(api: Api) -> None:
     for path in (
-        "",
-        "/",
         "/nope",
         "/mentors/",
         "/mentor",
@@ -141,10 +139,22 @@ async def test_unknown_routes_are_not_found_with_or_without_a_token(api: Api) ->
 
 
 async def test_outside_the_prefix_nothing_is_found(api: Api) -> None:
-    for path in ("/", "/mentors", "/favicon.ico", "/robots.txt", "/apix/mentors", "/API/mentors"):
+    for path in ("/mentors", "/favicon.ico", "/robots.txt", "/apix/mentors", "/API/mentors"):
         answer = await raw(api, f"GET {path} HTTP/1.1")
         assert answer.status == 404, path
         assert answer.json["error"] == "Not Found"
+
+
+async def test_addresses_that_people_type_lead_to_the_documentation(api: Api) -> None:
+    for path in ("/", "/api", "/api/", "/docs"):
+        for method in ("GET", "HEAD"):
+            answer = await raw(api, f"{method} {path} HTTP/1.1")
+            assert (answer.status, answer.body) == (302, b""), path
+            assert answer.headers["Location"] == "/api/docs"
+        refused = await raw(api, f"POST {path} HTTP/1.1", "Content-Length: 0")
+        assert is_error(refused, 405, "Method not allowed")
+        assert refused.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert (await api.nobody.get("/docs")).status == 200
 
 
 async def test_wrong_methods_are_refused_naming_the_right_ones(api: Api) -> None:
@@ -475,6 +485,19 @@ async def test_unknown_parameters_are_ignored(api: Api) -> None:
             assert (await mentor.get(path + query)).status == 200, path + query
 
 
+async def test_known_parameter_that_occurs_twice_is_refused(api: Api) -> None:
+    jane = api.user("jane")
+    for path in (
+        "/mentors?limit=1&page=1&limit=1",
+        "/mentors/search?q=a&limit=2&limit=3",
+        "/requests?limit=&limit=5",
+    ):
+        answer = await jane.get(path)
+        (detail,) = answer.json["details"]
+        assert detail == {"field": "limit", "code": "repeated", "message": "must occur once"}
+    assert (await jane.get("/requests?x=1&x=2&role=sent")).status == 200
+
+
 async def test_parameters_that_are_no_text_are_refused(api: Api) -> None:
     jane = api.user("jane")
     for value in ("%FF", "%00", "%ED%A0%80", "a%00"):
@@ -585,6 +608,22 @@ async def test_without_a_sane_request_id_one_is_made(api: Api) -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9-]{16,64}", request_id) for request_id in made)
 
 
+async def test_public_read_is_asked_for_again_after_each_write(api: Api) -> None:
+    mentor = await api.mentor(headline="Before")
+    paths = ("/mentors", "/mentors/search?q=mia", f"/mentors/{mentor.id}")
+    paths += (f"/mentors/{mentor.id}/reviews", f"/mentors/{mentor.id}/availability")
+    for path in paths:
+        # From the database, then from memory.
+        for _ in range(2):
+            answer = await api.nobody.get(path)
+            assert answer.headers["Cache-Control"] == "public, no-cache", path
+        known = {"If-None-Match": answer.headers["ETag"]}
+        assert (await api.nobody.get(path, headers=known)).status == 304, path
+    await mentor.ok("PATCH", "/mentor/me", {"headline": "After"})
+    card = (await api.nobody.get("/mentors", headers=known)).json[0]
+    assert card["headline"] == "After"
+
+
 async def test_every_answer_has_the_headers_that_keep_browsers_safe(api: Api) -> None:
     mentor = await api.mentor()
     answers = [
@@ -683,6 +722,32 @@ async def test_a_preflight_is_answered_without_a_token(api: Api) -> None:
             allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
             assert {"authorization", "content-type", "x-request-id"} <= set(allowed)
             assert int(answer.headers["Access-Control-Max-Age"]) > 0
+
+
+@with_origins(APP)
+async def test_preflight_is_granted_the_header_names_it_asks_for(api: Api) -> None:
+    async def granted(names: str, origin: str = APP) -> list[str]:
+        answer = await api.nobody.request(
+            "OPTIONS",
+            "/mentors",
+            headers={
+                "Origin": origin,
+                "Access-Control-Request-Method": "GET",
+                "Access-Control-Request-Headers": names,
+            },
+        )
+        assert answer.status == 204
+        if origin == APP:
+            assert answer.headers["Vary"].startswith("Origin, Access-Control-Request-Headers")
+        return answer.headers.get("Access-Control-Allow-Headers", "").lower().split(", ")
+
+    known = await granted("")
+    asked = ["traceparent", "baggage", "sentry-trace"]
+    assert await granted(",".join(asked)) == known + asked
+    assert await granted("Authorization, X-Mine\t,x-mine") == [*known, "x-mine"]
+    for senseless in ("a b", "é", '"', "x" * 2000, ",,", "*/*"):
+        assert await granted(senseless) == known, senseless
+    assert await granted("traceparent", "https://evil.example") == [""]
 
 
 @with_origins("*")

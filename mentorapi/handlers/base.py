@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, wraps
 from http import HTTPStatus
@@ -21,7 +21,7 @@ from mentorapi.cache import Answer, Cache
 from mentorapi.config import Settings
 from mentorapi.handlers import body as json_body
 from mentorapi.handlers import idempotency
-from mentorapi.handlers.outgoing import ACCEPTED_HEADERS, Head, new_headers, request_id
+from mentorapi.handlers.outgoing import Head, allowed_headers, header, new_headers, request_id
 from mentorapi.images import ImageStore
 from mentorapi.listener import Listener
 from mentorapi.metrics import Metrics
@@ -29,7 +29,8 @@ from mentorapi.repositories import users
 from mentorapi.repositories.idempotency import RunningAttempts
 from mentorapi.repositories.page import Page
 from mentorapi.repositories.users import Claims
-from mentorapi.schemas.operation import Operation
+from mentorapi.schemas.operation import Operation, is_repeatable
+from mentorapi.schemas.validation import Schema
 
 log = logging.getLogger("mentorapi")
 
@@ -183,7 +184,7 @@ class ApiHandler(RequestHandler):
             self.caller = await self.services.verifier.caller_of(
                 self.request.headers.get("Authorization")
             )
-        arguments, problems = read_arguments(self.request, (spec.query or {}).get("properties", ()))
+        arguments, problems = read_arguments(self.request, (spec.query or {}).get("properties", {}))
         if not problems:
             self.parameters, problems = spec.read_query(arguments)
         if problems:
@@ -312,7 +313,10 @@ class ApiHandler(RequestHandler):
         self.clear_header("Content-Type")
         if "Access-Control-Allow-Origin" in self._headers:
             self.set_header("Access-Control-Allow-Methods", methods)
-            self.set_header("Access-Control-Allow-Headers", ACCEPTED_HEADERS)
+            requested = header(self.request.headers, "Access-Control-Request-Headers")
+            self.set_header("Access-Control-Allow-Headers", allowed_headers(requested))
+            vary = [self._headers["Vary"]] if "Vary" in self._headers else []
+            self.set_header("Vary", ", ".join([*vary, "Access-Control-Request-Headers"]))
             self.set_header("Access-Control-Max-Age", "600")
         self.set_status(HTTPStatus.NO_CONTENT)
 
@@ -374,12 +378,15 @@ def is_json(content_type: str) -> bool:
 
 
 def read_arguments(
-    request: HTTPServerRequest, known: Collection[str]
+    request: HTTPServerRequest, known: Mapping[str, Schema]
 ) -> tuple[dict[str, list[str]], list[dict[str, str]]]:
     """The known parameters of the query string as text, or what is wrong with them."""
     arguments, problems = {}, []
     for name, values in request.query_arguments.items():
         if name not in known:
+            continue
+        if len(values) > 1 and not is_repeatable(known[name]):
+            problems.append({"field": name, "code": "repeated", "message": "must occur once"})
             continue
         try:
             arguments[name] = [value.decode("utf-8") for value in values]

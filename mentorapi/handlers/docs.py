@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 
 from swagger_ui_bundle import swagger_ui_path
 
 from mentorapi import errors
 from mentorapi.cache import Answer
-from mentorapi.handlers.base import operation
+from mentorapi.handlers.base import ApiHandler, operation
 from mentorapi.handlers.discovery import WholeAnswerHandler
 from mentorapi.schemas import docs as spec
 
@@ -71,6 +72,23 @@ class ShowAsset(WholeAnswerHandler):
         self.write_answer(read(ASSETS[name], name))
 
 
+class ShowTheWay(ApiHandler):
+    """Leads people who type the server's address to the documentation."""
+
+    async def prepare(self) -> None:
+        pass
+
+    @classmethod
+    def allowed(cls) -> list[str]:
+        return ["GET", "HEAD", "OPTIONS"]
+
+    async def get(self) -> None:
+        # Not for good: a browser would remember that for ever.
+        self.set_status(HTTPStatus.FOUND)
+        self.set_header("Location", "/api/docs")
+        self.clear_header("Content-Type")
+
+
 @cache
 def read(folder: Path, name: str) -> Answer:
     path = folder / name
@@ -82,3 +100,6 @@ routes = [
     ("/docs", ShowPage),
     ("/docs/{name}", ShowAsset),
 ]
+
+#: Outside the API.
+redirects = [(path, ShowTheWay) for path in ("/", "/api", "/api/", "/docs")]

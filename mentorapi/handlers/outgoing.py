@@ -24,6 +24,11 @@ EXPOSED_HEADERS = (
 )
 ACCEPTED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id"
 
+#: Characters of the names of headers that a preflight may ask for.
+MAX_REQUESTED_HEADERS = 1024
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+
 #: Bytes. Smaller answers are not worth compressing.
 COMPRESSED_FROM = 1024
 
@@ -93,6 +98,20 @@ def cors_headers(settings: Settings, headers: HTTPHeaders) -> Sequence[tuple[str
     if origin not in allowed:
         return (("Vary", "Origin"),)
     return ("Vary", "Origin"), ("Access-Control-Allow-Origin", origin), exposed
+
+
+def allowed_headers(requested: str | None) -> str:
+    """For a preflight that names the headers of the request to come.
+
+    An allowed origin may send what it likes (``traceparent`` or ``sentry-trace``, say): a header
+    that this server does not know does nothing.
+    """
+    if requested is None or len(requested) > MAX_REQUESTED_HEADERS:
+        return ACCEPTED_HEADERS
+    known = ACCEPTED_HEADERS.lower().split(", ")
+    names = [name.strip(" \t").lower() for name in requested.split(",")]
+    more = [name for name in dict.fromkeys(names) if name not in known and _TOKEN.fullmatch(name)]
+    return ", ".join([ACCEPTED_HEADERS, *more])
 
 
 def accepts_gzip(headers: HTTPHeaders) -> bool:

@@ -32,9 +32,6 @@ from mentorapi.schemas.common import (
 )
 from mentorapi.schemas.operation import Operation
 
-#: Seconds for which profiles may be a little old. Free times never are.
-SHORT = 5
-
 RATING = {
     "type": ["number", "null"],
     "minimum": 1,
@@ -122,7 +119,6 @@ LIST = Operation(
     summary="List all public mentors, best first",
     description="Those with a public profile, by rating, then number of reviews, then sessions.",
     public=True,
-    cache_seconds=SHORT,
     query=query(ARRAY_PAGING),
     response=list_of(CARD),
 )
@@ -133,7 +129,6 @@ SEARCH = Operation(
     description="Case and accents don't matter, a part of a word is enough, and so is a word "
     "with a slip of the finger. Better matches come first; without `q` all mentors are listed.",
     public=True,
-    cache_seconds=SHORT,
     query=query(
         {
             "q": {
@@ -154,7 +149,6 @@ SHOW = Operation(
     summary="A mentor's public profile",
     description="A private profile is not found here.",
     public=True,
-    cache_seconds=SHORT,
     response=PAGE,
 )
 
@@ -163,7 +157,6 @@ REVIEWS = Operation(
     summary="The reviews of a mentor, newest first",
     description="A page of them, with how many there are in `meta`.",
     public=True,
-    cache_seconds=SHORT,
     query=query(META_PAGING),
     response=named("ReviewPage", shape({"data": list_of(REVIEW), "meta": META})),
 )

@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from mentorapi.schemas.validation import Details, Schema, details_of, validator_of
+
+#: The known parameters of a query string, each with all of its values.
+Texts: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +29,9 @@ class Operation:
     description: str = ""
     status: int = 200
     public: bool = False
-    #: For public reads: how long any cache may hand out an answer without asking again.
+    #: For public reads that change with a release only: how long a cache need not ask again. All
+    #: others are asked for again each time, with their ETag: a browser that has saved reads what it
+    #: saved.
     cache_seconds: int = 0
     query: Schema | None = None
     body: Schema | None = None
@@ -58,18 +63,18 @@ class Operation:
     def read_query(self, arguments: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], Details]:
         """The known parameters, typed as their schemas say, with defaults; and what is wrong.
 
-        Of a repeated parameter the last one counts; unknown ones are ignored.
+        Unknown ones are ignored. A parameter whose schema is an array may be repeated.
         """
         if self.query is None:
             return {}, []
         texts = [
-            (name, arguments[name][-1]) for name in self.query["properties"] if name in arguments
+            (name, tuple(arguments[name])) for name in self.query["properties"] if name in arguments
         ]
         values, details = self._read_query(tuple(texts))
         return dict(values), list(details)
 
     @cached_property
-    def _read_query(self) -> Callable[[tuple[tuple[str, str], ...]], tuple[Any, Any]]:
+    def _read_query(self) -> Callable[[Texts], tuple[Any, Any]]:
         properties = (self.query or {})["properties"]
         defaults = {
             name: schema["default"] for name, schema in properties.items() if "default" in schema
@@ -77,11 +82,22 @@ class Operation:
 
         # Clients ask the same few things over and over.
         @lru_cache(maxsize=256)
-        def read(texts: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], Details]:
-            values = {name: read_value(properties[name], text) for name, text in texts}
+        def read(texts: Texts) -> tuple[dict[str, Any], Details]:
+            values = {name: read_values(properties[name], given) for name, given in texts}
             return defaults | values, details_of(self._query_validator, values)
 
         return read
+
+
+def is_repeatable(schema: Schema) -> bool:
+    """Whether a query parameter with this schema may occur more than once."""
+    return bool(schema.get("type") == "array")
+
+
+def read_values(schema: Schema, texts: Sequence[str]) -> Any:
+    if is_repeatable(schema):
+        return [read_value(schema["items"], text) for text in texts]
+    return read_value(schema, texts[-1])
 
 
 def read_value(schema: Schema, text: str) -> Any:
