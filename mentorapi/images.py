@@ -27,11 +27,11 @@ from obstore.store import S3Store
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from mentorapi import errors
+from mentorapi.schemas.images import MAX_UPLOAD
 
 log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "image/webp"
-MAX_UPLOAD = 5 * 1024 * 1024
 MAX_PIXELS = 25_000_000
 # A strip of 1 x 25,000,000 pixels takes six times as long as a square of as many pixels.
 MAX_UPLOADED_SIDE = 10_000

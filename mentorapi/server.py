@@ -35,7 +35,10 @@ from mentorapi.migrate import known as known_migrations
 from mentorapi.startup import StartupError
 from mentorapi.sweep import run_once
 
+#: Bytes of a body that any operation takes; most take less.
 MAX_BODY_SIZE = 8 * 1024 * 1024
+#: Bytes that are read from one connection ahead of what is asked for.
+MAX_BUFFER_SIZE = 256 * 1024
 MAX_HEADER_SIZE = 16 * 1024
 
 #: For a request's headers to be there, counted from the end of the one before, and for its body.
@@ -231,7 +234,7 @@ def http_server(app: ApiApplication, settings: Settings) -> Server:
         xheaders=settings.behind_proxy,
         max_header_size=MAX_HEADER_SIZE,
         max_body_size=MAX_BODY_SIZE,
-        max_buffer_size=MAX_BODY_SIZE + MAX_HEADER_SIZE,
+        max_buffer_size=MAX_BUFFER_SIZE,
         idle_connection_timeout=HEADER_SECONDS,
         body_timeout=BODY_SECONDS,
         max_connections=_max_connections(settings),

@@ -345,6 +345,7 @@ async def test_a_chunked_body_without_end_is_cut(api: Api) -> None:
 # HTTP that is hardly any ------------------------------------------------------------------------
 
 JSON = {"Content_Type": "application/json"}
+CHUNKED = {"Authorization": f"Bearer {GOOD}", "Transfer_Encoding": "chunked"}
 
 #: What is sent, and the statuses that may come back; none where the server just hangs up.
 HARDLY_HTTP = {
@@ -358,17 +359,17 @@ HARDLY_HTTP = {
         [400],
     ),
     "an unknown coding": (http(POST, b"{}", Transfer_Encoding="gzip, chunked"), [400]),
-    "chunks of no size": (http(POST, b"zz\r\n{}\r\n0\r\n\r\n", Transfer_Encoding="chunked"), [400]),
+    "chunks of no size": (http(POST, b"zz\r\n{}\r\n0\r\n\r\n", **CHUNKED), [400]),
     "chunks of a negative size": (
-        http(POST, b"-2\r\n{}\r\n0\r\n\r\n", Transfer_Encoding="chunked"),
+        http(POST, b"-2\r\n{}\r\n0\r\n\r\n", **CHUNKED),
         [400],
     ),
     "chunks of a giant size": (
-        http(POST, b"ffffffffffffffff\r\n", Transfer_Encoding="chunked"),
+        http(POST, b"ffffffffffffffff\r\n", **CHUNKED),
         [400],
     ),
     "a chunk that is longer than it says": (
-        http(POST, b"1\r\n{}\r\n0\r\n\r\n", Transfer_Encoding="chunked"),
+        http(POST, b"1\r\n{}\r\n0\r\n\r\n", **CHUNKED),
         [400],
     ),
     "a field without a colon": (b"GET /api/mentors HTTP/1.1\r\nHost: a\r\nbroken\r\n\r\n", [400]),

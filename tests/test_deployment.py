@@ -33,8 +33,7 @@ from tornado.testing import bind_unused_port
 
 from mentorapi import errors, processes, server
 from mentorapi.config import Settings
-from mentorapi.handlers.base import ApiHandler
-from mentorapi.handlers.mentor import UploadImage
+from mentorapi.schemas.mentor import UPDATE_PROFILE, UPLOAD_IMAGE
 from tests import test_journeys
 from tests.client import SECRET, Api, Client
 from tests.clock import Clock
@@ -341,7 +340,7 @@ async def test_the_address_is_the_clients_whatever_it_says(
 async def test_an_image_larger_than_other_bodies_passes(api: Api, proxied: Nginx) -> None:
     picture = io.BytesIO()
     Image.frombytes("RGB", (800, 700), os.urandom(800 * 700 * 3)).save(picture, "PNG")
-    assert ApiHandler.MAX_BODY < picture.tell() < UploadImage.MAX_BODY
+    assert UPDATE_PROFILE.max_body < picture.tell() < UPLOAD_IMAGE.max_body
     form = (
         b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
         + picture.getvalue()
@@ -365,8 +364,8 @@ async def test_an_image_larger_than_other_bodies_passes(api: Api, proxied: Nginx
 @pytest.mark.parametrize(
     ("method", "path", "limit"),
     [
-        ("POST", "/api/requests", ApiHandler.MAX_BODY),
-        ("PATCH", "/api/mentor/profile-image", UploadImage.MAX_BODY),
+        ("PATCH", "/api/mentor/me", UPDATE_PROFILE.max_body),
+        ("PATCH", "/api/mentor/profile-image", UPLOAD_IMAGE.max_body),
     ],
 )
 async def test_a_body_too_large_is_refused_at_the_limit_of_the_server(

@@ -112,8 +112,9 @@ async def with_plain_text(cast: Cast, operation: str) -> Answer:
 
 
 async def with_a_huge_body(cast: Cast, operation: str) -> Answer:
-    path = openapi.PREFIX + DESCRIBED[operation][1]
-    limit = next(handler.MAX_BODY for template, handler in ROUTES if template == path)
+    method, path, _ = DESCRIBED[operation]
+    handler = next(handler for template, handler in ROUTES if template == openapi.PREFIX + path)
+    limit = handler.operations()[method].max_body
     return await send(cast.mentor, operation, {}, body=b" " * (limit + 1))
 
 

@@ -9,17 +9,12 @@ from typing import Any
 
 from tornado.escape import url_unescape
 from tornado.httputil import HTTPServerRequest
-from tornado.web import Application, stream_request_body
+from tornado.web import Application
 
-from mentorapi import errors
-from mentorapi.handlers import access
+from mentorapi.handlers import access, incoming
 from mentorapi.handlers.base import ApiHandler, Services, UnknownRoute
 from mentorapi.handlers.discovery import DiscoveryHandler, KeptAnswer
-from mentorapi.handlers.outgoing import Outgoing, header
-
-#: A body up to here is let in and thrown away, so that its sender reads the answer instead of
-#: finding the connection cut.
-MOST_DRAINED = 64 * 1024 * 1024
+from mentorapi.handlers.outgoing import Outgoing
 
 
 class ApiApplication(Application):
@@ -45,10 +40,9 @@ class ApiApplication(Application):
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> Any:
         self.arrived(request.server_connection)
         template, handler, ids = self._find(request.path)
-        length = header(request.headers, "Content-Length")
-        if length is not None and _is_more_than(length, handler.MAX_BODY):
-            handler, ids = RefuseBody, []
-        elif issubclass(handler, DiscoveryHandler):
+        if incoming.announces_body(request.headers):
+            return incoming.Body(self, request, template, handler, ids)
+        if issubclass(handler, DiscoveryHandler):
             # No handler is made for it, which costs more than to send what is there.
             kept = KeptAnswer.find(self._services, request, template)
             if kept is not None:
@@ -67,21 +61,3 @@ class ApiApplication(Application):
 
 def pattern(template: str) -> str:
     return re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(template))
-
-
-def _is_more_than(length: str, limit: int) -> bool:
-    # What is no number is Tornado's to refuse.
-    return re.fullmatch("[0-9]+", length) is not None and (len(length) > 18 or int(length) > limit)
-
-
-@stream_request_body
-class RefuseBody(ApiHandler):
-    """Answers 413 once the headers are there."""
-
-    async def prepare(self) -> None:
-        self.set_header("Connection", "close")
-        self.request.connection.set_max_body_size(MOST_DRAINED)  # type: ignore[union-attr]
-        raise errors.BodyTooLarge
-
-    def data_received(self, chunk: bytes) -> None:
-        pass

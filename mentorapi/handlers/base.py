@@ -136,8 +136,6 @@ class ApiHandler(RequestHandler):
 
     SUPPORTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
     ID_ARGUMENTS: ClassVar[bool] = True
-    #: Bytes.
-    MAX_BODY: ClassVar[int] = 1024 * 1024
     #: Part of running the server: not counted, and logged if it fails only.
     ROUTINE: ClassVar[bool] = False
 
@@ -175,9 +173,6 @@ class ApiHandler(RequestHandler):
             return
         trace.current.set(trace.Trace(self.request_id))
         spec = self.spec()
-        # One that came in chunks did not say how long it would be.
-        if len(self.request.body) > self.MAX_BODY:
-            raise errors.BodyTooLarge
         self.db = self.services.db
         self._headers["Cache-Control"] = spec.cache_control
         if not spec.public:
@@ -223,9 +218,12 @@ class ApiHandler(RequestHandler):
         names = list(cls.operations())
         return names + (["HEAD"] if "GET" in names else []) + ["OPTIONS"]
 
+    @classmethod
+    def operation_of(cls, method: str | None) -> Operation | None:
+        return cls.operations().get("GET" if method == "HEAD" else method or "")
+
     def spec(self) -> Operation:
-        method = "GET" if self.request.method == "HEAD" else self.request.method
-        spec = self.operations().get(method or "")
+        spec = self.operation_of(self.request.method)
         if spec is None:
             raise errors.MethodNotAllowed(self.allowed())
         return spec

@@ -38,9 +38,6 @@ class ShowOrUpdateProfile(ApiHandler):
 
 
 class UploadImage(ApiHandler):
-    # The image and what multipart puts around it.
-    MAX_BODY = images.MAX_UPLOAD + 64 * 1024
-
     @operation(
         spec.UPLOAD_IMAGE,
         raises=(

@@ -2,6 +2,9 @@
 
 from mentorapi.schemas.operation import Operation
 
+#: Bytes of an image that is uploaded.
+MAX_UPLOAD = 5 * 1024 * 1024
+
 SHOW = Operation(
     name="getImage",
     summary="A profile image",

@@ -34,6 +34,7 @@ from mentorapi.schemas.common import (
     such_as,
     text,
 )
+from mentorapi.schemas.images import MAX_UPLOAD
 from mentorapi.schemas.mentors import (
     BIO,
     DAY_OF_WEEK,
@@ -108,6 +109,8 @@ UPDATE_PROFILE = Operation(
     summary="Update one's own mentor profile",
     description="A merge patch: a field left out stays, `null` clears what may be empty. The "
     "first call makes the profile.",
+    # 160 KiB where every character of bio, expertise and links is escaped.
+    max_body=256 * 1024,
     body=named(
         "ProfileUpdate",
         fields(
@@ -148,6 +151,8 @@ UPLOAD_IMAGE = Operation(
     "megapixels and 10,000 pixels on each side. It is turned upright, scaled down to 512 x 512 at "
     "most and kept as WebP. The first upload makes the profile. Images of one user are taken one "
     "after the other, five at once at most; the sixth is a 503.",
+    # The image and what multipart puts around it.
+    max_body=MAX_UPLOAD + 64 * 1024,
     form=named("ImageUpload", fields({"file": {"type": "string", "format": "binary"}}, ["file"])),
     response=PROFILE,
 )
@@ -184,6 +189,8 @@ REPLACE_AVAILABILITY = Operation(
     summary="Replace one's own weekly windows",
     description="Windows are weekly and in UTC, Monday is 0. Those of one mentor never overlap. "
     "Settings that are left out stay. The first call makes the profile.",
+    # 500 windows, indented and with ids, take 75 KiB.
+    max_body=128 * 1024,
     body=named(
         "AvailabilityUpdate",
         fields(

@@ -13,6 +13,8 @@ from mentorapi.schemas.validation import Details, Schema, details_of, validator_
 #: The known parameters of a query string, each with all of its values.
 Texts: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 
+DEFAULT_MAX_BODY = 64 * 1024
+
 
 @dataclass(frozen=True, eq=False)
 class Operation:
@@ -36,6 +38,8 @@ class Operation:
     query: Schema | None = None
     body: Schema | None = None
     body_optional: bool = False
+    #: Bytes. Enough for the largest body that the schema admits, with every character escaped.
+    max_body: int = DEFAULT_MAX_BODY
     #: The parts of a multipart/form-data body, which the handler reads itself.
     form: Schema | None = None
     #: In which the answer's example differs from the examples of its schema.
