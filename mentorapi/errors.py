@@ -13,10 +13,16 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import orjson
+
 CODE_HEADER = "X-Error-Code"
 
 #: A failed validation names this many problems at most.
 MAX_DETAILS = 50
+#: Of all details together as JSON: a small body gets a small answer.
+MAX_DETAILS_BYTES = 12 * 1024
+#: Characters of a field's name that are shown. Clients may send names of any length.
+MAX_FIELD = 120
 
 
 class ApiError(Exception):
@@ -95,20 +101,29 @@ class ValidationFailed(BadRequest):
     """Validation failed"""
 
     def __init__(self, details: Sequence[Mapping[str, str]]) -> None:
-        super().__init__(
-            details=[
-                {
-                    "field": detail["field"],
-                    "code": detail.get("code", "invalid"),
-                    "message": detail["message"],
-                }
-                for detail in details[:MAX_DETAILS]
-            ]
-        )
+        super().__init__(details=_shortened(details))
 
     @classmethod
     def of(cls, field: str, message: str, code: str = "invalid") -> ValidationFailed:
         return cls([{"field": field, "code": code, "message": message}])
+
+
+def _shortened(details: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """The first details, in an answer that stays small whatever names a client makes up."""
+    shortened: list[dict[str, str]] = []
+    room = MAX_DETAILS_BYTES
+    for detail in details[:MAX_DETAILS]:
+        field = detail["field"]
+        entry = {
+            "field": field if len(field) <= MAX_FIELD else field[:MAX_FIELD] + "…",
+            "code": detail.get("code", "invalid"),
+            "message": detail["message"],
+        }
+        room -= len(orjson.dumps(entry)) + 1
+        if room < 0:
+            break
+        shortened.append(entry)
+    return shortened
 
 
 class MalformedJson(BadRequest):

@@ -3,6 +3,9 @@
 JSON Schema as its specification says, with four differences, all of them stricter in Python than
 the library's own reading: patterns end where ``$`` says (not before a final newline), an integer is
 an ``int``, formats are checked, and a decimal's digits are counted exactly.
+
+Validation stops early, since it runs on the event loop: what is inside a list, an object or a text
+that is too large is not looked at, and the first `MAX_DETAILS` findings are enough.
 """
 
 from __future__ import annotations
@@ -11,7 +14,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, cast
+from functools import cache
+from heapq import nsmallest
+from itertools import islice
+from typing import Any
 from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -20,6 +26,9 @@ from jsonschema.validators import extend
 
 Schema = Mapping[str, Any]
 Details = list[dict[str, str]]
+
+#: As many as an answer names (`errors.MAX_DETAILS`).
+MAX_DETAILS = 50
 
 formats = FormatChecker(formats=())
 
@@ -79,9 +88,41 @@ def parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(whole)
 
 
+def _is_too_large(value: object, schema: Schema) -> bool:
+    """Whether a value has more entries or characters than its schema admits.
+
+    Then what is in it is not looked at: it may be a thousand times as much.
+    """
+    match value:
+        case str():
+            keyword = "maxLength"
+        case list():
+            keyword = "maxItems"
+        case dict():
+            keyword = "maxProperties"
+        case _:
+            return False
+    most: int | None = schema.get(keyword)
+    return most is not None and len(value) > most
+
+
 def _pattern(validator: Any, pattern: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
-    if validator.is_type(value, "string") and not re.search(re.sub(r"\$$", r"\\Z", pattern), value):
+    if (
+        isinstance(value, str)
+        and not _is_too_large(value, schema)
+        and not _compiled(pattern).search(value)
+    ):
         yield ValidationError("has the wrong form")
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\$$", r"\\Z", pattern))
+
+
+def _format(validator: Any, name: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
+    if not _is_too_large(value, schema) and not formats.conforms(value, name):
+        yield ValidationError(f"is not a {name}")
 
 
 def _multiple_of(
@@ -96,17 +137,50 @@ def _multiple_of(
 def _properties(
     validator: Any, properties: Mapping[str, Schema], value: object, schema: Schema
 ) -> Iterable[ValidationError]:
-    if validator.is_type(value, "object"):
-        for name in properties.keys() & cast("dict[str, object]", value).keys():
-            yield from _errors_within(properties[name], value, name)
+    if isinstance(value, dict) and not _is_too_large(value, schema):
+        for name, inner in properties.items():
+            if name in value:
+                yield from _errors_within(inner, value, name)
+
+
+def _additional_properties(
+    validator: Any, inner: Schema | bool, value: object, schema: Schema
+) -> Iterable[ValidationError]:
+    if not isinstance(value, dict) or _is_too_large(value, schema):
+        return
+    known = schema.get("properties", {})
+    if isinstance(inner, Mapping):
+        for name in value.keys() - known.keys() if known else value:
+            yield from _errors_within(inner, value, name)
+    elif not inner and not value.keys() <= known.keys():
+        # One error for all of them; `_entries` names them.
+        yield ValidationError("has unknown fields")
+
+
+def _property_names(
+    validator: Any, names: Schema, value: object, schema: Schema
+) -> Iterable[ValidationError]:
+    if isinstance(value, dict) and not _is_too_large(value, schema):
+        for name in value:
+            yield from validator.descend(instance=name, schema=names)
 
 
 def _items(
     validator: Any, items: Schema, value: object, schema: Schema
 ) -> Iterable[ValidationError]:
-    if validator.is_type(value, "array"):
-        for place in range(len(cast("list[object]", value))):
+    if isinstance(value, list) and not _is_too_large(value, schema):
+        for place in range(len(value)):
             yield from _errors_within(items, value, place)
+
+
+def _type(
+    validator: Any, types: str | list[str], value: object, schema: Schema
+) -> Iterable[ValidationError]:
+    # The library's own message quotes the value.
+    if not any(
+        validator.is_type(value, one) for one in ([types] if isinstance(types, str) else types)
+    ):
+        yield ValidationError("has another type")
 
 
 def _errors_within(schema: Schema, value: Any, step: str | int) -> Iterable[ValidationError]:
@@ -129,10 +203,14 @@ def _remember_child(schema: Schema) -> tuple[Schema, Any]:
 Validator = extend(
     Draft202012Validator,
     validators={
+        "additionalProperties": _additional_properties,
+        "format": _format,
         "items": _items,
         "multipleOf": _multiple_of,
         "pattern": _pattern,
         "properties": _properties,
+        "propertyNames": _property_names,
+        "type": _type,
     },
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
@@ -147,8 +225,14 @@ def validator_of(schema: Schema) -> Any:
 
 
 def details_of(validator: Any, value: object) -> Details:
-    """What is wrong with a value, one entry per finding: ``{"field", "code", "message"}``."""
-    found = sorted(validator.iter_errors(value), key=lambda error: [str(p) for p in error.path])
+    """What is wrong with a value, one entry per finding: ``{"field", "code", "message"}``.
+
+    At most `MAX_DETAILS` entries, the first ones found.
+    """
+    found = sorted(
+        islice(validator.iter_errors(value), MAX_DETAILS),
+        key=lambda error: [str(p) for p in error.path],
+    )
     # These say all there is to say about a value; what else it breaks follows from them.
     telling = {
         tuple(error.path): error.validator
@@ -156,12 +240,13 @@ def details_of(validator: Any, value: object) -> Details:
         for error in found
         if error.validator == decisive
     }
-    return [
+    entries = (
         entry
         for error in found
         if telling.get(tuple(error.path), error.validator) == error.validator
         for entry in _entries(error)
-    ]
+    )
+    return list(islice(entries, MAX_DETAILS))
 
 
 def _entries(error: ValidationError) -> Iterable[dict[str, str]]:
@@ -174,7 +259,8 @@ def _entries(error: ValidationError) -> Iterable[dict[str, str]]:
         for field in missing if name is None else [name[1]]:
             yield entry([*path, field], "required", "is required")
     elif error.validator == "additionalProperties" and error.validator_value is False:
-        for field in sorted(error.instance.keys() - error.schema.get("properties", {}).keys()):
+        unknown = error.instance.keys() - error.schema.get("properties", {}).keys()
+        for field in nsmallest(MAX_DETAILS, unknown):
             yield entry([*path, field], "unknown_field", "is not a known field")
     else:
         message = _MESSAGES.get(error.validator, _own_message)(error)
@@ -254,7 +340,7 @@ _FORMATS = {
 }
 
 
-def _type(error: ValidationError) -> str:
+def _type_message(error: ValidationError) -> str:
     types = error.validator_value
     names = [_NOUNS[name] for name in ([types] if isinstance(types, str) else types)]
     return "must be " + " or ".join(names)
@@ -273,7 +359,7 @@ def _pattern_message(error: ValidationError) -> str:
 
 
 _MESSAGES: dict[object, Callable[[ValidationError], str]] = {
-    "type": _type,
+    "type": _type_message,
     "enum": _choice,
     "const": _text("must be {}"),
     "format": lambda error: _FORMATS[error.validator_value],
