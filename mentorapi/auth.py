@@ -40,6 +40,9 @@ SECRET_BYTES = 32
 RSA_BITS = 2048
 CLOCK_SKEW = 5
 TOKEN_LENGTH = 8192
+#: Levels of lists and objects in a token or a key set. The limit of Python's own reader is a
+#: thousand levels in 3.11 and many more in 3.13.
+MAX_NESTING = 64
 CACHED_TOKENS = 4096
 
 SUBJECT_LENGTH = 255
@@ -296,7 +299,7 @@ class Verifier:
             raise errors.Unauthorized from None
 
     def _claims(self, token: str, key: Key) -> dict[str, Any]:
-        return jwt.decode(
+        decoded = jwt.decode_complete(
             token,
             key.material,
             algorithms=[key.algorithm],
@@ -312,11 +315,24 @@ class Verifier:
                 "verify_aud": self._audience is not None,
             },
         )
+        if is_nested_deeper(decoded["header"]) or is_nested_deeper(decoded["payload"]):
+            raise errors.Unauthorized
+        claims: dict[str, Any] = decoded["payload"]
+        return claims
 
     def _remember(self, digest: bytes, caller: Caller) -> None:
         self._cache[digest] = caller
         if len(self._cache) > CACHED_TOKENS:
             self._cache.popitem(last=False)
+
+
+def is_nested_deeper(value: object, levels: int = MAX_NESTING) -> bool:
+    """Whether JSON has more levels of lists and objects than this."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return False
+    return levels == 0 or any(is_nested_deeper(entry, levels - 1) for entry in value)
 
 
 def caller_from(claims: Mapping[str, Any]) -> Caller:
@@ -456,7 +472,12 @@ def read_key_set(document: bytes) -> KeysById:
 
     Raises ValueError if the document is no JWK set.
     """
-    members = json.loads(document)
+    try:
+        members = json.loads(document)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if is_nested_deeper(members):
+        raise ValueError("nested too deeply")
     if isinstance(members, dict):
         members = members.get("keys")
     if not isinstance(members, list):

@@ -177,6 +177,42 @@ async def test_absurd_claims_are_refused_or_do_no_harm(api: Api) -> None:
     assert (profile.json["fullName"], profile.json["profileImageUrl"]) == (None, None)
 
 
+@pytest.mark.parametrize("text", ["[{}]", '{{"x":{}}}'], ids=["lists", "objects"])
+async def test_token_nested_too_deeply_is_refused(text: str, api: Api) -> None:
+    """By a limit of our own, since Python's differs between its versions."""
+
+    def nested(levels: int) -> str:
+        value = "1"
+        for _ in range(levels):
+            value = text.format(value)
+        return value
+
+    payload = json.dumps(claims(other=0, roles=0))
+    for place in ('"other": 0', '"roles": 0'):
+        name = place.partition(":")[0]
+        good = payload.replace(place, f"{name}: {nested(63)}")
+        assert (await ask(api, signed(good))).status == 200, name
+        for levels in (64, 400, 900):
+            bad = payload.replace(place, f"{name}: {nested(levels)}")
+            assert await is_refused(api, signed(bad)), (name, levels)
+    for levels in (64, 400):
+        assert await is_refused(api, signed(claims(), extra=json.loads(nested(levels)))), levels
+
+
+def test_key_set_nested_too_deeply_is_no_key_set(issuer: Issuer) -> None:
+    document = json.dumps(issuer.document())
+    assert auth.read_key_set(document.encode())
+    for levels in (65, 900, 2500, 100_000):
+        member = '{"kty":"RSA","x":' + "[" * levels + "]" * levels + "}"
+        for text in (
+            document.replace("[", f"[{member},", 1),
+            document.replace("{", '{"x":' + "[" * levels + "]" * levels + ",", 1),
+            "[" * levels + "]" * levels,
+        ):
+            with pytest.raises(ValueError, match="nested too deeply"):
+                auth.read_key_set(text.encode())
+
+
 async def test_a_token_expires(api: Api) -> None:
     assert await is_refused(api, signed(claims(exp=int(time.time()) - 1)), "Token has expired")
     assert await is_refused(api, signed(claims(exp=0)), "Token has expired")
