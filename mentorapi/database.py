@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from functools import partial
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 import psycopg
 
 from mentorapi import queries, trace
-from mentorapi.pool import Pool
+from mentorapi.pool import Connection, Pool
 from mentorapi.startup import StartupError, reason
 
 OLDEST, NEWEST = 15, 18
@@ -17,7 +19,11 @@ OLDEST, NEWEST = 15, 18
 #: None of these may be off, as our user sees them in our database.
 _DURABILITY = ("synchronous_commit", "fsync", "full_page_writes")
 
+#: Seconds for each host.
 _CONNECT_TIMEOUT = 5
+
+#: Seconds for the first connection, on whichever host.
+_START_TIMEOUT = 30
 
 #: Longer than any statement may take there: a network that swallows what we send says nothing.
 _COMMAND_TIMEOUT = 40
@@ -94,24 +100,16 @@ async def open_pool(
     """A pool of at most ``size`` connections; nothing is reset when one goes back.
 
     So whatever a caller sets must end with its transaction: ``SET LOCAL`` and advisory locks of the
-    transaction, never of the session. Raises StartupError.
+    transaction, never of the session. Raises StartupError if not one connection can be made.
 
     ``trace_sql``: each connection is named after what it was last taken for.
     ``public_url``: base of the addresses that the SQL function image_url makes.
     """
+    open_one = partial(connect, database_url, {"mentorapi.public_url": public_url})
+    pool = Pool(open_one, size, prepare=_name if trace_sql else None)
     try:
-        pool = Pool(
-            _for_asyncpg(database_url),
-            min_size=1,
-            max_size=size,
-            timeout=_CONNECT_TIMEOUT,
-            command_timeout=_COMMAND_TIMEOUT,
-            reset=_keep,
-            setup=_name if trace_sql else None,
-            server_settings=SESSION | {"mentorapi.public_url": public_url},
-        )
-        await pool
-        return pool
+        async with pool.connection(_START_TIMEOUT):
+            return pool
     except (
         OSError,
         TimeoutError,
@@ -122,21 +120,20 @@ async def open_pool(
         raise StartupError(f"no connection to the database: {reason(error)}") from error
 
 
-async def connect(database_url: str) -> asyncpg.Connection:
-    """One connection beside the pool."""
-    return await asyncpg.connect(
+async def connect(database_url: str, settings: Mapping[str, str] = {}) -> Connection:
+    """One connection; ``settings`` add to `SESSION`."""
+    connection: Connection = await asyncpg.connect(
         _for_asyncpg(database_url),
         timeout=_CONNECT_TIMEOUT,
         command_timeout=_COMMAND_TIMEOUT,
-        server_settings=SESSION,
+        server_settings={**SESSION, **settings},
+        connection_class=Connection,
     )
+    connection.backend = connection.get_server_pid()
+    return connection
 
 
-async def _keep(connection: asyncpg.Connection) -> None:
-    """The default reset costs as much as a query (measured: 167 µs a request against 82)."""
-
-
-async def _name(connection: asyncpg.Connection) -> None:
+async def _name(connection: Connection) -> None:
     doing = trace.current.get()
     name = f"{_APPLICATION} {doing.name}" if doing else _APPLICATION
     await queries.server.name_connection(connection, name=name[:_LONGEST_NAME])

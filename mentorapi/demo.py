@@ -20,7 +20,7 @@ import orjson
 from mentorapi import queries
 from mentorapi.auth import make_token
 from mentorapi.config import Settings
-from mentorapi.queries import Database
+from mentorapi.pool import Database
 from mentorapi.schemas import examples
 from mentorapi.startup import StartupError
 

@@ -1,188 +1,332 @@
-"""The pool of connections, and what it tells of itself."""
+"""A pool of asyncpg connections: first come, first served, with a fair share for each caller.
+
+A caller is a user id, or a client's address where there is no token. A connection that becomes free
+goes to the waiting caller that holds the fewest; among equals, to the one served longest ago. While
+several callers are active, the last connection is kept for a caller that holds none: otherwise one
+caller whose statements all wait for one row lock would make all others wait for that lock, too.
+A caller alone may use every connection.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from time import perf_counter
-from typing import Any
+from asyncio import Future, get_running_loop
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeAlias
 
 import asyncpg
 
-#: Seconds after which a connection that nobody uses goes back to asyncpg, which closes it when it
-#: is not needed for long.
-REST = 1.0
+#: The caller that is the service itself: probes and the sweep. No user id and no address is empty.
+SYSTEM = ""
+
+#: Seconds after which a connection that is not used is closed.
+IDLE_SECONDS = 300.0
+
+#: Seconds without a new attempt after the server has refused one more connection (53300).
+RETRY_SECONDS = 1.0
+
+#: Seconds for which several callers count as active after a request of another one.
+SHARED_SECONDS = 1.0
+
+#: Seconds for a connection to end what it does and to close.
+CLOSE_SECONDS = 5.0
 
 
-class Pool(asyncpg.Pool):
-    """asyncpg's, with a shorter way from one user of a connection to the next.
+class Connection(asyncpg.Connection):
+    """asyncpg's, with what the pool and the log need to know of it."""
 
-    asyncpg makes a task, a timer and two futures each time a connection goes from hand to hand, and
-    lets newcomers in before those who wait. ``loan`` goes first come, first served: who gives a
-    connection back hands it to the first who waits, or keeps it at hand. Where something failed,
-    and after `REST` seconds, asyncpg has the connection back and looks after it.
+    #: Process id of its backend. asyncpg's ``get_server_pid()`` raises once the connection is lost.
+    backend: int | None = None
+    #: Set to have it replaced: its server is read-only, or its state is not known.
+    must_close = False
+    #: The caller that holds it.
+    caller = SYSTEM
+    idle_since = 0.0
+
+
+class Pool:
+    """At most ``max_size`` connections, made by ``connect`` when they are needed.
+
+    ``prepare`` runs each time before a connection is handed out.
     """
-
-    __slots__ = (
-        "_alarm",
-        "_at_hand",
-        "_free",
-        "_prepares",
-        "_resting",
-        "_timer",
-        "_turns",
-        "waited",
-        "waiting",
-    )
-
-    #: Told the seconds of each wait, vain ones included.
-    waited: Callable[[float], object]
 
     def __init__(
         self,
-        database_url: str,
-        *,
+        connect: Callable[[], Awaitable[Connection]],
         max_size: int,
-        **settings: Any,
+        prepare: Callable[[Connection], Awaitable[object]] | None = None,
     ) -> None:
-        # As create_pool has them: it makes no pool but its own.
-        defaults = {
-            "max_queries": 50_000,
-            "max_inactive_connection_lifetime": 300.0,
-            "loop": None,
-            "connection_class": asyncpg.Connection,
-            "record_class": asyncpg.Record,
-        }
-        super().__init__(database_url, max_size=max_size, **(defaults | settings))
-        # A ``setup`` is to see each loan.
-        self._prepares = settings.get("setup") is not None
-        #: Loans that may still be made.
-        self._free = max_size
-        #: Those who wait, each with the time at which it has waited too long. What they get is a
-        #: connection, or None and with it the right to ask asyncpg for one.
-        self._turns: deque[tuple[float, asyncio.Future[Any]]] = deque()
-        self._alarm: asyncio.TimerHandle | None = None
-        self._at_hand: list[Any] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self.waiting = 0
-        self.waited = lambda seconds: None
+        self._connect, self._max_size, self._prepare = connect, max_size, prepare
+        #: All that are open, and those of them that are free, the last one used last.
+        self._connections: set[Connection] = set()
+        self._idle: list[Connection] = []
+        self._opening = 0
+        #: Number of connections of each caller that holds any.
+        self._held: dict[str, int] = {}
+        #: Waiters of each caller that waits; the caller served longest ago comes first.
+        self._queues: OrderedDict[str, deque[Future[Connection]]] = OrderedDict()
+        self._last_caller, self._shared_until = SYSTEM, 0.0
+        self._share_timer: asyncio.Handle | None = None
+        #: Why the server last allowed no more connections, and whether to try again later.
+        self._refusal, self._paused = "", False
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._all_closed = asyncio.Event()
+        #: Called with the seconds of each wait, those in vain included.
+        self.waited: Callable[[float], object] = lambda seconds: None
 
-    def loan(self, seconds: float) -> Loan:
-        """To be entered: a connection; TimeoutError where there is none within so many seconds."""
-        return Loan(self, seconds)
+    @property
+    def waiting(self) -> int:
+        return sum(map(len, self._queues.values()))
+
+    def get_max_size(self) -> int:
+        return self._max_size
+
+    def get_size(self) -> int:
+        return sum(not connection.is_closed() for connection in self._connections)
 
     def get_idle_size(self) -> int:
-        free: int = super().get_idle_size()
-        return free + sum(map(_is_open, self._at_hand))
+        return sum(not connection.is_closed() for connection in self._idle)
+
+    async def acquire(self, seconds: float = 10.0, caller: str = SYSTEM) -> Connection:
+        """Take a connection, which must be given to `release`.
+
+        Raises TimeoutError after so many seconds, and whatever connecting raises.
+        """
+        loop = get_running_loop()
+        if self._closing:
+            raise asyncpg.InterfaceError("the pool is closed")
+        if caller not in (SYSTEM, self._last_caller):
+            if self._last_caller != SYSTEM:
+                self._shared_until = loop.time() + SHARED_SECONDS
+            self._last_caller = caller
+        started = loop.time()
+        try:
+            connection = self._take_idle(caller) if self._may_take(caller) else None
+            connection = connection or await self._wait(seconds, caller)
+        except BaseException:
+            self.waited(loop.time() - started)
+            raise
+        try:
+            self.waited(loop.time() - started)
+            if self._prepare is not None:
+                await self._prepare(connection)
+        except BaseException:
+            connection.must_close = True
+            self.release(connection)
+            raise
+        return connection
+
+    def release(self, connection: Connection) -> None:
+        held = self._held.pop(connection.caller) - 1
+        if held:
+            self._held[connection.caller] = held
+        if connection.must_close or connection.is_closed() or connection.is_in_transaction():
+            self._discard(connection)
+        else:
+            self._keep(connection)
+        self._serve_waiters()
+
+    @asynccontextmanager
+    async def connection(
+        self, seconds: float = 10.0, caller: str = SYSTEM
+    ) -> AsyncIterator[Connection]:
+        """Acquire a connection, and release it at the end."""
+        connection = await self.acquire(seconds, caller)
+        try:
+            yield connection
+        finally:
+            self.release(connection)
 
     async def close(self) -> None:
-        await self._rest()
-        await super().close()
+        """Close each connection as soon as it is released."""
+        self._closing = True
+        while self._queues:
+            self._fail_waiter(asyncpg.InterfaceError("the pool is closed"))
+        while self._idle:
+            self._discard(self._idle.pop())
+        while self._tasks or self._connections:
+            await (asyncio.wait(self._tasks) if self._tasks else self._all_closed.wait())
+        self.terminate()
 
-    async def _take(self, seconds: float) -> Any:
-        started = perf_counter()
-        self.waiting += 1
-        try:
-            if self._free:
-                self._free -= 1
-                connection = self._at_hand.pop() if self._at_hand else None
-            else:
-                connection = await self._take_in_turn(seconds)
-            if connection is not None and _is_open(connection):
-                return connection
-            try:
-                return await self.acquire(timeout=max(0.001, started + seconds - perf_counter()))
-            except BaseException:
-                self._pass_on(None)
-                raise
-        except TimeoutError:
-            raise TimeoutError(f"no connection within {seconds:g} s") from None
-        finally:
-            self.waiting -= 1
-            self.waited(perf_counter() - started)
+    def terminate(self) -> None:
+        """Abort everything."""
+        self._closing = True
+        for timer in (self._idle_timer, self._share_timer):
+            if timer is not None:
+                timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for connection in self._connections:
+            connection.terminate()
 
-    async def _take_in_turn(self, seconds: float) -> Any:
-        loop = asyncio.get_running_loop()
-        turn, at = loop.create_future(), loop.time() + seconds
-        self._turns.append((at, turn))
-        # One alarm for all, in place of a timer for each.
-        if self._alarm is None or self._alarm.when() > at:
-            self._set_alarm(at)
+    # Waiters --------------------------------------------------------------------------------
+
+    async def _wait(self, seconds: float, caller: str) -> Connection:
+        waiter: Future[Connection] = get_running_loop().create_future()
+        timer = get_running_loop().call_later(seconds, self._expire, waiter, seconds)
+        # Whatever is raised from here on removes the waiter again.
         try:
-            return await turn
+            self._queues.setdefault(caller, deque()).append(waiter)
+            self._serve_waiters()
+            return await waiter
         except BaseException:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._pass_on(turn.result())
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.release(waiter.result())
+            else:
+                self._remove(waiter, caller)
             raise
-
-    def _set_alarm(self, at: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = asyncio.get_running_loop().call_at(at, self._send_away)
-
-    def _send_away(self) -> None:
-        """Those who have waited too long."""
-        self._alarm = None
-        now = asyncio.get_running_loop().time()
-        waiting = [(at, turn) for at, turn in self._turns if not turn.done()]
-        self._turns = deque((at, turn) for at, turn in waiting if at > now)
-        for at, turn in waiting:
-            if at <= now:
-                turn.set_exception(TimeoutError())
-        if self._turns:
-            self._set_alarm(min(at for at, _ in self._turns))
-
-    def _pass_on(self, connection: Any) -> None:
-        """One may go on, with a connection if there is one."""
-        while self._turns:
-            _, turn = self._turns.popleft()
-            if not turn.done():
-                turn.set_result(connection)
-                return
-        self._free += 1
-        if connection is not None:
-            self._at_hand.append(connection)
-            if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(REST, self._start_rest)
-
-    async def _give_back(self, connection: Any, in_order: bool) -> None:
-        if in_order and not self._prepares and not self.is_closing():
-            self._pass_on(connection)
-            return
-        try:
-            await self.release(connection)
         finally:
-            self._pass_on(None)
+            timer.cancel()
 
-    def _start_rest(self) -> None:
-        self._resting = asyncio.create_task(self._rest())
+    def _expire(self, waiter: Future[Connection], seconds: float) -> None:
+        if not waiter.done():
+            waiter.set_exception(TimeoutError(f"no connection within {seconds:g} s{self._refusal}"))
 
-    async def _rest(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        while self._at_hand:
-            await self.release(self._at_hand.pop())
+    def _remove(self, waiter: Future[Connection], caller: str) -> None:
+        queue = self._queues.get(caller, deque())
+        with suppress(ValueError):
+            queue.remove(waiter)
+        if not queue:
+            self._queues.pop(caller, None)
+
+    def _pop_waiter(self, caller: str) -> Future[Connection]:
+        queue = self._queues[caller]
+        waiter = queue.popleft()
+        if queue:
+            self._queues.move_to_end(caller)
+        else:
+            del self._queues[caller]
+        return waiter
+
+    def _fail_waiter(self, error: Exception) -> None:
+        """Raise an error in the first waiter."""
+        while self._queues:
+            waiter = self._pop_waiter(next(iter(self._queues)))
+            if not waiter.done():
+                waiter.set_exception(error)
+                return
+
+    def _serve_waiters(self) -> None:
+        while (caller := self._next_caller()) is not None:
+            first = self._queues[caller][0]
+            if first.done():
+                # It gave up a moment ago.
+                self._remove(first, caller)
+                continue
+            connection = self._take_idle(caller)
+            if connection is None:
+                break
+            self._pop_waiter(caller).set_result(connection)
+        self._open_more()
+        loop = get_running_loop()
+        if self._queues and self._share_timer is None and loop.time() < self._shared_until:
+            self._share_timer = loop.call_at(self._shared_until, self._end_sharing)
+
+    def _end_sharing(self) -> None:
+        self._share_timer = None
+        self._serve_waiters()
+
+    def _next_caller(self) -> str | None:
+        best, fewest = None, self._max_size
+        # At most max_size callers hold any, so this ends soon.
+        for caller in self._queues:
+            held = self._held.get(caller, 0)
+            if held < fewest:
+                best, fewest = caller, held
+            if not held:
+                break
+        return best if best is not None and self._may_take(best) else None
+
+    def _may_take(self, caller: str) -> bool:
+        """Whether one more may go to this caller. The service itself takes few."""
+        if caller not in self._held or caller == SYSTEM:
+            return True
+        unused = self._max_size - len(self._connections) + len(self._idle)
+        return unused > 1 or get_running_loop().time() >= self._shared_until
+
+    # Connections ----------------------------------------------------------------------------
+
+    def _take_idle(self, caller: str) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_closed():
+                self._discard(connection)
+                continue
+            connection.caller = caller
+            self._held[caller] = self._held.get(caller, 0) + 1
+            return connection
+        return None
+
+    def _keep(self, connection: Connection) -> None:
+        if self._closing:
+            self._discard(connection)
+            return
+        connection.idle_since = get_running_loop().time()
+        self._idle.append(connection)
+        if self._idle_timer is None:
+            self._idle_timer = get_running_loop().call_later(IDLE_SECONDS, self._close_idle)
+
+    def _close_idle(self) -> None:
+        self._idle_timer = None
+        loop = get_running_loop()
+        while self._idle and self._idle[0].idle_since <= loop.time() - IDLE_SECONDS:
+            self._discard(self._idle.pop(0))
+        if self._idle:
+            self._idle_timer = loop.call_later(IDLE_SECONDS, self._close_idle)
+
+    def _discard(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not connection.is_closed():
+            self._start(_close(connection))
+        if not self._connections:
+            self._all_closed.set()
+
+    def _open_more(self) -> None:
+        """Open a connection for each waiter, as far as the size allows."""
+        while (
+            len(self._connections) + self._opening < self._max_size
+            and not self._paused
+            and self._opening < self.waiting
+        ):
+            self._opening += 1
+            self._start(self._open())
+
+    async def _open(self) -> None:
+        try:
+            connection = await self._connect()
+        except asyncpg.TooManyConnectionsError as error:
+            # The waiters get one of the connections there are, or wait for the next attempt.
+            self._refusal, self._paused = f": {error}", True
+            get_running_loop().call_later(RETRY_SECONDS, self._try_again)
+        except Exception as error:
+            self._fail_waiter(error)
+        else:
+            self._refusal = ""
+            self._all_closed.clear()
+            self._connections.add(connection)
+            self._keep(connection)
+        finally:
+            self._opening -= 1
+        self._serve_waiters()
+
+    def _try_again(self) -> None:
+        self._paused = False
+        self._serve_waiters()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
-class Loan:
-    __slots__ = ("_connection", "_pool", "_seconds")
-
-    def __init__(self, pool: Pool, seconds: float) -> None:
-        self._pool, self._seconds = pool, seconds
-
-    async def __aenter__(self) -> Any:
-        self._connection = await self._pool._take(self._seconds)
-        return self._connection
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        await self._pool._give_back(self._connection, in_order=kind is None)
+async def _close(connection: Connection) -> None:
+    with suppress(Exception):
+        await connection.close(timeout=CLOSE_SECONDS)
 
 
-def _is_open(connection: Any) -> bool:
-    try:
-        return not connection.is_closed()
-    except asyncpg.InterfaceError:
-        # It broke, and asyncpg has it back already.
-        return False
+#: What a statement runs on: any connection of the pool, or the one of a transaction.
+Database: TypeAlias = Pool | Connection

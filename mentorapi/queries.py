@@ -17,29 +17,29 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import asyncpg
 
 from mentorapi import errors, trace
 from mentorapi.logs import Event
-from mentorapi.pool import Pool
+from mentorapi.pool import SYSTEM, Connection, Database, Pool
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
-
-# asyncpg's stubs tell a pooled connection from a plain one; for a statement they are the same.
-Database: TypeAlias = Any
 
 #: Seconds to wait for a free connection before a client is told to come again.
 ACQUIRE_TIMEOUT = 10
 
 #: A statement that lost a deadlock or a serialization race left nothing behind and is tried again.
 ATTEMPTS = 3
+
+# Named in the log like the statements of files.
+BEGIN, COMMIT = "-- BEGIN", "-- COMMIT"
 
 #: Seconds from which a statement is worth a line in the log.
 SLOW = 1.0
@@ -105,6 +105,14 @@ _UNREACHABLE = (
 )
 _TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
+#: After these a connection is in a state that is not known.
+_REPLACED_AFTER = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+
 
 def translate(error: BaseException) -> errors.ApiError | errors.UserMissing | None:
     """The error that a client meets for one of the database or the driver; None for a fault."""
@@ -132,74 +140,117 @@ def _raise_translated(error: Exception) -> NoReturn:
     raise known from error
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
+def _note_failure(error: BaseException, statement: str, connection: Connection | None) -> None:
+    """Remember for the log what failed and where, and have the pool replace a doubtful connection.
+
+    Nothing here asks the connection: it may be gone, and that would hide the error.
+    """
+    doing = trace.current.get()
+    if doing is not None:
+        doing.statement, doing.backend = statement, connection and connection.backend
+    if connection is not None and (
+        isinstance(error, _REPLACED_AFTER) or not isinstance(error, Exception)
+    ):
+        connection.must_close = True
+
+
+async def _acquire(pool: Pool, sql: str) -> Connection:
+    doing = trace.current.get()
     try:
-        yield
+        return await pool.acquire(ACQUIRE_TIMEOUT, SYSTEM if doing is None else doing.caller)
     except Exception as error:
+        _note_failure(error, _name(sql), None)
         _raise_translated(error)
 
 
 @asynccontextmanager
-async def _connection(db: Database) -> AsyncIterator[Any]:
+async def connection(db: Database) -> AsyncIterator[Connection]:
+    """One connection for several statements."""
     if isinstance(db, Pool):
-        async with db.loan(ACQUIRE_TIMEOUT) as connection:
-            yield connection
+        acquired = await _acquire(db, BEGIN)
+        try:
+            yield acquired
+        finally:
+            db.release(acquired)
     else:
         yield db
 
 
 @asynccontextmanager
-async def transaction(db: Database) -> AsyncIterator[Any]:
+async def transaction(db: Database) -> AsyncIterator[Connection]:
     """Several statements as one: yields the connection to run them on.
 
-    Within a transaction it is a savepoint: what fails is undone, and the rest goes on.
+    Within a transaction it is a savepoint: what fails is undone, and the rest goes on. Errors of
+    the statements are translated where they run; all others pass as they are.
     """
-    with _translated():
-        async with _connection(db) as connection, connection.transaction():
-            yield connection
+    async with connection(db) as acquired:
+        running = acquired.transaction()
+        await _control(acquired, BEGIN, running.start)
+        try:
+            yield acquired
+        except BaseException:
+            try:
+                await running.rollback()
+            except Exception as error:
+                # The first error says more. The connection is probably gone.
+                acquired.must_close = True
+                log.debug("No rollback after it: %r", error)
+            raise
+        await _control(acquired, COMMIT, running.commit)
+
+
+async def _control(
+    acquired: Connection, statement: str, run: Callable[[], Awaitable[object]]
+) -> None:
+    try:
+        await run()
+    except Exception as error:
+        _note_failure(error, _name(statement), acquired)
+        _raise_translated(error)
 
 
 async def fetch_row(db: Database, sql: str, *arguments: Any) -> Any:
     """Run one statement and return its first row, or None."""
     if not isinstance(db, Pool):
         # Within a transaction there is nothing to try again: all of it is lost.
-        with _translated():
-            return await _run(db, sql, arguments)
-    # Nothing that costs: all reads come by here.
-    for attempts_left in reversed(range(ATTEMPTS)):
         try:
-            async with db.loan(ACQUIRE_TIMEOUT) as connection:
-                return await _run(connection, sql, arguments)
+            return await _run(db, sql, arguments)
+        except Exception as error:
+            _raise_translated(error)
+    # Hot path: keep it cheap.
+    for attempts_left in reversed(range(ATTEMPTS)):
+        acquired = await _acquire(db, sql)
+        try:
+            return await _run(acquired, sql, arguments)
         except Exception as error:
             if not attempts_left or not isinstance(error, _TRY_AGAIN):
                 _raise_translated(error)
             log.warning("%s is tried again after %r", _name(sql), error)
+        finally:
+            db.release(acquired)
 
 
-async def _run(connection: Any, sql: str, arguments: tuple[Any, ...]) -> Any:
+async def _run(acquired: Connection, sql: str, arguments: tuple[Any, ...]) -> Any:
     started = perf_counter()
     try:
-        return await connection.fetchrow(sql, *arguments)
-    except Exception:
-        doing = trace.current.get()
-        if doing is not None:
-            doing.statement, doing.backend = _name(sql), connection.get_server_pid()
+        return await acquired.fetchrow(sql, *arguments)
+    except BaseException as error:
+        _note_failure(error, _name(sql), acquired)
         raise
     finally:
         seconds = perf_counter() - started
         if seconds >= SLOW:
-            _tell_of_slowness(connection, sql, seconds)
+            _log_slowness(acquired, sql, seconds)
 
 
-def _tell_of_slowness(connection: Any, sql: str, seconds: float) -> None:
+def _log_slowness(acquired: Connection, sql: str, seconds: float) -> None:
     doing = trace.current.get()
     log.warning(
         Event(
             "Slow statement",
             statement=_name(sql),
             ms=round(seconds * 1000),
-            backend=connection.get_server_pid(),
+            backend=acquired.backend,
             request_id=doing and doing.name,
         )
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mentorapi.queries import Database
+from mentorapi.pool import Database
 from mentorapi.repositories import idempotency, sessions
 
 #: Small enough that a batch holds its locks for some milliseconds only.

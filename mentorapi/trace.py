@@ -19,6 +19,8 @@ class Trace:
     """A request, or something else that has no client."""
 
     name: str
+    #: Whose share of the database connections it takes: a user id, an address, or (empty) our own.
+    caller: str = ""
     #: Where the database failed it: the statement, and the server process that ran it.
     statement: str | None = None
     backend: int | None = None

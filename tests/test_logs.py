@@ -22,6 +22,7 @@ from mentorapi import logs, queries
 from mentorapi.config import Settings
 from mentorapi.trace import trace_id
 from tests.client import SECRET, Api, day_after_tomorrow, is_error
+from tests.conftest import execute
 from tests.starting import Process
 from tests.test_http import raw
 from tests.test_metrics import ask
@@ -195,6 +196,54 @@ async def test_unavailability_is_one_line_with_its_cause(api: Api, log: Log) -> 
     assert line["cause"] == "QueryCanceledError('canceling statement due to user request')"
     assert (line["statement"], line["backend"]) == ("profiles.show", backend)
     assert "exception" not in line
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "one"}], ids=["plain", "with a key"])
+async def test_kill_backend_within_a_statement_logs_where_and_why(
+    api: Api, log: Log, headers: dict[str, str]
+) -> None:
+    mentor, ada = await api.mentor(), api.user("ada")
+    request = await api.request(ada, mentor)
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE bookings IN ACCESS EXCLUSIVE MODE")
+        asking = asyncio.ensure_future(
+            mentor.post(
+                f"/requests/{request['id']}/accept", headers={"X-Request-Id": "r-dead"} | headers
+            )
+        )
+        backend = None
+        while backend is None:
+            backend = await api.db.fetchval(
+                "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "AND datname = current_database()"
+            )
+        await api.db.fetchval("SELECT pg_terminate_backend($1)", backend)
+        answer = await asking
+    assert answer.status == 503
+    (line,) = log.of("r-dead")
+    assert line["cause"].startswith(("AdminShutdownError", "ConnectionDoesNotExistError"))
+    assert (line["statement"], line["backend"]) == ("requests.accept", backend)
+
+
+async def test_fail_to_connect_logs_the_statement_and_why(
+    api: Api, log: Log, postgres: str
+) -> None:
+    mentor = await api.mentor()
+    name = await api.db.fetchval("SELECT current_database()")
+    await execute(postgres, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    await api.db.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = $1 AND application_name = 'mentorapi'",
+        name,
+    )
+    while api.services.db.get_size():
+        await api.db.execute("SELECT")
+    answer = await mentor.request("GET", "/sessions", headers={"X-Request-Id": "r-away"})
+    await execute(postgres, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    assert answer.status == 503
+    (line,) = log.of("r-away")
+    assert "is not currently accepting connections" in line["cause"]
+    assert (line["statement"], line["backend"]) == ("session_list", None)
 
 
 async def test_a_slot_that_is_refused_is_no_trouble(api: Api, log: Log) -> None:

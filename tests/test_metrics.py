@@ -120,7 +120,7 @@ async def test_with_all_connections_taken_the_answer_comes_in_time(api: Api) -> 
     assert is_error(answer, 503, "The database does not answer")
     assert time.monotonic() - started < 4
     for connection in taken:
-        await pool.release(connection)
+        pool.release(connection)
 
 
 async def test_a_missing_migration_is_named(api: Api) -> None:
@@ -318,7 +318,7 @@ async def test_the_pool(api: Api) -> None:
     assert found.of("mentorapi_pool_waiting") == 1
     await asyncio.sleep(0.3)
     for connection in taken:
-        await pool.release(connection)
+        pool.release(connection)
     assert (await waiting).status == 200
     found = await figures_without_the_database(api)
     assert found.of("mentorapi_pool_idle_connections") == 10

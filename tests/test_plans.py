@@ -345,7 +345,7 @@ MODES = ("force_custom_plan", "force_generic_plan")
 
 async def record(database_url: str) -> Records:
     pool = await open_pool(database_url, 1)
-    async with pool.acquire() as connection:
+    async with pool.connection() as connection:
         await connection.execute(MUCH)
         await connection.execute("VACUUM ANALYZE")
         rows = dict(await connection.fetch(TABLES))
@@ -408,7 +408,7 @@ def test_there_is_much_of_everything(records: Records) -> None:
 @pytest.mark.usefixtures("records")
 async def test_it_is_planned_once_and_not_at_each_call(shared_database_url: str) -> None:
     pool = await open_pool(shared_database_url, 1)
-    async with pool.acquire() as connection:
+    async with pool.connection() as connection:
         for _ in range(10):
             await mentors.list_all(connection, *PAGE)
             await mentors.list_slots(connection, MENTOR_7, MONDAY.date(), MONDAY.date())

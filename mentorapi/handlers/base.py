@@ -25,6 +25,7 @@ from mentorapi.handlers.outgoing import Head, allowed_headers, header, new_heade
 from mentorapi.images import ImageStore
 from mentorapi.listener import Listener
 from mentorapi.metrics import Metrics
+from mentorapi.pool import Database, Pool
 from mentorapi.repositories import users
 from mentorapi.repositories.idempotency import RunningAttempts
 from mentorapi.repositories.page import Page
@@ -51,7 +52,7 @@ Raised: TypeAlias = type[errors.ApiError] | errors.ApiError
 class Services:
     """What handlers work with. One for each process."""
 
-    db: Any
+    db: Pool
     verifier: Verifier
     images: ImageStore
     settings: Settings
@@ -75,7 +76,7 @@ class KnownUsers:
     def __init__(self) -> None:
         self._known: dict[str, Claims] = {}
 
-    async def remember(self, db: Any, caller: Caller) -> bool:
+    async def remember(self, db: Database, caller: Caller) -> bool:
         """Store what is new; returns whether anything was."""
         claims = Claims(caller.name, caller.email, caller.picture, caller.issued_at)
         known = self._known.get(caller.user_id)
@@ -144,7 +145,7 @@ class ApiHandler(RequestHandler):
     #: What it ends in, if not well.
     failure: BaseException | None = None
     #: The pool, or the connection of a transaction.
-    db: Any
+    db: Database
     caller: Caller
     parameters: dict[str, Any]
     body: Any
@@ -171,7 +172,8 @@ class ApiHandler(RequestHandler):
     async def prepare(self) -> None:
         if self.request.method == "OPTIONS":
             return
-        trace.current.set(trace.Trace(self.request_id))
+        doing = trace.Trace(self.request_id, caller=self.request.remote_ip or "unknown")
+        trace.current.set(doing)
         spec = self.spec()
         self.db = self.services.db
         self._headers["Cache-Control"] = spec.cache_control
@@ -179,6 +181,7 @@ class ApiHandler(RequestHandler):
             self.caller = await self.services.verifier.caller_of(
                 self.request.headers.get("Authorization")
             )
+            doing.caller = self.caller.user_id
         arguments, problems = read_arguments(self.request, (spec.query or {}).get("properties", {}))
         if not problems:
             self.parameters, problems = spec.read_query(arguments)

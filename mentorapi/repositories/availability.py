@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mentorapi import errors, queries
-from mentorapi.queries import Database
+from mentorapi.pool import Database
 from mentorapi.repositories import profiles
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mentorapi import errors, queries
-from mentorapi.queries import Database
+from mentorapi.pool import Database
 
 #: For which a repetition waits for the first request.
 WAIT_SECONDS = 5.0

@@ -13,7 +13,7 @@ from pypika import functions as fn
 from pypika.terms import Criterion, Term
 
 from mentorapi import queries
-from mentorapi.queries import Database
+from mentorapi.pool import Database
 from mentorapi.repositories.page import Page, offset
 
 json_agg = CustomFunction("json_agg", ["rows"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from mentorapi import errors, queries
-from mentorapi.queries import Database
+from mentorapi.pool import Database
 from mentorapi.repositories.page import Page, offset
 
 #: Words of a search beyond these are not looked at.

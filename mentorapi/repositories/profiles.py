@@ -10,7 +10,7 @@ import orjson
 from pypika import PostgreSQLQuery, Table
 
 from mentorapi import errors, queries
-from mentorapi.queries import Database
+from mentorapi.pool import Database
 from mentorapi.repositories.listing import Arguments
 from mentorapi.repositories.page import Page, offset
 

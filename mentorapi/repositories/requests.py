@@ -11,7 +11,7 @@ from pypika import Order, Table
 from pypika.terms import Criterion
 
 from mentorapi import errors, queries
-from mentorapi.queries import Database
+from mentorapi.pool import Database
 from mentorapi.repositories import listing
 from mentorapi.repositories.page import Page, offset
 

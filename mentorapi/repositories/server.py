@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from mentorapi import queries
-from mentorapi.queries import Database
+from mentorapi.pool import Database
 
 
 async def missing_migrations(db: Database, wanted: Sequence[str]) -> list[str]:

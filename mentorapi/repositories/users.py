@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mentorapi import queries
-from mentorapi.queries import Database
+from mentorapi.pool import Database
 
 
 class Claims(NamedTuple):

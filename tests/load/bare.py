@@ -46,7 +46,7 @@ class Statement(RequestHandler):
         await self.run([typed(value) for value in orjson.loads(self.request.body)])
 
     async def run(self, arguments: list[Any]) -> None:
-        async with self.pool.acquire() as connection:
+        async with self.pool.connection() as connection:
             row = await connection.fetchrow(self.sql, *arguments)
         if row is None:
             self.set_status(409)
