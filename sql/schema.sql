@@ -89,6 +89,10 @@ CREATE TABLE public.mentors (
     CONSTRAINT mentors_visibility CHECK ((visibility = ANY (ARRAY['public'::text, 'private'::text])))
 );
 
+COMMENT ON COLUMN public.mentors.profile_image_url IS 'An image elsewhere; null if the image was uploaded here. image_url(mentors) is what is shown.';
+
+COMMENT ON COLUMN public.mentors.profile_image_file IS 'The name of the uploaded image''s file, or null.';
+
 CREATE FUNCTION public.availability_shape(m public.mentors) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
@@ -1062,6 +1066,10 @@ CREATE TABLE public.idempotency_keys (
     answer text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+
+COMMENT ON COLUMN public.idempotency_keys.route IS 'method and path template';
+
+COMMENT ON COLUMN public.idempotency_keys.fingerprint IS 'SHA-256 of the path''s ids and the body';
 
 CREATE TABLE public.mentor_counts (
     visibility text NOT NULL,

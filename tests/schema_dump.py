@@ -20,9 +20,12 @@ _UUIDV7 = re.compile(
 
 
 def dumped(url: str) -> str:
-    """The schema of a migrated database on the embedded PostgreSQL, without comments, owners and
-    rights, and in an order in which PostgreSQL 15 to 18 load it."""
-    options = ["--schema-only", "--no-owner", "--no-privileges", "--no-comments"]
+    """The schema of a migrated database on the embedded PostgreSQL, without owners and rights, and
+    in an order in which PostgreSQL 15 to 18 load it.
+
+    Only the owner of an extension may comment on it, so those comments are left out.
+    """
+    options = ["--schema-only", "--no-owner", "--no-privileges"]
     dump = subprocess.run(
         [embedded._binaries() / "pg_dump", *options, url],
         capture_output=True,
@@ -32,7 +35,9 @@ def dumped(url: str) -> str:
     kept = [
         line
         for line in dump.splitlines()
-        if not line.startswith(("--", "SET ", "SELECT pg_catalog.set_config", "\\"))
+        if not line.startswith(
+            ("--", "SET ", "SELECT pg_catalog.set_config", "COMMENT ON EXTENSION", "\\")
+        )
     ]
     schema = re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
     return f"{_HEADER}\n{_uuidv7_before_its_callers(schema)}"

@@ -21,7 +21,9 @@ PROGRAMS = embedded._binaries()
 
 async def story(api: Api) -> None:
     """Touches every table that the server writes."""
-    mentor, jane = await api.mentor("mia", bio="Words"), api.user("jane", name="Jane")
+    mentor, jane = await api.mentor("mia", bio="Former words"), api.user("jane", name="Jane")
+    # A word that no profile contains any more.
+    await mentor.ok("PATCH", "/mentor/me", {"bio": "Words"})
     rejected = await api.request(jane, mentor)
     await mentor.ok("POST", f"/requests/{rejected['id']}/reject", {"reason": "No"})
     await jane.post("/requests", asking(mentor), headers={"Idempotency-Key": "one"})

@@ -131,6 +131,17 @@ def owners(url: str) -> set[str]:
         return {owner for (owner,) in connection.execute(query)}
 
 
+def comments(url: str) -> set[tuple[str, ...]]:
+    """On tables and columns."""
+    with psycopg.connect(url) as connection:
+        query = (
+            "SELECT objoid::regclass::text, description FROM pg_description"
+            " WHERE classoid = 'pg_class'::regclass"
+            " AND objoid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)"
+        )
+        return set(connection.execute(query).fetchall())
+
+
 async def test_serve_as_the_application_writes_every_table(installed: str, tmp_path: Path) -> None:
     assert owners(installed) == {"mentorapi_owner"}
     login = logged_in_as(installed, "mentorapi")
@@ -287,6 +298,7 @@ async def test_restore_for_another_owner_serves_again(
         migrator = logged_in_as(url, "migrator")
         assert not server.paste(RESTORING, tmp_path, ADMIN=url, DB=migrator, DUMP=str(dump))
         assert owners(url) == {"mentorapi_owner"}
+        assert comments(url) == comments(installed)
         assert migrate.pending(migrator) == []
         async with serving(url, tmp_path / "after") as api:
             assert (await api.nobody.get(f"/mentors/{mentor.id}")).json == shown
