@@ -19,7 +19,6 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NoReturn
@@ -263,23 +262,23 @@ def _name(sql: str) -> str:
 
 
 class Statement:
-    """One SQL file: ``name``, ``sql`` and ``parameters``, a dict of name to type in order of $n."""
+    """One SQL file: ``name``, ``sql`` and ``parameters``, a dict of name to type in order of $n.
+
+    Raises ValueError for a file without a header like the one above.
+    """
 
     _PARAMETER = re.compile(r"^-- \$(\d+) (\w+)\s+(.+?)\s*$", re.MULTILINE)
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = f"{path.parent.name}.{path.stem}"
-
-    @cached_property
-    def sql(self) -> str:
-        return self.path.read_text(encoding="utf-8")
-
-    @cached_property
-    def parameters(self) -> dict[str, str]:
+        self.sql = path.read_text(encoding="utf-8")
         found = self._PARAMETER.findall(self.sql)
-        assert [int(number) for number, _, _ in found] == list(range(1, len(found) + 1)), self.path
-        return {name: type_ for _, name, type_ in found}
+        if not self.sql.startswith(f"-- {self.name}: "):
+            raise ValueError(f"{path} does not begin with its name, '-- {self.name}: '")
+        if [int(number) for number, _, _ in found] != list(range(1, len(found) + 1)):
+            raise ValueError(f"{path} does not list its parameters in order, '-- $1 name type'")
+        self.parameters: dict[str, str] = {name: type_ for _, name, type_ in found}
 
     def __call__(self, db: Database, **values: Any) -> Awaitable[Any]:
         if values.keys() != self.parameters.keys():
@@ -288,18 +287,21 @@ class Statement:
 
 
 class Folder:
-    """The statements of one folder of ``sql/``, as attributes."""
+    """The statements of one folder of ``sql/``, as attributes.
+
+    All files are read now: a process keeps to the SQL that it started with, whatever a deployment
+    changes on the disk beneath it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._statements = {file.stem: Statement(file) for file in sorted(path.glob("*.sql"))}
 
     def __getattr__(self, name: str) -> Statement:
-        path = self.path / f"{name}.sql"
-        if not path.is_file():
-            raise AttributeError(f"no such statement: {path}")
-        statement = Statement(path)
-        setattr(self, name, statement)
-        return statement
+        try:
+            return self._statements[name]
+        except KeyError:
+            raise AttributeError(f"no such statement: {self.path / name}.sql") from None
 
 
 idempotency = Folder(SQL / "idempotency")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tornado.ioloop import IOLoop
 import mentorapi
 from mentorapi import queries
 from mentorapi.queries import SQL, Folder, Statement
+from tests import starting
 
 STATEMENTS = [Statement(path) for path in sorted(SQL.glob("*/*.sql"))]
 
@@ -76,6 +78,37 @@ def test_it_names_its_columns(statement: Statement) -> None:
     """A star would break prepared statements when a migration adds a column."""
     code = re.sub(r"--.*", "", statement.sql)
     assert not re.search(r"\.\*|\b(SELECT|RETURNING)\s+\*|,\s*\*", code)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1",
+        "-- users.forget: under another name.\nSELECT 1",
+        "-- users.show: without its first parameter.\n-- $2 name text\nSELECT $2",
+    ],
+)
+def test_read_file_with_a_wrong_header_is_an_error(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / "users"
+    folder.mkdir()
+    (folder / "show.sql").write_text(text)
+    with pytest.raises(ValueError, match=r"show\.sql does not"):
+        Folder(folder)
+
+
+def test_change_files_while_serving_changes_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As between a ``git checkout`` and the restart."""
+    for name in ("mentorapi", "migrations", "sql"):
+        shutil.copytree(SQL.parent / name, tmp_path / name)
+    shutil.copy(starting.RUN, tmp_path)
+    monkeypatch.setattr(starting, "RUN", tmp_path / "run.py")
+    with starting.Process(tmp_path / "var", LOG_FORMAT="json") as server:
+        url = server.listening()
+        for path in (tmp_path / "sql").glob("*/*.sql"):
+            path.write_text("SELECT to be continued")
+        assert starting.answers(url)
 
 
 def test_every_file_has_a_caller_and_every_caller_a_file() -> None:
