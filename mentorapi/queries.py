@@ -104,6 +104,24 @@ _UNREACHABLE = (
 )
 _TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
+#: What a value from a client can cause in a statement that is right, by SQLSTATE. All others of
+#: class 22, a division by zero say, are faults of the statement.
+_CAUSED_BY_VALUES = frozenset(
+    {
+        "22000",  # a range with its bounds reversed, or a value that asyncpg can't encode
+        "22001",  # text too long
+        "22003",  # number out of range
+        "22007",  # no date, or no time
+        "22008",  # date or time out of range
+        "22009",  # offset from UTC out of range
+        "22021",  # text that is not UTF-8, or contains NUL
+        "22023",  # no such time zone
+        "22P02",  # text that is not of the type, such as a UUID
+        "22P03",  # the same in binary
+        "22P05",  # a character that the database's encoding lacks
+    }
+)
+
 #: After these a connection is in a state that is not known.
 _REPLACED_AFTER = (
     asyncpg.InterfaceError,
@@ -124,8 +142,7 @@ def translate(error: BaseException) -> errors.ApiError | errors.UserMissing | No
         return constraint()
     if name in OF_THE_CALLER:
         return errors.UserMissing()
-    if isinstance(error, asyncpg.DataError):
-        # Class 22, or a value that the driver can't encode: it came from the client.
+    if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _CAUSED_BY_VALUES:
         return errors.BadRequest("A value is out of range or not valid")
     if isinstance(error, _UNREACHABLE + _TRY_AGAIN):
         return errors.Unavailable()

@@ -665,7 +665,49 @@ def test_a_trouble_of_the_connection_is_unavailability(error: Exception) -> None
     assert isinstance(queries.translate(error), errors.Unavailable)
 
 
-@pytest.mark.parametrize("code", ["23505", "42601", "42P01", "XX000"])
+#: Division by zero, null, array bounds, a sequence at its end, LIMIT, a log, a regular expression.
+FAULTS = "22012 22004 2202E 2200H 2201W 2201E 2201B 23505 42601 42P01 XX000"
+
+VALUES = "22000 22001 22003 22007 22008 22009 22021 22023 22P02 22P03 22P05"
+
+
+@pytest.mark.parametrize("code", VALUES.split())
+def test_translate_error_that_a_value_causes_is_bad_request(code: str) -> None:
+    error = asyncpg.PostgresError.new({"C": code, "S": "ERROR", "M": "no date"})
+    assert isinstance(queries.translate(error), errors.BadRequest)
+
+
+async def test_send_value_that_cannot_be_encoded_is_bad_request(api: Api) -> None:
+    with pytest.raises(errors.BadRequest):
+        await queries.fetch_row(api.services.db, "SELECT $1::int", 2**40)
+
+
+async def test_divide_by_zero_in_our_sql_is_a_logged_fault(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    mentor = await api.mentor()
+    monkeypatch.setattr(
+        queries.profiles.show, "sql", "-- profiles.show: fails.\nSELECT 1 / (length($1) - 3)"
+    )
+    assert is_error(await mentor.get("/mentor/me"), 500, "Internal server error")
+    assert "DivisionByZeroError" in caplog.text
+
+
+async def test_raise_os_error_within_a_transaction_passes_as_it_is(api: Api) -> None:
+    pool = api.services.db
+
+    async def fail() -> None:
+        async with queries.transaction(pool) as connection:
+            await connection.execute("CREATE TABLE left_over ()")
+            raise FileNotFoundError
+
+    with pytest.raises(FileNotFoundError):
+        await fail()
+    assert await api.db.fetchval("SELECT to_regclass('left_over')") is None
+    assert pool.get_idle_size() == pool.get_size()
+
+
+@pytest.mark.parametrize("code", FAULTS.split())
 def test_a_fault_of_ours_is_none(code: str) -> None:
     error = asyncpg.PostgresError.new({"C": code, "S": "ERROR", "M": "fault"})
     assert queries.translate(error) is None
