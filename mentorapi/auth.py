@@ -33,6 +33,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from tornado.httpclient import AsyncHTTPClient
 
 from mentorapi import errors
+from mentorapi.schemas.validation import is_visible
 
 log = logging.getLogger(__name__)
 
@@ -348,6 +349,8 @@ def caller_from(claims: Mapping[str, Any]) -> Caller:
         if valid_from is not None and valid_from > now + CLOCK_SKEW:
             raise errors.Unauthorized("Token is not valid yet")
     name = _text(claims.get("name"))
+    if name is not None and not is_visible(name):
+        name = None
     return Caller(
         user_id=_subject(claims),
         name=name and name[:NAME_LENGTH].rstrip(),

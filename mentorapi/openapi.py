@@ -291,7 +291,7 @@ class Description:
         if self.spec.form is not None:
             content = {"multipart/form-data": {"schema": self.components.schema(self.spec.form)}}
             return {"required": True, "content": content}
-        body = self.spec.body or {}
+        body = self.spec.accepted_body or {}
         content = {JSON: {"schema": self.components.schema(body), "example": example_of(body)}}
         return {"required": not self.spec.body_optional, "content": content}
 

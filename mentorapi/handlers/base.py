@@ -241,7 +241,7 @@ class ApiHandler(RequestHandler):
         content_type = self.request.headers.get("Content-Type", "")
         if not is_json(content_type):
             raise errors.UnsupportedMediaType
-        self.body = json_body.parse(raw)
+        self.body = spec.normalize_body(json_body.parse(raw))
         details = spec.check_body(self.body)
         if details:
             raise errors.ValidationFailed(details)

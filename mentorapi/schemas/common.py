@@ -10,6 +10,8 @@ from mentorapi.schemas.validation import DETAIL_CODES, Schema
 
 #: Browsers skip blanks and control characters before a scheme, and line breaks and tabs within it.
 SCRIPT_LINK = {
+    # Null is no text, and no link either.
+    "type": "string",
     "pattern": r"^[\s\u0000-\u0020\u007f-\u009f\u00ad\u200b-\u200f\u2060\ufeff]*("
     + "|".join(
         r"[\t\n\r]*".join(f"[{letter.upper()}{letter}]" for letter in scheme) + r"[\t\n\r]*:"
@@ -43,20 +45,36 @@ def such_as(schema: Schema, example: Any, description: str = "") -> dict[str, An
     return {**schema, "examples": [example]} | ({"description": description} if description else {})
 
 
+_CONTROL = r"\u0000-\u001f\u007f-\u009f"
+
+
 def text(most: int, **more: Any) -> dict[str, Any]:
-    """A text of 1 to ``most`` characters, not all of them blank."""
+    """One line of 1 to ``most`` characters, at least one of them visible.
+
+    The pattern is what a client can check; ``x-line`` knows all characters that are invisible.
+    """
     return {
         "type": "string",
         "maxLength": most,
-        "pattern": r"\S",
-        "x-message": "must not be blank",
-        "x-code": "blank",
+        "pattern": rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$",
+        "x-line": "visible",
     } | more
+
+
+def free_line(most: int, **more: Any) -> dict[str, Any]:
+    """One line that may be empty."""
+    line = {"type": "string", "maxLength": most, "pattern": rf"^[^{_CONTROL}]*$", "x-line": "any"}
+    return line | more
 
 
 def free_text(most: int, **more: Any) -> dict[str, Any]:
     """A text that may be empty."""
     return {"type": "string", "maxLength": most} | more
+
+
+def empty_is_null(schema: Schema) -> dict[str, Any]:
+    """The same, where an empty text means null. (URLs are read like that anyway.)"""
+    return {**schema, "x-empty": "null"}
 
 
 def no_script(schema: Schema) -> dict[str, Any]:

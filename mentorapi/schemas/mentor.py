@@ -23,7 +23,9 @@ from mentorapi.schemas.common import (
     TIMEZONE,
     URL,
     choice,
+    empty_is_null,
     fields,
+    free_line,
     free_text,
     list_of,
     named,
@@ -107,6 +109,7 @@ SHOW_PROFILE = Operation(
 UPDATE_PROFILE = Operation(
     name="updateMyProfile",
     summary="Update one's own mentor profile",
+    merge_patch=True,
     description="A merge patch: a field left out stays, `null` clears what may be empty. The "
     "first call makes the profile.",
     # 160 KiB where every character of bio, expertise and links is escaped.
@@ -116,7 +119,7 @@ UPDATE_PROFILE = Operation(
         fields(
             {
                 "fullName": optional(text(120, examples=NAME["examples"])),
-                "headline": optional(free_text(200, examples=HEADLINE["examples"])),
+                "headline": optional(free_line(200, examples=HEADLINE["examples"])),
                 "bio": optional(free_text(5000, examples=BIO["examples"])),
                 "expertise": optional(
                     {
@@ -130,11 +133,13 @@ UPDATE_PROFILE = Operation(
                 "links": optional(
                     {
                         **LINKS,
-                        "propertyNames": {"minLength": 1, "maxLength": 60},
+                        "propertyNames": text(60),
                         "maxProperties": 20,
                     }
                 ),
-                "location": optional(no_script(free_text(200, examples=LOCATION["examples"]))),
+                "location": empty_is_null(
+                    optional(no_script(free_line(200, examples=LOCATION["examples"])))
+                ),
                 "sessionRate": RATE,
                 "sessionCurrency": CURRENCY,
                 "visibility": VISIBILITY,

@@ -40,6 +40,9 @@ class Operation:
     body_optional: bool = False
     #: Bytes. Enough for the largest body that the schema admits, with every character escaped.
     max_body: int = DEFAULT_MAX_BODY
+    #: In its body (RFC 7396) null clears a field. In all other bodies null for an optional field
+    #: means the same as leaving it out.
+    merge_patch: bool = False
     #: The parts of a multipart/form-data body, which the handler reads itself.
     form: Schema | None = None
     #: In which the answer's example differs from the examples of its schema.
@@ -60,6 +63,20 @@ class Operation:
     @cached_property
     def _query_validator(self) -> Any:
         return validator_of(self.query or {})
+
+    @cached_property
+    def accepted_body(self) -> Schema | None:
+        """The body as clients may send it: with null for optional fields."""
+        if self.body is None or self.merge_patch:
+            return self.body
+        return accept_nulls(self.body)
+
+    def normalize_body(self, value: Any) -> Any:
+        """The body as ``body`` describes it: without what means the same as a field left out.
+
+        An empty text for a URL, or where the schema says so, means null.
+        """
+        return normalize(self.body or {}, value, drop_nulls=not self.merge_patch)
 
     def check_body(self, value: object) -> Details:
         return details_of(self._body_validator, value)
@@ -91,6 +108,58 @@ class Operation:
             return defaults | values, details_of(self._query_validator, values)
 
         return read
+
+
+def accepts_null(schema: Schema) -> bool:
+    return "null" in schema.get("type", ()) or any(map(accepts_null, schema.get("anyOf", ())))
+
+
+def accept_nulls(schema: Schema) -> Schema:
+    """The same schema, with null for the optional fields of its objects."""
+    if "items" in schema:
+        return {**schema, "items": accept_nulls(schema["items"])}
+    if "properties" not in schema:
+        return schema
+    required = schema.get("required", ())
+    fields = {name: accept_nulls(field) for name, field in schema["properties"].items()}
+    optional = {name: or_null(field) for name, field in fields.items() if name not in required}
+    return {**schema, "properties": fields | optional}
+
+
+def or_null(schema: Schema) -> Schema:
+    if accepts_null(schema):
+        return schema
+    if "title" in schema or "type" not in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    choices = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, **choices, "type": [schema["type"], "null"]}
+
+
+def normalize(schema: Schema, value: Any, *, drop_nulls: bool) -> Any:
+    """See ``Operation.normalize_body``. Leaves alone what does not fit the schema."""
+    if isinstance(value, list):
+        items = schema.get("items", {})
+        return [normalize(items, entry, drop_nulls=drop_nulls) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    fields, required = schema.get("properties", {}), schema.get("required", ())
+    others = schema.get("additionalProperties")
+    normalized = {}
+    for name, entry in value.items():
+        field = fields.get(name, others)
+        if isinstance(field, Mapping):
+            droppable = drop_nulls and name in fields and name not in required
+            if entry == "" and (droppable or accepts_null(field)) and is_empty_null(field):
+                entry = None
+            if entry is None and droppable and not accepts_null(field):
+                continue
+            entry = normalize(field, entry, drop_nulls=drop_nulls)
+        normalized[name] = entry
+    return normalized
+
+
+def is_empty_null(schema: Schema) -> bool:
+    return schema.get("format") == "uri" or schema.get("x-empty") == "null"
 
 
 def is_repeatable(schema: Schema) -> bool:

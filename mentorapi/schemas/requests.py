@@ -23,7 +23,9 @@ from mentorapi.schemas.common import (
     TIME,
     TOPIC,
     choice,
+    empty_is_null,
     fields,
+    free_line,
     free_text,
     list_of,
     named,
@@ -90,7 +92,9 @@ CREATE = Operation(
                 "scheduledDate": DATE,
                 "scheduledTime": TIME,
                 "duration": DURATION,
-                "location": no_script(free_text(200, examples=MEETING_LINK["examples"])),
+                "location": empty_is_null(
+                    no_script(free_line(200, examples=MEETING_LINK["examples"]))
+                ),
             },
             ["mentorId", "topic", "scheduledDate", "scheduledTime"],
         ),

@@ -11,6 +11,7 @@ that is too large is not looked at, and the first `MAX_DETAILS` findings are eno
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -88,6 +89,44 @@ def parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(whole)
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+#: Letters and symbols that are shown as nothing: Hangul fillers, an empty Braille cell, a note
+#: without a head.
+_BLANK_SYMBOLS = frozenset("\u115f\u1160\u3164\uffa0\u2800\U0001d159")
+
+#: Control, format, surrogate; space and line separators; marks, which need a letter to stand on.
+#: Not Cn: what Python does not know may be next year's emoji.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
+
+
+def is_visible(text: str) -> bool:
+    """Whether a person sees any of it."""
+    return any(
+        unicodedata.category(character) not in _INVISIBLE
+        and character not in _BLANK_SYMBOLS
+        # Unassigned, and ignored by all fonts for good.
+        and not "\U000e0000" <= character <= "\U000e0fff"
+        for character in text
+    )
+
+
+class _LineError(ValidationError):
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _line(validator: Any, kind: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
+    """Our own keyword: text of one line, which is ``visible`` or ``any``."""
+    if not isinstance(value, str) or _is_too_large(value, schema):
+        return
+    if kind == "visible" and not is_visible(value):
+        yield _LineError("blank", "must not be blank")
+    elif _CONTROL.search(value):
+        yield _LineError("control_character", "must not contain control characters")
+
+
 def _is_too_large(value: object, schema: Schema) -> bool:
     """Whether a value has more entries or characters than its schema admits.
 
@@ -107,6 +146,8 @@ def _is_too_large(value: object, schema: Schema) -> bool:
 
 
 def _pattern(validator: Any, pattern: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
+    if "x-line" in schema:
+        return  # which says more
     if (
         isinstance(value, str)
         and not _is_too_large(value, schema)
@@ -211,6 +252,7 @@ Validator = extend(
         "properties": _properties,
         "propertyNames": _property_names,
         "type": _type,
+        "x-line": _line,
     },
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
@@ -273,8 +315,8 @@ def entry(path: Sequence[str], code: str, message: str) -> dict[str, str]:
 
 
 def _code(error: ValidationError) -> str:
-    if error.validator == "pattern" and "x-code" in error.schema:
-        return str(error.schema["x-code"])
+    if isinstance(error, _LineError):
+        return error.code
     return _CODES.get(str(error.validator), "invalid")
 
 
@@ -304,7 +346,7 @@ DETAIL_CODES = {
     "invalid": "is wrong in another way",
 }
 
-#: By the keyword of JSON Schema that found it. A schema's ``x-code`` says it for its ``pattern``.
+#: By the keyword of JSON Schema that found it.
 _CODES = {
     "type": "type",
     "enum": "not_allowed",
