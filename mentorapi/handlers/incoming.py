@@ -115,7 +115,7 @@ class Body(HTTPMessageDelegate):
         self._rest = self._request.connection = RefusedBody(
             connection,
             keeps_connection=self._keeps,
-            is_expected="Expect" not in self._request.headers,
+            client_waits="Expect" in self._request.headers,
         )
         # Without a body.
         self._delegate.finish()
@@ -141,13 +141,13 @@ class RefusedBody(HTTPConnection):
     """
 
     def __init__(
-        self, connection: HTTP1Connection, *, keeps_connection: bool, is_expected: bool
+        self, connection: HTTP1Connection, *, keeps_connection: bool, client_waits: bool
     ) -> None:
         self.answered = asyncio.Event()
         self._connection = connection
-        self._keeps = keeps_connection and is_expected
-        #: A client that has sent `Expect: 100-continue` waits for the answer before it sends any.
-        self._is_expected = is_expected
+        self._keeps = keeps_connection and not client_waits
+        #: After `Expect: 100-continue` a client sends nothing before it has an answer.
+        self._client_waits = client_waits
         self._drained = self._drained_before = 0
         self._written: Any = None
         self._timer: asyncio.TimerHandle | None = None
@@ -175,7 +175,7 @@ class RefusedBody(HTTPConnection):
     def finish(self) -> None:
         """The answer is complete."""
         self.answered.set()
-        if not self._is_expected:
+        if self._client_waits:
             # Tornado closes the connection, since it has not read the body.
             self._connection.finish()
         elif not self._keeps:
@@ -218,8 +218,12 @@ def announced_length(headers: HTTPHeaders) -> int | None:
     """
     if is_transfer_encoding_chunked(headers):
         return None
-    lengths = set(re.split(r",[ \t]*", headers["Content-Length"]))
-    length = lengths.pop()
-    if lengths or re.fullmatch("[0-9]+", length) is None:
+    length = headers["Content-Length"]
+    if "," in length:
+        # Some proxies repeat it; Tornado takes it if all are the same.
+        length, *others = re.split(r",[ \t]*", length)
+        if any(one != length for one in others):
+            raise HTTPInputError("Content-Length is given twice")
+    if not (length.isascii() and length.isdigit()):
         raise HTTPInputError("Content-Length is not a number")
     return int(length) if len(length) <= 18 else sys.maxsize
