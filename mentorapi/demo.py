@@ -113,7 +113,8 @@ class Story:
         self.sessions: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
         self._busy: set[tuple[str, date]] = set()
-        self._pending: set[tuple[str, str]] = set()
+        # The example of POST /requests asks this mentor for a session.
+        self._pending = {(examples.FREE_MENTOR_USER, MENTEE)}
 
         mentors = {m["sub"]: self._mentor(m) for m in told["mentors"]}
         self._tell_of_sessions(mentors)
@@ -262,6 +263,7 @@ class Story:
         both = {"mentor": MENTOR, "mentee": MENTEE}
         for rows, id_, wanted in (
             (self.profiles, examples.MENTOR_ID, {"sub": MENTOR}),
+            (self.profiles, examples.FREE_MENTOR_ID, {"sub": examples.FREE_MENTOR_USER}),
             (self.windows, examples.WINDOW_ID, {"mentor": MENTOR}),
             (self.requests, examples.REQUEST_ID, {**both, "status": "pending"}),
             (self.sessions, examples.SESSION_ID, {**both, "status": "confirmed"}),

@@ -355,6 +355,17 @@ class KeyReused(ApiError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+# 429 ------------------------------------------------------------------------------------------
+
+
+class TooManyRequests(ApiError):
+    """Too many requests, please slow down"""
+
+    # Of the proxy (deploy/nginx.conf), which limits what one address sends.
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    headers = {"Retry-After": "1"}
+
+
 # 500, 503 -------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any, TypeAlias
 
 from mentorapi import errors
@@ -47,6 +48,8 @@ is under way, the next ones wait for it. Keys are kept for a day, those of refus
 answers HEAD, every route OPTIONS.
 """
 
+CONTACT = {"name": "TalentNG", "url": "https://talentng.com"}
+
 #: By the first part of the path.
 TAGS = {
     "mentors": ("Discovery", "Find a mentor, read reviews, see free times. Public."),
@@ -80,7 +83,7 @@ HEADER_PARAMETERS: dict[str, Json] = {
     "Idempotency-Key": {
         "description": "Makes it safe to send the request again: 1 to 255 visible characters, such "
         "as a UUID, new for each thing to be done.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "pattern": '^"?[!#-~]{1,255}"?$'},
     },
     "If-None-Match": {
         "description": "The `ETag` of an earlier answer; if it still holds, 304 comes back.",
@@ -159,9 +162,10 @@ def document(server_url: str | None = None) -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Mentorship API",
-            "version": "2.0",
+            "version": version("mentorapi"),
             "summary": "Mentors, free times, requests, sessions and reviews",
             "description": DESCRIPTION,
+            "contact": CONTACT,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": server_url or PREFIX}],
@@ -302,6 +306,8 @@ class Description:
         media: Json = {"schema": self.components.schema(spec.response)}
         if spec.media_type == JSON:
             media["example"] = changed(example_of(spec.response), spec.example)
+        elif "examples" in spec.response:
+            media["example"] = example_of(spec.response)
         is_list = spec.response.get("type") == "array"
         headers = {
             "X-Request-Id": True,
@@ -355,7 +361,7 @@ class Description:
         if not self.spec.public:
             yield errors.Unauthorized
         if self.method == "POST":
-            yield from (errors.KeyInUse, errors.KeyReused)
+            yield from (errors.KeyInUse, errors.KeyReused, errors.TooManyRequests)
         yield from (errors.ApiError, errors.Unavailable)
 
     def refusal(self, raised: Sequence[Raised]) -> Json:

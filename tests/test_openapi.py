@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from configparser import ConfigParser
 from http import HTTPStatus
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import icalendar
 import openapi_spec_validator
 import orjson
 import pytest
@@ -22,6 +26,7 @@ from mentorapi.app import ROUTES
 from mentorapi.handlers import docs
 from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
+from mentorapi.schemas.sessions import CALENDAR as SESSION_CALENDAR
 from tests import npm
 from tests.client import Api, is_error
 
@@ -80,6 +85,71 @@ def test_redocly_finds_no_errors(tmp_path_factory: pytest.TempPathFactory, tmp_p
     assert found["totals"]["errors"] == 0, found
     # The guide's own paths: /requests/my-requests/{mentorId} could be a request's action.
     assert {problem["ruleId"] for problem in found["problems"]} <= {"no-ambiguous-paths"}
+
+
+@pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
+def test_lint_document_with_spectral_finds_nothing(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = npm.installed(tmp_path_factory.getbasetemp())
+    (folder / "openapi.json").write_bytes(orjson.dumps(DOCUMENT))
+    options = ("--format=json", "--quiet", "--fail-severity=hint")
+    assert json.loads(npm.run(folder, "npx", "spectral", "lint", *options, "openapi.json")) == []
+
+
+@pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
+def test_read_document_with_strict_ajv_and_mocks_finds_nothing(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = npm.installed(tmp_path_factory.getbasetemp())
+    (folder / "openapi.json").write_bytes(orjson.dumps(DOCUMENT))
+    seen = json.loads(npm.run(folder, "node", "document.mjs"))
+    assert seen["complaints"] == []
+    assert seen["mocked"] == {
+        described["operationId"]: int(next(iter(described["responses"])))
+        for _, _, described in operations()
+    }
+
+
+#: Types of JavaScript's own that a generated type of the same name would hide.
+JAVASCRIPTS = {"Error", "Request", "Response", "Notification", "Event", "Date", "Object", "Map"}
+
+
+def test_names_of_schemas_hide_none_of_javascripts() -> None:
+    assert not JAVASCRIPTS & DOCUMENT["components"]["schemas"].keys()
+
+
+def test_the_version_is_that_of_setup_cfg_everywhere() -> None:
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    one = config["metadata"]["version"]
+    assert DOCUMENT["info"]["version"] == one
+    assert metadata.version("mentorapi") == one
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == one
+
+
+async def test_send_idempotency_key_is_taken_if_the_pattern_fits(api: Api) -> None:
+    mentor = await api.mentor()
+    schema = DOCUMENT["components"]["parameters"]["Idempotency-Key"]["schema"]
+    keys = ("a", "x" * 255, '"quoted"', "~!#", "", "x" * 256, "two words", "ü", 'a"b')
+    for key in keys:
+        body = {"reason": "No"}
+        path = f"/requests/{examples.REQUEST_ID}/reject"
+        answer = await mentor.post(path, body, headers={"Idempotency-Key": key})
+        fits = re.fullmatch(schema["pattern"], key) is not None
+        assert answer.status == (404 if fits else 400), key
+
+
+async def test_the_example_of_a_calendar_has_what_the_demos_has(api: Api) -> None:
+    await demo.fill(api.services.db, api.services.settings)
+    mentee = api.user(examples.MENTEE_USER, name=None)
+    served = await mentee.get(f"/sessions/{examples.SESSION_ID}/calendar.ics")
+    shown = SESSION_CALENDAR.response["examples"][0]
+    (described,) = icalendar.Calendar.from_ical(shown).walk("VEVENT")
+    (given,) = icalendar.Calendar.from_ical(served.body.decode()).walk("VEVENT")
+    assert described.keys() - {"URL"} <= given.keys() | {"DESCRIPTION"}
+    assert described["UID"] == given["UID"]
 
 
 def test_every_operation_is_in_it_and_no_other() -> None:
@@ -263,8 +333,8 @@ async def test_the_examples_work_on_the_demos_data(api: Api) -> None:
 
 #: One after the other, these go through on the demo's data as their examples stand.
 WRITES = [
-    (examples.MENTEE_USER, "cancelRequest"),
     (examples.MENTEE_USER, "createRequest"),
+    (examples.MENTEE_USER, "cancelRequest"),
     (examples.MENTOR_USER, "rescheduleSession"),
     (examples.MENTEE_USER, "cancelSession"),
     (examples.MENTOR_USER, "updateMyProfile"),

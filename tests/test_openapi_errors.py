@@ -36,6 +36,7 @@ DOCUMENTED = {
 #: Those of the server and not of a client's doing. Other tests make them happen.
 NOT_PROVOKED = {
     "Fault": "a bug",
+    "TooManyRequests": "the proxy's, see test_deployment.py",
     "Unavailable": "a database that is away or overloaded",
     "TooManyImagesAtOncePleaseTryAgain": "a burst of uploads",
 }
@@ -321,9 +322,9 @@ async def test_an_operations_own_error_is_met(
 # Uploads ---------------------------------------------------------------------------------------
 
 
-def png(side: int) -> bytes:
+def png(width: int, height: int | None = None) -> bytes:
     out = BytesIO()
-    Image.new("1", (side, side)).save(out, "PNG")
+    Image.new("1", (width, height or width)).save(out, "PNG")
     return out.getvalue()
 
 
@@ -331,6 +332,7 @@ UPLOADS = {
     "InvalidImage": lambda: png(100)[:-30],
     "FileIsNotAJpegPngWebpOrGifImage": lambda: b"GIF? No.",
     "ImageIsTooLargeAtMost25Megapixels": lambda: png(5001),
+    "ImageIsTooLargeAtMost10000PixelsOnEachSide": lambda: png(10_001, 1),
     "ImageIsTooLargeAtMost5Mib": lambda: b"x" * (images.MAX_UPLOAD + 1),
 }
 

@@ -121,7 +121,9 @@ RATE = {
 }
 CURRENCY = {
     "type": "string",
-    "format": "currency",
+    "pattern": "^[A-Z]{3}$",
+    "x-iso-4217": True,
+    "x-message": "must be an ISO 4217 code, such as NGN or USD",
     "description": "An ISO 4217 code.",
     "examples": ["NGN"],
 }
@@ -216,6 +218,7 @@ def paging(default: int, most: int) -> dict[str, Any]:
             "maximum": most,
             "default": default,
             "description": "How many to a page.",
+            "examples": [min(default, 20)],
         },
     }
 
@@ -243,7 +246,7 @@ META = named(
 )
 
 ERROR = named(
-    "Error",
+    "ApiError",
     fields(
         {
             "statusCode": such_as({"type": "integer"}, 400),

@@ -11,6 +11,9 @@ REQUEST_ID = "01936b3e-7c00-7a11-8a5e-5e0c0de00003"
 SESSION_ID = "01936b3e-7c00-7a11-8a5e-5e0c0de00004"
 REVIEW_ID = "01936b3e-7c00-7a11-8a5e-5e0c0de00005"
 
+#: A mentor whom the mentee can ask: no request of hers waits there.
+FREE_MENTOR_USER, FREE_MENTOR_ID = "siobhan-ni-bhriain", "01936b3e-7c00-7a11-8a5e-5e0c0de00006"
+
 #: A Monday so far off that what is asked for it can be sent for years to come: weekly windows go on
 #: and on.
 MONDAY, FRIDAY = "2031-02-10", "2031-02-14"

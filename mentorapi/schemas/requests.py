@@ -41,7 +41,7 @@ from mentorapi.schemas.sessions import SESSION
 STATUS = named("RequestStatus", choice("pending", "accepted", "rejected", "cancelled"))
 
 REQUEST = named(
-    "Request",
+    "MentorshipRequest",
     shape(
         {
             "id": such_as(ID, examples.REQUEST_ID),
@@ -85,7 +85,7 @@ CREATE = Operation(
         fields(
             {
                 "mentorId": such_as(
-                    TEXT, examples.MENTOR_ID, "The mentor's profile id, not the user's."
+                    TEXT, examples.FREE_MENTOR_ID, "The mentor's profile id, not the user's."
                 ),
                 "topic": text(200, examples=TOPIC["examples"]),
                 "message": free_text(2000, examples=MESSAGE["examples"]),
@@ -100,6 +100,15 @@ CREATE = Operation(
         ),
     ),
     response=REQUEST,
+    example={
+        "mentorId": examples.FREE_MENTOR_ID,
+        "mentor": {
+            "id": examples.FREE_MENTOR_ID,
+            "userId": examples.FREE_MENTOR_USER,
+            "name": "Siobhán Ní Bhriain",
+            "avatar": None,
+        },
+    },
 )
 
 LIST = Operation(

@@ -124,13 +124,36 @@ SHOW = Operation(
     response=SESSION,
 )
 
+CALENDAR_EXAMPLE = "\r\n".join(
+    (
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//mentorapi//sessions//EN",
+        "BEGIN:VEVENT",
+        f"UID:{examples.SESSION_ID}@mentorapi",
+        "SEQUENCE:0",
+        "STATUS:CONFIRMED",
+        "DTSTAMP:20260208T093000Z",
+        "CREATED:20260208T093000Z",
+        "LAST-MODIFIED:20260208T093000Z",
+        "DTSTART:20310210T090000Z",
+        "DTEND:20310210T100000Z",
+        "SUMMARY:Mock system design interview with Amara Okafor",
+        "LOCATION:https://meet.example.com/amara-okafor",
+        "URL:https://meet.example.com/amara-okafor",
+        "END:VEVENT",
+        "END:VCALENDAR",
+        "",
+    )
+)
+
 CALENDAR = Operation(
     name="getSessionCalendar",
     summary="A session for the calendar of one of its two parties",
     description="iCalendar. The entry keeps its UID; its SEQUENCE rises when the session is moved, "
     "confirmed or cancelled (STATUS:CANCELLED), so that a calendar replaces what it has.",
     media_type="text/calendar",
-    response=TEXT,
+    response=such_as(TEXT, CALENDAR_EXAMPLE),
 )
 
 

@@ -78,11 +78,6 @@ def is_web_url(value: object) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
 
 
-@formats.checks("currency")
-def is_currency(value: object) -> bool:
-    return not isinstance(value, str) or value in CURRENCIES
-
-
 def parse_instant(text: str) -> datetime:
     """An RFC 3339 date-time; Python reads at most microseconds."""
     whole = re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", text.upper())
@@ -164,6 +159,15 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def _format(validator: Any, name: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
     if not _is_too_large(value, schema) and not formats.conforms(value, name):
         yield ValidationError(f"is not a {name}")
+
+
+def _iso_4217(
+    validator: Any, wanted: bool, value: Any, schema: Schema
+) -> Iterable[ValidationError]:
+    # Not a format of JSON Schema's: a strict validator refuses those that it does not know.
+    # What has the wrong form is told by `pattern`.
+    if isinstance(value, str) and re.fullmatch("[A-Z]{3}", value) and value not in CURRENCIES:
+        yield ValidationError("is not a currency")
 
 
 def _multiple_of(
@@ -249,6 +253,7 @@ Validator = extend(
         "items": _items,
         "multipleOf": _multiple_of,
         "pattern": _pattern,
+        "x-iso-4217": _iso_4217,
         "properties": _properties,
         "propertyNames": _property_names,
         "type": _type,
@@ -353,6 +358,7 @@ _CODES = {
     "const": "not_allowed",
     "format": "format",
     "pattern": "format",
+    "x-iso-4217": "format",
     "minLength": "too_short",
     "maxLength": "too_long",
     "minItems": "too_few",
@@ -378,7 +384,6 @@ _FORMATS = {
     "date": "must be a date, YYYY-MM-DD",
     "date-time": "must be an RFC 3339 date-time with an offset, such as 2026-02-12T14:00:00Z",
     "uri": "must be an http or https URL",
-    "currency": "must be an ISO 4217 code, such as NGN or USD",
 }
 
 
@@ -406,6 +411,7 @@ _MESSAGES: dict[object, Callable[[ValidationError], str]] = {
     "const": _text("must be {}"),
     "format": lambda error: _FORMATS[error.validator_value],
     "pattern": _pattern_message,
+    "x-iso-4217": lambda error: str(error.schema["x-message"]),
     "not": lambda error: str(error.validator_value["x-message"]),
     "minLength": lambda error: "must not be empty",
     "maxLength": _text("must be at most {} characters long"),

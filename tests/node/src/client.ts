@@ -2,7 +2,7 @@ import createClient, { type Client as OpenApiClient } from "openapi-fetch";
 import type { components, paths } from "./schema";
 
 export type Client = OpenApiClient<paths>;
-export type ApiError = components["schemas"]["Error"];
+export type ApiError = components["schemas"]["ApiError"];
 
 /** A client for one person, or for nobody. */
 export function connect(baseUrl: string, token?: string): Client {

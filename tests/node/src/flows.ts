@@ -4,7 +4,7 @@ import { check, type Client, connect, ok } from "./client";
 import type { components } from "./schema";
 
 type Session = components["schemas"]["Session"];
-type MentorshipRequest = components["schemas"]["Request"];
+type MentorshipRequest = components["schemas"]["MentorshipRequest"];
 
 export interface Cast {
   /** The base URL, with /api. */

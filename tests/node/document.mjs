@@ -1,0 +1,46 @@
+// Reads openapi.json with tools that take its word for everything, and says what they make of it.
+
+import { readFileSync } from "node:fs";
+
+import { fromOpenApi } from "@mswjs/source/open-api";
+import addFormats from "ajv-formats";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { getResponse } from "msw";
+
+const document = JSON.parse(readFileSync("openapi.json", "utf8"));
+const base = "http://127.0.0.1/api";
+
+// Strict: an unknown keyword or format is an error. `type: [string, null]` is how 3.1 says null.
+const ajv = addFormats(new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }));
+ajv.addKeyword("components");
+const compile = (schema) => ajv.compile({ ...schema, components: document.components });
+
+const complaints = [];
+for (const name of Object.keys(document.components.schemas)) {
+  try {
+    compile({ $ref: `#/components/schemas/${name}` });
+  } catch (error) {
+    complaints.push(`${name}: ${error.message}`);
+  }
+}
+
+// Each operation, answered by a mock made of the document, with what its schema allows.
+const handlers = await fromOpenApi({ ...document, servers: [{ url: base }] });
+const mocked = {};
+for (const [path, operations] of Object.entries(document.paths)) {
+  for (const [method, operation] of Object.entries(operations)) {
+    const url = base + path.replaceAll(/\{\w+\}/g, "1");
+    // The mock answers 200 unless told otherwise.
+    const status = Object.keys(operation.responses)[0];
+    const request = new Request(`${url}?response=${status}`, { method: method.toUpperCase() });
+    const answer = await getResponse(handlers, request);
+    mocked[operation.operationId] = answer?.status ?? null;
+    const media = operation.responses[answer?.status]?.content?.["application/json"];
+    if (media === undefined) continue;
+    const valid = compile(media.schema);
+    if (!valid(await answer.json())) {
+      complaints.push(`${operation.operationId}: ${ajv.errorsText(valid.errors)}`);
+    }
+  }
+}
+console.log(JSON.stringify({ complaints, mocked }));
