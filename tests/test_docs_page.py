@@ -77,14 +77,19 @@ async def test_it_keeps_to_the_rules_of_methods(api: Api) -> None:
         assert is_error(await api.nobody.put(path), 405, "Method not allowed")
 
 
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return npm.installed(tmp_path_factory.getbasetemp())
+
+
+@pytest.mark.gen_test(timeout=180)
 @pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
 @pytest.mark.skipif(npm.CHROMIUM is None, reason="needs chromium")
 @pytest.mark.parametrize(("width", "height"), [(1400, 1000), (390, 844)], ids=["wide", "phone"])
 async def test_in_a_browser_one_finds_and_sends_a_request(
-    api: Api, tmp_path_factory: pytest.TempPathFactory, width: int, height: int
+    api: Api, node: Path, width: int, height: int
 ) -> None:
     mentor = await api.mentor("mia", headline="Found by a browser")
-    folder: Path = await asyncio.to_thread(npm.installed, tmp_path_factory.getbasetemp())
     process = await asyncio.create_subprocess_exec(
         "node",
         "docs.mjs",
@@ -93,7 +98,7 @@ async def test_in_a_browser_one_finds_and_sends_a_request(
         str(mentor.token),
         str(width),
         str(height),
-        cwd=folder,
+        cwd=node,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -111,3 +116,7 @@ async def test_in_a_browser_one_finds_and_sends_a_request(
     assert "Only pending requests can be accepted" in seen["conflict"]
     assert "Time slot is no longer available" in seen["conflict"]
     assert seen["overflow"] == 0
+    # None is left that a theme or a plugin cannot mend.
+    assert seen["findings"] == {"start": [], "dialog": [], "open": []}
+    assert seen["limit"] == "20"
+    assert 0 < seen["firstOperation"] < height

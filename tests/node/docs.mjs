@@ -1,6 +1,11 @@
 // Reads /api/docs in Chromium like somebody who integrates the API, and says what there was to see.
 
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
 import { chromium } from "playwright-core";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 const [executablePath, api, token, width, height] = process.argv.slice(2);
 
@@ -30,6 +35,10 @@ try {
   await page.locator(".opblock").first().waitFor();
   const all = await page.locator(".opblock").count();
 
+  const firstOperation = await page.locator(".opblock").first().evaluate(
+    (operation) => operation.getBoundingClientRect().top,
+  );
+
   const search = page.getByRole("searchbox", { name: "Search operations" });
   const found = async (words) => {
     await search.fill(words);
@@ -42,10 +51,34 @@ try {
   const nothing = await found("no such thing");
   await found("");
 
+  // Findings of level serious and above, by the part of the page that was looked at.
+  const findings = {};
+  const inspect = async (part) => {
+    const found = await page.evaluate(() => globalThis.axe.run());
+    findings[part] = found.violations
+      .filter(({ impact }) => ["serious", "critical"].includes(impact))
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  };
+  // Not by page.addScriptTag(), which the Content-Security-Policy refuses.
+  await page.evaluate(readFileSync(AXE, "utf8"));
+  await inspect("start");
+
+  await page.getByRole("button", { name: "Authorize" }).first().click();
+  const dialog = page.getByRole("dialog", { name: "Authorize" });
+  await dialog.waitFor();
+  await inspect("dialog");
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+
   await page.getByRole("button", { name: "Authorize" }).first().click();
   await page.getByRole("textbox", { name: "auth-bearer-value" }).fill(token);
   await page.getByRole("button", { name: "Apply credentials" }).click();
   await page.getByRole("button", { name: "Close" }).last().click();
+
+  // The token is still there.
+  await page.reload();
+  await page.locator(".opblock").first().waitFor();
+  await page.evaluate(readFileSync(AXE, "utf8"));
 
   const me = page.locator("#operations-Mentor_dashboard-getMyProfile");
   await me.locator(".opblock-summary-control").click();
@@ -55,6 +88,15 @@ try {
   await answer.waitFor();
   const status = await answer.locator(".response-col_status").last().innerText();
   const body = await answer.locator(".response-col_description code").first().innerText();
+
+  const list = page.locator("#operations-Discovery-listMentors");
+  await list.locator(".opblock-summary-control").click();
+  await list.getByRole("button", { name: "Try it out" }).click();
+  const limit = await list.locator('tr[data-param-name="limit"] input').inputValue();
+  const create = page.locator("#operations-Requests-createRequest");
+  await create.locator(".opblock-summary-control").click();
+  await create.getByRole("button", { name: "Try it out" }).click();
+  await inspect("open");
 
   // Errors by their messages.
   const accept = page.locator("#operations-Requests-acceptRequest");
@@ -66,7 +108,7 @@ try {
   const overflow = await page.evaluate(
     () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
   );
-  const seen = { all, dashboard, postCancel, nothing, status, body, conflict, overflow };
+  const seen = { all, firstOperation, findings, limit, dashboard, postCancel, nothing, status, body, conflict, overflow };
   console.log(JSON.stringify({ ...seen, complaints, hosts: [...hosts] }));
 } finally {
   await browser.close();
