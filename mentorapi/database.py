@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from mentorapi import queries, trace
 from mentorapi.pool import Connection, Pool
@@ -24,6 +25,17 @@ _CONNECT_TIMEOUT = 5
 
 #: Seconds for the first connection, on whichever host.
 _START_TIMEOUT = 30
+
+_DEFAULT_PORT = 5432
+
+# libpq goes on to the next host after these, too; it does not after a wrong password.
+_NEXT_HOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.TargetServerAttributeNotMatched,
+)
 
 #: Longer than any statement may take there: a network that swallows what we send says nothing.
 _COMMAND_TIMEOUT = 40
@@ -64,13 +76,16 @@ log = logging.getLogger(__name__)
 
 
 def check_server(database_url: str) -> str:
-    """The server's version, such as ``18.1``. Raises StartupError: out of reach, too old, or one
-    that may forget what it has confirmed."""
+    """The server's version, such as ``18.1``.
+
+    Raises StartupError: out of reach, too old, read-only, or one that may forget what it confirmed.
+    """
     try:
         with psycopg.connect(database_url, connect_timeout=_CONNECT_TIMEOUT) as connection:
             number = connection.info.server_version
             version = connection.info.parameter_status("server_version") or str(number)
-            forgetful = [name for name in _DURABILITY if _is_off(connection, name)]
+            read_only = _is(connection, "transaction_read_only", "on")
+            forgetful = [name for name in _DURABILITY if _is(connection, name, "off")]
     except psycopg.Error as error:
         raise StartupError(
             f"no connection to the database (MENTORAPI_DATABASE_URL): {reason(error)}"
@@ -78,6 +93,11 @@ def check_server(database_url: str) -> str:
     if number // 10_000 < OLDEST:
         raise StartupError(
             f"the database runs PostgreSQL {version}; {OLDEST} to {NEWEST} are supported"
+        )
+    if read_only:
+        raise StartupError(
+            "the database is read-only, as a standby is: name the primary in "
+            "MENTORAPI_DATABASE_URL, or several hosts and target_session_attrs=read-write"
         )
     if forgetful:
         raise StartupError(
@@ -90,8 +110,8 @@ def check_server(database_url: str) -> str:
     return version.split()[0]
 
 
-def _is_off(connection: psycopg.Connection, setting: str) -> bool:
-    return connection.execute("SELECT current_setting(%s)", [setting]).fetchone() == ("off",)
+def _is(connection: psycopg.Connection, setting: str, value: str) -> bool:
+    return connection.execute("SELECT current_setting(%s)", [setting]).fetchone() == (value,)
 
 
 async def open_pool(
@@ -121,16 +141,51 @@ async def open_pool(
 
 
 async def connect(database_url: str, settings: Mapping[str, str] = {}) -> Connection:
-    """One connection; ``settings`` add to `SESSION`."""
-    connection: Connection = await asyncpg.connect(
-        _for_asyncpg(database_url),
-        timeout=_CONNECT_TIMEOUT,
-        command_timeout=_COMMAND_TIMEOUT,
-        server_settings={**SESSION, **settings},
-        connection_class=Connection,
-    )
-    connection.backend = connection.get_server_pid()
-    return connection
+    """Connect to the first host of the URL that answers and is as target_session_attrs wants it.
+
+    Like libpq, and unlike asyncpg, each host has the whole time for itself, so that one that
+    swallows packets does not hide the next. ``settings`` add to `SESSION`.
+    """
+    failure: Exception | None = None
+    for host in _hosts(database_url):
+        try:
+            connection: Connection = await asyncpg.connect(
+                _for_asyncpg(database_url),
+                **host,
+                timeout=_CONNECT_TIMEOUT,
+                command_timeout=_COMMAND_TIMEOUT,
+                server_settings={**SESSION, **settings},
+                connection_class=Connection,
+            )
+        except _NEXT_HOST as error:
+            failure = error
+        else:
+            connection.backend = connection.get_server_pid()
+            return connection
+    assert failure is not None
+    raise failure
+
+
+def _hosts(database_url: str) -> list[dict[str, str | int]]:
+    """asyncpg's arguments for each host; a single host is left to the URL."""
+    parts = conninfo_to_dict(database_url)
+    hosts = str(parts.get("host", "")).split(",")
+    if len(hosts) == 1:
+        return [{}]
+    ports = str(parts.get("port") or _DEFAULT_PORT).split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    addresses: list[dict[str, str | int]] = [
+        {"host": host, "port": int(port or _DEFAULT_PORT)}
+        for host, port in zip(hosts, ports, strict=True)
+    ]
+    if parts.get("target_session_attrs") == "prefer-standby":
+        # Any is good enough, once no standby answers.
+        return [
+            {**address, "target_session_attrs": wanted}
+            for wanted in ("standby", "any")
+            for address in addresses
+        ]
+    return addresses
 
 
 async def _name(connection: Connection) -> None:

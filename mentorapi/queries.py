@@ -122,8 +122,9 @@ _CAUSED_BY_VALUES = frozenset(
     }
 )
 
-#: After these a connection is in a state that is not known.
+#: After these a connection is in a state that is not known, or on a server that can't write.
 _REPLACED_AFTER = (
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     OSError,

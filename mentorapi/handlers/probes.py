@@ -52,9 +52,11 @@ async def check(services: Services) -> None:
         raise errors.Unavailable("The server is shutting down")
     try:
         async with asyncio.timeout(PATIENCE):
-            missing = await server.missing_migrations(services.db, services.migrations)
+            read_only, missing = await server.find_obstacles(services.db, services.migrations)
     except (errors.Unavailable, TimeoutError) as error:
         raise errors.Unavailable("The database does not answer") from error.__cause__ or error
+    if read_only:
+        raise errors.Unavailable("The database is read-only")
     if missing:
         raise errors.Unavailable(f"Migrations are missing: {', '.join(missing)}")
 

@@ -10,10 +10,15 @@ from mentorapi import queries
 from mentorapi.pool import Database
 
 
-async def missing_migrations(db: Database, wanted: Sequence[str]) -> list[str]:
-    try:
-        row = await queries.server.missing_migrations(db, migration_ids=list(wanted))
-    except asyncpg.UndefinedTableError:
-        # Nothing was ever migrated here.
-        return list(wanted)
-    return list(row["missing"])
+async def find_obstacles(db: Database, migrations: Sequence[str]) -> tuple[bool, list[str]]:
+    """Whether the database is read-only, and which of these migrations it lacks."""
+    async with queries.connection(db) as connection:
+        try:
+            row = await queries.server.state(connection, migration_ids=list(migrations))
+        except asyncpg.UndefinedTableError:
+            # Nothing was ever migrated here.
+            return False, list(migrations)
+        if row["read_only"]:
+            # The next connection may find a server that can write.
+            connection.must_close = True
+        return row["read_only"], list(row["missing"])
