@@ -282,6 +282,20 @@ def port_of(api: Api) -> int:
     return int(api.base.rpartition(":")[2])
 
 
+#: Those that nginx has answers of its own for.
+CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    414: "uri_too_long",
+    429: "too_many_requests",
+    500: "internal_error",
+    503: "unavailable",
+    504: "gateway_timeout",
+}
+
+
 def is_ours(
     answer: tuple[http.client.HTTPResponse, bytes], status: int, message: str
 ) -> dict[str, Any]:
@@ -294,7 +308,8 @@ def is_ours(
     phrases = {HTTPStatus(status).phrase, told["error"] if status in (413, 414) else ""}
     assert told.pop("error") in phrases - {""}
     assert told == {"statusCode": status, "message": message}
-    for name in ("X-Request-Id", "Cache-Control", "Strict-Transport-Security"):
+    assert response.headers["X-Error-Code"] == CODES.get(status, response.headers["X-Error-Code"])
+    for name in ("X-Request-Id", "X-Error-Code", "Cache-Control", "Strict-Transport-Security"):
         assert len(response.headers.get_all(name, [])) == 1, name
     return dict(response.headers)
 
