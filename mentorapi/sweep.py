@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mentorapi.pool import Database
-from mentorapi.repositories import idempotency, sessions
+from mentorapi.repositories import idempotency, mentors, sessions
 
 #: Small enough that a batch holds its locks for some milliseconds only.
 BATCH_SIZE = 500
@@ -18,4 +18,5 @@ async def run_once(db: Database) -> int:
     moved = 0
     while batch := await sessions.sweep(db, BATCH_SIZE):
         moved += batch
+    await mentors.clean_search(db, BATCH_SIZE)
     return moved

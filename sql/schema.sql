@@ -656,6 +656,54 @@ CREATE FUNCTION public.search_block(number integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT number / 16384 $$;
 
+CREATE FUNCTION public.search_clean(after text, most integer) RETURNS TABLE(deleted bigint, last text)
+    LANGUAGE plpgsql
+    SET lock_timeout TO '200ms'
+    AS $$
+DECLARE
+    none CONSTANT bit(16384) := b'0'::bit(16384);
+    unused text[];
+BEGIN
+    deleted := 0;
+    SELECT
+        max(v.word),
+        array_agg(v.word) FILTER (WHERE coalesce(p.empty, TRUE))
+    INTO last, unused
+    FROM (
+        SELECT word
+        FROM search_vocabulary
+        WHERE word > after
+        ORDER BY word
+        LIMIT most
+    ) AS v
+    LEFT JOIN LATERAL (
+        SELECT bool_or(mentors = none) AS empty
+        FROM search_postings
+        WHERE word = v.word
+    ) AS p ON TRUE;
+
+    IF unused IS NOT NULL THEN
+        LOCK TABLE search_vocabulary IN SHARE ROW EXCLUSIVE MODE;
+        DELETE FROM search_postings
+        WHERE word = ANY (unused) AND mentors = none;
+        DELETE FROM search_vocabulary AS v
+        WHERE
+            v.word = ANY (unused)
+            AND NOT EXISTS (
+                SELECT
+                FROM search_postings AS p
+                WHERE p.word = v.word
+            );
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+    END IF;
+    RETURN NEXT;
+EXCEPTION
+    WHEN lock_not_available THEN
+        deleted := 0;
+        RETURN NEXT;
+END
+$$;
+
 CREATE FUNCTION public.search_finds(words text[]) RETURNS TABLE(place bigint, tier integer, block integer, mentors bit)
     LANGUAGE sql STABLE ROWS 100 PARALLEL SAFE
     AS $$
@@ -733,16 +781,24 @@ CREATE FUNCTION public.search_meaning(asked text) RETURNS TABLE(word text, liken
     )
 
     SELECT
-        v.word,
-        similarity(a.folded, v.word),
-        v.word LIKE a.pattern
-    FROM a
-    INNER JOIN search_vocabulary AS v
-        ON
-            v.short_parts @> a.short
-            OR v.word LIKE a.long
-            OR a.misspelt <% v.word
-            OR v.word LIKE ANY (a.swapped)
+        meant.word,
+        similarity(meant.folded, meant.word),
+        meant.exact
+    FROM (
+        SELECT
+            v.word,
+            a.folded,
+            v.word LIKE a.pattern AS exact
+        FROM a
+        INNER JOIN search_vocabulary AS v
+            ON
+                v.short_parts @> a.short
+                OR v.word LIKE a.long
+                OR a.misspelt <% v.word
+                OR v.word LIKE ANY (a.swapped)
+        ORDER BY v.word LIKE a.pattern DESC, char_length(v.word) ASC, v.word ASC
+        LIMIT 5000
+    ) AS meant
 $$;
 
 CREATE FUNCTION public.search_mentors(words text[], phrase text, wanted bigint, skipped bigint) RETURNS TABLE(total bigint, ids uuid[])
@@ -874,14 +930,18 @@ $$;
 CREATE FUNCTION public.search_words(name text, expertise text, headline text, bio text) RETURNS TABLE(word text, field smallint)
     LANGUAGE sql IMMUTABLE ROWS 50 PARALLEL SAFE
     AS $$
-    SELECT DISTINCT
+    SELECT
         left(w.word, 200),
         f.field
     FROM (
         VALUES (4::smallint, name), (3, expertise), (2, headline), (1, bio)
     ) AS f (field, words)
-    CROSS JOIN LATERAL regexp_split_to_table(f.words, '\s+') AS w (word)
+    CROSS JOIN LATERAL
+        regexp_split_to_table(f.words, '\s+') WITH ORDINALITY AS w (word, place)
     WHERE w.word <> ''
+    GROUP BY left(w.word, 200), f.field
+    ORDER BY f.field DESC, min(w.place) ASC
+    LIMIT 500
 $$;
 
 CREATE TABLE public.bookings (

@@ -124,6 +124,10 @@ CASES: dict[str, tuple[Run, str]] = {
         call(mentors.find, "%", *PAGE),
         "search_vocabulary_short_parts search_postings_pkey",
     ),
+    "search cleaned up": (
+        call(mentors.clean_search, 50),
+        "search_vocabulary_pkey search_postings_pkey",
+    ),
     "mentor": (call(mentors.show, MENTOR_7), "mentors_pkey"),
     "reviews of a mentor": (
         call(mentors.list_reviews, MENTOR_7, *PAGE),

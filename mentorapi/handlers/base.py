@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -66,6 +67,11 @@ class Services:
     known_users: KnownUsers = field(default_factory=lambda: KnownUsers())
     running_attempts: RunningAttempts = field(default_factory=RunningAttempts)
     draining: bool = False
+    #: Held by each search that runs: at most half of the pool's connections work for searches.
+    searches: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.searches = asyncio.Semaphore(max(1, self.settings.pool_size // 2))
 
 
 class KnownUsers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime, time, timedelta
 
 from mentorapi import errors
@@ -13,6 +14,9 @@ from mentorapi.schemas import mentors as spec
 DEFAULT_DAYS = 14
 MOST_DAYS = 92
 
+#: Seconds that a search waits for others to end.
+SEARCH_QUEUE_SECONDS = 10
+
 
 class ListMentors(DiscoveryHandler):
     @operation(spec.LIST)
@@ -23,7 +27,18 @@ class ListMentors(DiscoveryHandler):
 class SearchMentors(DiscoveryHandler):
     @operation(spec.SEARCH)
     async def get(self) -> None:
-        self.write_list(await mentors.find(self.db, **self.parameters))
+        # Other searches wait here, where they hold up nothing else, and not for a connection.
+        searches = self.services.searches
+        try:
+            async with asyncio.timeout(SEARCH_QUEUE_SECONDS):
+                await searches.acquire()
+        except TimeoutError:
+            raise errors.Unavailable from None
+        try:
+            found = await mentors.find(self.db, **self.parameters)
+        finally:
+            searches.release()
+        self.write_list(found)
 
 
 class ShowMentor(DiscoveryHandler):

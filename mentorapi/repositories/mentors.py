@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -11,6 +12,9 @@ from mentorapi.repositories.page import Page, offset
 
 #: Words of a search beyond these are not looked at.
 MOST_WORDS = 8
+
+#: Seconds for the statement of a search. asyncpg cancels it on the server, too.
+MAX_SEARCH_SECONDS = 3
 
 #: What PostgreSQL and the calendar agree on, with room for a window that ends at 24:00.
 FIRST_DAY = date(1, 1, 2)
@@ -30,10 +34,27 @@ async def find(db: Database, q: str, page: int, limit: int) -> Page:
     words = list(dict.fromkeys(q.split()))[:MOST_WORDS]
     if not words:
         return await list_all(db, page, limit)
-    row = await queries.mentors.search(
-        db, words=words, phrase=" ".join(words), limit=limit, offset=offset(page, limit)
-    )
+    try:
+        async with asyncio.timeout(MAX_SEARCH_SECONDS):
+            row = await queries.mentors.search(
+                db, words=words, phrase=" ".join(words), limit=limit, offset=offset(page, limit)
+            )
+    except TimeoutError:
+        raise errors.Unavailable from None
     return Page.of(row, page, limit)
+
+
+async def clean_search(db: Database, batch_size: int) -> int:
+    """Delete the words of the search that no public profile has; returns how many there were.
+
+    Each statement looks at so many words. Meanwhile nobody can change a profile's words.
+    """
+    deleted, last = 0, ""
+    while last is not None:
+        row = await queries.mentors.clean_search(db, after=last, most=batch_size)
+        deleted += row["deleted"]
+        last = row["last"]
+    return deleted
 
 
 async def show(db: Database, mentor_id: str) -> str:
