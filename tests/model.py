@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from tests.cutting import offered, starts_of_windows
+
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
@@ -187,6 +189,31 @@ class Session:
         }
 
 
+def monday_of(day: date) -> datetime:
+    return datetime.combine(day - day.weekday() * DAY, time(), UTC)
+
+
+def weeks_of(mentor: Mentor) -> list[tuple[int, int]]:
+    """The windows from two weeks earlier to two weeks later, in minutes from a Monday 00:00."""
+    return [
+        ((week * 7 + day) * 1440 + opens, (week * 7 + day) * 1440 + closes)
+        for week in range(-2, 3)
+        for day, opens, closes in mentor.windows
+    ]
+
+
+def as_slots(
+    mentor: Mentor, starts: Iterable[int], first: date, days: int
+) -> list[tuple[datetime, datetime]]:
+    """The slots on these dates; the starts are in minutes from the Monday before."""
+    times = (monday_of(first) + start * MINUTE for start in starts)
+    return [
+        (start, start + mentor.duration * MINUTE)
+        for start in times
+        if first <= start.date() < first + days * DAY
+    ]
+
+
 class World:
     """What there is, and what becomes of it. Whatever the API would refuse raises ``Refused``."""
 
@@ -230,23 +257,19 @@ class World:
 
     def grid(self, mentor: Mentor, first: date, days: int) -> list[tuple[datetime, datetime]]:
         """The places where slots would be, were all of them in the future and free."""
-        found = []
-        for day in (first + place * DAY for place in range(days)):
-            midnight = datetime.combine(day, time(), UTC)
-            for weekday, opens, closes in sorted(mentor.windows):
-                if weekday == day.weekday():
-                    step = mentor.duration + mentor.buffer
-                    for minute in range(opens, closes - mentor.duration + 1, step):
-                        start = midnight + minute * MINUTE
-                        found.append((start, start + mentor.duration * MINUTE))
-        return found
+        starts = starts_of_windows(weeks_of(mentor), mentor.duration, mentor.buffer)
+        return as_slots(mentor, starts, first, days)
 
     def slots(self, mentor: Mentor, first: date, days: int) -> list[tuple[datetime, datetime]]:
-        return [
-            (start, end)
-            for start, end in self.grid(mentor, first, days)
-            if start > self.now and self.keeps_clear(mentor, start, end)
+        monday = monday_of(first)
+        sessions = [
+            ((one.start - monday) // MINUTE, (one.end - one.start) // MINUTE)
+            for one in self.sessions
+            if one.mentor is mentor and one.live
         ]
+        after = (self.now - monday) / MINUTE
+        starts = offered(weeks_of(mentor), sessions, mentor.duration, mentor.buffer, after)
+        return as_slots(mentor, starts, first, days)
 
     # Requests ------------------------------------------------------------------------------
 

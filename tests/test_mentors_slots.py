@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tornado.ioloop import IOLoop
 
+from mentorapi.repositories import mentors
 from tests.client import (
     ALWAYS,
     Api,
@@ -20,6 +27,7 @@ from tests.client import (
     is_error,
 )
 from tests.clock import Clock
+from tests.cutting import free_stretches, offered
 
 MONDAY = coming(0)
 
@@ -70,6 +78,8 @@ async def test_the_guides_example(api: Api) -> None:
                 "startTime": "09:00",
                 "endTime": "10:00",
                 "duration": 60,
+                "startsAt": f"{monday}T09:00:00Z",
+                "endsAt": f"{monday}T10:00:00Z",
             },
             {
                 "date": monday,
@@ -77,6 +87,8 @@ async def test_the_guides_example(api: Api) -> None:
                 "startTime": "10:00",
                 "endTime": "11:00",
                 "duration": 60,
+                "startsAt": f"{monday}T10:00:00Z",
+                "endsAt": f"{monday}T11:00:00Z",
             },
             {
                 "date": tuesday,
@@ -84,6 +96,8 @@ async def test_the_guides_example(api: Api) -> None:
                 "startTime": "14:00",
                 "endTime": "15:00",
                 "duration": 60,
+                "startsAt": f"{tuesday}T14:00:00Z",
+                "endsAt": f"{tuesday}T15:00:00Z",
             },
         ],
     }
@@ -260,7 +274,8 @@ async def test_a_session_across_midnight_holds_both_days(api: Api) -> None:
 async def test_a_buffer_reaches_across_midnight(api: Api) -> None:
     mentor = await api.mentor("mia", ALWAYS, sessionDuration=30, bufferTime=45)
     await api.by_hand(api.user("jane"), mentor, "confirmed", MONDAY + timedelta(hours=23), 60)
-    assert (await starts(api, mentor, MONDAY + timedelta(days=1)))[0] == "01:15"
+    # Monday's last start, 23:45, needs a buffer until 01:00.
+    assert (await starts(api, mentor, MONDAY + timedelta(days=1)))[0] == "01:00"
 
 
 async def test_a_changed_setting_shows_at_once(api: Api) -> None:
@@ -431,12 +446,7 @@ class Week:
         return opened.issuperset(range(start, start + minutes))
 
     def offered(self) -> list[int]:
-        return [
-            start
-            for begin, end in self.open_times()
-            for start in range(begin, end - self.duration + 1, self.duration + self.buffer)
-            if self.is_free(start, self.duration)
-        ]
+        return offered(self.open_times(), self.sessions, self.duration, self.buffer)
 
     def as_body(self) -> list[dict[str, Any]]:
         return [
@@ -538,3 +548,238 @@ async def test_a_slot_that_has_begun_is_neither_offered_nor_admitted(
     assert (
         await jane.post("/requests", asking(mentor, MONDAY + timedelta(hours=10)))
     ).status == 201
+
+
+# Windows cut into slots ---------------------------------------------------------------------------
+
+
+async def test_slots_of_windows_too_short_for_a_session_are_offered(api: Api) -> None:
+    hours = [window(f"{h:02}:00", f"{h + 1:02}:00") for h in (9, 10, 11)]
+    mentor = await api.mentor("mia", hours, sessionDuration=90)
+    assert await starts(api, mentor) == ["09:00", "10:30"]
+    request = await api.request(api.user("jane"), mentor, MONDAY + timedelta(hours=10, minutes=30))
+    assert request["duration"] == 90
+
+
+async def test_slots_across_midnight_are_offered_with_their_end(api: Api) -> None:
+    windows = [window("23:30", "24:00"), window("00:00", "01:30", day=1)]
+    mentor = await api.mentor("mia", windows)
+    tuesday = MONDAY + timedelta(days=1)
+    first, second = (await availability(api, mentor, MONDAY, 2))["slots"]
+    assert first == {
+        "date": f"{MONDAY:%Y-%m-%d}",
+        "dayOfWeek": 0,
+        "startTime": "23:30",
+        "endTime": "00:30",
+        "duration": 60,
+        "startsAt": f"{MONDAY:%Y-%m-%d}T23:30:00Z",
+        "endsAt": f"{tuesday:%Y-%m-%d}T00:30:00Z",
+    }
+    assert (second["date"], second["startTime"]) == (f"{tuesday:%Y-%m-%d}", "00:30")
+    # The dates asked for are those on which slots start, whatever the range.
+    assert (await availability(api, mentor, MONDAY, 1))["slots"] == [first]
+    assert (await availability(api, mentor, tuesday, 1))["slots"] == [second]
+
+
+async def test_slots_from_sunday_night_into_monday_are_offered(api: Api) -> None:
+    windows = [window("23:30", "24:00", day=6), window("00:00", "01:30", day=0)]
+    mentor = await api.mentor("mia", windows)
+    sunday = MONDAY + timedelta(days=6)
+    assert await starts(api, mentor, sunday, 2) == ["23:30", "00:30"]
+    assert await starts(api, mentor, sunday, 1) == ["23:30"]
+    assert await starts(api, mentor, MONDAY, 1) == ["00:30"]
+
+
+async def test_a_slot_that_ends_at_midnight_ends_at_24_00(api: Api) -> None:
+    mentor = await api.mentor("mia", [window("23:00", "24:00"), window("00:00", "01:00", day=1)])
+    (first, second) = (await availability(api, mentor, MONDAY, 2))["slots"]
+    assert (first["endTime"], first["endsAt"][11:]) == ("24:00", "00:00:00Z")
+    assert (second["startTime"], second["endTime"]) == ("00:00", "01:00")
+
+
+async def test_neighbouring_hours_stay_side_by_side_until_one_is_taken(api: Api) -> None:
+    hours = [window(f"{h:02}:00", f"{h + 1:02}:00") for h in (9, 10, 11, 12)]
+    mentor = await api.mentor("mia", hours, bufferTime=15)
+    assert await starts(api, mentor) == ["09:00", "10:00", "11:00", "12:00"]
+    # From 10:00 on there is room for one session, and 11:00 would come too close to it.
+    await api.session(api.user("jane"), mentor, MONDAY + timedelta(hours=9))
+    assert await starts(api, mentor) == ["11:00", "12:00"]
+    await api.session(api.user("joe"), mentor, MONDAY + timedelta(hours=12))
+    assert await starts(api, mentor) == ["10:45"]
+
+
+async def test_a_gap_between_sessions_without_a_start_gets_its_last(api: Api) -> None:
+    mentor = await api.mentor("mia", [window("09:00", "13:00")])
+    await api.by_hand(api.user("jane"), mentor, "confirmed", MONDAY + timedelta(hours=9), 70)
+    at = MONDAY + timedelta(hours=11, minutes=20)
+    await api.by_hand(api.user("jane"), mentor, "confirmed", at, 100)
+    assert await starts(api, mentor) == ["10:20"]
+
+
+async def test_the_rest_of_a_window_that_has_begun_is_offered(api: Api, clock: Clock) -> None:
+    mentor = await api.mentor("mia", [window("09:00", "12:00")], sessionDuration=120)
+    await clock.stop_at(MONDAY + timedelta(hours=8, minutes=59))
+    assert await starts(api, mentor) == ["09:00"]
+    await clock.stop_at(MONDAY + timedelta(hours=9))
+    assert await starts(api, mentor) == ["10:00"]
+    await clock.stop_at(MONDAY + timedelta(hours=10))
+    assert await starts(api, mentor) == []
+
+
+async def test_a_week_without_a_break_is_cut_from_monday_on(api: Api) -> None:
+    mentor = await api.mentor("mia", ALWAYS, sessionDuration=60, bufferTime=15)
+    whole = [slot["startsAt"] for slot in (await availability(api, mentor, MONDAY, 7))["slots"]]
+    assert len(whole) == 7 * 24 * 60 // 75
+    for day in range(7):
+        at = MONDAY + timedelta(days=day)
+        slots = (await availability(api, mentor, at))["slots"]
+        assert [slot["startsAt"] for slot in slots] == [
+            one for one in whole if one.startswith(f"{at:%Y-%m-%d}")
+        ]
+
+
+async def test_today_is_the_databases_today(api: Api, clock: Clock) -> None:
+    mentor = await api.mentor("mia", ALWAYS)
+    path = f"/mentors/{mentor.id}/availability"
+    await clock.move_to(MONDAY + timedelta(days=30, hours=23, minutes=10))
+    slots = (await api.nobody.get(path)).json["slots"]
+    assert slots[0]["startsAt"] == f"{MONDAY + timedelta(days=31):%Y-%m-%d}T00:00:00Z"
+    assert slots[-1]["date"] == f"{MONDAY + timedelta(days=44):%Y-%m-%d}"
+    today = f"{MONDAY + timedelta(days=30):%Y-%m-%d}"
+    yesterday = f"{MONDAY + timedelta(days=29):%Y-%m-%d}"
+    assert (await api.nobody.get(path, endDate=today)).status == 200
+    assert fields_of(await api.nobody.get(path, endDate=yesterday)) == ["endDate"]
+    far = f"{MONDAY + timedelta(days=30 + 92):%Y-%m-%d}"
+    assert (await api.nobody.get(path, endDate=far)).status == 200
+
+
+async def test_a_wrong_range_is_refused_before_the_mentor_is_looked_up(api: Api) -> None:
+    path = "/mentors/00000000-0000-7000-8000-000000000000/availability"
+    assert fields_of(await api.nobody.get(path, endDate="2020-01-01")) == ["endDate"]
+    assert is_error(await api.nobody.get(path), 404, "Mentor not found")
+
+
+async def test_slots_without_dates_are_kept_until_the_day_ends(api: Api, clock: Clock) -> None:
+    mentor = await api.mentor("mia", [window("09:00", "10:00")])
+    await clock.stop_at(MONDAY + timedelta(hours=23))
+    monday = MONDAY.date()
+    for start, end, seconds in (
+        (None, None, 3600),
+        (None, monday, 3600),
+        (monday, None, (6 * 24 + 10) * 3600),
+        (monday, monday, float("inf")),
+    ):
+        slots = await mentors.list_slots(api.services.db, mentor.id, start, end)
+        assert slots.seconds_valid == seconds, (start, end)
+
+
+# Whatever the windows and sessions ----------------------------------------------------------------
+
+DURATIONS, BUFFERS = (30, 60, 90, 120), (0, 15, 30, 45)
+
+minutes_of_a_day = st.one_of(
+    st.sampled_from(range(0, 1441, 30)),
+    st.sampled_from(range(0, 1441, 15)),
+    st.integers(0, 1440),
+    st.sampled_from([0, 1, 1439, 1440]),
+)
+
+
+@st.composite
+def weekly_windows(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """In minutes from Monday 00:00. Windows of a day that follow each other often touch."""
+    if draw(st.integers(0, 5)) == 0:
+        return [(day * 1440, day * 1440 + 1440) for day in range(7)]
+    windows = []
+    for day in draw(st.lists(st.integers(0, 6), min_size=1, max_size=7, unique=True)):
+        edges = sorted(draw(st.lists(minutes_of_a_day, min_size=2, max_size=8, unique=True)))
+        kept = draw(st.integers(1, 255)) | 1
+        windows += [
+            (day * 1440 + opens, day * 1440 + closes)
+            for place, (opens, closes) in enumerate(pairwise(edges))
+            if kept >> place & 1
+        ]
+    return sorted(windows)
+
+
+sessions_of_nine_days = st.lists(
+    st.tuples(
+        st.one_of(st.integers(0, 9 * 1440), st.sampled_from(range(0, 9 * 1440, 30))),
+        st.one_of(st.integers(15, 180), st.sampled_from([30, 60, 90])),
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    windows=weekly_windows(),
+    wanted=sessions_of_nine_days,
+    duration=st.sampled_from(DURATIONS),
+    buffer=st.sampled_from(BUFFERS),
+    first_day=st.integers(0, 7),
+    days=st.integers(1, 9),
+    seed=st.randoms(use_true_random=False),
+)
+def test_each_free_stretch_is_offered_and_each_slot_admitted(
+    api: Api, io_loop: IOLoop, **drawn: Any
+) -> None:
+    io_loop.run_sync(lambda: check_slots(api, **drawn))
+
+
+async def check_slots(
+    api: Api,
+    windows: list[tuple[int, int]],
+    wanted: list[tuple[int, int]],
+    duration: int,
+    buffer: int,
+    first_day: int,
+    days: int,
+    seed: random.Random,
+) -> None:
+    def at(minute: int) -> datetime:
+        return MONDAY + timedelta(minutes=minute)
+
+    body = [
+        window(clock_time(opens % 1440), clock_time(closes - opens + opens % 1440), opens // 1440)
+        for opens, closes in windows
+    ]
+    mentor = await api.mentor(f"m{uuid.uuid4()}", body, sessionDuration=duration, bufferTime=buffer)
+    sessions: list[tuple[int, int]] = []
+    for start, minutes in wanted:
+        if all(start >= s + m + buffer or s >= start + minutes + buffer for s, m in sessions):
+            sessions.append((start, minutes))
+            await api.by_hand(api.user("jane"), mentor, "confirmed", at(start), minutes)
+    await api.services.listener.settle()
+
+    slots = (await availability(api, mentor, at(first_day * 1440), days))["slots"]
+    found = [
+        (datetime.fromisoformat(s["startsAt"]) - MONDAY) // timedelta(minutes=1) for s in slots
+    ]
+    assert all(later - one >= duration for one, later in pairwise(found))
+
+    weeks = [
+        (opens + week * 10080, closes + week * 10080)
+        for week in (-2, -1, 0, 1, 2)
+        for opens, closes in windows
+    ]
+    begins, ends = first_day * 1440, (first_day + days) * 1440
+    for opens, closes in free_stretches(weeks, sessions, buffer):
+        if begins <= opens and closes <= ends and closes - opens >= duration:
+            assert any(opens <= start <= closes - duration for start in found), (opens, closes)
+    expected = offered(weeks, sessions, duration, buffer)
+    assert found == [start for start in expected if begins <= start < ends]
+
+    for number, start in enumerate(seed.sample(found, min(3, len(found)))):
+        asked = asking(mentor, at(start))
+        assert (await api.user(f"mentee{number}").post("/requests", asked)).status == 201
+
+
+def clock_time(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

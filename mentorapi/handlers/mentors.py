@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 
 from mentorapi import errors
 from mentorapi.handlers.base import operation
 from mentorapi.handlers.discovery import DiscoveryHandler
 from mentorapi.repositories import mentors
 from mentorapi.schemas import mentors as spec
-
-DEFAULT_DAYS = 14
-MOST_DAYS = 92
 
 #: Seconds that a search waits for others to end.
 SEARCH_QUEUE_SECONDS = 10
@@ -56,35 +53,14 @@ class ListMentorReviews(DiscoveryHandler):
 class ListSlots(DiscoveryHandler):
     @operation(spec.AVAILABILITY, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
-        start, end = date_range(**self.parameters)
+        start, end = (
+            date.fromisoformat(self.parameters[name]) if name in self.parameters else None
+            for name in ("startDate", "endDate")
+        )
         slots = await mentors.list_slots(self.db, mentor_id, start, end)
         if self.reading is not None:
-            # The first slot leaves when its time comes; without a date, tomorrow is another list.
-            self.reading.lifetime = min(slots.seconds_valid, seconds_of_today())
+            self.reading.lifetime = slots.seconds_valid
         self.write_json(slots.body)
-
-
-def seconds_of_today() -> float:
-    now = datetime.now(UTC)
-    return (
-        timedelta(days=1).total_seconds()
-        - (now - datetime.combine(now, time(), UTC)).total_seconds()
-    )
-
-
-def date_range(startDate: str | None = None, endDate: str | None = None) -> tuple[date, date]:  # noqa: N803
-    start = date.fromisoformat(startDate) if startDate else datetime.now(UTC).date()
-    try:
-        end = date.fromisoformat(endDate) if endDate else start + timedelta(days=DEFAULT_DAYS)
-    except OverflowError:
-        end = date.max
-    if end < start:
-        raise errors.ValidationFailed.of("endDate", "must not be before startDate", "order")
-    if end - start > timedelta(days=MOST_DAYS):
-        raise errors.ValidationFailed.of(
-            "endDate", f"must be at most {MOST_DAYS} days after startDate", "out_of_range"
-        )
-    return start, end
 
 
 routes = [

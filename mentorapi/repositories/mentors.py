@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from mentorapi import errors, queries
 from mentorapi.pool import Database
@@ -16,9 +16,8 @@ MOST_WORDS = 8
 #: Seconds for the statement of a search. asyncpg cancels it on the server, too.
 MAX_SEARCH_SECONDS = 3
 
-#: What PostgreSQL and the calendar agree on, with room for a window that ends at 24:00.
-FIRST_DAY = date(1, 1, 2)
-LAST_DAY = date.max - timedelta(days=1)
+#: Days from the first to the last date of a list of slots.
+MAX_DAYS = 92
 
 
 async def list_all(db: Database, page: int, limit: int) -> Page:
@@ -81,14 +80,26 @@ class Slots:
     seconds_valid: float
 
 
-async def list_slots(db: Database, mentor_id: str, start: date, end: date) -> Slots:
-    """The free slots from one date to another, both inclusive (UTC)."""
+async def list_slots(db: Database, mentor_id: str, start: date | None, end: date | None) -> Slots:
+    """The free slots from one date to another, both inclusive (UTC).
+
+    Without a start from the database's today on, without an end until 14 days later. Raises
+    ValidationFailed, MentorNotFound.
+    """
+    # As text: asyncpg takes the first and the last date of Python's for infinity.
     row = await queries.mentors.slots(
         db,
         mentor_id=mentor_id,
-        start_date=max(start, FIRST_DAY),
-        end_date=min(end, LAST_DAY),
+        start_date=start and start.isoformat(),
+        end_date=end and end.isoformat(),
+        max_days=MAX_DAYS,
     )
-    if row is None:
+    if row["days"] < 0:
+        raise errors.ValidationFailed.of("endDate", "must not be before startDate", "order")
+    if row["days"] > MAX_DAYS:
+        raise errors.ValidationFailed.of(
+            "endDate", f"must be at most {MAX_DAYS} days after startDate", "out_of_range"
+        )
+    if row["body"] is None:
         raise errors.MentorNotFound
     return Slots(row["body"], row["seconds_valid"])

@@ -9,6 +9,7 @@ from mentorapi.schemas.common import (
     CURRENCY,
     DATE,
     END_TIME,
+    ENDS,
     ID,
     INSTANT,
     MEETING_LINK,
@@ -21,6 +22,7 @@ from mentorapi.schemas.common import (
     RATE,
     SESSION_DURATION,
     STARS,
+    STARTS,
     TEXT,
     TIME,
     TIMEZONE,
@@ -110,6 +112,8 @@ SLOT = named(
             "startTime": TIME,
             "endTime": END_TIME,
             "duration": SESSION_DURATION,
+            "startsAt": STARTS,
+            "endsAt": ENDS,
         }
     ),
 )
@@ -165,7 +169,7 @@ AVAILABILITY = Operation(
     name="getMentorAvailability",
     summary="The times at which a mentor can be booked",
     description="From `startDate` (today) to `endDate` (14 days later), both inclusive and in "
-    "UTC, at most 92 days apart. What is offered here is what `POST /requests` admits.",
+    "UTC, at most 92 days apart: the dates on which the slots start. `POST /requests` admits each.",
     public=True,
     query=query({"startDate": DATE, "endDate": such_as(DATE, examples.FRIDAY)}),
     response=named(

@@ -1,78 +1,77 @@
 -- mentors.slots: the times at which a public mentor can be booked.
 -- $1 mentor_id  uuid
--- $2 start_date date
--- $3 end_date   date
--- returns body and seconds_valid, until the first slot's time comes; no row when there is no such
--- public mentor
-WITH mentor AS (
+-- $2 start_date text
+-- $3 end_date   text
+-- $4 max_days  integer
+-- returns days, from the start date (null: today) to the end date (null: 14 days later); body, null
+-- when there is no such public mentor or `days` is not between 0 and max_days; and seconds_valid,
+-- until the first slot's time comes, or until another day is today
+WITH asked AS MATERIALIZED (
     SELECT
-        m.id,
-        m.session_duration,
-        m.buffer_time,
-        m.timezone,
-        make_interval(mins => m.session_duration) AS duration,
-        make_interval(mins => m.session_duration + m.buffer_time) AS step
-    FROM mentors AS m
-    WHERE m.id = $1 AND m.visibility = 'public'
+        start.first_date,
+        coalesce($3::text::date, start.first_date + 14) AS last_date,
+        (now() AT TIME ZONE 'UTC')::date AS today
+    FROM (
+        SELECT coalesce($2::text::date, (now() AT TIME ZONE 'UTC')::date) AS first_date
+    ) AS start
 ),
 
--- Once, not once for each slot.
-free AS MATERIALIZED (
-    SELECT mentor_free_time(mentor.id, $2, $3) AS hours
-    FROM mentor
-),
-
-slots AS (
+slots AS MATERIALIZED (
     SELECT
-        d.day,
-        w.day_of_week,
-        s.start_time
-    FROM mentor
-    INNER JOIN availability_windows AS w ON w.mentor_id = mentor.id
-    CROSS JOIN generate_series($2::timestamp, $3::timestamp, interval '1 day') AS d (day)
-    INNER JOIN LATERAL generate_series(
-        d.day + w.start_time,
-        d.day + w.end_time - mentor.duration,
-        mentor.step
-    ) AS s (start_time) ON TRUE
-    CROSS JOIN free
+        s.start_time AT TIME ZONE 'UTC' AS starts_at,
+        s.end_time AT TIME ZONE 'UTC' AS ends_at
+    FROM asked
+    INNER JOIN mentors AS m ON asked.last_date - asked.first_date BETWEEN 0 AND $4
+    CROSS JOIN LATERAL mentor_slots(m, asked.first_date, asked.last_date) AS s
     WHERE
-        w.day_of_week = extract(ISODOW FROM d.day)::integer - 1
-        AND s.start_time AT TIME ZONE 'UTC' > now()
-        AND tstzrange(
-            s.start_time AT TIME ZONE 'UTC',
-            (s.start_time + mentor.duration) AT TIME ZONE 'UTC'
-        ) <@ free.hours
+        m.id = $1
+        AND m.visibility = 'public'
+        -- RFC 3339 cannot say what comes after.
+        AND s.end_time < '10000-01-01 00:00+00'
 )
 
 SELECT
-    json_build_object(
-        'mentorId', mentor.id,
-        'sessionDuration', mentor.session_duration,
-        'bufferTime', mentor.buffer_time,
-        'timezone', mentor.timezone,
-        'slots', coalesce((
-            SELECT
-                json_agg(
-                    json_build_object(
-                        'date', to_char(slots.day, 'YYYY-MM-DD'),
-                        'dayOfWeek', slots.day_of_week,
-                        'startTime', to_char(slots.start_time, 'HH24:MI'),
-                        'endTime', to_char(
-                            slots.start_time - slots.day + mentor.duration, 'HH24:MI'
-                        ),
-                        'duration', mentor.session_duration
-                    )
-                    ORDER BY slots.start_time
-                )
-            FROM slots
-        ), '[]')
-    ) AS body,
-    coalesce(
+    asked.last_date - asked.first_date AS days,
+    CASE
+        WHEN mentor.id IS NOT NULL THEN json_build_object(
+            'mentorId', mentor.id,
+            'sessionDuration', mentor.session_duration,
+            'bufferTime', mentor.buffer_time,
+            'timezone', mentor.timezone,
+            'slots', coalesce((
+                SELECT json_agg(row_to_json(slot))
+                FROM (
+                    SELECT
+                        slots.starts_at::date AS date,
+                        extract(ISODOW FROM slots.starts_at)::integer - 1 AS "dayOfWeek",
+                        left(slots.starts_at::time::text, 5) AS "startTime",
+                        CASE
+                            WHEN slots.ends_at::time = '00:00' THEN '24:00'
+                            ELSE left(slots.ends_at::time::text, 5)
+                        END AS "endTime",
+                        mentor.session_duration AS duration,
+                        to_char(slots.starts_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "startsAt",
+                        to_char(slots.ends_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "endsAt"
+                    FROM slots
+                    ORDER BY slots.starts_at
+                ) AS slot
+            ), '[]')
+        )
+    END AS body,
+    least(
         extract(EPOCH FROM (
-            SELECT min(slots.start_time)
+            SELECT min(slots.starts_at) AT TIME ZONE 'UTC'
             FROM slots
-        ) AT TIME ZONE 'UTC' - now()),
-        'Infinity'
+        ) - now()),
+        CASE
+            WHEN $2::text IS NULL
+                THEN extract(EPOCH FROM (asked.today + 1)::timestamp AT TIME ZONE 'UTC' - now())
+            ELSE 'Infinity'
+        END
     )::double precision AS seconds_valid
-FROM mentor;
+FROM asked
+LEFT JOIN mentors AS mentor
+    ON
+        mentor.id = $1
+        AND mentor.visibility = 'public'
+        AND asked.last_date - asked.first_date BETWEEN 0 AND $4;

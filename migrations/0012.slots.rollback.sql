@@ -1,0 +1,1 @@
+DROP FUNCTION mentor_slots;
