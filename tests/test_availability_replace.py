@@ -270,7 +270,7 @@ async def test_of_a_window_every_field_is_required_and_no_other_is_known(api: Ap
         "slots.0.startTime",
     ]
     answer = await put(user, window(), window(day=1, id="x", name="y"))
-    assert fields_of(answer) == ["slots.1.id", "slots.1.name"]
+    assert sorted(fields_of(answer)) == ["slots.1.id", "slots.1.name"]
     assert fields_of(await put(user, visibility="public", slot=[])) == ["slot", "visibility"]
 
 
@@ -316,3 +316,79 @@ async def test_sessions_stay_when_their_windows_go(api: Api) -> None:
     # Slots of 30 minutes keep 45 minutes clear of the session from 09:00 to 10:00.
     assert not [start for start in starts if "07:45" < start < "10:45"]
     assert [start for start in starts if "06:30" <= start <= "07:45"]
+
+
+# Ids of windows -----------------------------------------------------------------------------------
+
+
+def ids(answer: Answer) -> list[str]:
+    assert answer.status == 200, answer
+    return [slot["id"] for slot in answer.json["slots"]]
+
+
+async def test_put_accepts_its_own_get_and_keeps_the_ids(api: Api) -> None:
+    user = api.user("mia")
+    await put(user, window(), window(day=1), defaultMeetingLink="https://example.com/room")
+    shown = await user.ok("GET", PATH)
+    assert await user.ok("PUT", PATH, shown) == shown
+    assert await user.ok("GET", PATH) == shown
+
+
+async def test_put_without_ids_keeps_those_of_unchanged_windows(api: Api) -> None:
+    user = api.user("mia")
+    first = ids(await put(user, window(), window(day=1), window(day=2)))
+    second = ids(await put(user, window(day=2), window(end="10:30", day=1), window(id=None)))
+    assert (second[0], second[2]) == (first[0], first[2])
+    assert second[1] not in first
+
+
+async def test_put_with_an_id_changes_that_window(api: Api) -> None:
+    user = api.user("mia")
+    one, other = ids(await put(user, window(), window(day=1)))
+    # They change places, and the old place of the second goes to a new window.
+    moved = await put(
+        user,
+        window(day=1, id=one.upper()),
+        window("12:00", "13:00", day=1, id=other),
+        window(),
+    )
+    new, *kept = ids(moved)
+    assert kept == [one, other]
+    assert new not in (one, other)
+    assert times(moved) == [(0, "09:00", "10:00"), (1, "09:00", "10:00"), (1, "12:00", "13:00")]
+    assert (await user.delete(f"{PATH}/{one}")).status == 200
+
+
+async def test_put_with_the_id_of_another_or_a_gone_window_gives_a_new_one(api: Api) -> None:
+    user = api.user("mia")
+    (foreign,) = ids(await put(api.user("max"), window()))
+    earlier = (await put(user, window(), window(day=1))).json
+    await put(user, window("12:00", "13:00"))
+    again = ids(await user.put(PATH, earlier))
+    assert not set(again) & {slot["id"] for slot in earlier["slots"]}
+    assert ids(await put(user, window(day=3, id=foreign))) != [foreign]
+    assert ids(await api.user("max").get(PATH)) == [foreign]
+    # An unchanged window keeps its id, whatever id it is sent with.
+    kept = ids(await put(user, window(day=3)))
+    assert ids(await put(user, window(day=3, id=foreign))) == kept
+
+
+async def test_put_with_one_id_twice_is_refused(api: Api) -> None:
+    user = api.user("mia")
+    (one,) = ids(await put(user, window()))
+    answer = await put(user, window(id=one), window(day=1), window(day=2, id=one.upper()))
+    assert fields_of(answer) == ["slots.2.id"]
+    assert ids(await user.get(PATH)) == [one]
+
+
+async def test_put_with_an_id_that_is_no_uuid_is_refused(api: Api) -> None:
+    for bad in ("", "slot-1", 7, "0" * 36, ["x"], f"{'0' * 8}-0000-0000-0000-{'0' * 12}\n"):
+        assert fields_of(await put(api.user("mia"), window(id=bad))) == ["slots.0.id"], bad
+
+
+async def test_put_of_a_window_until_00_00_mentions_24_00(api: Api) -> None:
+    answer = await put(api.user("mia"), window("22:00", "00:00"))
+    assert fields_of(answer) == ["slots.0.startTime"]
+    assert "24:00" in answer.json["details"][0]["message"]
+    plain = await put(api.user("mia"), window("22:00", "21:00"))
+    assert "24:00" not in plain.json["details"][0]["message"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from mentorapi import errors, queries
 from mentorapi.pool import Database
 from mentorapi.repositories import profiles
@@ -25,15 +27,21 @@ async def replace(
     windows: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
 ) -> str:
-    """Replace all windows and merge the settings into the profile, which is made if need be."""
+    """Replace all windows and merge the settings into the profile, which is made if need be.
+
+    A window that comes with the id of one of the mentor's windows keeps that id. So does a window
+    without an id that has the day and times of one. Other ids are ignored: they belong to windows
+    that are gone, and a client may send back what it read earlier.
+    """
     check(windows)
     async with queries.transaction(db) as connection:
         profile = await profiles.open_own(connection, user_id)
         await profiles.merge(connection, profile["mentor_id"], settings)
-        await queries.availability.clear(connection, mentor_id=profile["mentor_id"])
+        removed = await queries.availability.clear(connection, mentor_id=profile["mentor_id"])
         await queries.availability.fill(
             connection,
             mentor_id=profile["mentor_id"],
+            ids=ids_to_keep(windows, orjson.loads(removed["windows"])),
             days_of_week=[window["dayOfWeek"] for window in windows],
             start_times=[window["startTime"] for window in windows],
             end_times=[window["endTime"] for window in windows],
@@ -50,7 +58,7 @@ async def delete(db: Database, user_id: str, window_id: str) -> None:
 
 
 def check(windows: Sequence[Mapping[str, Any]]) -> None:
-    """The rules that the schema of the body can't say: order within a window, no two overlap.
+    """Rules beyond the schema: a window's order, no two windows with one id, no two that overlap.
 
     Times are HH:mm, so they compare as text.
     """
@@ -58,11 +66,24 @@ def check(windows: Sequence[Mapping[str, Any]]) -> None:
         {
             "field": f"slots.{place}.startTime",
             "code": "order",
-            "message": "must be before endTime",
+            "message": "must be before endTime"
+            + ("; the end of the day is 24:00" if window["endTime"] == "00:00" else ""),
         }
         for place, window in enumerate(windows)
         if window["startTime"] >= window["endTime"]
     ]
+    places: dict[str, int] = {}
+    for place, window in enumerate(windows):
+        window_id = (window.get("id") or "").lower()
+        first = places.setdefault(window_id, place)
+        if window_id and first != place:
+            details.append(
+                {
+                    "field": f"slots.{place}.id",
+                    "code": "repeated",
+                    "message": f"is the id of slots.{first}, too",
+                }
+            )
     by_time = sorted(
         enumerate(windows), key=lambda entry: (entry[1]["dayOfWeek"], entry[1]["startTime"])
     )
@@ -83,6 +104,25 @@ def check(windows: Sequence[Mapping[str, Any]]) -> None:
         widest = place, window
     if details:
         raise errors.ValidationFailed(details)
+
+
+def ids_to_keep(
+    windows: Sequence[Mapping[str, Any]], removed: Sequence[Mapping[str, Any]]
+) -> list[str | None]:
+    """The ids of these windows, None for each that needs a new one."""
+    known = {window["id"] for window in removed}
+    unchanged = {when(window): window["id"] for window in removed}
+    sent = [(window.get("id") or "").lower() for window in windows]
+    claimed = known.intersection(sent)
+    ids = []
+    for window, window_id in zip(windows, sent, strict=True):
+        same = unchanged.get(when(window))
+        ids.append(window_id if window_id in known else None if same in claimed else same)
+    return ids
+
+
+def when(window: Mapping[str, Any]) -> tuple[int, str, str]:
+    return window["dayOfWeek"], window["startTime"], window["endTime"]
 
 
 def name(window: Mapping[str, Any]) -> str:

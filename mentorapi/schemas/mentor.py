@@ -163,6 +163,15 @@ UPLOAD_IMAGE = Operation(
 )
 
 WINDOW: dict[str, Schema] = {"dayOfWeek": DAY_OF_WEEK, "startTime": TIME, "endTime": END_TIME}
+#: Of a window that was read before.
+WINDOW_ID = {
+    "type": ["string", "null"],
+    "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+    "x-message": "must be the id of a window, a UUID",
+    "description": "The window keeps this id if it is that of one of your windows. Other ids are "
+    "ignored.",
+    "examples": [examples.WINDOW_ID],
+}
 
 AVAILABILITY = named(
     "Availability",
@@ -193,7 +202,9 @@ REPLACE_AVAILABILITY = Operation(
     name="setMyAvailability",
     summary="Replace one's own weekly windows",
     description="Windows are weekly and in UTC, Monday is 0. Those of one mentor never overlap. "
-    "Settings that are left out stay. The first call makes the profile.",
+    "Settings that are left out stay. What `GET /mentor/availability` answers can be sent back: a "
+    "window that is unchanged, or that is sent with its `id`, keeps its `id`. The first call makes "
+    "the profile.",
     # 500 windows, indented and with ids, take 75 KiB.
     max_body=128 * 1024,
     body=named(
@@ -202,7 +213,9 @@ REPLACE_AVAILABILITY = Operation(
             {
                 "slots": {
                     "type": "array",
-                    "items": named("NewAvailabilityWindow", shape(WINDOW)),
+                    "items": named(
+                        "NewAvailabilityWindow", fields({"id": WINDOW_ID, **WINDOW}, list(WINDOW))
+                    ),
                     "maxItems": 500,
                 },
                 "sessionDuration": SESSION_DURATION,
