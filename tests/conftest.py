@@ -36,6 +36,7 @@ DRIFT = Path(__file__).parent.parent / "deploy" / "database" / "drift.sql"
 
 # The programs of the oldest PostgreSQL that is supported.
 DEBIANS = Path("/usr/lib/postgresql/15/bin")
+INITDB_OPTIONS = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
 
 _numbers = itertools.count(1)
 
@@ -113,13 +114,12 @@ def postgres_15() -> Iterator[str]:
     """URL of a PostgreSQL 15."""
     if not (DEBIANS / "postgres").exists():
         pytest.skip(f"no PostgreSQL 15 in {DEBIANS}: apt-get install postgresql-15")
-    initdb_options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
     with tempfile.TemporaryDirectory(prefix="postgres-15-") as folder, ExitStack() as stack:
         # Unlike later ones, 15 must be able to pass the folders above its data.
         Path(folder).chmod(0o711)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(embedded, "_binaries", lambda: DEBIANS)
-            patch.setattr(embedded, "_initdb_options", lambda: initdb_options)
+            patch.setattr(embedded, "_initdb_options", lambda: INITDB_OPTIONS)
             url = stack.enter_context(embedded.running(Path(folder)))
         yield url
         stack.close()

@@ -17,7 +17,7 @@ from mentorapi.config import Settings
 from mentorapi.database import open_pool
 from mentorapi.migrate import migrate, pending
 from tests.client import SECRET
-from tests.test_migrations import DEBIANS, INITDB_OPTIONS
+from tests.conftest import DEBIANS, INITDB_OPTIONS
 from tests.test_upgrade import contents, journey, serving
 
 
@@ -30,7 +30,9 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(embedded, "_initdb_options", lambda: INITDB_OPTIONS)
     with tempfile.TemporaryDirectory(prefix="pg-upgrade-") as name:
         # PostgreSQL 15 must be able to pass the folders above its data.
-        Path(name).chmod(0o711)
+        for path in (Path(name), Path(name) / "old", Path(name) / "new"):
+            path.mkdir(exist_ok=True)
+            path.chmod(0o711)
         yield Path(name)
 
 
@@ -67,7 +69,6 @@ async def test_pg_upgrade_with_data_keeps_every_row(folder: Path, tmp_path: Path
         before = await contents(url)
         assert len(before["bookings"]) > 100
 
-    (folder / "new").mkdir(mode=0o711)
     data, work = own(folder / "new" / "postgres"), own(folder / "work")
     run("initdb", "-D", data, *INITDB_OPTIONS, cwd=data)
     run(
