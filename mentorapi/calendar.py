@@ -1,7 +1,8 @@
 """A session as iCalendar (RFC 5545), for the calendar of one of its two parties.
 
 Neither ORGANIZER nor ATTENDEE: both want e-mail addresses, which the API shows to nobody, and a
-calendar that sees them would start to send invitations and replies of its own.
+calendar that sees them would start to send invitations and replies of its own. And no METHOD, which
+would need an ORGANIZER.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """``status`` in the calendar's words; a higher ``sequence`` replaces a lower one."""
+    """``status`` in the calendar's words; a higher ``sequence`` replaces a lower one.
+
+    ``other_party`` is a name, or "your mentor" or "your mentee".
+    """
 
     id: str
     sequence: int
@@ -31,7 +35,7 @@ class Entry:
     topic: str
     message: str | None
     location: str | None
-    other_party: str | None
+    other_party: str
     start_time: datetime
     end_time: datetime
     created_at: datetime
@@ -57,10 +61,7 @@ def write(entry: Entry) -> bytes:
     event.add("last-modified", entry.updated_at)
     event.add("dtstart", entry.start_time)
     event.add("dtend", entry.end_time)
-    event.add(
-        "summary",
-        text(f"{entry.topic} with {entry.other_party}" if entry.other_party else entry.topic),
-    )
+    event.add("summary", text(f"Mentorship: {entry.topic} (with {entry.other_party})"))
     if entry.message:
         event.add("description", text(entry.message))
     if entry.location:
@@ -71,7 +72,6 @@ def write(entry: Entry) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", "-//mentorapi//sessions//EN")
     calendar.add("version", "2.0")
-    calendar.add("method", "PUBLISH")
     calendar.add_component(event)
     written: bytes = calendar.to_ical()
     return written

@@ -32,7 +32,8 @@ async def entry(who: User, session: dict[str, object]):
 def read(answer: Answer):
     calendar = vobject.readOne(answer.body.decode())
     assert calendar.version.value == "2.0"
-    assert calendar.method.value == "PUBLISH"
+    # It would need an ORGANIZER.
+    assert "method" not in calendar.contents
     assert [component.name for component in calendar.components()] == ["VEVENT"]
     return calendar.vevent
 
@@ -63,7 +64,7 @@ async def test_a_session_is_an_event_with_its_time_place_and_other_party(api: Ap
     event = read(answer)
     assert event.uid.value == f"{session['id']}@mentorapi"
     assert (event.dtstart.value, event.dtend.value) == (at, at + timedelta(hours=1))
-    assert event.summary.value == "Career advice with John Doe"
+    assert event.summary.value == "Mentorship: Career advice (with John Doe)"
     assert event.description.value == "I'd like to…"
     assert (event.location.value, event.url.value) == (LINK, LINK)
     assert event.status.value == "CONFIRMED"
@@ -72,15 +73,24 @@ async def test_a_session_is_an_event_with_its_time_place_and_other_party(api: Ap
     assert event.created.value == event.last_modified.value == created
     assert abs(event.dtstamp.value - datetime.now(UTC)) < timedelta(minutes=1)
 
-    assert (await entry(mentor, session)).summary.value == "Career advice with Jane Smith"
+    assert (
+        await entry(mentor, session)
+    ).summary.value == "Mentorship: Career advice (with Jane Smith)"
 
 
 async def test_what_is_not_there_is_left_out(api: Api) -> None:
     mentor, nameless = await api.mentor("john"), api.user("x", name=None)
     session = await api.session(nameless, mentor, topic="Advice")
     event = await entry(mentor, session)
-    assert event.summary.value == "Advice"
+    assert event.summary.value == "Mentorship: Advice (with your mentee)"
     assert {"description", "location", "url"}.isdisjoint(event.contents)
+
+
+async def test_calendar_of_session_with_nameless_mentor_says_your_mentor(api: Api) -> None:
+    mentor, jane = await api.mentor("john"), api.user("jane")
+    session = await api.session(jane, mentor, topic="Advice")
+    await api.db.execute("UPDATE mentors SET full_name = NULL")
+    assert (await entry(jane, session)).summary.value == "Mentorship: Advice (with your mentor)"
 
 
 async def test_nobodys_address_is_told(api: Api) -> None:
@@ -175,7 +185,7 @@ async def test_odd_characters_survive(api: Api, text: str) -> None:
     assert all(len(line) <= 75 for line in lines)
     assert all(line.decode() for line in lines)  # no character is cut in two
     event = read(answer)
-    assert event.summary.value == f"{topic} with Doe; John, \\N"
+    assert event.summary.value == f"Mentorship: {topic} (with Doe; John, \\N)"
     assert event.description.value == text
     assert event.location.value == text[:100]
 
@@ -205,7 +215,7 @@ async def test_nothing_can_be_smuggled_in(api: Api, end: str) -> None:
 async def test_control_characters_are_dropped(api: Api) -> None:
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor, topic="a\x01b\x07c\x7fd\te\x9ff")
-    assert (await entry(jane, session)).summary.value == "abcd\tef with John"
+    assert (await entry(jane, session)).summary.value == "Mentorship: abcd\tef (with John)"
 
 
 @pytest.mark.parametrize(

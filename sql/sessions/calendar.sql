@@ -14,7 +14,10 @@ SELECT
     b.end_time,
     b.created_at,
     b.updated_at,
-    CASE WHEN $2 = m.user_id THEN u.name ELSE m.full_name END AS other_party,
+    CASE
+        WHEN $2 = m.user_id THEN coalesce(u.name, 'your mentee')
+        ELSE coalesce(m.full_name, 'your mentor')
+    END AS other_party,
     now() AS issued_at,
     $2 IN (b.mentee_id, m.user_id) AS is_party
 FROM bookings AS b
