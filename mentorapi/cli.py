@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--inherited", help=argparse.SUPPRESS)
     add("migrate", _migrate, "Bring the database's schema up to date.")
-    add("sweep", _sweep, "Move sessions on whose time has come, once.")
+    add("sweep", _sweep, "Move on sessions and requests whose time has come, once.")
     add("demo", _demo, "Fill an empty database with people and sessions to look around in.")
     add("openapi", _openapi, "Print the description of the API as OpenAPI 3.1.")
     token = add("token", _token, "Print a token for development.")
@@ -149,8 +149,10 @@ def _migrate(settings: Settings, _args: argparse.Namespace) -> None:
 def _sweep(settings: Settings, _args: argparse.Namespace) -> None:
     from mentorapi.sweep import run_once
 
-    moved = _with_pool(settings, run_once)
-    print(f"{moved} session{'' if moved == 1 else 's'} moved on")
+    swept = _with_pool(settings, run_once)
+    print(f"{swept.sessions} session{'' if swept.sessions == 1 else 's'} moved on")
+    if swept.requests:
+        print(f"{swept.requests} unanswered request{'' if swept.requests == 1 else 's'} expired")
 
 
 def _demo(settings: Settings, _args: argparse.Namespace) -> None:

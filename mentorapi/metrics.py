@@ -75,6 +75,11 @@ class Metrics:
         self.sweep_moved = Counter(
             f"{PREFIX}_sweep_sessions_moved", "Sessions moved on by sweeps", registry=registry
         )
+        self.sweep_expired = Counter(
+            f"{PREFIX}_sweep_requests_expired",
+            "Unanswered requests ended by sweeps",
+            registry=registry,
+        )
         self.sweep_failures = Counter(
             f"{PREFIX}_sweep_failures", "Sweeps that failed", registry=registry
         )

@@ -73,9 +73,9 @@ INTERNAL = frozenset(
     mentors_buffer_time mentors_counts mentors_links_object mentors_number mentors_one_per_user
     mentors_pkey mentors_session_currency mentors_session_duration mentors_session_rate
     mentors_visibility
-    requests_accepted_has_booking requests_booking_fkey requests_length requests_mentor_fkey
-    requests_one_booking requests_pkey requests_reason_only_when_rejected
-    requests_status
+    requests_accepted_has_booking requests_booking_fkey requests_expired_is_rejected requests_length
+    requests_mentor_fkey requests_one_booking requests_pkey requests_reason_only_when_rejected
+    requests_session_currency requests_session_rate requests_status
     reviews_booking_fkey reviews_mentee_fkey reviews_mentor_fkey reviews_pkey reviews_rating
     search_postings_pkey search_vocabulary_pkey
     state_changes_booking_fkey state_changes_of_one state_changes_pkey state_changes_request_fkey

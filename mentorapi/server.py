@@ -292,7 +292,9 @@ async def _sweep(services: Services) -> None:
     trace.current.set(doing)
     metrics = services.metrics
     try:
-        metrics.sweep_moved.inc(await run_once(services.db))
+        swept = await run_once(services.db)
+        metrics.sweep_moved.inc(swept.sessions)
+        metrics.sweep_expired.inc(swept.requests)
     except Exception:
         metrics.sweep_failures.inc()
         log.exception(

@@ -238,6 +238,10 @@ CREATE FUNCTION public.containing_swapped(word text) RETURNS text[]
     FROM generate_series(1, char_length(word) - 1) AS i
 $$;
 
+CREATE FUNCTION public.expiry_reason() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT 'Expired without an answer' $$;
+
 CREATE FUNCTION public.image_url(m public.mentors) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -643,19 +647,10 @@ DECLARE
     change state_changes;
     before timestamptz;
 BEGIN
-    change.id := uuidv7();
-    change.new_status := NEW.status;
-    change.user_id := CASE WHEN actor LIKE 'user:%' THEN substr(actor, 6) END;
-    change.source := CASE
-        WHEN actor LIKE 'user:%' THEN 'user'
-        WHEN actor = 'sweep' THEN 'sweep'
-        ELSE 'database'
-    END;
-    change.database_user := session_user;
-    IF TG_OP = 'UPDATE' THEN
-        change.old_status := OLD.status;
-    END IF;
     IF TG_TABLE_NAME = 'requests' THEN
+        IF NEW.expired THEN
+            actor := 'sweep';
+        END IF;
         change.request_id := NEW.id;
         change.reason := NEW.rejection_reason;
         SELECT max(c.changed_at) INTO before
@@ -670,6 +665,18 @@ BEGIN
         FROM state_changes AS c
         WHERE c.booking_id = NEW.id;
     END IF;
+    change.id := uuidv7();
+    change.new_status := NEW.status;
+    change.user_id := CASE WHEN actor LIKE 'user:%' THEN substr(actor, 6) END;
+    change.source := CASE
+        WHEN actor LIKE 'user:%' THEN 'user'
+        WHEN actor = 'sweep' THEN 'sweep'
+        ELSE 'database'
+    END;
+    change.database_user := session_user;
+    IF TG_OP = 'UPDATE' THEN
+        change.old_status := OLD.status;
+    END IF;
     -- Who had to wait for another change may have begun before it: now() would put them in the
     -- wrong order.
     change.changed_at := greatest(now(), before + interval '1 microsecond');
@@ -678,6 +685,34 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+CREATE TABLE public.bookings (
+    id uuid DEFAULT uuidv7() NOT NULL,
+    request_id uuid,
+    mentor_id uuid NOT NULL,
+    mentee_id text NOT NULL,
+    topic text NOT NULL,
+    message text,
+    start_time timestamp with time zone NOT NULL,
+    end_time timestamp with time zone NOT NULL,
+    buffer_time integer NOT NULL,
+    location text,
+    status text DEFAULT 'pending'::text NOT NULL,
+    live boolean GENERATED ALWAYS AS (public.booking_is_live(status)) STORED NOT NULL,
+    cancellation_reason text,
+    cancelled_by text,
+    session_rate numeric(12,2) DEFAULT 0 NOT NULL,
+    session_currency text DEFAULT 'NGN'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    calendar_sequence integer DEFAULT 0 NOT NULL,
+    CONSTRAINT bookings_buffer_time CHECK (((buffer_time >= 0) AND (buffer_time <= 45))),
+    CONSTRAINT bookings_length CHECK ((((end_time - start_time) >= '00:15:00'::interval) AND ((end_time - start_time) <= '03:00:00'::interval))),
+    CONSTRAINT bookings_reason_only_when_cancelled CHECK (((status = 'cancelled'::text) OR ((cancellation_reason IS NULL) AND (cancelled_by IS NULL)))),
+    CONSTRAINT bookings_session_currency CHECK ((session_currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT bookings_session_rate CHECK ((session_rate >= (0)::numeric)),
+    CONSTRAINT bookings_status CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'rescheduled'::text, 'in_progress'::text, 'pending_completion'::text, 'completed'::text, 'disputed'::text, 'cancelled'::text])))
+);
 
 CREATE TABLE public.requests (
     id uuid DEFAULT uuidv7() NOT NULL,
@@ -693,13 +728,19 @@ CREATE TABLE public.requests (
     booking_id uuid,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    session_rate numeric(12,2) NOT NULL,
+    session_currency text NOT NULL,
+    expired boolean DEFAULT false NOT NULL,
     CONSTRAINT requests_accepted_has_booking CHECK (((status = 'accepted'::text) = (booking_id IS NOT NULL))),
+    CONSTRAINT requests_expired_is_rejected CHECK (((NOT expired) OR (status = 'rejected'::text))),
     CONSTRAINT requests_length CHECK ((((end_time - start_time) >= '00:15:00'::interval) AND ((end_time - start_time) <= '03:00:00'::interval))),
     CONSTRAINT requests_reason_only_when_rejected CHECK (((status = 'rejected'::text) OR (rejection_reason IS NULL))),
+    CONSTRAINT requests_session_currency CHECK ((session_currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT requests_session_rate CHECK ((session_rate >= (0)::numeric)),
     CONSTRAINT requests_status CHECK ((status = ANY (ARRAY['pending'::text, 'accepted'::text, 'rejected'::text, 'cancelled'::text])))
 );
 
-CREATE FUNCTION public.request_shape(r public.requests) RETURNS TABLE(body json)
+CREATE FUNCTION public.request_shape(r public.requests, b public.bookings, start_time timestamp with time zone, end_time timestamp with time zone) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
     SELECT row_to_json(shape)
@@ -710,15 +751,33 @@ CREATE FUNCTION public.request_shape(r public.requests) RETURNS TABLE(body json)
             r.mentee_id AS "menteeId",
             r.topic,
             r.message,
-            to_char(r.start_time AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "scheduledDate",
-            to_char(r.start_time AT TIME ZONE 'UTC', 'HH24:MI') AS "scheduledTime",
-            minutes_between(r.start_time, r.end_time) AS duration,
-            r.location,
-            iso(r.start_time) AS "startTime",
-            iso(r.end_time) AS "endTime",
-            r.status,
-            r.rejection_reason AS "rejectionReason",
+            to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "scheduledDate",
+            to_char(start_time AT TIME ZONE 'UTC', 'HH24:MI') AS "scheduledTime",
+            minutes_between(start_time, end_time) AS duration,
+            -- While it is pending, the place is where the session would be if it were accepted now.
+            CASE
+                WHEN request_status(r.status, r.start_time) = 'pending'
+                    THEN coalesce(r.location, m.default_meeting_link)
+                ELSE r.location
+            END AS location,
+            iso(start_time) AS "startTime",
+            iso(end_time) AS "endTime",
+            request_status(r.status, r.start_time) AS status,
+            CASE
+                WHEN request_status(r.status, r.start_time) <> r.status THEN expiry_reason()
+                ELSE r.rejection_reason
+            END AS "rejectionReason",
+            trim_scale(r.session_rate) AS "sessionRate",
+            r.session_currency AS "sessionCurrency",
             r.booking_id AS "bookingId",
+            CASE
+                WHEN b.id IS NOT NULL THEN json_build_object(
+                    'id', b.id,
+                    'status', b.status,
+                    'startTime', iso(b.start_time),
+                    'endTime', iso(b.end_time)
+                )
+            END AS booking,
             party(m) AS mentor,
             party(u) AS mentee,
             iso(r.created_at) AS "createdAt",
@@ -727,6 +786,26 @@ CREATE FUNCTION public.request_shape(r public.requests) RETURNS TABLE(body json)
         CROSS JOIN users AS u
         WHERE m.id = r.mentor_id AND u.id = r.mentee_id
     ) AS shape
+$$;
+
+CREATE FUNCTION public.request_status(status text, start_time timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN status = 'pending' AND start_time <= now() THEN 'rejected' ELSE status END
+$$;
+
+CREATE FUNCTION public.requests_take_rate() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    SELECT
+        coalesce(NEW.session_rate, m.session_rate),
+        coalesce(NEW.session_currency, m.session_currency)
+    INTO NEW.session_rate, NEW.session_currency
+    FROM mentors AS m
+    WHERE m.id = NEW.mentor_id;
+    RETURN NEW;
+END
 $$;
 
 CREATE TABLE public.reviews (
@@ -1079,34 +1158,6 @@ CREATE FUNCTION public.search_words(name text, expertise text, headline text, bi
     LIMIT 500
 $$;
 
-CREATE TABLE public.bookings (
-    id uuid DEFAULT uuidv7() NOT NULL,
-    request_id uuid,
-    mentor_id uuid NOT NULL,
-    mentee_id text NOT NULL,
-    topic text NOT NULL,
-    message text,
-    start_time timestamp with time zone NOT NULL,
-    end_time timestamp with time zone NOT NULL,
-    buffer_time integer NOT NULL,
-    location text,
-    status text DEFAULT 'pending'::text NOT NULL,
-    live boolean GENERATED ALWAYS AS (public.booking_is_live(status)) STORED NOT NULL,
-    cancellation_reason text,
-    cancelled_by text,
-    session_rate numeric(12,2) DEFAULT 0 NOT NULL,
-    session_currency text DEFAULT 'NGN'::text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    calendar_sequence integer DEFAULT 0 NOT NULL,
-    CONSTRAINT bookings_buffer_time CHECK (((buffer_time >= 0) AND (buffer_time <= 45))),
-    CONSTRAINT bookings_length CHECK ((((end_time - start_time) >= '00:15:00'::interval) AND ((end_time - start_time) <= '03:00:00'::interval))),
-    CONSTRAINT bookings_reason_only_when_cancelled CHECK (((status = 'cancelled'::text) OR ((cancellation_reason IS NULL) AND (cancelled_by IS NULL)))),
-    CONSTRAINT bookings_session_currency CHECK ((session_currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT bookings_session_rate CHECK ((session_rate >= (0)::numeric)),
-    CONSTRAINT bookings_status CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'rescheduled'::text, 'in_progress'::text, 'pending_completion'::text, 'completed'::text, 'disputed'::text, 'cancelled'::text])))
-);
-
 CREATE FUNCTION public.session_shape(b public.bookings, v public.reviews) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
@@ -1297,9 +1348,11 @@ CREATE VIEW public.request_list AS
     r.mentee_id,
     r.status,
     r.created_at,
-    s.body
-   FROM (public.requests r
-     CROSS JOIN LATERAL public.request_shape(r.*) s(body));
+    s.body,
+    r.start_time
+   FROM ((public.requests r
+     LEFT JOIN public.bookings b ON ((b.id = r.booking_id)))
+     CROSS JOIN LATERAL public.request_shape(r.*, b.*, r.start_time, r.end_time) s(body));
 
 CREATE TABLE public.search_postings (
     word text NOT NULL COLLATE pg_catalog."C",
@@ -1426,6 +1479,8 @@ CREATE INDEX requests_by_mentor ON public.requests USING btree (mentor_id, creat
 
 CREATE UNIQUE INDEX requests_one_pending ON public.requests USING btree (mentor_id, mentee_id) WHERE (status = 'pending'::text);
 
+CREATE INDEX requests_pending_by_start ON public.requests USING btree (start_time) WHERE (status = 'pending'::text);
+
 CREATE INDEX reviews_by_mentee ON public.reviews USING btree (mentee_id, created_at DESC, id DESC);
 
 CREATE INDEX reviews_by_mentor ON public.reviews USING btree (mentor_id, created_at DESC, id DESC);
@@ -1485,6 +1540,8 @@ CREATE TRIGGER mentors_tell_come_or_gone AFTER INSERT OR DELETE ON public.mentor
 CREATE TRIGGER mentors_tell_gone AFTER DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.tell_mentor();
 
 CREATE TRIGGER requests_change_recorded AFTER UPDATE ON public.requests FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION public.record_state_change();
+
+CREATE TRIGGER requests_priced BEFORE INSERT ON public.requests FOR EACH ROW WHEN (((new.session_rate IS NULL) OR (new.session_currency IS NULL))) EXECUTE FUNCTION public.requests_take_rate();
 
 CREATE TRIGGER requests_recorded AFTER INSERT ON public.requests FOR EACH ROW EXECUTE FUNCTION public.record_state_change();
 

@@ -281,7 +281,8 @@ class Api:
         )
 
     async def sweep(self) -> int:
-        return await sweep.run_once(self.services.db)
+        """How many sessions and requests moved on."""
+        return sum(await sweep.run_once(self.services.db))
 
 
 def asking(mentor: Mentor, at: datetime | None = None, **body: Any) -> dict[str, Any]:

@@ -118,26 +118,42 @@ class Request:
     mentee: Person
     start: datetime
     end: datetime
+    rate: Decimal
+    currency: str
     status: str = "pending"
     reason: str | None = None
     session: Session | None = None
+    #: Its time came without an answer.
+    expired: bool = False
+    #: That is written down: it is nothing for the sweep any more.
+    settled: bool = False
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self, times_of: Request | Session | None = None) -> dict[str, Any]:
+        start, end = (times_of or self).start, (times_of or self).end
         return {
             "id": self.id,
             "mentorId": self.mentor.id,
             "menteeId": self.mentee.sub,
             "topic": "Career advice",
             "message": None,
-            "scheduledDate": f"{self.start:%Y-%m-%d}",
-            "scheduledTime": f"{self.start:%H:%M}",
-            "duration": (self.end - self.start) // MINUTE,
+            "scheduledDate": f"{start:%Y-%m-%d}",
+            "scheduledTime": f"{start:%H:%M}",
+            "duration": (end - start) // MINUTE,
             "location": None,
-            "startTime": iso(self.start),
-            "endTime": iso(self.end),
+            "startTime": iso(start),
+            "endTime": iso(end),
             "status": self.status,
             "rejectionReason": self.reason,
+            "sessionRate": float(self.rate),
+            "sessionCurrency": self.currency,
             "bookingId": self.session and self.session.id,
+            "booking": self.session
+            and {
+                "id": self.session.id,
+                "status": self.session.status,
+                "startTime": iso(self.session.start),
+                "endTime": iso(self.session.end),
+            },
             "mentor": self.mentor.as_mentor(),
             "mentee": self.mentee.as_mentee(),
         }
@@ -230,6 +246,13 @@ class World:
 
     # Time ----------------------------------------------------------------------------------
 
+    def move_to(self, now: datetime) -> None:
+        self.now = now
+        for request in self.requests:
+            if request.status == "pending" and request.start <= now:
+                request.status, request.reason = "rejected", "Expired without an answer"
+                request.expired = True
+
     def keeps_clear(
         self, mentor: Mentor, start: datetime, end: datetime, of: Session | None = None
     ) -> bool:
@@ -289,7 +312,10 @@ class World:
             raise Refused(409, "You already have a pending request")
         if not self.admits(mentor, start, end):
             raise Refused(*TAKEN)
-        request = Request("", mentor, mentee, start, end)
+        for one in self.requests:
+            if one.mentor is mentor and one.mentee is mentee and one.expired:
+                one.settled = True
+        request = Request("", mentor, mentee, start, end, mentor.rate, mentor.currency)
         self.requests.append(request)
         return request
 
@@ -298,11 +324,11 @@ class World:
         side, others_are_told, status = ANSWERS[answer]
         if by is not getattr(request, side):
             raise Refused(403, others_are_told)
+        if request.expired and answer == "accept":
+            raise Refused(*TAKEN)
         if request.status != "pending":
             raise Refused(409, f"Only pending requests can be {status}")
         if answer == "accept":
-            if request.start <= self.now:
-                raise Refused(*TAKEN)
             if not self.keeps_clear(request.mentor, request.start, request.end):
                 raise Refused(*TAKEN)
             request.session = Session(
@@ -314,8 +340,8 @@ class World:
                 request.end,
                 "confirmed",
                 request,
-                request.mentor.rate,
-                request.mentor.currency,
+                request.rate,
+                request.currency,
             )
             self.sessions.append(request.session)
         request.status = status
@@ -343,7 +369,8 @@ class World:
         sides, others_are_told, states, otherwise, _ = ACTIONS[action]
         if session.side(by) not in sides:
             raise Refused(403, others_are_told)
-        if session.status not in states:
+        begun = session.start <= self.now and action in ("cancel", "reschedule")
+        if session.status not in states or begun:
             raise Refused(*otherwise)
 
     def review(self, session: Session, by: Person, rating: int, comment: str | None) -> None:
@@ -356,7 +383,7 @@ class World:
         session.review = rating, comment
 
     def sweep(self) -> int:
-        """How many sessions move on."""
+        """How many sessions and requests move on."""
         moved = 0
         for session in self.sessions:
             before = session.status
@@ -369,6 +396,10 @@ class World:
             ):
                 session.status = "pending_completion"
             moved += session.status != before
+        for request in self.requests:
+            if request.expired and not request.settled:
+                request.settled = True
+                moved += 1
         return moved
 
     # What is shown -------------------------------------------------------------------------
@@ -393,7 +424,12 @@ class World:
             if (one.mentor, one.mentee) == (mentor, mentee)
             and (one.status == "pending" or (one.session is not None and one.session.live))
         ]
-        return [one.shown() for one in sorted(active, key=lambda one: (one.start, one.id))]
+        # The times of a session count, which may have been moved.
+        held = sorted(
+            ((one.session or one, one) for one in active),
+            key=lambda pair: (pair[0].start, pair[1].id),
+        )
+        return [one.shown(times_of) for times_of, one in held]
 
     def sessions_of(
         self,

@@ -281,6 +281,7 @@ async def test_sweeps(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     found = await figures(api)
     assert started <= found.of("mentorapi_sweep_last_success_timestamp_seconds") <= time.time()
     assert found.of("mentorapi_sweep_sessions_moved_total") == 1
+    assert found.of("mentorapi_sweep_requests_expired_total") == 0
     assert found.of("mentorapi_sweep_lag_seconds") == 0
     assert found.of("mentorapi_sweep_failures_total") == 0
 
@@ -301,6 +302,19 @@ async def test_the_lag_of_a_session_under_way_begins_after_its_grace(api: Api) -
     await api.make_past(session["id"])
     await api.db.execute("UPDATE bookings SET status = 'in_progress'")
     assert (await figures(api)).of("mentorapi_sweep_lag_seconds") == pytest.approx(2700, abs=30)
+
+
+async def test_metrics_show_overdue_request_until_it_is_swept(api: Api) -> None:
+    mentor, ada = await api.mentor(), api.user("ada")
+    await api.request(ada, mentor)
+    await api.db.execute(
+        "UPDATE requests SET start_time = now() - interval '45 min', end_time = now()"
+    )
+    assert (await figures(api)).of("mentorapi_sweep_lag_seconds") == pytest.approx(2700, abs=30)
+    await server._sweep(api.services)
+    found = await figures(api)
+    assert found.of("mentorapi_sweep_requests_expired_total") == 1
+    assert found.of("mentorapi_sweep_lag_seconds") == 0
 
 
 async def test_the_pool(api: Api) -> None:

@@ -529,7 +529,7 @@ class Mentorship(RuleBasedStateMachine):
             }
         )
         some = now + data.draw(st.sampled_from([1, 30, 60, 600, 1440])) * MINUTE
-        self.world.now = data.draw(st.sampled_from(due[:6] * 3 + [some]), "to")
+        self.world.move_to(data.draw(st.sampled_from(due[:6] * 3 + [some]), "to"))
         self.run(self.set_clock)
 
     async def set_clock(self) -> None:

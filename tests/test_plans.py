@@ -175,7 +175,7 @@ CASES: dict[str, tuple[Run, str]] = {
     ),
     "request made": (
         call(requests.create, "mentee900", MENTOR_7, ASKED),
-        f"mentors_pkey users_pkey {WINDOWS} bookings_no_overlap",
+        f"mentors_pkey users_pkey requests_one_pending {WINDOWS} bookings_no_overlap",
     ),
     "request not made": (
         refused(requests.create, "mentee900", MENTOR_7, AT_NIGHT),
@@ -211,7 +211,7 @@ CASES: dict[str, tuple[Run, str]] = {
     ),
     "requests to a mentor": (
         call(requests.list_active, "mentee6", MENTOR_6, *PAGE),
-        "requests_by_mentee requests_pkey bookings_pkey mentors_pkey users_pkey",
+        "requests_by_mentee bookings_pkey mentors_pkey users_pkey",
     ),
     "session": (
         call(sessions.show, SESSION_7, "mentor7"),
@@ -261,8 +261,12 @@ CASES: dict[str, tuple[Run, str]] = {
         call(sessions.review, id_of("session", 27007), "mentee16", 5, None),
         "bookings_pkey mentors_pkey users_pkey",
     ),
+    "requests expired": (call(requests.expire, 100), "requests_pending_by_start requests_pkey"),
     "sweep": (call(sessions.sweep, 100), "bookings_live_by_start bookings_pkey mentors_pkey"),
-    "lag of the sweep": (call(sessions.lag), "bookings_live_by_start"),
+    "lag of the sweep": (
+        call(sessions.lag),
+        "bookings_live_by_start requests_pending_by_start",
+    ),
     "user renamed": (call(users.remember, "mentee7", RENAMED), "reviews_by_mentee"),
     "repeated request": (post_twice, "idempotency_keys_pkey"),
     "keys expired": (call(idempotency.expire), "idempotency_keys_by_age"),

@@ -29,7 +29,10 @@ INSERT INTO availability_windows (id, mentor_id, day_of_week, start_time, end_ti
 SELECT md5('window' || day || '.' || i)::uuid, md5('mentor' || i)::uuid, day, '09:00', '17:00'
 FROM generate_series(0, 2999) AS i, generate_series(0, 4) AS day;
 
-INSERT INTO requests (id, mentor_id, mentee_id, topic, start_time, end_time, status, booking_id)
+INSERT INTO requests (
+    id, mentor_id, mentee_id, topic, start_time, end_time, session_rate, session_currency, status,
+    booking_id
+)
 SELECT
     md5('request' || i)::uuid,
     md5('mentor' || i % 3000)::uuid,
@@ -37,6 +40,8 @@ SELECT
     'Topic',
     at,
     at + interval '1 hour',
+    0,
+    'NGN',
     (ARRAY['pending', 'accepted', 'rejected'])[1 + i / 3000 % 3],
     CASE WHEN i / 3000 % 3 = 1 THEN md5('session' || i)::uuid END
 FROM

@@ -77,6 +77,7 @@ async def test_accepting_makes_a_confirmed_session_of_the_request(api: Api) -> N
     assert accepted["request"] == request | {
         "status": "accepted",
         "bookingId": booking["id"],
+        "booking": {name: booking[name] for name in ("id", "status", "startTime", "endTime")},
         "updatedAt": accepted["request"]["updatedAt"],
     }
     assert instant(accepted["request"]["updatedAt"]) > instant(request["updatedAt"])
@@ -98,14 +99,53 @@ async def test_accepting_makes_a_confirmed_session_of_the_request(api: Api) -> N
         assert await user.ok("GET", f"/sessions/{booking['id']}") == booking
 
 
-async def test_the_rate_is_fixed_when_the_request_is_accepted(api: Api) -> None:
-    mentor, ann = await api.mentor("mia", sessionRate=100), api.user("ann")
+async def test_accept_request_after_rate_change_books_the_rate_asked_for(api: Api) -> None:
+    mentor, ann = await api.mentor("mia", sessionRate=100, sessionCurrency="NGN"), api.user("ann")
     request = await api.request(ann, mentor)
+    assert (request["sessionRate"], request["sessionCurrency"]) == (100, "NGN")
     await mentor.ok("PATCH", "/mentor/me", {"sessionRate": 200, "sessionCurrency": "USD"})
     accepted = await mentor.ok("POST", f"/requests/{request['id']}/accept")
     await mentor.ok("PATCH", "/mentor/me", {"sessionRate": 300, "sessionCurrency": "EUR"})
     session = await ann.ok("GET", f"/sessions/{accepted['booking']['id']}")
-    assert (session["sessionRate"], session["sessionCurrency"]) == (200, "USD")
+    for shown in (accepted["request"], accepted["booking"], session):
+        assert (shown["sessionRate"], shown["sessionCurrency"]) == (100, "NGN")
+
+
+async def test_accept_request_without_location_takes_the_present_link(api: Api) -> None:
+    old, new, newest = (f"https://meet.example.com/{name}" for name in ("old", "new", "newest"))
+
+    async def set_link(link: str) -> None:
+        body = {"slots": ALWAYS, "defaultMeetingLink": link}
+        await mentor.ok("PUT", "/mentor/availability", body)
+
+    mentor, ann, bob = await api.mentor(defaultMeetingLink=old), api.user("ann"), api.user("bob")
+    request = await api.request(ann, mentor)
+    with_own = await api.request(bob, mentor, day_after_tomorrow(12), location="Room 5")
+    assert request["location"] == old
+    await set_link(new)
+    assert (await ann.ok("GET", f"/requests/{request['id']}"))["location"] == new
+    accepted = await mentor.ok("POST", f"/requests/{request['id']}/accept")
+    assert accepted["request"]["location"] == accepted["booking"]["location"] == new
+    await set_link(newest)
+    assert (await ann.ok("GET", f"/requests/{request['id']}"))["location"] == new
+    accepted = await mentor.ok("POST", f"/requests/{with_own['id']}/accept")
+    assert accepted["booking"]["location"] == "Room 5"
+
+
+async def test_show_request_tells_the_state_and_time_of_its_session(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor, day_after_tomorrow(9))
+    await mentor.ok("POST", f"/requests/{request['id']}/accept")
+    session = (await ann.ok("GET", f"/requests/{request['id']}"))["booking"]
+    start, end = (day_after_tomorrow(hour).isoformat() for hour in (15, 16))
+    body = {"newStartTime": start, "newEndTime": end}
+    await mentor.ok("PUT", f"/sessions/{session['id']}/reschedule", body)
+    shown = await ann.ok("GET", f"/requests/{request['id']}")
+    assert shown["booking"]["status"] == "rescheduled"
+    assert instant(shown["booking"]["startTime"]) == day_after_tomorrow(15)
+    # What was asked for stays what it was.
+    assert shown["startTime"] == request["startTime"]
+    assert await ann.ok("GET", "/requests") == [shown]
 
 
 async def test_a_rejection_gives_its_reason_to_both(api: Api) -> None:
@@ -388,20 +428,54 @@ async def test_a_request_whose_time_has_passed_cannot_be_accepted(
     request = await api.request(ann, mentor)
     await clock.stop_at(day_after_tomorrow())
     assert is_error(await act(mentor, request["id"]), 409, TAKEN)
-    assert (await ann.ok("GET", f"/requests/{request['id']}"))["status"] == "pending"
     assert await mentor.ok("GET", "/sessions") == []
     await clock.stop_at(day_after_tomorrow() - timedelta(microseconds=1))
     assert (await act(mentor, request["id"])).status == 200
 
 
-async def test_a_request_whose_time_has_passed_can_still_be_rejected_or_cancelled(
-    api: Api, clock: Clock
+@pytest.mark.parametrize("swept", [False, True], ids=["before the sweep", "after the sweep"])
+async def test_expired_request_is_rejected_for_everybody(
+    api: Api, clock: Clock, swept: bool
 ) -> None:
-    mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
-    first, second = await api.request(ann, mentor), await api.request(bob, mentor)
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor)
+    path = f"/requests/{request['id']}"
+    await clock.stop_at(day_after_tomorrow() - timedelta(microseconds=1))
+    assert await api.sweep() == 0
+    assert (await ann.ok("GET", path))["status"] == "pending"
+    assert (await mentor.ok("GET", "/mentor/dashboard"))["pendingBookings"] == 1
+    await clock.stop_at(day_after_tomorrow())
+    if swept:
+        assert await api.sweep() == 1
+    for user in (ann, mentor):
+        shown = await user.ok("GET", path)
+        assert (shown["status"], shown["rejectionReason"]) == (
+            "rejected",
+            "Expired without an answer",
+        )
+        for status, listed in ((None, [shown]), ("pending", []), ("rejected", [shown])):
+            answer = await user.get("/requests", status=status)
+            assert (answer.json, answer.headers["X-Total-Count"]) == (listed, str(len(listed)))
+    assert await ann.ok("GET", f"/requests/my-requests/{mentor.id}") == []
+    assert await mentor.ok("GET", "/requests/pending-count") == 0
+    assert (await mentor.ok("GET", "/mentor/dashboard"))["pendingBookings"] == 0
+    for state, act in WAYS.values():
+        told = TAKEN if state == "accepted" else f"Only pending requests can be {state}"
+        assert is_error(await act(actor_of(state, mentor, ann), request["id"]), 409, told)
+    assert (await ann.ok("GET", path)) == shown
+
+
+async def test_rejected_request_is_told_apart_from_an_expired_one(api: Api, clock: Clock) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    request = await api.request(ann, mentor)
+    reason = {"reason": "Expired without an answer"}
+    await mentor.ok("POST", f"/requests/{request['id']}/reject", reason)
     await clock.move(days=4)
-    await mentor.ok("POST", f"/requests/{first['id']}/reject")
-    await bob.ok("PATCH", f"/requests/{second['id']}/cancel")
+    await api.sweep()
+    told = "Only pending requests can be accepted"
+    assert is_error(await mentor.post(f"/requests/{request['id']}/accept"), 409, told)
+    changes = await ann.ok("GET", f"/requests/{request['id']}/history")
+    assert [change["by"] for change in changes] == ["mentee", "mentor"]
 
 
 async def test_a_mentor_gone_private_still_answers_the_requests_there_are(api: Api) -> None:

@@ -24,6 +24,7 @@ from tests.client import (
 from tests.clock import Clock
 
 TAKEN = "Time slot is no longer available"
+EXPIRED = "Expired without an answer"
 NO_ONE = "00000000-0000-7000-8000-000000000000"
 NINE = timedelta(hours=9)
 MINUTE = timedelta(minutes=1)
@@ -57,7 +58,12 @@ async def admitted(
 
 
 async def test_a_request_has_exactly_the_fields_of_the_contract(api: Api) -> None:
-    mentor = await api.mentor("mia", profileImageUrl="https://example.com/mia.png")
+    mentor = await api.mentor(
+        "mia",
+        profileImageUrl="https://example.com/mia.png",
+        sessionRate=5000,
+        sessionCurrency="USD",
+    )
     ann = api.user("ann", name="Ann Lee", picture="https://example.com/ann.png")
     at = day_after_tomorrow(14, 30)
     answer = await ann.post(
@@ -81,7 +87,10 @@ async def test_a_request_has_exactly_the_fields_of_the_contract(api: Api) -> Non
         "endTime": iso(at + timedelta(minutes=45)),
         "status": "pending",
         "rejectionReason": None,
+        "sessionRate": 5000,
+        "sessionCurrency": "USD",
         "bookingId": None,
+        "booking": None,
         "mentor": {
             "id": mentor.id,
             "userId": "mia",
@@ -103,6 +112,54 @@ async def test_duration_and_location_default_to_the_mentors_settings(api: Api) -
 async def test_without_settings_it_is_an_hour_nowhere_in_particular(api: Api) -> None:
     request = await api.request(api.user("ann"), await api.mentor())
     assert (request["duration"], request["location"], request["message"]) == (60, None, None)
+
+
+async def test_create_request_with_empty_location_keeps_meeting_link(api: Api) -> None:
+    link = "https://meet.google.com/abc-def-ghi"
+    mentor = await api.mentor("mia", defaultMeetingLink=link)
+    for name, location in (("ann", ""), ("bob", "  ")):
+        request = await api.request(api.user(name), mentor, location=location)
+        assert request["location"] == link
+    accepted = await mentor.ok("POST", f"/requests/{request['id']}/accept")
+    assert accepted["booking"]["location"] == link
+
+
+async def test_create_request_after_expiry_of_the_last_succeeds(api: Api, clock: Clock) -> None:
+    """Whether or not the sweep has been there, and however many ask at once."""
+    mentor, ann = await api.mentor(), api.user("ann")
+    path = f"/requests/my-requests/{mentor.id}"
+    stale = await api.request(ann, mentor, day_after_tomorrow(9))
+    await clock.stop_at(day_after_tomorrow(9) - timedelta(microseconds=1))
+    duplicate = await ann.post("/requests", asking(mentor, day_after_tomorrow(12)))
+    assert is_error(duplicate, 409, "You already have a pending request")
+
+    await clock.stop_at(day_after_tomorrow(9))
+    fresh = await api.request(ann, mentor, day_after_tomorrow(12))
+    assert [one["id"] for one in await ann.ok("GET", path)] == [fresh["id"]]
+    ended = await ann.ok("GET", f"/requests/{stale['id']}")
+    assert (ended["status"], ended["rejectionReason"]) == ("rejected", EXPIRED)
+    histories = [
+        [(change["to"], change["by"], change["reason"]) for change in history]
+        for one in (stale, fresh)
+        for history in [await ann.ok("GET", f"/requests/{one['id']}/history")]
+    ]
+    assert histories == [
+        [("pending", "mentee", None), ("rejected", "system", EXPIRED)],
+        [("pending", "mentee", None)],
+    ]
+    # It is written down; there is nothing left for the sweep.
+    assert await api.sweep() == 0
+
+
+async def test_create_request_that_is_refused_tells_why_after_expiry(
+    api: Api, clock: Clock
+) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    taken = day_after_tomorrow(12)
+    await api.request(ann, mentor, day_after_tomorrow(9))
+    await api.session(api.user("bob"), mentor, taken)
+    await clock.stop_at(day_after_tomorrow(9))
+    assert await ask(ann, mentor, taken) == (409, TAKEN)
 
 
 async def test_a_later_change_of_the_settings_leaves_the_request_alone(api: Api) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.client import Api, User, day_after_tomorrow, fields_of, is_error
+from tests.client import Api, User, day_after_tomorrow, fields_of, is_error, iso
 
 NOBODY_HAS = ("00000000-0000-7000-8000-000000000000", "mentor-profile-123", "1", "%00")
 
@@ -199,6 +199,38 @@ async def test_active_requests_come_soonest_first_and_in_pages(api: Api) -> None
     assert (ids(answer.json), answer.headers["X-Total-Count"]) == (soonest, "4")
     assert await walk(ann, path, limit=3) == [soonest[:3], soonest[3:]]
     assert fields_of(await ann.get(path, limit=1001)) == ["limit"]
+
+
+async def test_list_active_after_reschedule_shows_the_sessions_time(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    path = f"/requests/my-requests/{mentor.id}"
+    session = await api.session(ann, mentor, day_after_tomorrow(9))
+    pending = await api.request(ann, mentor, day_after_tomorrow(11))
+    start, end = day_after_tomorrow(14, 30), day_after_tomorrow(15)
+    body = {"newStartTime": start.isoformat(), "newEndTime": end.isoformat()}
+    await mentor.ok("PUT", f"/sessions/{session['id']}/reschedule", body)
+    first, second = await ann.ok("GET", path)
+    assert first == pending
+    asked = await ann.ok("GET", f"/requests/{session['requestId']}")
+    assert second == asked | {
+        "scheduledDate": f"{start:%Y-%m-%d}",
+        "scheduledTime": "14:30",
+        "duration": 30,
+        "startTime": iso(start),
+        "endTime": iso(end),
+    }
+    assert asked["scheduledTime"] == "09:00"
+
+
+async def test_list_active_of_private_mentor_without_request_is_404(api: Api) -> None:
+    mentor, ann, eve = await api.mentor(), api.user("ann"), api.user("eve")
+    path = f"/requests/my-requests/{mentor.id}"
+    request = await api.request(ann, mentor)
+    await mentor.ok("PATCH", "/mentor/me", {"visibility": "private"})
+    assert await ann.ok("GET", path) == [request]
+    assert is_error(await eve.get(path), 404, "Mentor not found")
+    await mentor.ok("POST", f"/requests/{request['id']}/reject")
+    assert await ann.ok("GET", path) == []
 
 
 async def test_active_requests_are_ones_own_to_that_mentor(api: Api) -> None:

@@ -104,6 +104,21 @@ CONFIRM, COMPLETE, CONFIRM_COMPLETION, DISPUTE, CANCEL, RESCHEDULE, REVIEW = ACT
 each_action = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.verb)
 
 
+#: What ends with the start of a session; all else comes after its end.
+BEFORE_THE_START = (CANCEL, RESCHEDULE)
+
+
+async def sessions_for(api: Api, action: Action, mentor: Mentor, mentee: User) -> dict[str, str]:
+    """One in each state, all over or all to come, as the action wants it."""
+    if action not in BEFORE_THE_START:
+        return await ended_sessions(api, mentor, mentee)
+    now = datetime.now(UTC)
+    return {
+        state: await api.by_hand(mentee, mentor, state, now + timedelta(hours=2 + 2 * place))
+        for place, state in enumerate(STATES)
+    }
+
+
 async def ended_sessions(api: Api, mentor: Mentor, mentee: User) -> dict[str, str]:
     """One in each state, all over."""
     now = datetime.now(UTC)
@@ -123,7 +138,7 @@ async def test_each_action_leads_from_its_states_to_the_next_and_refuses_the_oth
     for party in action.by:
         mentor, ann = await api.mentor(f"mia-{party}"), api.user(f"ann-{party}")
         actor = mentor if party == "mentor" else ann
-        for state, session_id in (await ended_sessions(api, mentor, ann)).items():
+        for state, session_id in (await sessions_for(api, action, mentor, ann)).items():
             before = await ann.ok("GET", f"/sessions/{session_id}")
             answer = await action(actor, session_id)
             after = await ann.ok("GET", f"/sessions/{session_id}")
@@ -178,7 +193,8 @@ async def test_an_action_takes_no_body_or_an_empty_object(api: Api) -> None:
             {"body": b"{}"},
             {"body": b"", "headers": {"Content-Type": "text/plain"}},
         ):
-            at = datetime.now(UTC) - timedelta(hours=next(_numbers) * 2)
+            sign = 1 if action in BEFORE_THE_START else -1
+            at = datetime.now(UTC) + sign * timedelta(hours=next(_numbers) * 2)
             path = f"/sessions/{await api.by_hand(ann, mentor, state, at)}/{action.verb}"
             for body in (b"[]", b"null", b"{", b'{"status": "completed"}', b'"reason"'):
                 assert (await actor.post(path, body=body)).status == 400, body

@@ -6,7 +6,9 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
-from tests.client import Api, User, day_after_tomorrow
+import pytest
+
+from tests.client import Api, User, day_after_tomorrow, instant, is_error, iso
 from tests.clock import Clock
 
 STATES = (
@@ -47,15 +49,15 @@ async def test_sessions_move_at_their_moment_and_no_others(api: Api, clock: Cloc
         await api.by_hand(ann, await api.mentor(f"mia-{state}"), state, START): state
         for state in STATES
     }
-    for instant, expected in MOVES.items():
+    for moment, expected in MOVES.items():
         for session_id, state in sessions.items():
             await api.db.execute("UPDATE bookings SET status = $2 WHERE id = $1", session_id, state)
         before = {each["id"]: each for each in await ann.ok("GET", "/sessions")}
-        await clock.stop_at(instant)
-        assert await api.sweep() == len(expected), instant
+        await clock.stop_at(moment)
+        assert await api.sweep() == len(expected), moment
         for after in await ann.ok("GET", "/sessions"):
             state = sessions[after["id"]]
-            assert after["status"] == expected.get(state, state), instant
+            assert after["status"] == expected.get(state, state), moment
             assert (after == before[after["id"]]) == (state not in expected)
         assert await api.sweep() == 0
 
@@ -64,8 +66,8 @@ async def test_a_session_goes_the_whole_way(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor, START)
     seen = []
-    for instant in (START - MOMENT, START, END, END + GRACE - MOMENT, END + GRACE):
-        await clock.stop_at(instant)
+    for moment in (START - MOMENT, START, END, END + GRACE - MOMENT, END + GRACE):
+        await clock.stop_at(moment)
         seen.append((await api.sweep(), await status(ann, session["id"])))
     assert seen == [
         (0, "confirmed"),
@@ -98,18 +100,40 @@ async def test_a_rescheduled_session_moves_by_its_new_time(api: Api, clock: Cloc
     assert await status(ann, session["id"]) == "in_progress"
 
 
-async def test_what_is_in_progress_can_be_completed_but_not_moved_or_cancelled(
-    api: Api, clock: Clock
+NOT_CANCELLABLE = "Only pending, confirmed or rescheduled sessions can be cancelled"
+NOT_RESCHEDULABLE = "Only confirmed or rescheduled sessions can be rescheduled"
+
+
+@pytest.mark.parametrize("swept", [False, True], ids=["before the sweep", "after the sweep"])
+async def test_session_that_has_begun_cannot_be_cancelled_or_moved(
+    api: Api, clock: Clock, swept: bool
 ) -> None:
+    mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
+    session = await api.session(ann, mentor, START)
+    by_hand = await api.by_hand(bob, mentor, "pending", START + timedelta(hours=1))
+    later = START + timedelta(days=1)
+    moved = {"newStartTime": iso(later), "newEndTime": iso(later + timedelta(hours=1))}
+    await clock.stop_at(START + timedelta(hours=1))
+    if swept:
+        await api.sweep()
+    for user, session_id in ((ann, session["id"]), (mentor, session["id"]), (bob, by_hand)):
+        answer = await user.post(f"/sessions/{session_id}/cancel")
+        assert is_error(answer, 409, NOT_CANCELLABLE)
+    answer = await mentor.put(f"/sessions/{session['id']}/reschedule", moved)
+    assert is_error(answer, 409, NOT_RESCHEDULABLE)
+    await mentor.ok("POST", f"/sessions/{session['id']}/complete")
+    await mentor.ok("POST", f"/sessions/{by_hand}/confirm")
+
+
+async def test_session_can_be_moved_and_cancelled_until_it_begins(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor, START)
-    await clock.move_to(START)
-    await api.sweep()
-    assert (await ann.post(f"/sessions/{session['id']}/cancel")).status == 409
-    assert (await mentor.post(f"/sessions/{session['id']}/complete")).status == 400
-    await clock.move_to(END)
-    await mentor.ok("POST", f"/sessions/{session['id']}/complete")
-    assert await api.sweep() == 0
+    await clock.stop_at(START - MOMENT)
+    later = START + timedelta(days=1)
+    moved = {"newStartTime": iso(later), "newEndTime": iso(later + timedelta(hours=1))}
+    await mentor.ok("PUT", f"/sessions/{session['id']}/reschedule", moved)
+    await clock.stop_at(later - MOMENT)
+    await ann.ok("POST", f"/sessions/{session['id']}/cancel")
 
 
 async def test_a_session_that_was_swept_to_its_end_frees_its_time(api: Api, clock: Clock) -> None:
@@ -171,3 +195,75 @@ async def test_a_session_that_somebody_holds_is_left_for_the_next_sweep(api: Api
         assert await api.db.fetchval(statement, held["id"]) == "confirmed"
     assert await api.sweep() == 1
     assert set(await states(api)) == {"in_progress", "pending_completion"}
+
+
+# Requests that nobody answers ---------------------------------------------------------------------
+
+EXPIRED = "Expired without an answer"
+
+
+async def test_sweep_ends_request_when_its_time_comes(api: Api, clock: Clock) -> None:
+    mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
+    request = await api.request(ann, mentor, START)
+    later = await api.request(bob, mentor, END)
+    await clock.stop_at(START - MOMENT)
+    assert await api.sweep() == 0
+    await clock.stop_at(START)
+    assert await api.sweep() == 1
+    assert await api.sweep() == 0
+    changes = await ann.ok("GET", f"/requests/{request['id']}/history")
+    assert [(one["from"], one["to"], one["by"], one["reason"]) for one in changes] == [
+        (None, "pending", "mentee", None),
+        ("pending", "rejected", "system", EXPIRED),
+    ]
+    assert instant(changes[1]["at"]) == START
+    assert (await bob.ok("GET", f"/requests/{later['id']}"))["status"] == "pending"
+
+
+async def due_requests(api: Api, count: int) -> None:
+    await api.db.execute(
+        """
+        WITH mentee AS (
+            INSERT INTO users (id) SELECT 'mentee-' || n FROM generate_series(1, $2) AS n
+            RETURNING id
+        )
+        INSERT INTO requests (mentor_id, mentee_id, topic, start_time, end_time)
+        SELECT $1, id, 'Due', now() - interval '1 hour', now() FROM mentee
+        """,
+        (await api.mentor()).id,
+        count,
+    )
+
+
+async def test_two_sweeps_at_once_end_each_request_once(api: Api) -> None:
+    await due_requests(api, 1200)
+    ended = await asyncio.gather(*(api.sweep() for _ in range(4)))
+    ended.append(await api.sweep())
+    assert sum(ended) == 1200
+    found = await api.db.fetch(
+        "SELECT new_status, source, count(*) FROM state_changes"
+        " WHERE old_status IS NOT NULL GROUP BY new_status, source"
+    )
+    assert [tuple(row) for row in found] == [("rejected", "sweep", 1200)]
+
+
+async def test_sweep_leaves_request_that_somebody_holds(api: Api) -> None:
+    await due_requests(api, 3)
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM requests WHERE mentee_id = 'mentee-1' FOR UPDATE")
+        assert await asyncio.wait_for(api.sweep(), 5) == 2
+    assert await api.sweep() == 1
+
+
+async def test_request_by_hand_takes_the_mentors_rate(api: Api) -> None:
+    mentor, ann = await api.mentor(sessionRate=70, sessionCurrency="USD"), api.user("ann")
+    await ann.ok("GET", "/requests")
+    await api.db.execute(
+        "INSERT INTO requests (mentor_id, mentee_id, topic, start_time, end_time)"
+        " VALUES ($1, 'ann', 'By hand', $2, $3)",
+        mentor.id,
+        START,
+        END,
+    )
+    (request,) = await ann.ok("GET", "/requests")
+    assert (request["sessionRate"], request["sessionCurrency"]) == (70, "USD")

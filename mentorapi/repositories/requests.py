@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from pypika import Order, Table
+from pypika import CustomFunction, Order, Table
 from pypika.terms import Criterion
 
 from mentorapi import errors, queries
@@ -29,13 +29,17 @@ async def create(
         tzinfo=UTC,
     )
     asked = {"mentor_id": mentor_id, "mentee_id": mentee_id, "start_time": start_time}
+    location = body.get("location")
+    if location is not None and not location.strip():
+        # A form sends an empty text for what was left out.
+        location = None
     row = await queries.requests.create(
         db,
         **asked,
         topic=body["topic"],
         message=body.get("message"),
         duration=body.get("duration"),
-        location=body.get("location"),
+        location=location,
     )
     if row is not None:
         return str(row["request_id"]), row["body"]
@@ -58,6 +62,7 @@ async def list_own(
     arguments = listing.Arguments()
     user = arguments.add(user_id)
     wanted = None if status is None else arguments.add(status)
+    shown_status = CustomFunction("request_status", ["status", "start_time"])
 
     def where(requests: Table) -> Criterion:
         sides = {
@@ -65,7 +70,9 @@ async def list_own(
             "received": listing.mentored_by(requests, user),
         }
         criterion = Criterion.any([sides[role]] if role else sides.values())
-        return criterion if wanted is None else criterion & (requests.status == wanted)
+        if wanted is None:
+            return criterion
+        return criterion & (shown_status(requests.status, requests.start_time) == wanted)
 
     return await listing.fetch_page(
         db,
@@ -169,7 +176,16 @@ async def why_not(db: Database, request_id: str, user_id: str, action: Action) -
         return errors.RequestNotFound()
     if not row[action.by]:
         return action.others()
-    return action.not_pending() if row["status"] != "pending" else action.otherwise()
+    # The sweep may have ended it or not: the answer is the same.
+    if row["status"] == "pending" or row["expired"]:
+        return action.otherwise()
+    return action.not_pending()
+
+
+async def expire(db: Database, batch_size: int) -> int:
+    """End at most so many pending requests whose time has come; returns how many there were."""
+    row = await queries.requests.expire(db, batch_size=batch_size)
+    return int(row["expired"])
 
 
 async def _accept(db: Database, request_id: str, user_id: str, reason: str | None) -> str:

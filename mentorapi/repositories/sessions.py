@@ -205,6 +205,6 @@ async def sweep(db: Database, batch_size: int) -> int:
 
 
 async def lag(db: Database) -> float:
-    """Seconds for which the sweep has owed the oldest due session its next state."""
+    """Seconds for which the sweep has owed the oldest due session or request its next state."""
     row = await queries.sessions.lag(db)
     return float(row["seconds"])

@@ -4,6 +4,7 @@ from mentorapi.schemas import examples
 from mentorapi.schemas.common import (
     ARRAY_PAGING,
     COUNT,
+    CURRENCY,
     DATE,
     DURATION,
     ENDS,
@@ -17,6 +18,7 @@ from mentorapi.schemas.common import (
     MESSAGE,
     NOTHING,
     NULLABLE_TEXT,
+    RATE,
     REASON,
     STARTS,
     TEXT,
@@ -37,8 +39,21 @@ from mentorapi.schemas.common import (
 )
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.sessions import SESSION
+from mentorapi.schemas.sessions import STATUS as SESSION_STATUS
 
 STATUS = named("RequestStatus", choice("pending", "accepted", "rejected", "cancelled"))
+
+BOOKING = named(
+    "RequestBooking",
+    shape(
+        {
+            "id": such_as(ID, examples.SESSION_ID),
+            "status": SESSION_STATUS,
+            "startTime": STARTS,
+            "endTime": ENDS,
+        }
+    ),
+)
 
 REQUEST = named(
     "MentorshipRequest",
@@ -57,12 +72,19 @@ REQUEST = named(
             "endTime": ENDS,
             "status": STATUS,
             "rejectionReason": such_as(NULLABLE_TEXT, None),
+            "sessionRate": RATE,
+            "sessionCurrency": CURRENCY,
             "bookingId": {
                 "type": ["string", "null"],
                 "format": "uuid",
                 "description": "The session that came of it.",
                 "examples": [None],
             },
+            "booking": such_as(
+                {"anyOf": [BOOKING, {"type": "null"}]},
+                None,
+                "What has become of that session. It may have been moved.",
+            ),
             "mentor": MENTOR,
             "mentee": MENTEE,
             "createdAt": INSTANT,
@@ -78,7 +100,9 @@ CREATE = Operation(
     summary="Ask a mentor for a session",
     description="`scheduledDate` and `scheduledTime` are in UTC. The time must lie in the mentor's "
     "weekly windows and keep clear of live sessions; `duration` defaults to the mentor's own, "
-    "`location` to the mentor's meeting link. A pending request holds no time.",
+    "`location` to the mentor's meeting link as it is when the request is accepted. The rate is "
+    "the mentor's as it is now. A pending request holds no time; it ends as `rejected` when its "
+    "time comes without an answer.",
     status=201,
     body=named(
         "NewRequest",
@@ -115,7 +139,7 @@ LIST = Operation(
     name="listRequests",
     summary="One's own requests, newest first",
     description="`role` is the side one is on: `sent` as a mentee, `received` as a mentor; both "
-    "if left out.",
+    "if left out. A request whose time has come without an answer is `rejected`.",
     query=query({"role": choice("sent", "received"), "status": STATUS, **ARRAY_PAGING}),
     response=list_of(REQUEST),
 )
@@ -123,7 +147,8 @@ LIST = Operation(
 LIST_ACTIVE = Operation(
     name="listMyRequestsForMentor",
     summary="One's own active requests to a mentor, soonest first",
-    description="The pending ones, and the accepted ones whose session is still live.",
+    description="The pending ones, and the accepted ones whose session is still live. The times "
+    "are those of the session, which may have been moved.",
     query=query(ARRAY_PAGING),
     response=list_of(REQUEST),
 )
@@ -131,7 +156,7 @@ LIST_ACTIVE = Operation(
 COUNT_PENDING = Operation(
     name="countPendingRequests",
     summary="How many requests wait for one's answer, as a plain number",
-    description="For a badge: requests to oneself as a mentor.",
+    description="For a badge: requests to oneself as a mentor whose time has not come yet.",
     response=COUNT,
 )
 
@@ -145,12 +170,23 @@ SHOW = Operation(
 ACCEPT = Operation(
     name="acceptRequest",
     summary="The mentor accepts; a confirmed session comes of it",
-    description="The session begins as `confirmed`, at the mentor's present rate. Of several "
+    description="The session begins as `confirmed`, at the rate of the request. Of several "
     "requests for one time only one can be accepted; the others stay pending.",
     body=NOTHING,
     body_optional=True,
     response=named("AcceptedRequest", shape({"request": REQUEST, "booking": SESSION})),
-    example={"request": {"status": "accepted", "bookingId": examples.SESSION_ID}},
+    example={
+        "request": {
+            "status": "accepted",
+            "bookingId": examples.SESSION_ID,
+            "booking": {
+                "id": examples.SESSION_ID,
+                "status": "confirmed",
+                "startTime": STARTS["examples"][0],
+                "endTime": ENDS["examples"][0],
+            },
+        }
+    },
 )
 
 REJECT = Operation(

@@ -199,8 +199,8 @@ CANCELLATION = such_as(REASON, "I have a conflict and need to cancel.")
 CANCEL = Operation(
     name="cancelSession",
     summary="Either party cancels a session",
-    description="While it is `pending`, `confirmed` or `rescheduled`; its time is free again. A "
-    "`reason` is shown to both as `cancellationReason`.",
+    description="While it is `pending`, `confirmed` or `rescheduled` and has not begun; its time "
+    "is free again. A `reason` is shown to both as `cancellationReason`.",
     body=named("Cancellation", fields({"reason": CANCELLATION})),
     body_optional=True,
     response=SESSION,
@@ -217,8 +217,8 @@ MOVED_END = such_as(INSTANT, f"{examples.FRIDAY}T15:00:00Z")
 RESCHEDULE = Operation(
     name="rescheduleSession",
     summary="The mentor moves a session to a new time",
-    description="It may leave the weekly windows but not come closer to another live session than "
-    "the buffer. 15 to 180 whole minutes, in the future.",
+    description="Before it begins. It may leave the weekly windows but not come closer to another "
+    "live session than the buffer. 15 to 180 whole minutes, in the future.",
     body=named("Reschedule", shape({"newStartTime": MOVED_START, "newEndTime": MOVED_END})),
     response=SESSION,
     example={

@@ -3,7 +3,7 @@
 -- returns nothing
 INSERT INTO requests (
     id, mentor_id, mentee_id, topic, message, start_time, end_time, location,
-    status, rejection_reason, created_at, updated_at
+    session_rate, session_currency, status, rejection_reason, created_at, updated_at
 )
 SELECT
     coalesce(r.id, uuidv7()),
@@ -14,6 +14,8 @@ SELECT
     r.start_time,
     r.start_time + make_interval(mins => m.session_duration),
     m.default_meeting_link,
+    m.session_rate,
+    m.session_currency,
     r.status,
     r.reason,
     r.asked_at,

@@ -39,7 +39,7 @@ WITH given AS MATERIALIZED (
 asked AS (
     INSERT INTO requests (
         id, mentor_id, mentee_id, topic, message, start_time, end_time, location,
-        status, booking_id, created_at, updated_at
+        session_rate, session_currency, status, booking_id, created_at, updated_at
     )
     SELECT
         given.request_id,
@@ -50,6 +50,8 @@ asked AS (
         given.asked_for,
         given.asked_for + given.duration,
         given.default_meeting_link,
+        given.session_rate,
+        given.session_currency,
         'accepted',
         given.booking_id,
         given.asked_at,

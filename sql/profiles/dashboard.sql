@@ -9,7 +9,7 @@ SELECT
         'pendingBookings', (
             SELECT count(*)
             FROM requests AS r
-            WHERE r.mentor_id = m.id AND r.status = 'pending'
+            WHERE r.mentor_id = m.id AND r.status = 'pending' AND r.start_time > now()
         ),
         'upcomingBookings', figures.upcoming,
         'avgRating', m.rating,

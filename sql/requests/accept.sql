@@ -6,8 +6,7 @@ WITH mentor AS MATERIALIZED (
     -- Locked first, so that accepts queue up instead of deadlocking in the exclusion index.
     SELECT
         m.id,
-        m.session_rate,
-        m.session_currency,
+        m.default_meeting_link,
         uuidv7() AS booking_id
     FROM requests AS r
     INNER JOIN mentors AS m ON m.id = r.mentor_id
@@ -17,7 +16,10 @@ WITH mentor AS MATERIALIZED (
 
 accepted AS (
     UPDATE requests
-    SET status = 'accepted', booking_id = mentor.booking_id
+    SET
+        status = 'accepted',
+        booking_id = mentor.booking_id,
+        location = coalesce(requests.location, mentor.default_meeting_link)
     FROM mentor
     WHERE
         requests.id = $1
@@ -43,8 +45,8 @@ booked AS (
         (accepted.r).end_time,
         (accepted.r).location,
         'confirmed',
-        mentor.session_rate,
-        mentor.session_currency
+        (accepted.r).session_rate,
+        (accepted.r).session_currency
     FROM accepted
     CROSS JOIN mentor
     RETURNING bookings AS b
@@ -55,5 +57,8 @@ SELECT
     booking.body AS booking
 FROM accepted
 CROSS JOIN booked
-CROSS JOIN LATERAL request_shape(accepted.r) AS request
+CROSS JOIN
+    LATERAL request_shape(
+        accepted.r, booked.b, (accepted.r).start_time, (accepted.r).end_time
+    ) AS request
 CROSS JOIN LATERAL session_shape(booked.b, NULL) AS booking;

@@ -1,19 +1,27 @@
 -- requests.active: a mentee's requests that hold a mentor's time or may come to, soonest first.
+-- Their times are those of their sessions, which may have been moved.
 -- $1 mentor_id uuid
 -- $2 mentee_id text
 -- $3 limit     bigint
 -- $4 offset    bigint
--- returns total and items, a JSON array; no row when there is no such mentor
+-- returns total and items, a JSON array; no row when there is no such mentor, or a private one to
+-- whom this mentee has no request
 WITH active AS (
     SELECT
+        r,
+        b,
         r.id,
-        r.start_time
+        coalesce(b.start_time, r.start_time) AS start_time,
+        coalesce(b.end_time, r.end_time) AS end_time
     FROM requests AS r
     LEFT JOIN bookings AS b ON b.id = r.booking_id
     WHERE
         r.mentor_id = $1
         AND r.mentee_id = $2
-        AND (r.status = 'pending' OR (r.status = 'accepted' AND b.live))
+        AND (
+            (r.status = 'pending' AND r.start_time > now())
+            OR (r.status = 'accepted' AND b.live)
+        )
 )
 
 SELECT
@@ -24,12 +32,24 @@ SELECT
     (
         SELECT coalesce(json_agg(page.body), '[]')
         FROM (
-            SELECT l.body
+            SELECT s.body
             FROM active
-            INNER JOIN request_list AS l ON l.id = active.id
+            CROSS JOIN
+                LATERAL request_shape(
+                    active.r, active.b, active.start_time, active.end_time
+                ) AS s
             ORDER BY active.start_time, active.id
             LIMIT $3 OFFSET $4
         ) AS page
     ) AS items
 FROM mentors AS m
-WHERE m.id = $1;
+WHERE
+    m.id = $1
+    AND (
+        m.visibility = 'public'
+        OR EXISTS (
+            SELECT
+            FROM requests AS r
+            WHERE r.mentor_id = m.id AND r.mentee_id = $2
+        )
+    );

@@ -4,4 +4,4 @@
 SELECT count(*) AS pending
 FROM requests AS r
 INNER JOIN mentors AS m ON m.id = r.mentor_id
-WHERE m.user_id = $1 AND r.status = 'pending';
+WHERE m.user_id = $1 AND r.status = 'pending' AND r.start_time > now();

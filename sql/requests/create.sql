@@ -14,13 +14,35 @@ WITH asked AS (
         $5::timestamptz + make_interval(
             mins => coalesce($6::integer, m.session_duration)
         ) AS end_time,
-        coalesce($7, m.default_meeting_link) AS location
+        m.session_rate,
+        m.session_currency
     FROM mentors AS m
     WHERE m.id = $1 AND m.visibility = 'public' AND m.user_id <> $2
 ),
 
+expired AS (
+    -- A request that was not answered in time would make requests_one_pending refuse the new one.
+    UPDATE requests
+    SET status = 'rejected', expired = TRUE, rejection_reason = expiry_reason()
+    WHERE
+        requests.mentor_id = $1
+        AND requests.mentee_id = $2
+        AND requests.status = 'pending'
+        AND requests.start_time <= now()
+    RETURNING requests.id
+),
+
+-- Counting makes the update run to its end before the first row is inserted.
+cleared AS (
+    SELECT count(*) AS requests
+    FROM expired
+),
+
 created AS (
-    INSERT INTO requests (mentor_id, mentee_id, topic, message, start_time, end_time, location)
+    INSERT INTO requests (
+        mentor_id, mentee_id, topic, message, start_time, end_time, location,
+        session_rate, session_currency
+    )
     SELECT
         asked.mentor_id,
         $2,
@@ -28,8 +50,11 @@ created AS (
         $4,
         asked.start_time,
         asked.end_time,
-        asked.location
+        $7,
+        asked.session_rate,
+        asked.session_currency
     FROM asked
+    CROSS JOIN cleared
     WHERE
         asked.start_time > now()
         -- RFC 3339 cannot say what comes after.
@@ -46,4 +71,7 @@ SELECT
     (created.r).id AS request_id,
     s.body
 FROM created
-CROSS JOIN LATERAL request_shape(created.r) AS s;
+CROSS JOIN
+    LATERAL request_shape(
+        created.r, NULL, (created.r).start_time, (created.r).end_time
+    ) AS s;

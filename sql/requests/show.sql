@@ -7,5 +7,6 @@ SELECT
     $2 IN (r.mentee_id, m.user_id) AS is_party
 FROM requests AS r
 INNER JOIN mentors AS m ON m.id = r.mentor_id
-CROSS JOIN LATERAL request_shape(r) AS s
+LEFT JOIN bookings AS b ON b.id = r.booking_id
+CROSS JOIN LATERAL request_shape(r, b, r.start_time, r.end_time) AS s
 WHERE r.id = $1;

@@ -9,7 +9,11 @@ SELECT
     exists(
         SELECT
         FROM requests AS r
-        WHERE r.mentor_id = m.id AND r.mentee_id = $2 AND r.status = 'pending'
+        WHERE
+            r.mentor_id = m.id
+            AND r.mentee_id = $2
+            AND r.status = 'pending'
+            AND r.start_time > now()
     ) AS pending
 FROM mentors AS m
 WHERE m.id = $1 AND m.visibility = 'public';

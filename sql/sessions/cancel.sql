@@ -2,7 +2,7 @@
 -- $1 session_id uuid
 -- $2 user_id    text
 -- $3 reason     text
--- returns body; no row when it can't be cancelled any more or is not this user's
+-- returns body; no row when it has begun, can't be cancelled any more or is not this user's
 WITH mentor AS MATERIALIZED (
     SELECT
         m.id,
@@ -21,6 +21,7 @@ changed AS (
         bookings.id = $1
         AND bookings.mentor_id = mentor.id
         AND bookings.status IN ('pending', 'confirmed', 'rescheduled')
+        AND bookings.start_time > now()
     RETURNING bookings AS b, act_for($2) AS actor
 )
 

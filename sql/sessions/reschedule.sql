@@ -22,6 +22,7 @@ changed AS (
         bookings.id = $1
         AND bookings.mentor_id = mentor.id
         AND bookings.status IN ('confirmed', 'rescheduled')
+        AND bookings.start_time > now()
         AND $3 > now()
     RETURNING bookings AS b, act_for($2) AS actor
 )

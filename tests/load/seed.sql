@@ -146,7 +146,8 @@ SELECT
 FROM planned;
 
 INSERT INTO requests (
-    id, mentor_id, mentee_id, topic, message, start_time, end_time, location, status, booking_id
+    id, mentor_id, mentee_id, topic, message, start_time, end_time, location, session_rate,
+    session_currency, status, booking_id
 )
 SELECT
     request_id,
@@ -157,6 +158,8 @@ SELECT
     start_time,
     start_time + interval '1 hour',
     'https://meet.example.com/room',
+    50,
+    'NGN',
     'accepted',
     id
 FROM planned;
@@ -172,14 +175,18 @@ FROM planned
 WHERE rating IS NOT NULL;
 
 -- For the accepts: one pending request for each of the next 999 mentors and each of 60 days.
-INSERT INTO requests (id, mentor_id, mentee_id, topic, start_time, end_time)
+INSERT INTO requests (
+    id, mentor_id, mentee_id, topic, start_time, end_time, session_rate, session_currency
+)
 SELECT
     pg_temp.id('dd', n * 100 + d),
     pg_temp.id('aa', n),
     'mentee-' || d,
     'Career advice',
     date_trunc('day', now()) + make_interval(days => 30 + d, hours => 14),
-    date_trunc('day', now()) + make_interval(days => 30 + d, hours => 15)
+    date_trunc('day', now()) + make_interval(days => 30 + d, hours => 15),
+    50,
+    'NGN'
 FROM generate_series(2, least(1000, current_setting('load.mentors')::bigint)) AS n
 CROSS JOIN generate_series(1, 60) AS d;
 
