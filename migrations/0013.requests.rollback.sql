@@ -1,3 +1,9 @@
+DROP FUNCTION has_text;
+DROP FUNCTION count_links;
+DROP FUNCTION merge_links;
+DROP FUNCTION token_name;
+ALTER TABLE mentors DROP COLUMN own_rate;
+
 CREATE OR REPLACE FUNCTION record_state_change() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

@@ -1,5 +1,5 @@
 -- A request keeps the price that the mentee saw, shows its session, and ends by itself when its
--- time comes without an answer.
+-- time comes without an answer. A profile knows whether its rate was ever set.
 -- depends: 0008.search
 
 -- The new columns are checked while nobody writes (deploy/UPGRADE.md).
@@ -185,3 +185,25 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+-- Whether the mentor has set the rate: 0 is the default, and may be meant.
+ALTER TABLE mentors ADD COLUMN IF NOT EXISTS own_rate boolean NOT NULL DEFAULT FALSE;
+
+-- The name that the user's tokens give.
+CREATE OR REPLACE FUNCTION token_name(user_id text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT u.name FROM users AS u WHERE u.id = user_id $$;
+
+-- A merge patch (RFC 7396) of a profile's links: null removes one.
+CREATE OR REPLACE FUNCTION merge_links(links jsonb, patch jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT jsonb_strip_nulls(links || patch) $$;
+
+CREATE OR REPLACE FUNCTION count_links(links jsonb) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT count(*) FROM jsonb_object_keys(links) $$;
+
+-- Whether a text has a character that a person can see.
+CREATE OR REPLACE FUNCTION has_text(words text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT coalesce(words ~ '[^\s\u00a0\u00ad\u200b\u2060\u2800\u3164]', FALSE) $$;

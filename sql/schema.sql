@@ -80,6 +80,7 @@ CREATE TABLE public.mentors (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     number integer NOT NULL,
+    own_rate boolean DEFAULT false NOT NULL,
     CONSTRAINT mentors_buffer_time CHECK ((buffer_time = ANY (ARRAY[0, 15, 30, 45]))),
     CONSTRAINT mentors_counts CHECK (((review_count >= 0) AND (total_sessions >= 0) AND ((rating_sum >= review_count) AND (rating_sum <= (5 * review_count))))),
     CONSTRAINT mentors_links_object CHECK ((jsonb_typeof(links) = 'object'::text)),
@@ -238,9 +239,17 @@ CREATE FUNCTION public.containing_swapped(word text) RETURNS text[]
     FROM generate_series(1, char_length(word) - 1) AS i
 $$;
 
+CREATE FUNCTION public.count_links(links jsonb) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT count(*) FROM jsonb_object_keys(links) $$;
+
 CREATE FUNCTION public.expiry_reason() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT 'Expired without an answer' $$;
+
+CREATE FUNCTION public.has_text(words text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT coalesce(words ~ '[^\s\u00a0\u00ad\u200b\u2060\u2800\u3164]', FALSE) $$;
 
 CREATE FUNCTION public.image_url(m public.mentors) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -607,6 +616,10 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+CREATE FUNCTION public.merge_links(links jsonb, patch jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT jsonb_strip_nulls(links || patch) $$;
 
 CREATE FUNCTION public.minutes_between(start_time timestamp with time zone, end_time timestamp with time zone) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1245,6 +1258,10 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+CREATE FUNCTION public.token_name(user_id text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT u.name FROM users AS u WHERE u.id = user_id $$;
 
 CREATE FUNCTION public.touch_updated_at() RETURNS trigger
     LANGUAGE plpgsql

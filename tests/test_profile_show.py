@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.client import Api
+from typing import Any
+
+from tests.client import Api, User
 
 MESSAGE = "Complete your profile to get started"
 WINDOW = {"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"}
@@ -108,7 +110,7 @@ async def test_each_part_weighs_what_the_contract_says(api: Api) -> None:
 
         others = {part: filled for part, filled, _ in WEIGHTS if part not in (name, "slots")}
         windows = [] if name == "slots" else [WINDOW]
-        missing = await api.mentor(f"no {name}", windows, **{"fullName": None, **others})
+        missing = await mentor_without_name(api, f"no {name}", windows, others)
         shown = await missing.ok("GET", "/mentor/me")
         assert (shown["profileCompleteness"], shown["message"]) == (100 - weight, MESSAGE), name
         await missing.ok(method, path, {name: value})
@@ -132,18 +134,39 @@ async def test_what_is_emptied_no_longer_counts(api: Api) -> None:
     for number, (changes, left) in enumerate(
         [
             ({"headline": ""}, 85),
-            ({"bio": ""}, 70),
+            ({"bio": "\u00a0 \u2060"}, 70),
             ({"expertise": []}, 55),
-            ({"sessionRate": 0}, 45),
-            ({"links": {}}, 40),
-            ({"location": ""}, 35),
-            ({"profileImageUrl": None}, 25),
-            ({"fullName": None}, 10),
+            ({"links": None}, 50),
+            ({"location": " \u200b\n"}, 45),
+            ({"profileImageUrl": None}, 35),
+            # What is left is the name of the token.
+            ({"fullName": None}, 35),
         ]
     ):
         await mentor.ok("PATCH", "/mentor/me", changes)
         shown = await mentor.ok("GET", "/mentor/me")
         assert shown["profileCompleteness"] == left, number
+
+
+async def mentor_without_name(
+    api: Api, sub: str, windows: list[dict[str, Any]], profile: dict[str, Any]
+) -> User:
+    user = api.user(sub, name=None)
+    await user.ok("PUT", "/mentor/availability", {"slots": windows})
+    await user.ok("PATCH", "/mentor/me", profile)
+    return user
+
+
+async def test_show_completeness_after_setting_rate_to_0_counts_the_rate(api: Api) -> None:
+    user = api.user("john", name=None)
+    for changes, completeness in (
+        ({"sessionCurrency": "USD"}, 0),
+        ({"sessionRate": 0}, 10),
+        ({"sessionRate": 50}, 10),
+        ({"sessionRate": 0}, 10),
+    ):
+        await user.ok("PATCH", "/mentor/me", changes)
+        assert (await user.ok("GET", "/mentor/me"))["profileCompleteness"] == completeness
 
 
 async def test_the_name_of_the_token_counts_as_a_name(api: Api) -> None:

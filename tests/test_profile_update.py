@@ -108,7 +108,8 @@ async def test_a_field_left_out_stays(api: Api) -> None:
     }
     assert news.keys() == FILLED.keys()
     for name, value in news.items():
-        expected = profile | {name: value}
+        # Links are merged: what is not named stays in them, too.
+        expected = profile | {name: profile[name] | value if name == "links" else value}
         profile = await patch(user, **{name: value})
         assert profile == expected
         assert (await user.ok("GET", PATH))["profile"] == expected
@@ -116,7 +117,7 @@ async def test_a_field_left_out_stays(api: Api) -> None:
 
 async def test_null_clears_what_may_be_empty(api: Api) -> None:
     user = api.user("john")
-    emptied = {"fullName": None, "headline": None, "bio": None, "location": None}
+    emptied = {"fullName": "John", "headline": None, "bio": None, "location": None}
     emptied |= {"profileImageUrl": None, "expertise": [], "links": {}}
     for name, empty in emptied.items():
         before = await patch(user, **FILLED)
@@ -132,12 +133,34 @@ async def test_null_is_refused_where_there_is_always_a_value(api: Api) -> None:
     assert (await user.ok("GET", PATH))["profile"] == before
 
 
-async def test_links_and_expertise_are_replaced_as_a_whole(api: Api) -> None:
+async def test_update_expertise_replaces_it_as_a_whole(api: Api) -> None:
     user = api.user("john")
     await patch(user, **FILLED)
-    profile = await patch(user, links={"x": "https://x.example"}, expertise=["One"])
-    assert profile["links"] == {"x": "https://x.example"}
-    assert profile["expertise"] == ["One"]
+    assert (await patch(user, expertise=["One"]))["expertise"] == ["One"]
+
+
+async def test_update_links_merges_them(api: Api) -> None:
+    """RFC 7396: what is not named stays, null removes, also what was not there."""
+    user = api.user("john")
+    a, b, c = (f"https://{name}.example" for name in "abc")
+    for links, merged in (
+        ({"a": a, "b": b}, {"a": a, "b": b}),
+        ({"c": c}, {"a": a, "b": b, "c": c}),
+        ({"b": None, "a": c, "other": None}, {"a": c, "c": c}),
+        ({}, {"a": c, "c": c}),
+        (None, {}),
+        ({"a": a}, {"a": a}),
+    ):
+        assert (await patch(user, links=links))["links"] == merged
+        assert (await user.ok("GET", PATH))["profile"]["links"] == merged
+
+
+async def test_update_links_concurrently_loses_none(api: Api) -> None:
+    user = api.user("john")
+    await patch(user)
+    links = {f"link{number}": f"https://example.com/{number}" for number in range(15)}
+    await asyncio.gather(*(patch(user, links={name: url}) for name, url in links.items()))
+    assert (await user.ok("GET", PATH))["profile"]["links"] == links
 
 
 async def test_a_refused_patch_changes_nothing(api: Api) -> None:
@@ -234,13 +257,20 @@ async def test_a_name_that_was_set_to_the_tokens_own_stays_when_the_token_change
     assert profile["profileImageUrl"] == "https://example.com/1.png"
 
 
-async def test_a_cleared_name_stays_cleared_when_the_token_changes(api: Api) -> None:
-    user = api.user("john", name="John", picture="https://example.com/1.png")
-    await patch(user, fullName=None, profileImageUrl=None)
-    assert (await user.ok("GET", PATH))["profile"]["fullName"] is None
-    newer = api.user("john", name="Johnny", picture="https://example.com/2.png")
-    profile = (await newer.ok("GET", PATH))["profile"]
-    assert (profile["fullName"], profile["profileImageUrl"]) == (None, None)
+async def test_update_name_to_null_goes_back_to_the_tokens_name(api: Api) -> None:
+    user = api.user("john", name="John")
+    await patch(user, fullName="Dr. Doe")
+    assert (await patch(user, fullName=None))["fullName"] == "John"
+    newer = api.user("john", name="Johnny")
+    assert (await newer.ok("GET", PATH))["profile"]["fullName"] == "Johnny"
+
+
+async def test_a_cleared_picture_stays_cleared_when_the_token_changes(api: Api) -> None:
+    user = api.user("john", picture="https://example.com/1.png")
+    await patch(user, profileImageUrl=None)
+    assert (await user.ok("GET", PATH))["profile"]["profileImageUrl"] is None
+    newer = api.user("john", picture="https://example.com/2.png")
+    assert (await newer.ok("GET", PATH))["profile"]["profileImageUrl"] is None
 
 
 # Limits ------------------------------------------------------------------------------------------
@@ -301,8 +331,12 @@ async def test_there_are_20_links(api: Api) -> None:
     user = api.user("john")
     links = {f"link{number}": f"https://example.com/{number}" for number in range(20)}
     assert (await patch(user, links=links))["links"] == links
-    assert await refused(user, links=links | {"more": "https://example.com"}) == ["links"]
-    assert (await patch(user, links={}))["links"] == {}
+    for more in (links | {"more": "https://example.com"}, {"more": "https://example.com"}):
+        assert await refused(user, links=more, headline="Not kept") == ["links"]
+    assert (await user.ok("GET", PATH))["profile"]["headline"] is None
+    replaced = dict.fromkeys(links) | {f"new {name}": url for name, url in links.items()}
+    assert len((await patch(user, links=replaced))["links"]) == 20
+    assert (await patch(user, links=None))["links"] == {}
     for value in ([], "https://example.com", 1, [["a", "https://example.com"]]):
         assert await refused(user, links=value) == ["links"], value
     odd = {
@@ -329,7 +363,6 @@ async def test_urls_are_http_or_https(api: Api) -> None:
     for url in [*BAD_URLS, "https://e.com/" + "x" * 2035, 1, True, [], {}]:
         assert await refused(user, profileImageUrl=url) == ["profileImageUrl"], url
         assert await refused(user, links={"x": url}) == ["links.x"], url
-    assert await refused(user, links={"x": None}) == ["links.x"]
 
 
 async def test_a_rate_is_an_amount_of_money(api: Api) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from pypika import PostgreSQLQuery, Table
+from pypika import CustomFunction, PostgreSQLQuery, Table
 
 from mentorapi import errors, queries
 from mentorapi.pool import Database
@@ -32,11 +32,17 @@ COLUMNS = {
     "defaultMeetingLink": "default_meeting_link",
 }
 
-#: What tells that the mentor has set a field, which until then is as the token says.
-OWN = {"fullName": "own_name", "profileImageUrl": "own_image"}
+#: What tells that the mentor has set a field, which until then is as the token says, or 0.
+OWN = {"fullName": "own_name", "profileImageUrl": "own_image", "sessionRate": "own_rate"}
 
 #: What an emptied field holds, where that is not null.
-EMPTY: dict[str, Any] = {"expertise": [], "links": {}}
+EMPTY: dict[str, Any] = {"expertise": [], "links": "{}"}
+
+MAX_LINKS = 20
+
+merge_links = CustomFunction("merge_links", ["links", "patch"])
+count_links = CustomFunction("count_links", ["links"])
+token_name = CustomFunction("token_name", ["user_id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +104,24 @@ async def merge(db: Database, mentor_id: str, changes: Mapping[str, Any]) -> Non
     mentors = Table("mentors")
     statement = PostgreSQLQuery.update(mentors).where(mentors.id == arguments.add(mentor_id))
     for name, value in changes.items():
-        value = EMPTY.get(name) if value is None else value
-        if name == "links":
-            value = orjson.dumps(value).decode()
-        statement = statement.set(COLUMNS[name], arguments.add(value))
+        is_own = True
+        if name == "links" and value is not None:
+            patch = arguments.add(orjson.dumps(value).decode())
+            statement = statement.set(mentors.links, merge_links(mentors.links, patch))
+        elif name == "fullName" and value is None:
+            statement = statement.set(mentors.full_name, token_name(mentors.user_id))
+            is_own = False
+        else:
+            value = EMPTY.get(name) if value is None else value
+            statement = statement.set(COLUMNS[name], arguments.add(value))
         if name in OWN:
-            statement = statement.set(OWN[name], True)
-    await queries.fetch_row(db, f"-- profiles.merge\n{statement.get_sql()}", *arguments.values)
+            statement = statement.set(OWN[name], is_own)
+    statement = statement.returning(count_links(mentors.links).as_("links"))
+    row = await queries.fetch_row(
+        db, f"-- profiles.merge\n{statement.get_sql()}", *arguments.values
+    )
+    if row["links"] > MAX_LINKS:
+        raise errors.ValidationFailed.of("links", f"must have at most {MAX_LINKS} names")
 
 
 async def show_dashboard(db: Database, user_id: str) -> str:

@@ -50,6 +50,7 @@ from mentorapi.schemas.mentors import (
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Schema
 
+MAX_LINKS = 20
 LINKS = {
     "type": "object",
     "additionalProperties": URL,
@@ -110,8 +111,9 @@ UPDATE_PROFILE = Operation(
     name="updateMyProfile",
     summary="Update one's own mentor profile",
     merge_patch=True,
-    description="A merge patch: a field left out stays, `null` clears what may be empty. The "
-    "first call makes the profile.",
+    description="A merge patch (RFC 7396): a field left out stays, `null` clears what may be "
+    "empty, within `links` (20 at most) as well. `fullName: null` goes back to the token's name. "
+    "The first call makes the profile.",
     # 160 KiB where every character of bio, expertise and links is escaped.
     max_body=256 * 1024,
     body=named(
@@ -133,8 +135,10 @@ UPDATE_PROFILE = Operation(
                 "links": optional(
                     {
                         **LINKS,
+                        "additionalProperties": optional(URL),
                         "propertyNames": text(60),
-                        "maxProperties": 20,
+                        # As many as there may be, all replaced by others.
+                        "maxProperties": 2 * MAX_LINKS,
                     }
                 ),
                 "location": empty_is_null(
@@ -240,7 +244,7 @@ DASHBOARD = Operation(
     name="getDashboard",
     summary="The mentor's own figures",
     description="Sessions count once the mentee has confirmed them. Earnings are those in the "
-    "profile's current currency, at the rate of the time each request was accepted.",
+    "profile's current currency, at the rate of the time each request was made.",
     response=named(
         "Dashboard",
         shape(

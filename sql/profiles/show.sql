@@ -4,12 +4,13 @@
 SELECT
     own.body,
     (
-        15 * (coalesce(m.full_name, '') <> '')::integer
-        + 15 * (coalesce(m.headline, '') <> '')::integer
-        + 15 * (coalesce(m.bio, '') <> '')::integer
-        + 15 * (m.expertise <> '{}')::integer
+        15 * has_text(m.full_name)::integer
+        + 15 * has_text(m.headline)::integer
+        + 15 * has_text(m.bio)::integer
+        + 15 * has_text(array_to_string(m.expertise, ''))::integer
         + 10 * (image_url(m) IS NOT NULL)::integer
-        + 10 * (m.session_rate > 0)::integer
+        -- 0 is the default, and may be meant.
+        + 10 * (m.own_rate OR m.session_rate > 0)::integer
         + 10 * (
             EXISTS (
                 SELECT
@@ -17,7 +18,7 @@ SELECT
                 WHERE w.mentor_id = m.id
             )
         )::integer
-        + 5 * (coalesce(m.location, '') <> '')::integer
+        + 5 * has_text(m.location)::integer
         + 5 * (m.links <> '{}')::integer
     ) AS completeness
 FROM mentors AS m
