@@ -267,7 +267,8 @@ class Verifier:
         """The caller of a request with this Authorization header. Raises errors.Unauthorized."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer":
-            raise errors.Unauthorized
+            # RFC 6750, section 3.1: no error code where there is no token.
+            raise errors.Unauthorized(headers={"WWW-Authenticate": "Bearer"})
         return await self.verify(token.strip(" "))
 
     async def verify(self, token: str) -> Caller:

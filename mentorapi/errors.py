@@ -176,7 +176,7 @@ class Unauthorized(ApiError):
     """Missing or invalid token"""
 
     status = HTTPStatus.UNAUTHORIZED
-    headers = {"WWW-Authenticate": "Bearer"}
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 # 403 ------------------------------------------------------------------------------------------

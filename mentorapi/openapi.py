@@ -137,7 +137,11 @@ HEADERS: dict[str, Json] = {
         "schema": {"type": "integer"},
         "example": 1,
     },
-    "WWW-Authenticate": {"schema": {"type": "string"}, "example": "Bearer"},
+    "WWW-Authenticate": {
+        "description": "RFC 6750. Without a token it is `Bearer` alone.",
+        "schema": {"type": "string"},
+        "example": 'Bearer error="invalid_token"',
+    },
 }
 
 

@@ -72,6 +72,10 @@ def signed(payload: Any, secret: str = SECRET, **header: Any) -> str:
     return f"{head}.{body}.{in_base64(signature)}"
 
 
+#: RFC 6750, section 3.
+INVALID = 'Bearer error="invalid_token"'
+
+
 def unsigned(algorithm: str) -> str:
     head = in_base64(json.dumps({"alg": algorithm, "typ": "JWT"}).encode())
     return f"{head}.{in_base64(json.dumps(claims()).encode())}."
@@ -83,7 +87,7 @@ async def ask(api: Api, token: str) -> Answer:
 
 async def is_refused(api: Api, token: str, message: str | None = None) -> bool:
     answer = await ask(api, token)
-    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), answer
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, INVALID), answer
     assert message is None or answer.message == message
     return True
 
@@ -116,7 +120,8 @@ async def test_anything_else_in_the_header_is_no_token(api: Api) -> None:
     for header in headers:
         answer = await api.nobody.get(PATH, headers={"Authorization": header})
         assert answer.status == 401, header
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        is_bearer = header.partition(" ")[0] == "Bearer"
+        assert answer.headers["WWW-Authenticate"] == (INVALID if is_bearer else "Bearer")
     answer = await api.nobody.get(PATH)
     assert is_error(answer, 401, MISSING)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -317,7 +322,7 @@ async def test_what_is_no_token_is_refused(api: Api) -> None:
             PATH, headers={"Authorization": f"Bearer {token.encode().decode('latin-1')}"}
         )
         assert answer.status == 401, token[:40]
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.headers["WWW-Authenticate"] == INVALID
 
 
 async def test_a_good_token_may_be_long_but_not_too_long(api: Api) -> None:
