@@ -66,6 +66,11 @@ SELECT
         CASE
             WHEN $2::text IS NULL
                 THEN extract(EPOCH FROM (asked.today + 1)::timestamp AT TIME ZONE 'UTC' - now())
+            -- A slot of the first day may depend on a start that passes on the evening before it.
+            WHEN asked.first_date > asked.today
+                THEN greatest(60, extract(EPOCH FROM (
+                    asked.first_date::timestamp AT TIME ZONE 'UTC' - interval '6 hours' - now()
+                )))
             ELSE 'Infinity'
         END
     )::double precision AS seconds_valid
