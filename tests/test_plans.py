@@ -159,7 +159,7 @@ CASES: dict[str, tuple[Run, str]] = {
     ),
     "reviews given": (
         call(profiles.list_reviews, "mentor7", "mentee", *PAGE),
-        "mentors_one_per_user reviews_by_mentee",
+        "reviews_by_mentee",
     ),
     "availability": (
         call(availability.show, "mentor7"),
