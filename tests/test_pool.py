@@ -16,6 +16,7 @@ from mentorapi import pool as pools
 from mentorapi import queries
 from mentorapi.database import connect, open_pool
 from mentorapi.pool import Pool
+from mentorapi.turns import MAX_RUNNING, Turns
 from tests.client import Api
 from tests.conftest import execute
 
@@ -244,6 +245,40 @@ async def test_read_while_another_user_waits_for_a_lock_is_answered(
             assert (await ada.get("/sessions")).status == 200
         assert not any(write.done() for write in writes)
     assert {answer.status for answer in await asyncio.gather(*writes)} == {200}
+
+
+async def test_send_many_requests_of_one_user_admits_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, api: Api
+) -> None:
+    """The others' bodies are not even checked: that alone would delay other users."""
+    mentor, pool = await api.mentor(), api.services.db
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM mentors WHERE id = $1 FOR UPDATE", mentor.id)
+        writes = [
+            asyncio.ensure_future(mentor.patch("/mentor/me", {"headline": str(number)}))
+            for number in range(80)
+        ]
+        while api.services.turns.waiting < len(writes) - MAX_RUNNING:
+            await api.db.execute("SELECT")
+        assert pool.waiting <= MAX_RUNNING
+    assert {answer.status for answer in await asyncio.gather(*writes)} == {200}
+    assert api.services.turns.waiting == api.services.turns.running == 0
+
+
+async def test_wait_for_a_turn_in_vain_takes_none() -> None:
+    turns = Turns()
+    held = [await turns.take("ada", 1) for _ in range(MAX_RUNNING)]
+    with pytest.raises(TimeoutError):
+        await turns.take("ada", 0.01)
+    leaving = asyncio.create_task(turns.take("ada", 10))
+    await asyncio.sleep(0)
+    held.pop()()
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    held += [await turns.take(name, 1) for name in ("ada", "bob")]
+    for end in held:
+        end()
+    assert turns.waiting == turns.running == 0
 
 
 LOCKED = """

@@ -33,6 +33,7 @@ from mentorapi.repositories.page import Page
 from mentorapi.repositories.users import Claims
 from mentorapi.schemas.operation import Operation, is_repeatable
 from mentorapi.schemas.validation import Schema
+from mentorapi.turns import Turns
 
 log = logging.getLogger("mentorapi")
 
@@ -41,6 +42,9 @@ NO_ID = str(UUID(int=0))
 
 # As it came, a URL may hold any character between spaces (each stands for a byte).
 _UNSAFE = re.compile(r"[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]")
+
+#: Seconds that a request waits for those of the same caller before it.
+MAX_WAIT_SECONDS = 10.0
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -66,6 +70,7 @@ class Services:
     description: Answer
     known_users: KnownUsers = field(default_factory=lambda: KnownUsers())
     running_attempts: RunningAttempts = field(default_factory=RunningAttempts)
+    turns: Turns = field(default_factory=Turns)
     draining: bool = False
     #: Held by each search that runs: at most half of the pool's connections work for searches.
     searches: asyncio.Semaphore = field(init=False)
@@ -113,6 +118,8 @@ def operation(spec: Operation, raises: Sequence[Raised] = ()) -> Callable[[Metho
                 if key is None:
                     await method(handler, *arguments)
                 else:
+                    # A repetition may wait for the first request, and costs nothing meanwhile.
+                    handler.end_turn()
                     await idempotency.run_once(handler, key, lambda: method(handler, *arguments))
 
             try:
@@ -156,6 +163,7 @@ class ApiHandler(RequestHandler):
     parameters: dict[str, Any]
     body: Any
     idempotency_key: str | None = None
+    _end_turn: Callable[[], None] | None = None
 
     _headers: Head  # type: ignore[assignment]
 
@@ -188,6 +196,10 @@ class ApiHandler(RequestHandler):
                 self.request.headers.get("Authorization")
             )
             doing.caller = self.caller.user_id
+        try:
+            self._end_turn = await self.services.turns.take(doing.caller, MAX_WAIT_SECONDS)
+        except TimeoutError as error:
+            raise errors.Unavailable from error
         arguments, problems = read_arguments(self.request, (spec.query or {}).get("properties", {}))
         if not problems:
             self.parameters, problems = spec.read_query(arguments)
@@ -305,6 +317,15 @@ class ApiHandler(RequestHandler):
             "totalPages": page.pages,
         }
         self.write_json(b'{"data":%b,"meta":%b}' % (page.items.encode(), orjson.dumps(meta)))
+
+    def on_finish(self) -> None:
+        self.end_turn()
+
+    def end_turn(self) -> None:
+        """Let the next request of the same caller begin."""
+        if self._end_turn is not None:
+            self._end_turn()
+            self._end_turn = None
 
     def compute_etag(self) -> str | None:
         """None: one's own data is not to be stored."""
