@@ -6,9 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-#: Requests of one caller. Twice the default number of connections: a caller alone keeps all busy.
-MAX_RUNNING = 20
-
 
 class Turns:
     """First come, first served, for each caller apart.
@@ -17,7 +14,9 @@ class Turns:
     with hundreds of connections before it comes to a request of another one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        """``most``: requests of one caller that run at the same time."""
+        self._most = most
         self._running: dict[str, int] = {}
         self._queues: dict[str, deque[asyncio.Future[None]]] = {}
 
@@ -32,7 +31,7 @@ class Turns:
     async def take(self, caller: str, seconds: float) -> Callable[[], None]:
         """Wait for a turn; returns what ends it. Raises TimeoutError after so many seconds."""
         running = self._running.get(caller, 0)
-        if running < MAX_RUNNING:
+        if running < self._most:
             self._running[caller] = running + 1
         else:
             await self._wait(caller, seconds)

@@ -94,7 +94,8 @@ async def test_a_body_that_no_reader_should_send_changes_nothing(api: Api) -> No
         answer = await api.nobody.request("GET", f"/mentors/{mentor.id}", body=body)
         seen.append((answer.status, answer.json))
     assert seen == [seen[0]] * 3
-    assert hits(api) == 2
+    # Requests with a body do not take the short way through the cache.
+    assert hits(api) == 1
 
 
 BLOCKED = """

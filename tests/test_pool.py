@@ -16,7 +16,7 @@ from mentorapi import pool as pools
 from mentorapi import queries
 from mentorapi.database import connect, open_pool
 from mentorapi.pool import Pool
-from mentorapi.turns import MAX_RUNNING, Turns
+from mentorapi.turns import Turns
 from tests.client import Api
 from tests.conftest import execute
 
@@ -258,16 +258,16 @@ async def test_send_many_requests_of_one_user_admits_few_at_a_time(
             asyncio.ensure_future(mentor.patch("/mentor/me", {"headline": str(number)}))
             for number in range(80)
         ]
-        while api.services.turns.waiting < len(writes) - MAX_RUNNING:
+        while api.services.turns.waiting < len(writes) - 2 * api.services.settings.pool_size:
             await api.db.execute("SELECT")
-        assert pool.waiting <= MAX_RUNNING
+        assert pool.waiting <= 2 * api.services.settings.pool_size
     assert {answer.status for answer in await asyncio.gather(*writes)} == {200}
     assert api.services.turns.waiting == api.services.turns.running == 0
 
 
 async def test_wait_for_a_turn_in_vain_takes_none() -> None:
-    turns = Turns()
-    held = [await turns.take("ada", 1) for _ in range(MAX_RUNNING)]
+    turns = Turns(20)
+    held = [await turns.take("ada", 1) for _ in range(20)]
     with pytest.raises(TimeoutError):
         await turns.take("ada", 0.01)
     leaving = asyncio.create_task(turns.take("ada", 10))

@@ -69,7 +69,7 @@ async def test_disputed_and_cancelled_sessions_earn_nothing(api: Api) -> None:
     assert await mentor.ok("GET", "/mentor/dashboard") == NOTHING
 
 
-async def test_the_rate_is_the_one_of_the_acceptance(api: Api) -> None:
+async def test_earn_after_rate_changes_counts_the_rate_asked_for(api: Api) -> None:
     mentor, jane = await api.mentor(sessionRate=100), api.user("jane")
     request = await api.request(jane, mentor)
     await mentor.ok("PATCH", "/mentor/me", {"sessionRate": 200})
@@ -79,7 +79,7 @@ async def test_the_rate_is_the_one_of_the_acceptance(api: Api) -> None:
     await api.make_past(session_id)
     await mentor.ok("POST", f"/sessions/{session_id}/complete")
     await jane.ok("POST", f"/sessions/{session_id}/confirm-completion")
-    assert await figures(mentor, "totalEarnings") == [200]
+    assert await figures(mentor, "totalEarnings") == [100]
 
 
 async def test_earnings_are_those_in_the_current_currency(api: Api) -> None:

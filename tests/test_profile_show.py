@@ -137,7 +137,7 @@ async def test_what_is_emptied_no_longer_counts(api: Api) -> None:
             ({"bio": "\u00a0 \u2060"}, 70),
             ({"expertise": []}, 55),
             ({"links": None}, 50),
-            ({"location": " \u200b\n"}, 45),
+            ({"location": " \u200b"}, 45),
             ({"profileImageUrl": None}, 35),
             # What is left is the name of the token.
             ({"fullName": None}, 35),

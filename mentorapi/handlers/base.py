@@ -70,13 +70,15 @@ class Services:
     description: Answer
     known_users: KnownUsers = field(default_factory=lambda: KnownUsers())
     running_attempts: RunningAttempts = field(default_factory=RunningAttempts)
-    turns: Turns = field(default_factory=Turns)
     draining: bool = False
     #: Held by each search that runs: at most half of the pool's connections work for searches.
     searches: asyncio.Semaphore = field(init=False)
+    #: One caller's requests that run at the same time: enough to keep all connections busy.
+    turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:
         self.searches = asyncio.Semaphore(max(1, self.settings.pool_size // 2))
+        self.turns = Turns(2 * self.settings.pool_size)
 
 
 class KnownUsers:
