@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from mentorapi.handlers import docs, images, mentor, mentors, probes, requests, sessions
-from mentorapi.handlers.application import ApiApplication
-from mentorapi.handlers.base import ApiHandler, Services
+from mentorapi.handlers import images, mentors, profile, requests, sessions
+from mentorapi.http import docs, probes
+from mentorapi.http.base import ApiHandler, Services
+from mentorapi.http.router import ApiApplication
 
 PREFIX = "/api"
 
 #: Path templates and their handlers; the first that fits is taken.
 ROUTES: list[tuple[str, type[ApiHandler]]] = [
     (PREFIX + path, handler)
-    for module in (mentors, mentor, requests, sessions, images, docs)
+    for module in (mentors, profile, requests, sessions, images, docs)
     for path, handler in module.routes
 ]
 

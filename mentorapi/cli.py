@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import uvloop
 from psycopg.conninfo import conninfo_to_dict
 
-from mentorapi import auth, embedded, logs, signing
+from mentorapi.auth import secret, tokens
 from mentorapi.config import ConfigError, Settings
-from mentorapi.database import check_server, open_pool
-from mentorapi.migrate import migrate
+from mentorapi.database import embedded
+from mentorapi.database.connections import check_server, open_pool
+from mentorapi.database.migrate import migrate
 from mentorapi.startup import StartupError
+from mentorapi.telemetry import logs
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +149,7 @@ def _migrate(settings: Settings, _args: argparse.Namespace) -> None:
 
 
 def _sweep(settings: Settings, _args: argparse.Namespace) -> None:
-    from mentorapi.sweep import run_once
+    from mentorapi.jobs.sweep import run_once
 
     swept = _with_pool(settings, run_once)
     print(f"{swept.sessions} session{'' if swept.sessions == 1 else 's'} moved on")
@@ -156,7 +158,7 @@ def _sweep(settings: Settings, _args: argparse.Namespace) -> None:
 
 
 def _demo(settings: Settings, _args: argparse.Namespace) -> None:
-    from mentorapi.demo import fill
+    from mentorapi.demo.fill import fill
 
     print(_with_pool(settings, lambda pool: fill(pool, _with_key(settings))))
 
@@ -190,7 +192,7 @@ def _token(settings: Settings, args: argparse.Namespace) -> None:
         )
     if args.days < 1:
         raise ConfigError("--days must be 1 or more")
-    token = auth.make_token(
+    token = tokens.make_token(
         settings.jwt_secret,
         sub=args.sub,
         ttl_seconds=args.days * 86_400,
@@ -207,7 +209,7 @@ def _token(settings: Settings, args: argparse.Namespace) -> None:
 def _with_key(settings: Settings) -> Settings:
     if settings.has_key:
         return settings
-    return replace(settings, jwt_secret=signing.kept_secret(settings.data_dir))
+    return replace(settings, jwt_secret=secret.kept_secret(settings.data_dir))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from mentorapi.auth import SECRET_BYTES, UnusableKey, read_public_key
+from mentorapi.auth.tokens import SECRET_BYTES, UnusableKey, read_public_key
 from mentorapi.startup import StartupError
 
 PREFIX = "MENTORAPI_"

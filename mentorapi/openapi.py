@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from mentorapi import errors
 from mentorapi.app import PREFIX, ROUTES
-from mentorapi.handlers.base import Raised
+from mentorapi.http.base import Raised
 from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Schema

@@ -18,22 +18,23 @@ import orjson
 from tornado import netutil
 from tornado.ioloop import PeriodicCallback
 
-from mentorapi import openapi, trace
+from mentorapi import openapi
 from mentorapi.app import make_app, make_metrics_app
-from mentorapi.auth import UnusableKey, Verifier
-from mentorapi.cache import Answer, Cache
+from mentorapi.auth.tokens import UnusableKey, Verifier
+from mentorapi.cache.answers import Answer, Cache
 from mentorapi.config import Settings
-from mentorapi.database import connect, open_pool
-from mentorapi.draining import Server
-from mentorapi.handlers.application import ApiApplication
-from mentorapi.handlers.base import Services
+from mentorapi.database.connections import connect, open_pool
+from mentorapi.database.migrate import known as known_migrations
+from mentorapi.events.listener import Listener
+from mentorapi.http.base import Services
+from mentorapi.http.router import ApiApplication
+from mentorapi.http.transport import Server
 from mentorapi.images import Backend, Bucket, Folder, ImageStore
-from mentorapi.listener import Listener
-from mentorapi.logs import Event
-from mentorapi.metrics import Metrics
-from mentorapi.migrate import known as known_migrations
+from mentorapi.jobs.sweep import run_once
 from mentorapi.startup import StartupError
-from mentorapi.sweep import run_once
+from mentorapi.telemetry import context
+from mentorapi.telemetry.logs import Event
+from mentorapi.telemetry.metrics import Metrics
 
 #: Bytes of a body that any operation takes; most take less.
 MAX_BODY_SIZE = 8 * 1024 * 1024
@@ -288,8 +289,8 @@ def _for_good(line: socket.socket) -> bool:
 
 
 async def _sweep(services: Services) -> None:
-    doing = trace.Trace("sweep")
-    trace.current.set(doing)
+    doing = context.Trace("sweep")
+    context.current.set(doing)
     metrics = services.metrics
     try:
         swept = await run_once(services.db)

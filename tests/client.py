@@ -18,12 +18,13 @@ from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.web import Application
 
-from mentorapi import errors, openapi, sweep
+from mentorapi import errors, openapi
 from mentorapi.app import ROUTES
-from mentorapi.auth import make_token
-from mentorapi.handlers.application import pattern
-from mentorapi.handlers.base import Services
-from mentorapi.listener import Listener
+from mentorapi.auth.tokens import make_token
+from mentorapi.events.listener import Listener
+from mentorapi.http.base import Services
+from mentorapi.http.router import pattern
+from mentorapi.jobs import sweep
 from mentorapi.schemas import common
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Details, details_of, validator_of

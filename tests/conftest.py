@@ -22,11 +22,11 @@ import uvloop
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
-from mentorapi import embedded
 from mentorapi.app import make_app
-from mentorapi.auth import Verifier
+from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
-from mentorapi.migrate import migrate
+from mentorapi.database import embedded
+from mentorapi.database.migrate import migrate
 from mentorapi.server import http_server, open_services
 from tests.client import SECRET, Api
 from tests.clock import Clock

@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from mentorapi import embedded
-from mentorapi.migrate import migrate
+from mentorapi.database import embedded
+from mentorapi.database.migrate import migrate
 
 SCHEMA = Path(__file__).parent.parent / "sql" / "schema.sql"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mentorapi import errors
-from mentorapi.handlers.base import ApiHandler, operation
+from mentorapi.http.base import ApiHandler, operation
 from mentorapi.images import CONTENT_TYPE
 from mentorapi.schemas import images as spec
 

@@ -6,8 +6,8 @@ import asyncio
 from datetime import date
 
 from mentorapi import errors
-from mentorapi.handlers.base import operation
-from mentorapi.handlers.discovery import DiscoveryHandler
+from mentorapi.http.base import operation
+from mentorapi.http.cached_reads import DiscoveryHandler
 from mentorapi.repositories import mentors
 from mentorapi.schemas import mentors as spec
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from mentorapi import errors
-from mentorapi.handlers.base import ApiHandler, as_id, operation
+from mentorapi.http.base import ApiHandler, as_id, operation
 from mentorapi.repositories import requests
-from mentorapi.schemas import history
+from mentorapi.schemas import events
 from mentorapi.schemas import requests as spec
 
 
@@ -75,7 +75,7 @@ class ShowOrUpdateRequest(ApiHandler):
 
 
 class ListRequestChanges(ApiHandler):
-    @operation(history.REQUEST, raises=(errors.RequestNotFound, errors.NotPartyToRequest))
+    @operation(events.REQUEST, raises=(errors.RequestNotFound, errors.NotPartyToRequest))
     async def get(self, request_id: str) -> None:
         self.write_list(
             await requests.list_changes(self.db, request_id, self.caller.user_id, **self.parameters)

@@ -6,9 +6,9 @@ from datetime import timedelta
 from http import HTTPStatus
 
 from mentorapi import calendar, errors
-from mentorapi.handlers.base import ApiHandler, operation
+from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import sessions
-from mentorapi.schemas import history
+from mentorapi.schemas import events
 from mentorapi.schemas import sessions as spec
 from mentorapi.schemas.validation import parse_instant
 
@@ -38,7 +38,7 @@ class ShowInCalendar(ApiHandler):
 
 
 class ListSessionChanges(ApiHandler):
-    @operation(history.SESSION, raises=(errors.SessionNotFound, errors.NotPartyToSession))
+    @operation(events.SESSION, raises=(errors.SessionNotFound, errors.NotPartyToSession))
     async def get(self, session_id: str) -> None:
         self.write_list(
             await sessions.list_changes(self.db, session_id, self.caller.user_id, **self.parameters)

@@ -7,15 +7,16 @@ from typing import Any
 
 import orjson
 
-from mentorapi import errors, queries
-from mentorapi.pool import Database
-from mentorapi.repositories import profiles
+from mentorapi import errors
+from mentorapi.database import statements
+from mentorapi.database.pool import Database
+from mentorapi.repositories import profile
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 async def show(db: Database, user_id: str) -> str:
-    row = await queries.availability.show(db, user_id=user_id)
+    row = await statements.availability.show(db, user_id=user_id)
     if row is None:
         raise errors.ProfileNotFound
     return str(row["body"])
@@ -34,13 +35,13 @@ async def replace(
     that are gone, and a client may send back what it read earlier.
     """
     check(windows)
-    async with queries.transaction(db) as connection:
-        profile = await profiles.open_own(connection, user_id)
-        await profiles.merge(connection, profile["mentor_id"], settings)
-        removed = await queries.availability.clear(connection, mentor_id=profile["mentor_id"])
-        await queries.availability.fill(
+    async with statements.transaction(db) as connection:
+        opened = await profile.open_own(connection, user_id)
+        await profile.merge(connection, opened["mentor_id"], settings)
+        removed = await statements.availability.clear(connection, mentor_id=opened["mentor_id"])
+        await statements.availability.fill(
             connection,
-            mentor_id=profile["mentor_id"],
+            mentor_id=opened["mentor_id"],
             ids=ids_to_keep(windows, orjson.loads(removed["windows"])),
             days_of_week=[window["dayOfWeek"] for window in windows],
             start_times=[window["startTime"] for window in windows],
@@ -50,7 +51,7 @@ async def replace(
 
 
 async def delete(db: Database, user_id: str, window_id: str) -> None:
-    row = await queries.availability.delete(db, user_id=user_id, window_id=window_id)
+    row = await statements.availability.delete(db, user_id=user_id, window_id=window_id)
     if row is None:
         raise errors.ProfileNotFound
     if not row["found"]:

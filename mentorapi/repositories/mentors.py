@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from datetime import date
 
-from mentorapi import errors, queries
-from mentorapi.pool import Database
-from mentorapi.repositories.page import Page, offset
+from mentorapi import errors
+from mentorapi.database import statements
+from mentorapi.database.page import Page, offset
+from mentorapi.database.pool import Database
 
 #: Words of a search beyond these are not looked at.
 MOST_WORDS = 8
@@ -21,7 +22,7 @@ MAX_DAYS = 92
 
 
 async def list_all(db: Database, page: int, limit: int) -> Page:
-    row = await queries.mentors.list(db, limit=limit, offset=offset(page, limit))
+    row = await statements.mentors.list(db, limit=limit, offset=offset(page, limit))
     return Page.of(row, page, limit)
 
 
@@ -35,7 +36,7 @@ async def find(db: Database, q: str, page: int, limit: int) -> Page:
         return await list_all(db, page, limit)
     try:
         async with asyncio.timeout(MAX_SEARCH_SECONDS):
-            row = await queries.mentors.search(
+            row = await statements.mentors.search(
                 db, words=words, phrase=" ".join(words), limit=limit, offset=offset(page, limit)
             )
     except TimeoutError:
@@ -50,21 +51,21 @@ async def clean_search(db: Database, batch_size: int) -> int:
     """
     deleted, last = 0, ""
     while last is not None:
-        row = await queries.mentors.clean_search(db, after=last, most=batch_size)
+        row = await statements.mentors.clean_search(db, after=last, most=batch_size)
         deleted += row["deleted"]
         last = row["last"]
     return deleted
 
 
 async def show(db: Database, mentor_id: str) -> str:
-    row = await queries.mentors.show(db, mentor_id=mentor_id)
+    row = await statements.mentors.show(db, mentor_id=mentor_id)
     if row is None:
         raise errors.MentorNotFound
     return str(row["body"])
 
 
 async def list_reviews(db: Database, mentor_id: str, page: int, limit: int) -> Page:
-    row = await queries.mentors.reviews(
+    row = await statements.reviews.list(
         db, mentor_id=mentor_id, limit=limit, offset=offset(page, limit)
     )
     if row is None:
@@ -87,7 +88,7 @@ async def list_slots(db: Database, mentor_id: str, start: date | None, end: date
     ValidationFailed, MentorNotFound.
     """
     # As text: asyncpg takes the first and the last date of Python's for infinity.
-    row = await queries.mentors.slots(
+    row = await statements.availability.slots(
         db,
         mentor_id=mentor_id,
         start_date=start and start.isoformat(),

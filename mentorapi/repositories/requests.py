@@ -10,10 +10,10 @@ from typing import Any
 from pypika import CustomFunction, Order, Table
 from pypika.terms import Criterion
 
-from mentorapi import errors, queries
-from mentorapi.pool import Database
-from mentorapi.repositories import listing
-from mentorapi.repositories.page import Page, offset
+from mentorapi import errors
+from mentorapi.database import listing, statements
+from mentorapi.database.page import Page, offset
+from mentorapi.database.pool import Database
 
 
 async def create(
@@ -33,7 +33,7 @@ async def create(
     if location is not None and not location.strip():
         # A form sends an empty text for what was left out.
         location = None
-    row = await queries.requests.create(
+    row = await statements.requests.create(
         db,
         **asked,
         topic=body["topic"],
@@ -43,7 +43,7 @@ async def create(
     )
     if row is not None:
         return str(row["request_id"]), row["body"]
-    why = await queries.requests.why_not_created(db, **asked)
+    why = await statements.requests.why_not_created(db, **asked)
     if why is None:
         raise errors.MentorNotFound
     if why["to_self"]:
@@ -89,7 +89,7 @@ async def list_own(
 
 async def list_active(db: Database, user_id: str, mentor_id: str, page: int, limit: int) -> Page:
     """The mentee's requests that hold a mentor's time or may come to, soonest first."""
-    row = await queries.requests.active(
+    row = await statements.requests.active(
         db, mentor_id=mentor_id, mentee_id=user_id, limit=limit, offset=offset(page, limit)
     )
     if row is None:
@@ -98,12 +98,12 @@ async def list_active(db: Database, user_id: str, mentor_id: str, page: int, lim
 
 
 async def count_pending(db: Database, user_id: str) -> int:
-    row = await queries.requests.count_pending(db, user_id=user_id)
+    row = await statements.requests.count_pending(db, user_id=user_id)
     return int(row["pending"])
 
 
 async def show(db: Database, request_id: str, user_id: str) -> str:
-    row = await queries.requests.show(db, request_id=request_id, user_id=user_id)
+    row = await statements.requests.show(db, request_id=request_id, user_id=user_id)
     if row is None:
         raise errors.RequestNotFound
     if not row["is_party"]:
@@ -113,7 +113,7 @@ async def show(db: Database, request_id: str, user_id: str) -> str:
 
 async def list_changes(db: Database, request_id: str, user_id: str, page: int, limit: int) -> Page:
     """How its state has changed, oldest first."""
-    row = await queries.requests.history(
+    row = await statements.requests.history(
         db, request_id=request_id, user_id=user_id, limit=limit, offset=offset(page, limit)
     )
     if row is None:
@@ -125,21 +125,23 @@ async def list_changes(db: Database, request_id: str, user_id: str, page: int, l
 
 async def accept(db: Database, request_id: str, user_id: str) -> tuple[str, str]:
     """Returns the request and its booking as JSON."""
-    row = await queries.requests.accept(db, request_id=request_id, user_id=user_id)
+    row = await statements.requests.accept(db, request_id=request_id, user_id=user_id)
     if row is None:
         raise await why_not(db, request_id, user_id, ACCEPT)
     return row["body"], row["booking"]
 
 
 async def reject(db: Database, request_id: str, user_id: str, reason: str | None) -> str:
-    row = await queries.requests.reject(db, request_id=request_id, user_id=user_id, reason=reason)
+    row = await statements.requests.reject(
+        db, request_id=request_id, user_id=user_id, reason=reason
+    )
     if row is None:
         raise await why_not(db, request_id, user_id, REJECT)
     return str(row["body"])
 
 
 async def cancel(db: Database, request_id: str, user_id: str) -> str:
-    row = await queries.requests.cancel(db, request_id=request_id, user_id=user_id)
+    row = await statements.requests.cancel(db, request_id=request_id, user_id=user_id)
     if row is None:
         raise await why_not(db, request_id, user_id, CANCEL)
     return str(row["body"])
@@ -171,7 +173,7 @@ async def why_not(db: Database, request_id: str, user_id: str, action: Action) -
 
     A second statement, since the first one would still see its old snapshot.
     """
-    row = await queries.requests.why_not(db, request_id=request_id, user_id=user_id)
+    row = await statements.requests.why_not(db, request_id=request_id, user_id=user_id)
     if row is None:
         return errors.RequestNotFound()
     if not row[action.by]:
@@ -184,7 +186,7 @@ async def why_not(db: Database, request_id: str, user_id: str, action: Action) -
 
 async def expire(db: Database, batch_size: int) -> int:
     """End at most so many pending requests whose time has come; returns how many there were."""
-    row = await queries.requests.expire(db, batch_size=batch_size)
+    row = await statements.requests.expire(db, batch_size=batch_size)
     return int(row["expired"])
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from pypika import CustomFunction, Order, Table
 from pypika.terms import Criterion
 
-from mentorapi import errors, queries
+from mentorapi import errors
 from mentorapi.calendar import Entry
-from mentorapi.pool import Database
-from mentorapi.repositories import listing
-from mentorapi.repositories.page import Page, offset
+from mentorapi.database import listing, statements
+from mentorapi.database.page import Page, offset
+from mentorapi.database.pool import Database
 
 now = CustomFunction("now", [])
 
@@ -62,7 +62,7 @@ async def list_own(
 
 
 async def show(db: Database, session_id: str, user_id: str) -> str:
-    row = await queries.sessions.show(db, session_id=session_id, user_id=user_id)
+    row = await statements.sessions.show(db, session_id=session_id, user_id=user_id)
     if row is None:
         raise errors.SessionNotFound
     if not row["is_party"]:
@@ -71,7 +71,7 @@ async def show(db: Database, session_id: str, user_id: str) -> str:
 
 
 async def calendar_entry(db: Database, session_id: str, user_id: str) -> Entry:
-    row = await queries.sessions.calendar(db, session_id=session_id, user_id=user_id)
+    row = await statements.sessions.calendar(db, session_id=session_id, user_id=user_id)
     if row is None:
         raise errors.SessionNotFound
     entry = dict(row)
@@ -82,7 +82,7 @@ async def calendar_entry(db: Database, session_id: str, user_id: str) -> Entry:
 
 async def list_changes(db: Database, session_id: str, user_id: str, page: int, limit: int) -> Page:
     """How its state has changed, oldest first."""
-    row = await queries.sessions.history(
+    row = await statements.sessions.history(
         db, session_id=session_id, user_id=user_id, limit=limit, offset=offset(page, limit)
     )
     if row is None:
@@ -137,37 +137,39 @@ REVIEW = Action(("is_mentee",), errors.OnlyMenteeReviews, ("completed",), errors
 
 
 async def confirm(db: Database, session_id: str, user_id: str) -> str:
-    row = await queries.sessions.confirm(db, session_id=session_id, user_id=user_id)
+    row = await statements.sessions.confirm(db, session_id=session_id, user_id=user_id)
     return await answer(db, row, session_id, user_id, CONFIRM)
 
 
 async def complete(db: Database, session_id: str, user_id: str) -> str:
-    row = await queries.sessions.complete(db, session_id=session_id, user_id=user_id)
+    row = await statements.sessions.complete(db, session_id=session_id, user_id=user_id)
     return await answer(db, row, session_id, user_id, COMPLETE)
 
 
 async def confirm_completion(db: Database, session_id: str, user_id: str) -> str:
-    row = await queries.sessions.confirm_completion(db, session_id=session_id, user_id=user_id)
+    row = await statements.sessions.confirm_completion(db, session_id=session_id, user_id=user_id)
     return await answer(db, row, session_id, user_id, CONFIRM_COMPLETION)
 
 
 async def dispute(db: Database, session_id: str, user_id: str) -> str:
-    row = await queries.sessions.dispute(db, session_id=session_id, user_id=user_id)
+    row = await statements.sessions.dispute(db, session_id=session_id, user_id=user_id)
     return await answer(db, row, session_id, user_id, DISPUTE)
 
 
 async def cancel(db: Database, session_id: str, user_id: str, reason: str | None) -> str:
-    row = await queries.sessions.cancel(db, session_id=session_id, user_id=user_id, reason=reason)
+    row = await statements.sessions.cancel(
+        db, session_id=session_id, user_id=user_id, reason=reason
+    )
     return await answer(db, row, session_id, user_id, CANCEL)
 
 
 async def reschedule(
     db: Database, session_id: str, user_id: str, start_time: datetime, end_time: datetime
 ) -> str:
-    row = await queries.sessions.reschedule(
+    row = await statements.sessions.reschedule(
         db, session_id=session_id, user_id=user_id, start_time=start_time, end_time=end_time
     )
-    if row is None and (await queries.sessions.is_past(db, instant=start_time))["past"]:
+    if row is None and (await statements.sessions.is_past(db, instant=start_time))["past"]:
         raise errors.ValidationFailed.of("newStartTime", "must be in the future", "past")
     return await answer(db, row, session_id, user_id, RESCHEDULE)
 
@@ -175,7 +177,7 @@ async def reschedule(
 async def review(
     db: Database, session_id: str, user_id: str, rating: int, comment: str | None
 ) -> str:
-    row = await queries.reviews.create(
+    row = await statements.reviews.create(
         db, session_id=session_id, user_id=user_id, rating=rating, comment=comment
     )
     return await answer(db, row, session_id, user_id, REVIEW)
@@ -188,7 +190,7 @@ async def answer(db: Database, row: Any, session_id: str, user_id: str, action: 
     """
     if row is not None:
         return str(row["body"])
-    why = await queries.sessions.why_not(db, session_id=session_id, user_id=user_id)
+    why = await statements.sessions.why_not(db, session_id=session_id, user_id=user_id)
     if why is None:
         raise errors.SessionNotFound
     if not any(why[party] for party in action.by):
@@ -200,11 +202,11 @@ async def answer(db: Database, row: Any, session_id: str, user_id: str, action: 
 
 async def sweep(db: Database, batch_size: int) -> int:
     """Move at most so many due sessions on; returns how many there were."""
-    row = await queries.sessions.sweep(db, batch_size=batch_size)
+    row = await statements.sessions.sweep(db, batch_size=batch_size)
     return int(row["moved"])
 
 
 async def lag(db: Database) -> float:
     """Seconds for which the sweep has owed the oldest due session or request its next state."""
-    row = await queries.sessions.lag(db)
+    row = await statements.sessions.lag(db)
     return float(row["seconds"])

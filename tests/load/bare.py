@@ -19,7 +19,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from mentorapi.database import open_pool
+from mentorapi.database.connections import open_pool
 
 
 class Static(RequestHandler):

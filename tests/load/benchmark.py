@@ -31,10 +31,10 @@ import asyncpg
 import orjson
 import psutil
 
-from mentorapi import embedded
-from mentorapi.auth import make_token
-from mentorapi.database import SESSION
-from mentorapi.migrate import migrate
+from mentorapi.auth.tokens import make_token
+from mentorapi.database import embedded
+from mentorapi.database.connections import SESSION
+from mentorapi.database.migrate import migrate
 from mentorapi.repositories import mentors, requests, sessions
 
 HERE = Path(__file__).parent

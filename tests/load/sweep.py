@@ -13,8 +13,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mentorapi import sweep
-from mentorapi.database import open_pool
+from mentorapi.database.connections import open_pool
+from mentorapi.jobs import sweep
 from tests.load.benchmark import (
     FIRST_MENTOR,
     Bench,

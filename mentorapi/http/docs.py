@@ -1,0 +1,105 @@
+"""/openapi.json and /docs: the description of the API, for programs and for people."""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+
+from swagger_ui_bundle import swagger_ui_path
+
+from mentorapi import errors
+from mentorapi.cache.answers import Answer
+from mentorapi.http.base import ApiHandler, operation
+from mentorapi.http.cached_reads import WholeAnswerHandler
+from mentorapi.schemas import docs as spec
+
+STATIC = Path(__file__).resolve().parent / "static"
+
+TYPES = {
+    ".css": "text/css; charset=UTF-8",
+    ".html": "text/html; charset=UTF-8",
+    ".js": "text/javascript; charset=UTF-8",
+    ".png": "image/png",
+}
+
+#: Nothing else of either folder is served.
+ASSETS = {
+    "docs.css": STATIC,
+    "docs.js": STATIC,
+    "favicon-32x32.png": swagger_ui_path,
+    "swagger-ui-bundle.js": swagger_ui_path,
+    "swagger-ui.css": swagger_ui_path,
+}
+
+#: The page asks its own server only, whatever the description or an answer may hold.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        # Icons in the style sheet, and images that an operation answered with.
+        "img-src 'self' data: blob:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class ShowDescription(WholeAnswerHandler):
+    @operation(spec.DOCUMENT)
+    async def get(self) -> None:
+        self.write_answer(self.services.description)
+
+
+class ShowPage(WholeAnswerHandler):
+    @operation(spec.PAGE)
+    async def get(self) -> None:
+        self.set_header("Content-Security-Policy", POLICY)
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.write_answer(read(STATIC, "docs.html"))
+
+
+class ShowAsset(WholeAnswerHandler):
+    ID_ARGUMENTS = False
+
+    @operation(spec.ASSET, raises=(errors.NotFound,))
+    async def get(self, name: str) -> None:
+        if name not in ASSETS:
+            raise errors.NotFound
+        self.write_answer(read(ASSETS[name], name))
+
+
+class ShowTheWay(ApiHandler):
+    """Leads people who type the server's address to the documentation."""
+
+    async def prepare(self) -> None:
+        pass
+
+    @classmethod
+    def allowed(cls) -> list[str]:
+        return ["GET", "HEAD", "OPTIONS"]
+
+    async def get(self) -> None:
+        # Not for good: a browser would remember that for ever.
+        self.set_status(HTTPStatus.FOUND)
+        self.set_header("Location", "/api/docs")
+        self.clear_header("Content-Type")
+
+
+@cache
+def read(folder: Path, name: str) -> Answer:
+    path = folder / name
+    return Answer(path.read_bytes(), {"Content-Type": TYPES[path.suffix]})
+
+
+routes = [
+    ("/openapi.json", ShowDescription),
+    ("/docs", ShowPage),
+    ("/docs/{name}", ShowAsset),
+]
+
+#: Outside the API.
+redirects = [(path, ShowTheWay) for path in ("/", "/api", "/api/", "/docs")]

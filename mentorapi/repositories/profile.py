@@ -1,0 +1,141 @@
+"""A mentor's own profile, figures and reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pypika import CustomFunction, PostgreSQLQuery, Table
+
+from mentorapi import errors
+from mentorapi.database import statements
+from mentorapi.database.listing import Arguments
+from mentorapi.database.page import Page, offset
+from mentorapi.database.pool import Database
+
+COLUMNS = {
+    "fullName": "full_name",
+    "headline": "headline",
+    "bio": "bio",
+    "expertise": "expertise",
+    "profileImageUrl": "profile_image_url",
+    "profileImageFile": "profile_image_file",
+    "links": "links",
+    "location": "location",
+    "sessionRate": "session_rate",
+    "sessionCurrency": "session_currency",
+    "visibility": "visibility",
+    "sessionDuration": "session_duration",
+    "bufferTime": "buffer_time",
+    "timezone": "timezone",
+    "defaultMeetingLink": "default_meeting_link",
+}
+
+#: What tells that the mentor has set a field, which until then is as the token says, or 0.
+OWN = {"fullName": "own_name", "profileImageUrl": "own_image", "sessionRate": "own_rate"}
+
+#: What an emptied field holds, where that is not null.
+EMPTY: dict[str, Any] = {"expertise": [], "links": "{}"}
+
+MAX_LINKS = 20
+
+merge_links = CustomFunction("merge_links", ["links", "patch"])
+count_links = CustomFunction("count_links", ["links"])
+token_name = CustomFunction("token_name", ["user_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """``body`` is the profile as JSON; ``completeness`` goes from 0 to 100."""
+
+    body: str
+    completeness: int
+
+
+async def find(db: Database, user_id: str) -> Profile | None:
+    row = await statements.profile.show(db, user_id=user_id)
+    return row and Profile(row["body"], row["completeness"])
+
+
+async def update(db: Database, user_id: str, changes: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Merge ``changes`` (by their names in the API) into the profile, which is made if need be.
+
+    Returns the profile as JSON and the image file that nothing points to any more, if there is one.
+    """
+    async with statements.transaction(db) as connection:
+        before = await open_own(connection, user_id)
+        changes, orphan = _with_image(changes, before["image_file"])
+        await merge(connection, before["mentor_id"], changes)
+        after = await statements.profile.show(connection, user_id=user_id)
+    return after["body"], orphan
+
+
+async def open_own(db: Database, user_id: str) -> Any:
+    """Lock the user's profile, which is made if need be. Raises UserMissing."""
+    row = await statements.profile.open(db, user_id=user_id)
+    if row is None:
+        raise errors.UserMissing
+    return row
+
+
+def _with_image(
+    changes: Mapping[str, Any], file: str | None
+) -> tuple[Mapping[str, Any], str | None]:
+    """The changes as they are to be stored, and the file that they leave behind.
+
+    A row has an uploaded file or the address of an image elsewhere, never both.
+    """
+    if "profileImageFile" in changes:
+        return {**changes, "profileImageUrl": None}, file
+    if "profileImageUrl" not in changes:
+        return changes, None
+    url = changes["profileImageUrl"]
+    if file and url and url.endswith(f"/api/images/{file}"):
+        # A client that sends the whole profile back sends the address of the uploaded image too.
+        return {name: changes[name] for name in changes if name != "profileImageUrl"}, None
+    return {**changes, "profileImageFile": None}, file
+
+
+async def merge(db: Database, mentor_id: str, changes: Mapping[str, Any]) -> None:
+    if not changes:
+        return
+    arguments = Arguments()
+    mentors = Table("mentors")
+    statement = PostgreSQLQuery.update(mentors).where(mentors.id == arguments.add(mentor_id))
+    for name, value in changes.items():
+        is_own = True
+        if name == "links" and value is not None:
+            patch = arguments.add(orjson.dumps(value).decode())
+            statement = statement.set(mentors.links, merge_links(mentors.links, patch))
+        elif name == "fullName" and value is None:
+            statement = statement.set(mentors.full_name, token_name(mentors.user_id))
+            is_own = False
+        else:
+            value = EMPTY.get(name) if value is None else value
+            statement = statement.set(COLUMNS[name], arguments.add(value))
+        if name in OWN:
+            statement = statement.set(OWN[name], is_own)
+    statement = statement.returning(count_links(mentors.links).as_("links"))
+    row = await statements.fetch_row(
+        db, f"-- profiles.merge\n{statement.get_sql()}", *arguments.values
+    )
+    if row["links"] > MAX_LINKS:
+        raise errors.ValidationFailed.of("links", f"must have at most {MAX_LINKS} names")
+
+
+async def show_dashboard(db: Database, user_id: str) -> str:
+    row = await statements.profile.dashboard(db, user_id=user_id)
+    if row is None:
+        raise errors.ProfileNotFound
+    return str(row["body"])
+
+
+async def list_reviews(db: Database, user_id: str, role: str, page: int, limit: int) -> Page:
+    """Reviews received (role ``mentor``) or given (role ``mentee``)."""
+    statement = statements.reviews.received if role == "mentor" else statements.reviews.given
+    row = await statement(db, user_id=user_id, limit=limit, offset=offset(page, limit))
+    if row is None:
+        raise errors.ProfileNotFound
+    return Page.of(row, page, limit)

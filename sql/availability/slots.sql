@@ -1,0 +1,82 @@
+-- availability.slots: the times at which a public mentor can be booked.
+-- $1 mentor_id  uuid
+-- $2 start_date text
+-- $3 end_date   text
+-- $4 max_days  integer
+-- returns days, from the start date (null: today) to the end date (null: 14 days later); body, null
+-- when there is no such public mentor or `days` is not between 0 and max_days; and seconds_valid,
+-- until the first slot's time comes, or until another day is today
+WITH asked AS MATERIALIZED (
+    SELECT
+        start.first_date,
+        coalesce($3::text::date, start.first_date + 14) AS last_date,
+        (now() AT TIME ZONE 'UTC')::date AS today
+    FROM (
+        SELECT coalesce($2::text::date, (now() AT TIME ZONE 'UTC')::date) AS first_date
+    ) AS start
+),
+
+slots AS MATERIALIZED (
+    SELECT
+        s.start_time AT TIME ZONE 'UTC' AS starts_at,
+        s.end_time AT TIME ZONE 'UTC' AS ends_at
+    FROM asked
+    INNER JOIN mentors AS m ON asked.last_date - asked.first_date BETWEEN 0 AND $4
+    CROSS JOIN LATERAL mentor_slots(m, asked.first_date, asked.last_date) AS s
+    WHERE
+        m.id = $1
+        AND m.visibility = 'public'
+        -- RFC 3339 cannot say what comes after.
+        AND s.end_time < '10000-01-01 00:00+00'
+)
+
+SELECT
+    asked.last_date - asked.first_date AS days,
+    CASE
+        WHEN mentor.id IS NOT NULL THEN json_build_object(
+            'mentorId', mentor.id,
+            'sessionDuration', mentor.session_duration,
+            'bufferTime', mentor.buffer_time,
+            'timezone', mentor.timezone,
+            'slots', coalesce((
+                SELECT json_agg(row_to_json(slot))
+                FROM (
+                    SELECT
+                        slots.starts_at::date AS date,
+                        extract(ISODOW FROM slots.starts_at)::integer - 1 AS "dayOfWeek",
+                        left(slots.starts_at::time::text, 5) AS "startTime",
+                        CASE
+                            WHEN slots.ends_at::time = '00:00' THEN '24:00'
+                            ELSE left(slots.ends_at::time::text, 5)
+                        END AS "endTime",
+                        mentor.session_duration AS duration,
+                        to_char(slots.starts_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "startsAt",
+                        to_char(slots.ends_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "endsAt"
+                    FROM slots
+                    ORDER BY slots.starts_at
+                ) AS slot
+            ), '[]')
+        )
+    END AS body,
+    least(
+        extract(EPOCH FROM (
+            SELECT min(slots.starts_at) AT TIME ZONE 'UTC'
+            FROM slots
+        ) - now()),
+        CASE
+            WHEN $2::text IS NULL
+                THEN extract(EPOCH FROM (asked.today + 1)::timestamp AT TIME ZONE 'UTC' - now())
+            -- A slot of the first day may depend on a start that passes on the evening before it.
+            WHEN asked.first_date > asked.today
+                THEN greatest(60, extract(EPOCH FROM (
+                    asked.first_date::timestamp AT TIME ZONE 'UTC' - interval '6 hours' - now()
+                )))
+            ELSE 'Infinity'
+        END
+    )::double precision AS seconds_valid
+FROM asked
+LEFT JOIN mentors AS mentor
+    ON
+        mentor.id = $1
+        AND mentor.visibility = 'public'
+        AND asked.last_date - asked.first_date BETWEEN 0 AND $4;

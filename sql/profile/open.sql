@@ -1,0 +1,42 @@
+-- profile.open: lock one's own mentor profile, which comes into being here if there is none.
+-- $1 user_id text
+-- returns mentor_id, and image_file, the name of the uploaded image, or null
+WITH known AS (
+    UPDATE mentors
+    SET updated_at = now()
+    WHERE user_id = $1
+    RETURNING
+        id,
+        profile_image_file
+),
+
+-- Each try to insert takes a number, and with it a bit of what is kept for the search.
+opened AS (
+    INSERT INTO mentors (user_id, full_name, profile_image_url)
+    SELECT
+        u.id,
+        u.name,
+        u.picture
+    FROM users AS u
+    WHERE
+        u.id = $1
+        AND NOT EXISTS (
+            SELECT
+            FROM known
+        )
+    ON CONFLICT (user_id) DO UPDATE
+        SET updated_at = now()
+    RETURNING
+        id,
+        profile_image_file
+)
+
+SELECT
+    id AS mentor_id,
+    profile_image_file AS image_file
+FROM known
+UNION ALL
+SELECT
+    id,
+    profile_image_file
+FROM opened;

@@ -1,0 +1,120 @@
+"""Images off the machine: MENTORAPI_MEDIA_URL=s3://bucket/prefix, against a real S3 server."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mentorapi import images
+from mentorapi.config import Settings
+from tests.api.images.s3 import BUCKET, S3
+from tests.api.images.test_profile_image import PNG, fetch, image_of, upload
+from tests.client import SECRET, Api, is_error
+from tests.operations.test_starting_misconfigured import assert_one_line
+from tests.starting import run
+
+UNAVAILABLE = "Service temporarily unavailable, please try again"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3]:
+    s3 = S3()
+    with s3.running():
+        yield s3
+
+
+@pytest.fixture
+def s3(server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    yield server
+    server.refused.clear()
+
+
+@pytest.fixture
+def settings(s3: S3) -> Settings:
+    return Settings(jwt_secret=SECRET, media_url=f"s3://{BUCKET}/faces/of-mentors")
+
+
+async def test_an_image_goes_into_the_bucket_and_is_served_from_it(api: Api, s3: S3) -> None:
+    profile = (await upload(await api.mentor(), PNG)).json
+    url = profile["profileImageUrl"]
+    assert url.startswith(f"{api.base}/api/images/")
+    name = url.rpartition("/")[2]
+    answer = await fetch(api, profile)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "image/webp")
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert (await image_of(api, profile)).size == (300, 200)
+    assert s3.get(f"faces/of-mentors/{name}") == ("image/webp", answer.body)
+    assert not (api.services.settings.data_dir / "images").exists()
+
+
+async def test_a_new_image_takes_the_place_of_the_old_one(api: Api) -> None:
+    mentor = await api.mentor()
+    old, new = (await upload(mentor, PNG)).json, (await upload(mentor, PNG)).json
+    assert is_error(await fetch(api, old), 404, "Image not found")
+    assert (await fetch(api, new)).status == 200
+    await mentor.ok("PATCH", "/mentor/me", {"profileImageUrl": None})
+    assert is_error(await fetch(api, new), 404, "Image not found")
+
+
+async def test_what_never_was_there_is_not_found(api: Api) -> None:
+    answer = await api.nobody.get(f"/images/{'x' * 22}.webp")
+    assert is_error(answer, 404, "Image not found")
+
+
+async def test_a_failed_store_leaves_the_old_image(api: Api, s3: S3) -> None:
+    mentor = await api.mentor()
+    profile = (await upload(mentor, PNG)).json
+    s3.refused.add("PUT")
+    answer = await upload(mentor, PNG)
+    assert is_error(answer, 503, UNAVAILABLE)
+    assert answer.headers["Retry-After"] == "1"
+    assert (await mentor.ok("GET", "/mentor/me"))["profile"] == profile
+    assert (await fetch(api, profile)).status == 200
+
+
+async def test_an_old_image_that_stays_behind_fails_nothing(api: Api, s3: S3) -> None:
+    mentor = await api.mentor()
+    await upload(mentor, PNG)
+    s3.refused |= {"POST", "DELETE"}
+    profile = (await upload(mentor, PNG)).json
+    assert (await mentor.ok("GET", "/mentor/me"))["profile"] == profile
+    assert (await fetch(api, profile)).status == 200
+
+
+async def test_a_bucket_that_is_away_or_says_nothing(
+    api: Api, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mentor = await api.mentor()
+    profile = (await upload(mentor, PNG)).json
+    s3.refused.add("GET")
+    assert is_error(await fetch(api, profile), 503, UNAVAILABLE)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr(images, "BUCKET_SECONDS", 0.3)
+        monkeypatch.setattr(api.services.images, "_backend", images.Bucket(BUCKET, ""))
+        assert is_error(await fetch(api, profile), 503, UNAVAILABLE)
+        assert is_error(await upload(mentor, PNG), 503, UNAVAILABLE)
+        assert (await mentor.ok("GET", "/mentor/me"))["profile"] == profile
+
+
+# The start ---------------------------------------------------------------------------------------
+
+
+def test_a_bucket_that_cannot_be_read_keeps_it_from_starting(
+    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = run(data_dir=tmp_path / "var", MEDIA_URL="s3://nowhere/x")
+    assert_one_line(ended, 1, "s3://nowhere/x", "MENTORAPI_MEDIA_URL", "NoSuchBucket")
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{free.getsockname()[1]}")
+        ended = run(data_dir=tmp_path / "var", MEDIA_URL=f"s3://{BUCKET}")
+    assert_one_line(ended, 1, f"s3://{BUCKET}", "MENTORAPI_MEDIA_URL", "error sending request")

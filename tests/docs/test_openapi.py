@@ -1,0 +1,374 @@
+"""The description of the API says what is true: held against the routes, the errors, the examples
+and the demo's data."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from configparser import ConfigParser
+from http import HTTPStatus
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import icalendar
+import openapi_spec_validator
+import orjson
+import pytest
+from jsonschema import Draft202012Validator
+
+from mentorapi import errors, openapi
+from mentorapi.app import ROUTES
+from mentorapi.demo import fill
+from mentorapi.http import docs
+from mentorapi.schemas import common, examples
+from mentorapi.schemas.operation import Operation
+from mentorapi.schemas.sessions import CALENDAR as SESSION_CALENDAR
+from tests import npm
+from tests.client import Api, is_error
+
+ROOT = Path(__file__).resolve().parents[2]
+
+DOCUMENT = openapi.document()
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description."""
+    for path, methods in DOCUMENT["paths"].items():
+        for method, described in methods.items():
+            yield method.upper(), path, described
+
+
+def specs() -> Iterator[tuple[str, str, Operation]]:
+    for path, handler in ROUTES:
+        for method, spec in handler.operations().items():
+            yield method, path.removeprefix(openapi.PREFIX), spec
+
+
+def resolve(content: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in content:
+        found = DOCUMENT
+        for part in content["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        content = found
+    return content
+
+
+# As a document ---------------------------------------------------------------------------------
+
+
+def test_it_is_valid() -> None:
+    openapi_spec_validator.validate(DOCUMENT)
+
+
+@pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
+def test_redocly_finds_no_errors(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_bytes(orjson.dumps(DOCUMENT))
+    done = subprocess.run(
+        [
+            npm.installed(tmp_path_factory.getbasetemp()) / "node_modules/.bin/redocly",
+            "lint",
+            "--extends=recommended",
+            "--format=json",
+            "openapi.json",
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    found = json.loads(done.stdout[done.stdout.index("{") :])
+    assert found["totals"]["errors"] == 0, found
+    # The guide's own paths: /requests/my-requests/{mentorId} could be a request's action.
+    assert {problem["ruleId"] for problem in found["problems"]} <= {"no-ambiguous-paths"}
+
+
+@pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
+def test_lint_document_with_spectral_finds_nothing(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = npm.installed(tmp_path_factory.getbasetemp())
+    (folder / "openapi.json").write_bytes(orjson.dumps(DOCUMENT))
+    options = ("--format=json", "--quiet", "--fail-severity=hint")
+    assert json.loads(npm.run(folder, "npx", "spectral", "lint", *options, "openapi.json")) == []
+
+
+@pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
+def test_read_document_with_strict_ajv_and_mocks_finds_nothing(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = npm.installed(tmp_path_factory.getbasetemp())
+    (folder / "openapi.json").write_bytes(orjson.dumps(DOCUMENT))
+    seen = json.loads(npm.run(folder, "node", "document.mjs"))
+    assert seen["complaints"] == []
+    assert seen["mocked"] == {
+        described["operationId"]: int(next(iter(described["responses"])))
+        for _, _, described in operations()
+    }
+
+
+#: Types of JavaScript's own that a generated type of the same name would hide.
+JAVASCRIPTS = {"Error", "Request", "Response", "Notification", "Event", "Date", "Object", "Map"}
+
+
+def test_names_of_schemas_hide_none_of_javascripts() -> None:
+    assert not JAVASCRIPTS & DOCUMENT["components"]["schemas"].keys()
+
+
+def test_the_version_is_that_of_setup_cfg_everywhere() -> None:
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    one = config["metadata"]["version"]
+    assert DOCUMENT["info"]["version"] == one
+    assert metadata.version("mentorapi") == one
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == one
+
+
+async def test_send_idempotency_key_is_taken_if_the_pattern_fits(api: Api) -> None:
+    mentor = await api.mentor()
+    schema = DOCUMENT["components"]["parameters"]["Idempotency-Key"]["schema"]
+    keys = ("a", "x" * 255, '"quoted"', "~!#", "", "x" * 256, "two words", "ü", 'a"b')
+    for key in keys:
+        body = {"reason": "No"}
+        path = f"/requests/{examples.REQUEST_ID}/reject"
+        answer = await mentor.post(path, body, headers={"Idempotency-Key": key})
+        fits = re.fullmatch(schema["pattern"], key) is not None
+        assert answer.status == (404 if fits else 400), key
+
+
+async def test_the_example_of_a_calendar_has_what_the_demos_has(api: Api) -> None:
+    await fill.fill(api.services.db, api.services.settings)
+    mentee = api.user(examples.MENTEE_USER, name=None)
+    served = await mentee.get(f"/sessions/{examples.SESSION_ID}/calendar.ics")
+    shown = SESSION_CALENDAR.response["examples"][0]
+    (described,) = icalendar.Calendar.from_ical(shown).walk("VEVENT")
+    (given,) = icalendar.Calendar.from_ical(served.body.decode()).walk("VEVENT")
+    assert described.keys() - {"URL"} <= given.keys() | {"DESCRIPTION"}
+    assert described["UID"] == given["UID"]
+
+
+def test_every_operation_is_in_it_and_no_other() -> None:
+    described = {(method, path) for method, path, _ in operations()}
+    assert described == {(method, path) for method, path, spec in specs() if spec.described}
+
+
+def test_only_the_documentation_is_left_out() -> None:
+    left_out = {path for _, path, spec in specs() if not spec.described}
+    assert left_out == {path for path, _ in docs.routes}
+
+
+def test_operations_have_names_of_their_own_and_something_to_say() -> None:
+    names = [described["operationId"] for _, _, described in operations()]
+    assert len(set(names)) == len(names)
+    assert all(described.get("description") for _, _, described in operations())
+
+
+def test_schemas_are_named_and_not_repeated() -> None:
+    """What a client's types are made of: no answer is an object without a name."""
+    for _, path, described in operations():
+        for response in described["responses"].values():
+            schema = resolve(response).get("content", {}).get("application/json", {}).get("schema")
+            if schema is not None:
+                schema = schema.get("items", schema)
+                assert "$ref" in schema or schema["type"] != "object", path
+
+
+def test_own_keywords_stay_inside() -> None:
+    assert '"x-' not in json.dumps(DOCUMENT)
+
+
+def test_its_examples_are_valid() -> None:
+    for _, _, described in operations():
+        for parameter in map(resolve, described.get("parameters", [])):
+            if "example" in parameter:
+                check_example(parameter["schema"], parameter["example"])
+        contents = [described["requestBody"]] if "requestBody" in described else []
+        for content in contents + [resolve(one) for one in described["responses"].values()]:
+            for media in content.get("content", {}).values():
+                shown = [resolve(one)["value"] for one in media.get("examples", {}).values()]
+                for value in shown + ([media["example"]] if "example" in media else []):
+                    check_example(media["schema"], value)
+
+
+def check_example(schema: dict[str, Any], value: Any) -> None:
+    whole = {"components": DOCUMENT["components"], **schema}
+    problems = [error.message for error in Draft202012Validator(whole).iter_errors(value)]
+    assert not problems, (problems, value)
+
+
+def test_the_examples_of_bodies_are_what_the_api_takes() -> None:
+    for method, path, spec in specs():
+        if spec.body is not None:
+            body = DOCUMENT["paths"][path][method.lower()]["requestBody"]
+            assert spec.check_body(body["content"]["application/json"]["example"]) == []
+
+
+# Its errors ------------------------------------------------------------------------------------
+
+#: What others derive from; no client meets them by themselves.
+FAMILIES = {errors.BadRequest, errors.Forbidden, errors.NotFound, errors.Conflict}
+
+
+def test_every_error_is_documented() -> None:
+    def descend(error: type[errors.ApiError]) -> Iterator[type[errors.ApiError]]:
+        yield error
+        for child in error.__subclasses__():
+            yield from descend(child)
+
+    # A wrong method is no operation; the introduction tells of it.
+    assert "405 with `Allow`" in DOCUMENT["info"]["description"]
+    told = {
+        (example["value"]["statusCode"], example["value"]["message"])
+        for example in DOCUMENT["components"]["examples"].values()
+    }
+    for error in set(descend(errors.ApiError)) - FAMILIES - {errors.MethodNotAllowed}:
+        assert (error.status, error.default_message()) in told, error
+
+
+#: The guide's table.
+OF_THE_GUIDE = [
+    ("acceptRequest", 409, "Time slot is no longer available"),
+    ("createRequest", 409, "Time slot is no longer available"),
+    ("createRequest", 409, "You already have a pending request"),
+    ("acceptRequest", 409, "Only pending requests can be accepted"),
+    (
+        "completeSession",
+        400,
+        "Only confirmed, rescheduled, or in-progress bookings can be completed",
+    ),
+    ("completeSession", 400, "Cannot complete a session before it ends"),
+    ("confirmSessionCompletion", 400, "Only sessions pending completion can be confirmed"),
+    ("confirmSessionCompletion", 403, "Only the mentee can confirm session completion"),
+    ("disputeSession", 400, "Only sessions pending completion can be disputed"),
+    ("disputeSession", 403, "Only the mentee can dispute a session"),
+    ("reviewSession", 400, "Can only review completed sessions"),
+    ("reviewSession", 409, "You have already reviewed this session"),
+    ("confirmSession", 403, "Only the mentor can confirm this session"),
+]
+
+
+@pytest.mark.parametrize(("operation", "status", "message"), OF_THE_GUIDE)
+def test_it_has_the_errors_of_the_guide(operation: str, status: int, message: str) -> None:
+    described = next(d for _, _, d in operations() if d["operationId"] == operation)
+    shown = resolve(described["responses"][str(status)])["content"]["application/json"]
+    assert message in [resolve(one)["value"]["message"] for one in shown["examples"].values()]
+
+
+def test_an_error_has_the_status_it_stands_under() -> None:
+    for _, _, described in operations():
+        for status, response in described["responses"].items():
+            shown = resolve(response).get("content", {}).get("application/json", {})
+            for example in shown.get("examples", {}).values():
+                body = resolve(example)["value"]
+                assert str(body["statusCode"]) == status
+                assert body["error"] == HTTPStatus(int(status)).phrase
+
+
+# As served -------------------------------------------------------------------------------------
+
+
+async def test_it_is_served_to_everybody_and_to_caches(api: Api) -> None:
+    answer = await api.nobody.get("/openapi.json")
+    assert (answer.status, answer.json) == (200, DOCUMENT)
+    assert answer.headers["Cache-Control"] == "public, no-cache"
+    unchanged = {"If-None-Match": answer.headers["ETag"]}
+    assert (await api.nobody.get("/openapi.json", headers=unchanged)).status == 304
+    head = await api.nobody.request("HEAD", "/openapi.json")
+    assert (head.status, head.headers["ETag"], head.body) == (200, answer.headers["ETag"], b"")
+    assert is_error(await api.nobody.post("/openapi.json"), 405, "Method not allowed")
+
+
+def test_it_is_printed_without_a_database(tmp_path: Path) -> None:
+    def printed(**settings: str) -> Any:
+        bare = {k: v for k, v in os.environ.items() if not k.startswith("MENTORAPI_")}
+        done = subprocess.run(
+            [sys.executable, ROOT / "run.py", "openapi"],
+            cwd=tmp_path,
+            env=bare | settings,
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        return orjson.loads(done.stdout)
+
+    assert printed() == DOCUMENT
+    elsewhere = printed(MENTORAPI_PUBLIC_URL="https://mentors.example.com")
+    assert elsewhere["servers"] == [{"url": "https://mentors.example.com/api"}]
+    assert list(tmp_path.iterdir()) == []
+
+
+# Against the demo's data -----------------------------------------------------------------------
+
+
+async def test_the_examples_work_on_the_demos_data(api: Api) -> None:
+    await fill.fill(api.services.db, api.services.settings)
+    # Their tokens name nobody, so that they keep the names they have.
+    mentor, mentee = (
+        api.user(sub, name=None) for sub in (examples.MENTOR_USER, examples.MENTEE_USER)
+    )
+    tried = set()
+    for method, path, described in operations():
+        if method != "GET" or path == "/images/{name}":
+            continue
+        for user in (mentor, mentee):
+            answer = await user.get(path_of(path, described), **query_of(described))
+            assert answer.status == 200, (path, answer)
+            success = described["responses"]["200"]
+            always = success["headers"].keys() - {"Link"}
+            assert [name for name in always if name not in answer.headers] == [], path
+            content_type = answer.headers["Content-Type"].partition(";")[0]
+            assert content_type in success["content"]
+            tried.add(path)
+    assert len(tried) > 15
+
+    booked = await mentee.ok("GET", f"/sessions/{examples.SESSION_ID}")
+    assert booked["mentor"]["name"] == common.MENTOR["properties"]["name"]["examples"][0]
+    assert booked["mentee"]["name"] == common.MENTEE["properties"]["name"]["examples"][0]
+
+
+#: One after the other, these go through on the demo's data as their examples stand.
+WRITES = [
+    (examples.MENTEE_USER, "createRequest"),
+    (examples.MENTEE_USER, "cancelRequest"),
+    (examples.MENTOR_USER, "rescheduleSession"),
+    (examples.MENTEE_USER, "cancelSession"),
+    (examples.MENTOR_USER, "updateMyProfile"),
+    (examples.MENTOR_USER, "deleteAvailabilityWindow"),
+    (examples.MENTOR_USER, "setMyAvailability"),
+]
+
+
+async def test_examples_can_be_sent_on_the_demos_data(api: Api) -> None:
+    await fill.fill(api.services.db, api.services.settings)
+    described = {described["operationId"]: (m, p, described) for m, p, described in operations()}
+    for sub, name in WRITES:
+        method, path, operation = described[name]
+        body = operation.get("requestBody", {"content": {}})["content"]
+        json_body = body.get("application/json", {}).get("example")
+        user = api.user(sub, name=None)
+        answer = await user.request(method, path_of(path, operation), json_body)
+        assert answer.status < 300, (name, answer)
+        success = operation["responses"][str(answer.status)]
+        always = success["headers"].keys() - {"Idempotent-Replayed"}
+        assert [header for header in always if header not in answer.headers] == [], name
+
+
+def path_of(path: str, described: dict[str, Any]) -> str:
+    for parameter in map(resolve, described.get("parameters", [])):
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", parameter["example"])
+    return path
+
+
+def query_of(described: dict[str, Any]) -> dict[str, str]:
+    return {
+        parameter["name"]: parameter.get("example") or parameter["schema"]["enum"][0]
+        for parameter in map(resolve, described.get("parameters", []))
+        if parameter["in"] == "query" and (parameter.get("required") or "example" in parameter)
+    }

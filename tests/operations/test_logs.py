@@ -1,0 +1,514 @@
+"""What the log says of requests: one line each, with what leads on from there, and no secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import re
+import signal
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+
+from mentorapi.config import Settings
+from mentorapi.database import statements
+from mentorapi.telemetry import logs
+from mentorapi.telemetry.context import trace_id
+from tests.client import SECRET, Api, day_after_tomorrow, is_error
+from tests.conftest import execute
+from tests.operations.test_metrics import ask
+from tests.robustness.test_http import raw
+from tests.starting import Process
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+
+
+class Log:
+    """What would stand on stderr, in both formats."""
+
+    def __init__(self) -> None:
+        self.streams = {"text": io.StringIO(), "json": io.StringIO()}
+        self.handlers = []
+        for style, stream in self.streams.items():
+            handler = logging.StreamHandler(stream)
+            handler.setFormatter(logs.Formatter(style))  # type: ignore[arg-type]
+            self.handlers.append(handler)
+
+    @property
+    def text(self) -> list[str]:
+        return self.streams["text"].getvalue().splitlines()
+
+    @property
+    def json(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in self.streams["json"].getvalue().split("\n")[:-1]]
+
+    def of(self, request_id: str) -> list[dict[str, Any]]:
+        return [line for line in self.json if line.get("request_id") == request_id]
+
+    def everything(self) -> str:
+        return "".join(stream.getvalue() for stream in self.streams.values())
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    kept, root, general = Log(), logging.getLogger(), logging.getLogger("tornado.general")
+    level = root.level
+    root.setLevel(logging.INFO)
+    general.addFilter(logs.withhold)
+    for handler in kept.handlers:
+        root.addHandler(handler)
+    yield kept
+    for handler in kept.handlers:
+        root.removeHandler(handler)
+    general.removeFilter(logs.withhold)
+    root.setLevel(level)
+
+
+# One line a request ------------------------------------------------------------------------------
+
+
+async def test_a_request_is_one_line(api: Api, log: Log) -> None:
+    mentor = await api.mentor()
+    headers = {"X-Request-Id": "r-1", "Traceparent": TRACEPARENT}
+    await mentor.request("GET", f"/mentors/{mentor.id}", headers=headers)
+    (line,) = log.of("r-1")
+    assert line.pop("time")
+    assert 0 <= line.pop("ms") < 60_000
+    assert line == {
+        "level": "INFO",
+        "logger": "mentorapi.access",
+        "message": "GET /api/mentors/{mentorId} 200",
+        "request_id": "r-1",
+        "method": "GET",
+        "route": "/api/mentors/{mentorId}",
+        "status": 200,
+        # What is public is answered without a look at the token.
+        "user_id": None,
+        "client": "127.0.0.1",
+        "trace_id": TRACE,
+    }
+    (text,) = (line for line in log.text if "request_id=r-1 " in line)
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO mentorapi\.access: "
+        r"GET /api/mentors/\{mentorId\} 200 request_id=r-1 ms=\d+\.\d user_id=- "
+        rf"client=127\.0\.0\.1 trace_id={TRACE}",
+        text,
+    )
+
+
+async def test_every_request_has_its_line(api: Api, log: Log) -> None:
+    ada = api.user("ada")
+    requests = [
+        (ada, "GET", "/sessions", 200, "ada"),
+        (ada, "GET", "/nope", 404, None),
+        (ada, "POST", "/requests", 415, "ada"),
+        (ada, "DELETE", "/requests", 405, None),
+        (ada, "OPTIONS", "/requests", 204, None),
+        (api.nobody, "GET", "/sessions", 401, None),
+        (api.nobody, "GET", "/mentors", 200, None),
+        # From the cache.
+        (api.nobody, "GET", "/mentors", 200, None),
+        (api.nobody, "HEAD", "/mentors", 200, None),
+    ]
+    for number, (client, method, path, status, user_id) in enumerate(requests):
+        answer = await client.request(method, path, headers={"X-Request-Id": f"r-{number}"})
+        assert answer.status == status
+        (line,) = log.of(f"r-{number}")
+        assert (line["level"], line["status"], line["user_id"]) == ("INFO", status, user_id)
+    assert len(log.text) == len(log.json) == len(requests)
+
+
+async def test_the_id_is_the_one_that_the_client_was_told(api: Api, log: Log) -> None:
+    answer = await api.nobody.get("/mentors")
+    assert len(log.of(answer.headers["X-Request-Id"])) == 1
+
+
+async def test_a_body_refused_unread_has_its_line(api: Api, log: Log) -> None:
+    await api.user("ada").post("/requests", body="x" * 2_000_000)
+    (line,) = log.json
+    assert (line["route"], line["status"]) == ("/api/requests", 413)
+
+
+async def test_probes_are_silent_until_they_fail(api: Api, log: Log) -> None:
+    for path in ("/livez", "/readyz", "/metrics"):
+        await ask(api.base, path)
+    assert log.text == []
+    api.services.draining = True
+    await ask(api.base, "/readyz")
+    (line,) = log.json
+    assert (line["level"], line["route"], line["status"]) == ("WARNING", "/readyz", 503)
+    assert line["cause"] == "Unavailable('The server is shutting down')"
+
+
+# Failures ----------------------------------------------------------------------------------------
+
+
+async def test_a_fault_is_one_line_with_its_traceback(api: Api, log: Log) -> None:
+    mentor = await api.mentor()
+    ada = api.user("ada")
+    await api.db.execute("ALTER TABLE requests ADD CONSTRAINT never CHECK (topic <> 'Secret plan')")
+    body = {
+        "mentorId": mentor.id,
+        "topic": "Secret plan",
+        "scheduledDate": f"{day_after_tomorrow():%Y-%m-%d}",
+        "scheduledTime": "09:00",
+    }
+    answer = await ada.post("/requests", body, headers={"X-Request-Id": "r-500"})
+    assert answer.status == 500
+    (line,) = log.of("r-500")
+    assert line["level"] == "ERROR"
+    assert line["statement"] == "requests.create"
+    assert line["backend"] > 0
+    assert line["exception"].startswith("Traceback (most recent call last):")
+    assert "CheckViolationError" in line["exception"]
+    assert len([record for record in log.json if "exception" in record]) == 1
+    assert log.streams["text"].getvalue().count("Traceback (most recent call last):") == 1
+    # PostgreSQL quotes the row that it refuses.
+    assert "Secret plan" not in log.everything()
+
+
+async def test_unavailability_is_one_line_with_its_cause(api: Api, log: Log) -> None:
+    mentor = await api.mentor()
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE mentors IN ACCESS EXCLUSIVE MODE")
+        asking = asyncio.ensure_future(
+            mentor.request("GET", "/mentor/me", headers={"X-Request-Id": "r-503"})
+        )
+        backend = None
+        while backend is None:
+            backend = await api.db.fetchval(
+                "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "AND datname = current_database()"
+            )
+        await api.db.fetchval("SELECT pg_cancel_backend($1)", backend)
+        answer = await asking
+    assert answer.status == 503
+    (line,) = log.of("r-503")
+    assert line["level"] == "WARNING"
+    assert line["cause"] == "QueryCanceledError('canceling statement due to user request')"
+    assert (line["statement"], line["backend"]) == ("profile.show", backend)
+    assert "exception" not in line
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "one"}], ids=["plain", "with a key"])
+async def test_kill_backend_within_a_statement_logs_where_and_why(
+    api: Api, log: Log, headers: dict[str, str]
+) -> None:
+    mentor, ada = await api.mentor(), api.user("ada")
+    request = await api.request(ada, mentor)
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE bookings IN ACCESS EXCLUSIVE MODE")
+        asking = asyncio.ensure_future(
+            mentor.post(
+                f"/requests/{request['id']}/accept", headers={"X-Request-Id": "r-dead"} | headers
+            )
+        )
+        backend = None
+        while backend is None:
+            backend = await api.db.fetchval(
+                "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "AND datname = current_database()"
+            )
+        await api.db.fetchval("SELECT pg_terminate_backend($1)", backend)
+        answer = await asking
+    assert answer.status == 503
+    (line,) = log.of("r-dead")
+    assert line["cause"].startswith(("AdminShutdownError", "ConnectionDoesNotExistError"))
+    assert (line["statement"], line["backend"]) == ("requests.accept", backend)
+
+
+async def test_fail_to_connect_logs_the_statement_and_why(
+    api: Api, log: Log, postgres: str
+) -> None:
+    mentor = await api.mentor()
+    name = await api.db.fetchval("SELECT current_database()")
+    await execute(postgres, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    await api.db.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = $1 AND application_name = 'mentorapi'",
+        name,
+    )
+    while api.services.db.get_size():
+        await api.db.execute("SELECT")
+    answer = await mentor.request("GET", "/sessions", headers={"X-Request-Id": "r-away"})
+    await execute(postgres, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    assert answer.status == 503
+    (line,) = log.of("r-away")
+    assert "is not currently accepting connections" in line["cause"]
+    assert (line["statement"], line["backend"]) == ("session_list", None)
+
+
+async def test_a_slot_that_is_refused_is_no_trouble(api: Api, log: Log) -> None:
+    mentor = await api.mentor(windows=[])
+    await api.user("ada").post(
+        "/requests",
+        {
+            "mentorId": mentor.id,
+            "topic": "x",
+            "scheduledDate": f"{day_after_tomorrow():%Y-%m-%d}",
+            "scheduledTime": "09:00",
+        },
+    )
+    assert {line["level"] for line in log.json} == {"INFO"}
+
+
+# What must not be there --------------------------------------------------------------------------
+
+
+async def test_no_tokens_no_bodies_no_queries(api: Api, log: Log) -> None:
+    mentor, ada = await api.mentor(), api.user("ada")
+    await api.request(ada, mentor, message="between you and me")
+    await api.nobody.get("/mentors/search", q="what-i-look-for")
+    await api.nobody.request("GET", "/sessions", headers={"Authorization": "Bearer not-a-token"})
+    await ada.post("/requests", body='{"topic": "between you and me"')
+    said = log.everything()
+    for secret in (ada.token, mentor.token, "not-a-token", "between you", "what-i-look-for"):
+        assert secret
+        assert secret not in said
+    assert "/api/mentors/search 200" in said
+
+
+@pytest.mark.parametrize(
+    ("target", "header"),
+    [
+        ("/api/mentors", "Authorization: Bearer the\x01secret"),
+        ("/api/mentors", "Host: the secret"),
+        ("/api/mentors?the=secret&" + "&".join(["x=1"] * 2000), "A: b"),
+        ("/api/mentors HTTP/1.1 the secret", "A: b"),
+    ],
+)
+async def test_what_cannot_be_read_is_not_quoted(
+    api: Api, log: Log, target: str, header: str
+) -> None:
+    await raw(api, f"GET {target} HTTP/1.1", header)
+    assert "secret" not in log.everything()
+
+
+async def test_nobody_writes_lines_of_their_own(api: Api, log: Log) -> None:
+    for sub, shown in (
+        ("m status=500 user_id=admin", '"m status=500 user_id=admin"'),
+        ('"m', r'"\"m"'),
+        # Ends a line for some.
+        ("m\u2028m", r'"m\u2028m"'),
+    ):
+        await api.user(sub).get("/sessions")
+        assert f" user_id={shown} client=" in log.text[-1]
+        assert log.json[-1]["user_id"] == sub
+    assert len(log.text) == 3
+
+
+# Traces ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        TRACEPARENT,
+        f"00-{TRACE}-00f067aa0ba902b7-00",
+        f"cc-{TRACE}-00f067aa0ba902b7-01",
+        f"cc-{TRACE}-00f067aa0ba902b7-01-what-comes-later",
+    ],
+)
+def test_a_traceparent(header: str) -> None:
+    assert trace_id(header) == TRACE
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        TRACE,
+        TRACEPARENT.upper(),
+        TRACEPARENT + "\n",
+        TRACEPARENT + "-more",
+        TRACEPARENT + "0",
+        " " + TRACEPARENT,
+        f"{TRACEPARENT},{TRACEPARENT}",
+        f"ff-{TRACE}-00f067aa0ba902b7-01",
+        f"0-{TRACE}-00f067aa0ba902b7-01",
+        f"00-{'0' * 32}-00f067aa0ba902b7-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE[:-1]}-00f067aa0ba902b7-01",
+        f"00-{TRACE[:-1]}g-00f067aa0ba902b7-01",
+        f"00-{TRACE}-00f067aa0ba902b7",
+        f"cc-{TRACE}-00f067aa0ba902b7-01.more",
+    ],
+)
+async def test_what_is_no_traceparent(header: str | None) -> None:
+    assert trace_id(header) is None
+
+
+async def test_a_traceparent_that_is_none_is_left_out(api: Api, log: Log) -> None:
+    answer = await api.nobody.request("GET", "/mentors", headers={"Traceparent": "00-1-2-01"})
+    assert answer.status == 200
+    assert "trace_id" not in log.json[0]
+
+
+# On to the database ------------------------------------------------------------------------------
+
+
+async def test_a_slow_statement(api: Api, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statements, "SLOW", 0.2)
+    mentor = await api.mentor()
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE mentors IN ACCESS EXCLUSIVE MODE")
+        asking = asyncio.ensure_future(
+            mentor.request("GET", "/mentor/me", headers={"X-Request-Id": "r-slow"})
+        )
+        await asyncio.sleep(0.3)
+    assert (await asking).status == 200
+    slow, answered = log.of("r-slow")
+    assert (slow["level"], slow["message"]) == ("WARNING", "Slow statement")
+    assert slow["statement"] == "profile.show"
+    assert slow["ms"] >= 200
+    assert slow["backend"] > 0
+    assert answered["status"] == 200
+    (text,) = (line for line in log.text if "Slow statement" in line)
+    assert re.search(
+        r"queries: Slow statement statement=profiles\.show ms=\d+ backend=\d+ request_id=r-slow$",
+        text,
+    )
+
+
+async def names(api: Api) -> set[str]:
+    rows = await api.db.fetch(
+        "SELECT application_name FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name LIKE 'mentorapi%'"
+    )
+    return {row["application_name"] for row in rows}
+
+
+async def test_connections_are_called_like_the_program(api: Api) -> None:
+    await api.user("ada").request("GET", "/sessions", headers={"X-Request-Id": "r-1"})
+    assert await names(api) == {"mentorapi"}
+
+
+class TestWithTraceSql:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(jwt_secret=SECRET, trace_sql=True)
+
+    async def test_connections_are_called_like_the_request(self, api: Api) -> None:
+        mentor = await api.mentor()
+        async with api.db.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE mentors IN ACCESS EXCLUSIVE MODE")
+            asking = asyncio.ensure_future(
+                mentor.request("GET", "/mentor/me", headers={"X-Request-Id": "r-1"})
+            )
+            found = None
+            while found is None:
+                found = await api.db.fetchrow(
+                    "SELECT application_name, query FROM pg_stat_activity "
+                    "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+                )
+        assert (await asking).status == 200
+        assert found["application_name"] == "mentorapi r-1"
+        assert found["query"].startswith("-- profile.show: ")
+
+    async def test_whoever_comes_next_has_a_name_of_their_own(self, api: Api) -> None:
+        ada = api.user("ada")
+        for name in ("r-1", "r-2"):
+            await ada.request("GET", "/sessions", headers={"X-Request-Id": name})
+            # The other one is the listener.
+            assert await names(api) == {"mentorapi", f"mentorapi {name}"}
+        await api.sweep()
+        assert await names(api) == {"mentorapi"}
+
+    async def test_long_ids_are_cut(self, api: Api) -> None:
+        name = "x" * 128
+        await api.user("ada").request("GET", "/sessions", headers={"X-Request-Id": name})
+        assert f"mentorapi {name}"[:63] in await names(api)
+
+    async def test_requests_at_once_keep_their_names(self, api: Api) -> None:
+        ada = api.user("ada")
+        await ada.get("/sessions")
+        seen: dict[str, str] = {}
+        fetchrow = asyncpg.Connection.fetchrow
+
+        async def watched(self: Any, sql: str, *arguments: Any, **more: Any) -> Any:
+            if sql.startswith("-- session_shapes") or "json_agg" in sql:
+                name = self.get_settings().application_name
+                seen[name] = sql
+            return await fetchrow(self, sql, *arguments, **more)
+
+        asyncpg.Connection.fetchrow = watched
+        try:
+            await asyncio.gather(
+                *(
+                    ada.request("GET", "/sessions", headers={"X-Request-Id": f"r-{number}"})
+                    for number in range(20)
+                )
+            )
+        finally:
+            asyncpg.Connection.fetchrow = fetchrow
+        assert seen.keys() == {f"mentorapi r-{number}" for number in range(20)}
+
+    async def test_errors_are_told_as_ever(self, api: Api) -> None:
+        mentor = await api.mentor(windows=[])
+        answer = await api.user("ada").post("/requests", {"mentorId": mentor.id})
+        assert answer.status == 400
+        assert is_error(await api.nobody.get("/mentors/x"), 404, "Mentor not found")
+
+
+# A real process ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_a_server_writes_them_to_stderr(tmp_path: Path, style: str) -> None:
+    with Process(tmp_path / "var", LOG_FORMAT=style) as process:
+        base = process.listening().removesuffix("/api")
+        assert fetch(f"{base}/api/mentors?q=secret", "r-1") == 200
+        process.signal(signal.SIGTERM)
+        complaint = process.complaint()
+    lines = [line for line in complaint.splitlines() if "r-1" in line]
+    assert len(lines) == 1
+    assert "secret" not in complaint
+    if style == "json":
+        line = orjson.loads(lines[0])
+        assert line.pop("ms") >= 0
+        assert abs(datetime.now(UTC) - datetime.fromisoformat(line.pop("time"))).seconds < 60
+        assert line == {
+            "level": "INFO",
+            "logger": "mentorapi.access",
+            "message": "GET /api/mentors 200",
+            "request_id": "r-1",
+            "method": "GET",
+            "route": "/api/mentors",
+            "status": 200,
+            "user_id": None,
+            "client": "127.0.0.1",
+        }
+    else:
+        assert re.fullmatch(
+            r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO mentorapi\.access: "
+            r"GET /api/mentors 200 request_id=r-1 ms=\d+\.\d user_id=- client=127\.0\.0\.1",
+            lines[0],
+        )
+
+
+@pytest.mark.parametrize(
+    "value", ["\ud800", 2**70, b"\xff", ValueError("x"), {1: 2}, float("nan")], ids=ascii
+)
+def test_whatever_is_told_is_one_line(log: Log, value: object) -> None:
+    logging.getLogger("mentorapi").info(logs.Event("Look", strange=value))
+    assert len(log.text) == 1
+    assert "Look strange=" in log.text[0]
+    (line,) = (json.loads(line) for line in log.streams["json"].getvalue().splitlines())
+    assert line["message"] == "Look"
+    assert "strange" in line
+
+
+def fetch(url: str, request_id: str) -> int:
+    request = urllib.request.Request(url, headers={"X-Request-Id": request_id})
+    with urllib.request.urlopen(request) as response:
+        return int(response.status)

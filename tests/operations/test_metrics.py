@@ -1,0 +1,482 @@
+"""/livez, /readyz and /metrics, read as Prometheus does; and the alerts that go by the figures."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+
+from mentorapi import openapi, server
+from mentorapi.app import ROUTES
+from mentorapi.auth.tokens import Verifier
+from mentorapi.config import Settings
+from tests.client import Answer as ApiAnswer
+from tests.client import Api, asking, day_after_tomorrow, is_error
+from tests.conftest import serve
+from tests.starting import Process, run
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+ALERTS = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
+
+REQUESTS = "mentorapi_http_requests_total"
+SECONDS = "mentorapi_http_request_duration_seconds"
+
+
+async def ask(base: str, path: str, method: str = "GET", **headers: str) -> ApiAnswer:
+    answer: HTTPResponse = await AsyncHTTPClient().fetch(
+        base + path,
+        method=method,
+        headers=headers,
+        raise_error=False,
+        allow_nonstandard_methods=True,
+    )
+    return ApiAnswer(answer.code, answer.headers, answer.body or b"")
+
+
+class Figures(dict[tuple[str, frozenset[tuple[str, str]]], float]):
+    """Samples by name and labels."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                key = sample.name, frozenset(sample.labels.items())
+                assert key not in self, f"{key} twice"
+                self[key] = sample.value
+
+    def of(self, name: str, **labels: str) -> float:
+        return self[name, frozenset(labels.items())]
+
+    def all(self, name: str) -> dict[frozenset[tuple[str, str]], float]:
+        return {labels: value for (known, labels), value in self.items() if known == name}
+
+
+async def figures(api: Api, base: str | None = None) -> Figures:
+    answer = await ask(base or api.base, "/metrics")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/plain; version=")
+    return Figures(answer.body.decode())
+
+
+# Probes ------------------------------------------------------------------------------------------
+
+
+async def test_it_lives_and_is_ready(api: Api) -> None:
+    for path in ("/livez", "/readyz"):
+        answer = await ask(api.base, path)
+        assert (answer.status, answer.json) == (200, {"status": "ok"})
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert (await ask(api.base, path, "HEAD")).body == b""
+
+
+async def test_while_it_drains_it_lives_and_is_not_ready(api: Api) -> None:
+    api.services.draining = True
+    assert (await ask(api.base, "/livez")).status == 200
+    assert is_error(await ask(api.base, "/readyz"), 503, "The server is shutting down")
+    assert (await figures(api)).of("mentorapi_ready") == 0
+
+
+async def test_without_the_database_it_lives_and_is_not_ready(api: Api, postgres: str) -> None:
+    name = await api.db.fetchval("SELECT current_database()")
+    admin = await asyncpg.connect(postgres)
+    try:
+        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+        )
+        answer = await ask(api.base, "/readyz")
+        assert is_error(answer, 503, "The database does not answer")
+        assert answer.headers["Retry-After"] == "1"
+        assert (await ask(api.base, "/livez")).status == 200
+        found = await figures(api)
+        assert found.of("mentorapi_ready") == 0
+        assert isnan(found.of("mentorapi_sweep_lag_seconds"))
+    finally:
+        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        await admin.close()
+    assert (await ask(api.base, "/readyz")).status == 200
+
+
+async def test_with_all_connections_taken_the_answer_comes_in_time(api: Api) -> None:
+    pool = api.services.db
+    taken = [await pool.acquire() for _ in range(pool.get_max_size())]
+    started = time.monotonic()
+    answer = await ask(api.base, "/readyz")
+    assert is_error(answer, 503, "The database does not answer")
+    assert time.monotonic() - started < 4
+    for connection in taken:
+        pool.release(connection)
+
+
+async def test_a_missing_migration_is_named(api: Api) -> None:
+    last = api.services.migrations[-1]
+    await api.db.execute("DELETE FROM _yoyo_migration WHERE migration_id = $1", last)
+    assert is_error(await ask(api.base, "/readyz"), 503, f"Migrations are missing: {last}")
+
+
+async def test_a_newer_schema_is_no_obstacle(api: Api) -> None:
+    """In a rolling upgrade, the old servers go on."""
+    api.services.migrations = api.services.migrations[:-1]
+    assert (await ask(api.base, "/readyz")).status == 200
+
+
+async def test_a_database_that_nobody_has_migrated_is_not_ready(api: Api) -> None:
+    await api.db.execute("DROP TABLE _yoyo_migration")
+    answer = await ask(api.base, "/readyz")
+    assert answer.status == 503
+    assert answer.message.startswith(f"Migrations are missing: {api.services.migrations[0]}, ")
+
+
+async def test_they_are_no_part_of_the_api(api: Api) -> None:
+    described = orjson.dumps(openapi.document()).decode()
+    for path in ("/livez", "/readyz", "/metrics"):
+        assert (await api.nobody.get(path)).status == 404
+        assert path not in described
+        refused = await ask(api.base, path, "DELETE")
+        assert is_error(refused, 405, "Method not allowed")
+        assert refused.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+# Requests ----------------------------------------------------------------------------------------
+
+
+async def test_requests_are_counted_by_route_method_and_status(api: Api) -> None:
+    mentor = await api.mentor()
+    ada = api.user("ada")
+    before = await figures(api)
+    for _ in range(3):
+        await api.nobody.get(f"/mentors/{mentor.id}")
+    await api.nobody.request("HEAD", f"/mentors/{mentor.id}")
+    await api.nobody.get("/mentors/nobody")
+    await ada.get("/sessions")
+    await api.nobody.get("/sessions")
+    await ada.post("/requests", {})
+    await ada.request("OPTIONS", "/requests")
+    await ada.delete("/requests")
+    after = await figures(api)
+    counted = {
+        tuple(dict(labels)[name] for name in ("method", "route", "status")): (
+            value - before.get((REQUESTS, labels), 0)
+        )
+        for labels, value in after.all(REQUESTS).items()
+        if value != before.get((REQUESTS, labels), 0)
+    }
+    assert counted == {
+        ("GET", "/api/mentors/{mentorId}", "200"): 3,
+        ("HEAD", "/api/mentors/{mentorId}", "200"): 1,
+        ("GET", "/api/mentors/{mentorId}", "404"): 1,
+        ("GET", "/api/sessions", "200"): 1,
+        ("GET", "/api/sessions", "401"): 1,
+        ("POST", "/api/requests", "400"): 1,
+        ("OPTIONS", "/api/requests", "204"): 1,
+        ("DELETE", "/api/requests", "405"): 1,
+    }
+
+
+async def test_the_histogram_counts_the_same_requests(api: Api) -> None:
+    for _ in range(4):
+        await api.nobody.get("/mentors")
+    found = await figures(api)
+    labels = {"method": "GET", "route": "/api/mentors"}
+    assert found.of(f"{SECONDS}_count", **labels) == 4
+    assert found.of(f"{SECONDS}_bucket", **labels, le="+Inf") == 4
+    assert 0 < found.of(f"{SECONDS}_sum", **labels) < 4
+    bounds = {dict(known)["le"] for known in found.all(f"{SECONDS}_bucket")}
+    assert {"0.001", "10.0"} < bounds
+
+
+async def test_what_anybody_can_make_up_makes_no_series(api: Api) -> None:
+    await api.nobody.get("/mentors")
+    await api.nobody.get("/unknown")
+    await api.nobody.request("BREW", "/mentors")
+    before = await figures(api)
+    for number in range(20):
+        await api.nobody.get(f"/unknown/{number}")
+        await api.nobody.get(f"/mentors?page=1&x={number}")
+        await api.nobody.request(f"BREW{number}", "/mentors")
+    after = await figures(api)
+    assert after.keys() == before.keys()
+    assert after.of(REQUESTS, method="GET", route="unknown", status="404") == 21
+    assert after.of(REQUESTS, method="other", route="/api/mentors", status="405") == 21
+
+
+async def test_a_body_refused_unread_counts_for_its_route(api: Api) -> None:
+    answer = await api.user("ada").post("/requests", body="x" * 2_000_000)
+    assert answer.status == 413
+    found = await figures(api)
+    assert found.of(REQUESTS, method="POST", route="/api/requests", status="413") == 1
+
+
+async def test_probes_are_not_counted(api: Api) -> None:
+    for path in ("/livez", "/readyz", "/metrics"):
+        await ask(api.base, path)
+    assert not (await figures(api)).all(REQUESTS)
+
+
+async def test_requests_in_progress(api: Api) -> None:
+    mentor = await api.mentor()
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE mentors IN ACCESS EXCLUSIVE MODE")
+        waiting = asyncio.ensure_future(mentor.get("/mentor/me"))
+        while not api.services.metrics.requests_in_progress:
+            await connection.execute("SELECT")
+        found = await figures_without_the_database(api)
+        assert found.of("mentorapi_http_requests_in_progress") == 1
+    assert (await waiting).status == 200
+    assert (await figures(api)).of("mentorapi_http_requests_in_progress") == 0
+
+
+async def figures_without_the_database(api: Api) -> Figures:
+    return Figures(api.services.metrics.text("")[0].decode())
+
+
+# Slots, sweeps, pool, cache ----------------------------------------------------------------------
+
+
+async def test_slots_refused(api: Api) -> None:
+    mentor = await api.mentor()
+    one, two = api.user("one"), api.user("two")
+    wishes = [await api.request(user, mentor) for user in (one, two)]
+    await mentor.ok("POST", f"/requests/{wishes[0]['id']}/accept")
+    assert (await mentor.post(f"/requests/{wishes[1]['id']}/accept")).status == 409
+    three, again = api.user("three"), {"Idempotency-Key": "k"}
+    for _ in range(2):
+        answer = await three.post("/requests", asking(mentor, day_after_tomorrow()), headers=again)
+        assert is_error(answer, 409, "Time slot is no longer available")
+    # Another 409, which is about something else.
+    assert (await mentor.post(f"/requests/{wishes[0]['id']}/accept")).status == 409
+    # A refusal is not kept, so its repetition is refused anew.
+    assert (await figures(api)).of("mentorapi_slots_refused_total") == 3
+
+
+async def test_sweeps(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    mentor, ada = await api.mentor(), api.user("ada")
+    found = await figures(api)
+    assert found.of("mentorapi_sweep_last_success_timestamp_seconds") == 0
+    assert found.of("mentorapi_sweep_lag_seconds") == 0
+    assert found.of("mentorapi_sweep_interval_seconds") == 300
+
+    session = await api.session(ada, mentor)
+    await api.make_past(session["id"])
+    # It began two hours ago and was never moved on.
+    assert (await figures(api)).of("mentorapi_sweep_lag_seconds") == pytest.approx(7200, abs=30)
+
+    started = time.time()
+    await server._sweep(api.services)
+    found = await figures(api)
+    assert started <= found.of("mentorapi_sweep_last_success_timestamp_seconds") <= time.time()
+    assert found.of("mentorapi_sweep_sessions_moved_total") == 1
+    assert found.of("mentorapi_sweep_requests_expired_total") == 0
+    assert found.of("mentorapi_sweep_lag_seconds") == 0
+    assert found.of("mentorapi_sweep_failures_total") == 0
+
+    async def fail(_: Any) -> int:
+        raise OSError("gone")
+
+    monkeypatch.setattr(server, "run_once", fail)
+    await server._sweep(api.services)
+    failed = await figures(api)
+    assert failed.of("mentorapi_sweep_failures_total") == 1
+    succeeded = "mentorapi_sweep_last_success_timestamp_seconds"
+    assert failed.of(succeeded) == found.of(succeeded)
+
+
+async def test_the_lag_of_a_session_under_way_begins_after_its_grace(api: Api) -> None:
+    mentor, ada = await api.mentor(), api.user("ada")
+    session = await api.session(ada, mentor)
+    await api.make_past(session["id"])
+    await api.db.execute("UPDATE bookings SET status = 'in_progress'")
+    assert (await figures(api)).of("mentorapi_sweep_lag_seconds") == pytest.approx(2700, abs=30)
+
+
+async def test_metrics_show_overdue_request_until_it_is_swept(api: Api) -> None:
+    mentor, ada = await api.mentor(), api.user("ada")
+    await api.request(ada, mentor)
+    await api.db.execute(
+        "UPDATE requests SET start_time = now() - interval '45 min', end_time = now()"
+    )
+    assert (await figures(api)).of("mentorapi_sweep_lag_seconds") == pytest.approx(2700, abs=30)
+    await server._sweep(api.services)
+    found = await figures(api)
+    assert found.of("mentorapi_sweep_requests_expired_total") == 1
+    assert found.of("mentorapi_sweep_lag_seconds") == 0
+
+
+async def test_the_pool(api: Api) -> None:
+    pool = api.services.db
+    before = await figures(api)
+    waits = before.of("mentorapi_pool_wait_seconds_count")
+    assert before.of("mentorapi_pool_max_connections") == 10
+    taken = [await pool.acquire() for _ in range(10)]
+    waiting = asyncio.ensure_future(api.user("ada").get("/sessions"))
+    while not pool.waiting:
+        await api.db.execute("SELECT")
+    found = await figures_without_the_database(api)
+    assert found.of("mentorapi_pool_connections") == 10
+    assert found.of("mentorapi_pool_idle_connections") == 0
+    assert found.of("mentorapi_pool_waiting") == 1
+    await asyncio.sleep(0.3)
+    for connection in taken:
+        pool.release(connection)
+    assert (await waiting).status == 200
+    found = await figures_without_the_database(api)
+    assert found.of("mentorapi_pool_idle_connections") == 10
+    assert found.of("mentorapi_pool_waiting") == 0
+    # Who ada is, her sessions, and for the first figures the migrations and the lag.
+    assert found.of("mentorapi_pool_wait_seconds_count") >= waits + 2
+    slow = found.of("mentorapi_pool_wait_seconds_count") - found.of(
+        "mentorapi_pool_wait_seconds_bucket", le="0.25"
+    )
+    assert slow == 1
+
+
+async def test_the_cache_and_the_listener(api: Api) -> None:
+    await api.mentor()
+    empty = await figures(api)
+    assert empty.of("mentorapi_cache_bytes") == 0
+    for _ in range(3):
+        await api.nobody.get("/mentors")
+    found = await figures(api)
+    assert found.of("mentorapi_cache_reads_total", result="miss") == 1
+    assert found.of("mentorapi_cache_reads_total", result="hit") == 2
+    assert found.of("mentorapi_cache_bytes") > 1000
+    assert found.of("mentorapi_listener_connected") == 1
+    await api.services.listener.close()
+    api.services.listener._lose()
+    assert (await figures(api)).of("mentorapi_listener_connected") == 0
+
+
+async def test_what_is_running(api: Api) -> None:
+    (labels,) = (await figures(api)).all("mentorapi_build_info")
+    assert re.fullmatch(r"\d+\.\d+\.\d+.*", dict(labels)["version"])
+
+
+async def test_two_applications_count_for_themselves(
+    api: Api, settings: Settings, verifier: Verifier, database_url: str, tmp_path: Path
+) -> None:
+    running = serve(database_url, settings, verifier, tmp_path)
+    other = await anext(running)
+    await api.nobody.get("/mentors")
+    assert (await figures(api)).all(REQUESTS)
+    assert not (await figures(other)).all(REQUESTS)
+    await anext(running, None)
+
+
+async def test_it_speaks_openmetrics(api: Api) -> None:
+    await api.nobody.get("/mentors")
+    answer = await ask(
+        api.base, "/metrics", Accept="application/openmetrics-text; version=1.0.0; charset=utf-8"
+    )
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+    families = {
+        family.name for family in openmetrics.text_string_to_metric_families(answer.body.decode())
+    }
+    assert "mentorapi_http_requests" in families
+
+
+# An address of its own ---------------------------------------------------------------------------
+
+
+def test_an_address_of_its_own(tmp_path: Path) -> None:
+    with Process(tmp_path / "var", METRICS_ADDRESS="127.0.0.1:0") as process:
+        main = process.listening().removesuffix("/api")
+        out = process._process.stdout
+        assert out is not None
+        found = re.search(r"Metrics on (\S+)/metrics", out.readline())
+        assert found
+        assert status(main, "/metrics") == "404"
+        assert status(found[1], "/metrics") == "200"
+        assert status(found[1], "/api/mentors") == "404"
+        for base in (main, found[1]):
+            assert [status(base, path) for path in ("/livez", "/readyz")] == ["200", "200"]
+
+
+def status(base: str, path: str) -> str:
+    try:
+        with urllib.request.urlopen(base + path) as response:
+            return str(response.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return str(error.code)
+
+
+@pytest.mark.parametrize("value", ["9100", ":9100", "localhost:", "a b:1", "h:70000", "::1:9100"])
+def test_an_address_that_is_none_is_refused(value: str, tmp_path: Path) -> None:
+    ended = run("serve", data_dir=tmp_path / "var", METRICS_ADDRESS=value)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("mentorapi: MENTORAPI_METRICS_ADDRESS must be a host and a port")
+
+
+def test_an_address_may_be_ipv6() -> None:
+    given = Settings.from_env({"MENTORAPI_METRICS_ADDRESS": "[::1]:9100"})
+    assert given.metrics_address == ("::1", 9100)
+    assert replace(given, metrics_address=None) == Settings()
+
+
+# Alerts ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool is not there; it comes with Debian's package prometheus")
+    return found
+
+
+def test_the_alert_rules_are_sound(promtool: str) -> None:
+    ended = prove(promtool, "check", "rules", "alerts.yml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_the_alerts_fire_when_they_should(promtool: str) -> None:
+    ended = prove(promtool, "test", "rules", "alerts_test.yml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def prove(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ALERTS, capture_output=True, text=True, timeout=60)
+
+
+async def test_the_alerts_go_by_figures_that_are_there(api: Api) -> None:
+    await api.nobody.get("/mentors")
+    there = {name for name, _ in await figures(api)}
+    used = set(re.findall(r"\bmentorapi_\w+", (ALERTS / "alerts.yml").read_text()))
+    assert used <= there
+    assert len(used) > 5
+
+
+async def test_the_readme_names_every_figure_and_no_other(api: Api) -> None:
+    text = api.services.metrics.text("")[0].decode()
+    # Families of counters are named without what their samples end in.
+    there = {
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in text_string_to_metric_families(text)
+    }
+    told = re.findall(r"^\| `(mentorapi_\w+)`", README.read_text(), re.MULTILINE)
+    assert sorted(told) == sorted(name for name in there if name.startswith("mentorapi_"))
+
+
+def test_every_alert_is_tested() -> None:
+    alerts = re.findall(r"alert: (\w+)", (ALERTS / "alerts.yml").read_text())
+    tested = re.findall(r"alertname: (\w+)", (ALERTS / "alerts_test.yml").read_text())
+    assert set(alerts) == set(tested)
+
+
+def test_no_two_routes_are_one_series() -> None:
+    assert len({path for path, _ in ROUTES}) == len(ROUTES)

@@ -1,0 +1,216 @@
+"""What keeps it from starting is said in one line on stderr, and secrets are not in it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mentorapi.config import ConfigError, Settings
+from mentorapi.database import embedded
+from tests.starting import run, wait_until
+
+SECRET = "not-to-be-printed-" * 3
+PRIVATE = "-----BEGIN PRIVATE KEY-----\nnot-to-be-printed\n-----END PRIVATE KEY-----"
+
+
+def assert_one_line(ended: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    assert ended.returncode == code
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("mentorapi: ")
+    assert ended.stderr.endswith("\n")
+    assert ended.stderr.count("\n") == 1
+    assert "not-to-be-printed" not in ended.stderr
+    for word in words:
+        assert word in ended.stderr
+
+
+WRONG = [
+    ({"PORT": "http"}, "MENTORAPI_PORT must be a whole number from 0 to 65535"),
+    ({"PORT": "65536"}, "MENTORAPI_PORT must be a whole number from 0 to 65535"),
+    ({"PORT": "-1"}, "MENTORAPI_PORT must be a whole number from 0 to 65535"),
+    ({"POOL_SIZE": "0"}, "MENTORAPI_POOL_SIZE must be a whole number from 1 to 1000"),
+    ({"SWEEP_INTERVAL": "0"}, "MENTORAPI_SWEEP_INTERVAL must be a number of seconds above 0"),
+    ({"SWEEP_INTERVAL": "nan"}, "MENTORAPI_SWEEP_INTERVAL must be a number of seconds above 0"),
+    ({"SWEEP_INTERVAL": "soon"}, "MENTORAPI_SWEEP_INTERVAL must be a number of seconds above 0"),
+    ({"LOG_FORMAT": "xml"}, "MENTORAPI_LOG_FORMAT must be text or json"),
+    ({"BEHIND_PROXY": "maybe"}, "MENTORAPI_BEHIND_PROXY must be true or false"),
+    ({"PUBLIC_URL": "api.example.com"}, "MENTORAPI_PUBLIC_URL must be a http:// or https:// URL"),
+    ({"PUBLIC_URL": "https://x.org/?a=1"}, "MENTORAPI_PUBLIC_URL must be a URL without query"),
+    ({"CORS_ORIGINS": "app.example.com"}, "'app.example.com' is none"),
+    ({"CORS_ORIGINS": "https://a.org, https://b.org/path"}, "'https://b.org/path' is none"),
+    ({"JWT_SECRET": "not-to-be-printed"}, "MENTORAPI_JWT_SECRET must have at least 32 bytes"),
+    (
+        {"JWT_PUBLIC_KEY": "/no/such/file"},
+        "MENTORAPI_JWT_PUBLIC_KEY is neither PEM text nor a file",
+    ),
+    ({"JWT_PUBLIC_KEY": PRIVATE}, "MENTORAPI_JWT_PUBLIC_KEY is unusable: The key is a private key"),
+    ({"JWKS_URL": "file:///keys"}, "MENTORAPI_JWKS_URL must be a http:// or https:// URL"),
+    (
+        {"JWT_SECRET": SECRET, "JWKS_URL": "https://id.example.com/keys"},
+        "MENTORAPI_JWT_SECRET and MENTORAPI_JWKS_URL exclude each other",
+    ),
+    (
+        {"DATABASE_URL": "postgresql://me:not-to-be-printed@db/x"},
+        "MENTORAPI_DATABASE_URL is set, so a key must be set too",
+    ),
+    (
+        {"DATABASE_URL": "mysql://me:not-to-be-printed@db/x", "JWT_SECRET": SECRET},
+        "MENTORAPI_DATABASE_URL must be a URL like postgresql://",
+    ),
+    (
+        {"DATABASE_URL": "postgresql://me:not-to-be-printed/5@db:x/x", "JWT_SECRET": SECRET},
+        "special characters in the password",
+    ),
+    ({"MEDIA_URL": "ftp://host/x"}, "MENTORAPI_MEDIA_URL must be a folder, file:///path or s3://"),
+    ({"MEDIA_URL": "s3://"}, "MENTORAPI_MEDIA_URL must be a folder, file:///path or s3://"),
+    ({"MEDIA_URL": "s3://pictures?x=not-to-be-printed"}, "MENTORAPI_MEDIA_URL must be a folder"),
+    ({"MEDIA_URL": "file://pictures"}, "MENTORAPI_MEDIA_URL must be file:///path for a folder"),
+    ({"DATBASE_URL": "x"}, "did you mean MENTORAPI_DATABASE_URL?"),
+    ({"NONSENSE": "x"}, "MENTORAPI_NONSENSE is no setting of mentorapi"),
+]
+
+
+@pytest.mark.parametrize(("settings", "complaint"), WRONG, ids=lambda value: str(value)[:40])
+def test_a_wrong_setting_is_refused_by_name(settings: dict[str, str], complaint: str) -> None:
+    env = {f"MENTORAPI_{name}": value for name, value in settings.items()}
+    with pytest.raises(ConfigError) as raised:
+        Settings.from_env(env)
+    assert complaint in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert "not-to-be-printed" not in str(raised.value)
+
+
+def test_settings_are_read_as_they_are_meant() -> None:
+    settings = Settings.from_env(
+        {
+            "MENTORAPI_CORS_ORIGINS": "https://App.example.com, http://localhost:3000",
+            "MENTORAPI_BEHIND_PROXY": "Yes",
+            "MENTORAPI_SWEEP_INTERVAL": " 0.5 ",
+            "MENTORAPI_PUBLIC_URL": "https://api.example.com/",
+            "MENTORAPI_PORT": "",
+            "PATH": "/bin",
+        }
+    )
+    assert settings.cors_origins == ("https://app.example.com", "http://localhost:3000")
+    assert settings.behind_proxy
+    assert settings.sweep_interval == 0.5
+    assert settings.public_url == "https://api.example.com"
+    assert settings.port == 8000
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("pictures", "pictures"),
+        ("/srv/pictures", "/srv/pictures"),
+        ("file:///srv/my%20pictures", "/srv/my pictures"),
+        ("file://localhost/srv/pictures", "/srv/pictures"),
+        ("s3://pictures", "s3://pictures"),
+        ("S3://pictures/faces/", "s3://pictures/faces"),
+    ],
+)
+def test_images_go_to_a_folder_or_a_bucket(given: str, meant: str) -> None:
+    assert Settings.from_env({"MENTORAPI_MEDIA_URL": given}).media_url == meant
+
+
+def test_printed_settings_hold_no_secrets() -> None:
+    env = {"JWT_SECRET": SECRET, "DATABASE_URL": "postgresql://me:not-to-be-printed@db/x"}
+    settings = Settings.from_env({f"MENTORAPI_{name}": value for name, value in env.items()})
+    assert "not-to-be-printed" not in repr(settings)
+
+
+def test_a_wrong_setting_ends_it_with_one_line(tmp_path: Path) -> None:
+    ended = run(data_dir=tmp_path / "var", PORT="http")
+    assert_one_line(ended, 2, "MENTORAPI_PORT")
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_port_in_use(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ended = run(data_dir=tmp_path / "var", PORT=port)
+    assert_one_line(ended, 1, "127.0.0.1", port, "MENTORAPI_PORT", "in use")
+    assert not (tmp_path / "var").exists()
+
+
+def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
+    ended = run(data_dir=tmp_path / "var", HOST="192.0.2.1")
+    assert_one_line(ended, 1, "192.0.2.1", "MENTORAPI_HOST")
+
+
+def test_a_data_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for command in ("serve", "migrate", "token --sub ada"):
+        ended = run(*command.split(), data_dir=tmp_path / "file" / "var", elsewhere=tmp_path)
+        assert_one_line(ended, 1, str(tmp_path / "file"), "Not a directory")
+
+
+def test_a_folder_with_other_things_where_the_database_should_be(tmp_path: Path) -> None:
+    (tmp_path / "var" / "postgres").mkdir(parents=True)
+    (tmp_path / "var" / "postgres" / "diary").write_text("")
+    assert_one_line(run("migrate", data_dir=tmp_path / "var"), 1, "not empty")
+
+
+def test_a_database_of_another_version(tmp_path: Path) -> None:
+    run("migrate", data_dir=tmp_path / "var")
+    (tmp_path / "var" / "postgres" / "PG_VERSION").write_text("13\n")
+    ended = run("migrate", data_dir=tmp_path / "var")
+    assert_one_line(ended, 1, "PostgreSQL did not start", "incompatible")
+
+
+def test_a_secret_file_cut_short(tmp_path: Path) -> None:
+    (tmp_path / "jwt_secret").write_text("short\n")
+    assert_one_line(run("token", "--sub", "ada", data_dir=tmp_path), 1, "jwt_secret", "32 bytes")
+
+
+def test_a_token_cannot_be_signed_with_a_public_key(tmp_path: Path) -> None:
+    settings = {"JWKS_URL": "https://id.example.com/keys"}
+    ended = run("token", "--sub", "ada", data_dir=tmp_path, **settings)
+    assert_one_line(ended, 2, "MENTORAPI_JWT_SECRET")
+
+
+def test_a_database_out_of_reach(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"postgresql://me:not-to-be-printed@127.0.0.1:{free.getsockname()[1]}/x"
+        for command in ("serve", "migrate", "sweep"):
+            ended = run(command, data_dir=tmp_path, DATABASE_URL=url, JWT_SECRET=SECRET)
+            assert_one_line(ended, 1, "MENTORAPI_DATABASE_URL", "refused")
+
+
+def test_a_wrong_password_and_an_unknown_database(tmp_path: Path) -> None:
+    with embedded.running(tmp_path / "theirs") as url:
+        require_passwords(tmp_path / "theirs", url)
+        address = url.partition("?")[2]
+
+        def attempt(password: str, database: str) -> subprocess.CompletedProcess[str]:
+            theirs = f"postgresql://guest:{password}@/{database}?{address}"
+            return run("serve", data_dir=tmp_path, DATABASE_URL=theirs, JWT_SECRET=SECRET)
+
+        assert_one_line(attempt("not-to-be-printed-2", "mentorapi"), 1, "password", '"guest"')
+        assert_one_line(attempt("not-to-be-printed", "nowhere"), 1, '"nowhere" does not exist')
+        # Right password and database, but a guest may make no tables there.
+        assert_one_line(attempt("not-to-be-printed", "mentorapi"), 1, "guest may not create")
+
+
+def require_passwords(data_dir: Path, url: str) -> None:
+    rules = data_dir / "postgres" / "pg_hba.conf"
+    rules.write_text("local all guest scram-sha-256\nlocal all all trust\n")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE guest LOGIN PASSWORD 'not-to-be-printed'")
+        connection.execute("SELECT pg_reload_conf()")
+    wait_until(lambda: not passwordless(url))
+
+
+def passwordless(url: str) -> bool:
+    try:
+        psycopg.connect(url, user="guest", password="wrong").close()
+    except psycopg.OperationalError:
+        return False
+    return True

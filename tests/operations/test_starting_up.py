@@ -1,0 +1,272 @@
+"""``run.py`` without any configuration: the first start, later ones, company, and the end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import stat
+import threading
+import urllib.request
+from pathlib import Path
+
+import jwt
+import psutil
+import psycopg
+import pytest
+
+from mentorapi import cli
+from mentorapi.config import Settings
+from mentorapi.database import embedded
+from mentorapi.server import Sockets
+from tests.api.images.test_profile_image import MULTIPART, PNG, form
+from tests.starting import (
+    Process,
+    answers,
+    database,
+    nothing_left_of,
+    postmaster,
+    remember,
+    remembered,
+    run,
+    wait_until,
+)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "var"
+
+
+def test_it_serves_with_no_configuration_at_all(data_dir: Path) -> None:
+    with Process(data_dir) as server:
+        assert answers(server.listening())
+        assert "PostgreSQL 18" in server.printed
+        assert str(data_dir) in server.printed
+
+
+def test_a_second_start_finds_the_data_of_the_first(data_dir: Path) -> None:
+    with Process(data_dir) as server:
+        server.listening()
+        remember(data_dir, "the first start")
+    with Process(data_dir) as server:
+        assert answers(server.listening())
+        assert remembered(data_dir) == "the first start"
+
+
+def test_tokens_of_the_first_start_stay_valid(data_dir: Path) -> None:
+    first = run("token", "--sub", "ada", data_dir=data_dir).stdout.strip()
+    run("migrate", data_dir=data_dir)
+    secret = (data_dir / "jwt_secret").read_text().strip()
+    assert jwt.decode(first, secret, algorithms=["HS256"])["sub"] == "ada"
+
+
+def test_a_token_carries_what_was_asked_for(data_dir: Path) -> None:
+    asked = ["--sub", "ada", "--name", "Ada", "--email", "ada@example.com"]
+    roles = ["--role", "admin", "--role", "mentor"]
+    settings = {"JWT_SECRET": "s" * 32, "JWT_ISSUER": "us", "JWT_AUDIENCE": "them"}
+    printed = run("token", *asked, *roles, data_dir=data_dir, **settings).stdout
+    claims = jwt.decode(printed.strip(), "s" * 32, ["HS256"], issuer="us", audience="them")
+    assert claims["name"] == "Ada"
+    assert claims["email"] == "ada@example.com"
+    assert claims["roles"] == ["admin", "mentor"]
+    assert not data_dir.exists()
+
+
+def test_only_its_owner_can_read_the_secret_and_the_database(data_dir: Path) -> None:
+    run("token", "--sub", "ada", data_dir=data_dir)
+    run("migrate", data_dir=data_dir)
+    assert stat.S_IMODE((data_dir / "jwt_secret").stat().st_mode) == 0o600
+    assert stat.S_IMODE((data_dir / "postgres").stat().st_mode) == 0o700
+
+
+def test_start_keeps_locks_and_data_folder_private(data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o755)
+    (data_dir / "postgres.lock").touch(mode=0o644)
+    run("migrate", data_dir=data_dir)
+    for name in ("postgres.lock", "postgres.users"):
+        assert stat.S_IMODE((data_dir / name).stat().st_mode) == 0o600, name
+    run("migrate", data_dir=data_dir.with_name("new"))
+    assert stat.S_IMODE(data_dir.with_name("new").stat().st_mode) == 0o700
+
+
+def test_upload_to_a_plain_start_gets_the_address_listened_on(data_dir: Path) -> None:
+    token = run("token", "--sub", "ada", data_dir=data_dir).stdout.strip()
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": MULTIPART["Content-Type"],
+        "Host": "evil.example.com",
+    }
+    with Process(data_dir) as server:
+        url = server.listening()
+        request = urllib.request.Request(
+            f"{url}/mentor/profile-image", form(("file", "a.png", PNG)), headers, method="PATCH"
+        )
+        with urllib.request.urlopen(request) as response:
+            shown = json.loads(response.read())["profileImageUrl"]
+        assert shown.startswith(f"{url}/images/")
+        with urllib.request.urlopen(shown) as image:
+            assert image.status == 200
+
+
+@pytest.mark.parametrize(("host", "base"), [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1")])
+def test_start_on_a_wildcard_address_says_what_images_begin_with(
+    host: str, base: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        bound = [Sockets([listening], [])]
+        cli._announce(Settings(host=host), "18", bound)
+        cli._announce(Settings(host=host, public_url="https://api.example.com"), "18", bound)
+        cli._announce(Settings(), "18", bound)
+        port = listening.getsockname()[1]
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "MENTORAPI_PUBLIC_URL is not set:"
+        f" addresses of uploaded images begin with http://{base}:{port}"
+    )
+
+
+def test_processes_that_start_at_once_agree_on_one_secret(data_dir: Path) -> None:
+    tokens: list[str] = []
+
+    def start() -> None:
+        tokens.append(run("token", "--sub", "ada", data_dir=data_dir).stdout.strip())
+
+    at_once(start, 4)
+    secret = (data_dir / "jwt_secret").read_text().strip()
+    for token in tokens:
+        jwt.decode(token, secret, algorithms=["HS256"])
+
+
+def test_the_database_listens_on_no_port(data_dir: Path) -> None:
+    with embedded.running(data_dir):
+        connections = psutil.Process(postmaster(data_dir)).net_connections("inet")
+        assert [each for each in connections if each.status == "LISTEN"] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(data_dir: Path, number: signal.Signals) -> None:
+    with Process(data_dir) as server:
+        server.listening()
+        server.signal(number)
+        assert server.ended() == 0
+    assert nothing_left_of(data_dir)
+
+
+def test_ctrl_c_in_a_terminal_ends_it_cleanly(data_dir: Path) -> None:
+    with Process(data_dir) as server:
+        server.listening()
+        server.press_ctrl_c()
+        assert server.ended() == 0
+    assert nothing_left_of(data_dir)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("milestone", ["postgres.new-*", "postgres/postmaster.pid"])
+def test_a_signal_while_it_starts_leaves_nothing_running(
+    data_dir: Path, number: signal.Signals, milestone: str
+) -> None:
+    with Process(data_dir) as server:
+        server.reached(milestone)
+        server.signal(number)
+        server.ended()
+    assert nothing_left_of(data_dir)
+
+
+def test_an_open_connection_does_not_hold_up_the_end(data_dir: Path) -> None:
+    with Process(data_dir) as server:
+        url = server.listening()
+        port = int(url.split(":")[2].split("/")[0])
+        with socket.create_connection(("127.0.0.1", port)):
+            server.signal(signal.SIGTERM)
+            assert server.ended() == 0
+
+
+def test_commands_work_beside_a_running_server_and_leave_it_its_database(data_dir: Path) -> None:
+    with Process(data_dir) as server:
+        url = server.listening()
+        assert run("migrate", data_dir=data_dir).stdout == "Nothing to apply\n"
+        assert run("sweep", data_dir=data_dir).stdout == "0 sessions moved on\n"
+        assert answers(url)
+
+
+def test_two_servers_share_one_database_and_the_last_one_stops_it(data_dir: Path) -> None:
+    with Process(data_dir) as first, Process(data_dir) as second:
+        first.listening()
+        url = second.listening()
+        first.signal(signal.SIGTERM)
+        assert first.ended() == 0
+        assert answers(url)
+    assert nothing_left_of(data_dir)
+
+
+def test_many_processes_may_start_on_an_empty_folder_at_once(data_dir: Path) -> None:
+    results: list[int] = []
+    at_once(lambda: results.append(run("migrate", data_dir=data_dir).returncode), 4)
+    assert results == [0, 0, 0, 0]
+    assert nothing_left_of(data_dir)
+
+
+def test_a_folder_too_deep_for_a_socket_will_do(tmp_path: Path) -> None:
+    data_dir = tmp_path / ("deep" * 20) / "strange ' \" $ & % ü" / "var"
+    data_dir.mkdir(parents=True)
+    with Process(data_dir) as server:
+        assert answers(server.listening())
+
+
+def test_a_database_of_ones_own_is_used_and_left_running(tmp_path: Path) -> None:
+    with embedded.running(tmp_path / "theirs", database="own") as url:
+        settings = {"DATABASE_URL": f"{url}&channel_binding=prefer", "JWT_SECRET": "s" * 32}
+        with Process(tmp_path / "var", **settings) as server:
+            assert answers(server.listening())
+            assert "embedded" not in server.printed
+        assert not (tmp_path / "var" / "postgres").exists()
+        with psycopg.connect(url) as connection:
+            connection.execute("SELECT")
+
+
+def test_requests_under_way_are_answered_before_it_ends(data_dir: Path) -> None:
+    with Process(data_dir) as server:
+        url = server.listening()
+        codes: list[int] = []
+
+        def ask() -> None:
+            with urllib.request.urlopen(f"{url}/mentors") as response:
+                codes.append(response.status)
+
+        with database(data_dir) as connection:
+            # The list's own table, which the sweep of the idle server leaves alone: who waits for
+            # it is the request. One lock, so that no two wait for each other.
+            connection.execute("BEGIN")
+            connection.execute("LOCK TABLE mentor_list IN ACCESS EXCLUSIVE MODE")
+            asking = threading.Thread(target=ask)
+            asking.start()
+            wait_until(lambda: somebody_waits(data_dir))
+            server.signal(signal.SIGTERM)
+            wait_until(lambda: not accepts(url))
+            connection.execute("ROLLBACK")
+        asking.join()
+        assert codes == [200]
+        assert server.ended() == 0
+
+
+def accepts(url: str) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0]))).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def somebody_waits(data_dir: Path) -> bool:
+    with database(data_dir) as connection:
+        query = "SELECT FROM pg_stat_activity WHERE application_name = 'mentorapi'"
+        return connection.execute(f"{query} AND wait_event_type = 'Lock'").fetchone() is not None
+
+
+def at_once(work: object, times: int) -> None:
+    threads = [threading.Thread(target=work) for _ in range(times)]  # type: ignore[arg-type]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

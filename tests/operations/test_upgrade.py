@@ -1,0 +1,195 @@
+"""The steps of deploy/UPGRADE.md, walked through on a database that people have used."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+from tornado.ioloop import IOLoop
+
+from mentorapi.auth.tokens import Verifier
+from mentorapi.config import Settings
+from mentorapi.database import embedded, migrate
+from mentorapi.database.connections import open_pool
+from mentorapi.demo import fill
+from tests.client import SECRET, Api
+from tests.conftest import execute, on, serve
+from tests.operations.roles import create_logins, create_roles, drop_roles, logged_in_as
+from tests.operations.test_dba import PROGRAMS
+from tests.starting import RUN, environment
+
+ROOT = RUN.parent
+PAGE = (ROOT / "deploy" / "UPGRADE.md").read_text(encoding="utf-8")
+KNOWN = migrate.known()
+
+#: What follows from other tables, and drift.sql looks after.
+DERIVED = {"search_vocabulary"}
+
+Rows = list[dict[str, Any]]
+
+
+async def paste(heading: str, url: str, folder: Path) -> str:
+    """What a shell prints that is given the steps under a heading, without those about the machine
+    and the code."""
+    section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert section
+    steps = [
+        block
+        for block in re.findall(r"^ *```sh\n(.*?)^ *```$", section[1], re.MULTILINE | re.DOTALL)
+        if block.lstrip().startswith("cd /opt/mentorapi\n")
+    ]
+    assert len(steps) == 2
+    bin_folder = Path(sys.executable).parent
+    script = "".join(steps).replace("cd /opt/mentorapi", f"cd '{ROOT}'")
+    script = script.replace(".venv/bin/", f"{bin_folder}/")
+    surroundings = environment(folder, JWT_SECRET=SECRET)
+    surroundings |= {"DB": url, "HOME": str(folder)}
+    surroundings["PATH"] = f"{PROGRAMS}{os.pathsep}{surroundings['PATH']}"
+    seen = await asyncio.to_thread(
+        subprocess.run,
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert seen.returncode == 0, seen.stdout + seen.stderr
+    return seen.stdout
+
+
+async def contents(url: str) -> dict[str, Rows]:
+    """Every row of every table, by table."""
+    connection = await asyncpg.connect(url)
+    try:
+        tables = await connection.fetch(
+            "SELECT relname FROM pg_class"
+            " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            " AND relname NOT LIKE '%yoyo%'"
+        )
+        return {
+            table: [
+                orjson.loads(row["row"])
+                for row in await connection.fetch(
+                    f'SELECT to_jsonb(t)::text AS row FROM "{table}" t'
+                )
+            ]
+            for (table,) in tables
+        }
+    finally:
+        await connection.close()
+
+
+def assert_intact(before: dict[str, Rows], after: dict[str, Rows]) -> None:
+    """In the tables that are in both, the columns that are in both."""
+
+    def kept(rows: Rows, columns: set[str]) -> list[bytes]:
+        shown = ({name: row[name] for name in columns} for row in rows)
+        return sorted(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in shown)
+
+    for table in before.keys() & after.keys() - DERIVED:
+        old, new = before[table], after[table]
+        columns = old[0].keys() & new[0].keys() if old and new else set()
+        assert kept(old, columns) == kept(new, columns), table
+
+
+@asynccontextmanager
+async def serving(url: str, folder: Path) -> AsyncIterator[Api]:
+    """Looks for drift when it ends."""
+    running = serve(url, Settings(jwt_secret=SECRET), Verifier.from_secret(SECRET), folder)
+    yield await anext(running)
+    await anext(running, None)
+
+
+async def journey(api: Api, sub: str) -> None:
+    mentor, jane = await api.mentor(sub, sessionRate=5000), api.user("jane")
+    session = await api.completed(jane, mentor)
+    reviewed = await jane.ok("POST", f"/sessions/{session['id']}/review", {"rating": 5})
+    assert reviewed["review"]["rating"] == 5
+    dashboard = await mentor.ok("GET", "/mentor/dashboard")
+    assert (dashboard["totalSessions"], dashboard["totalEarnings"]) == (1, 5000)
+    history = await jane.ok("GET", f"/sessions/{session['id']}/history")
+    assert history[-1]["to"] == "completed"
+    # Those who were there before.
+    mentee = api.user(fill.MENTEE)
+    for before in await mentee.ok("GET", "/sessions"):
+        told = await mentee.ok("GET", f"/sessions/{before['id']}/history")
+        assert told[-1]["to"] == before["status"]
+    assert (await api.nobody.get("/mentors/search", q="sytem design")).json
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One that is safe against crashes, as `run.py` wants it; that of the other tests is not."""
+    with embedded.running(tmp_path_factory.mktemp("upgrade")) as url:
+        yield url
+
+
+@pytest.fixture
+def used(server: str, io_loop: IOLoop) -> Iterator[str]:
+    """A database with the demo's people in it, as the login that migrates."""
+
+    async def fill() -> None:
+        pool = await open_pool(url, 1)
+        try:
+            await fill.fill(pool, Settings(jwt_secret=SECRET))
+        finally:
+            await pool.close()
+
+    io_loop.run_sync(lambda: execute(server, "CREATE DATABASE used"))
+    create_roles(on(server, "used"))
+    create_logins(on(server, "used"))
+    url = logged_in_as(on(server, "used"), "migrator")
+    migrate.migrate(url)
+    io_loop.run_sync(fill)
+    yield url
+    io_loop.run_sync(lambda: execute(server, "DROP DATABASE used WITH (FORCE)"))
+    drop_roles(server)
+
+
+@pytest.mark.parametrize("behind", [1, 2, 3])
+async def test_up_from_an_older_schema_with_data_in_it(
+    used: str, tmp_path: Path, behind: int
+) -> None:
+    migrate.rollback(used, len(KNOWN) - behind)
+    assert migrate.pending(used) == list(KNOWN[-behind:])
+    before = await contents(used)
+    assert len(before["bookings"]) > 100
+
+    printed = await paste("Up", used, tmp_path)
+
+    # And nothing else: the last command would have shown drift.
+    assert printed.splitlines() == [f"Applied {name}" for name in KNOWN[-behind:]]
+    assert (tmp_path / "before-upgrade.dump").stat().st_size
+    assert_intact(before, await contents(used))
+    async with serving(used, tmp_path / "data") as api:
+        await journey(api, "tom")
+
+
+async def test_back_after_an_upgrade_and_up_again(used: str, tmp_path: Path) -> None:
+    async with serving(used, tmp_path / "data") as api:
+        await journey(api, "tom")
+    before = await contents(used)
+
+    await paste("Back", used, tmp_path)
+
+    assert migrate.pending(used) == [KNOWN[-1]]
+    assert (tmp_path / "before-rollback.dump").stat().st_size
+    without = await contents(used)
+    assert without["reviews"]
+    assert_intact(before, without)
+
+    await paste("Up", used, tmp_path)
+
+    assert_intact(without, await contents(used))
+    async with serving(used, tmp_path / "data") as api:
+        await journey(api, "tina")

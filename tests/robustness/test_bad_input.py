@@ -1,0 +1,685 @@
+"""Whatever is sent: no fault, no answer outside the error format, the checks in their order, and
+nothing done that was not asked for.
+
+``pytest tests/robustness/test_bad_input.py --inputs=20000`` tries more, each time others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tornado.ioloop import IOLoop
+from tornado.testing import bind_unused_port
+
+from mentorapi import errors, server
+from mentorapi.auth.tokens import Verifier, make_token
+from mentorapi.config import Settings
+from mentorapi.http import body as json_body
+from mentorapi.http import transport
+from mentorapi.http.base import is_json
+from tests.client import (
+    SECRET,
+    Answer,
+    Api,
+    Client,
+    Mentor,
+    asking,
+    day_after_tomorrow,
+    is_error,
+)
+from tests.conftest import serve, tried
+from tests.robustness.bad_input import (
+    FIELD,
+    SQL,
+    TARGETS,
+    Call,
+    Target,
+    calls,
+    exchange,
+)
+
+INPUTS = 1000
+
+#: Shares of them: over all operations, Authorization headers, bytes on a socket.
+CALLS, TOKENS, WIRE = 0.8, 0.08, 0.12
+
+UNKNOWN = "01a1b2c3-0000-7000-8000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def api(
+    shared_database_url: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """One server for all of it: what one test sends must not harm the next."""
+    running = serve(
+        shared_database_url,
+        Settings(jwt_secret=SECRET),
+        Verifier.from_secret(SECRET),
+        tmp_path_factory.mktemp("bad_input"),
+    )
+    yield io_loop.run_sync(lambda: anext(running))
+    io_loop.run_sync(lambda: anext(running, None))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_a_fault(api: Api, io_loop: IOLoop, caplog: pytest.LogCaptureFixture) -> Iterator:
+    yield
+    faults = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert not faults, faults[0].getMessage()
+    assert io_loop.run_sync(lambda: api.nobody.get("/mentors")).status == 200
+
+
+@pytest.fixture(scope="module")
+def people(api: Api, io_loop: IOLoop) -> list[Client]:
+    """A mentor, a mentee and somebody who has to do with neither; nobody is at the end."""
+
+    async def meet() -> list[Client]:
+        mentor = await api.mentor("mia", bufferTime=15, sessionRate=5000)
+        return [mentor, api.user("ann"), api.user("sly"), api.nobody]
+
+    return io_loop.run_sync(meet)
+
+
+@pytest.fixture(scope="module")
+def ids(api: Api, people: list[Client], io_loop: IOLoop) -> list[str]:
+    """Of things that are there, and of nothing."""
+    mentor, mentee, *_ = people
+
+    async def make() -> list[str]:
+        session = await api.session(mentee, mentor, day_after_tomorrow(15))
+        completed = await api.completed(mentee, mentor)
+        request = await api.request(mentee, mentor)
+        by_hand = await api.by_hand(mentee, mentor, at=day_after_tomorrow(18))
+        return [session["id"], completed["id"], request["id"], by_hand, mentor.id, UNKNOWN]
+
+    return io_loop.run_sync(make)
+
+
+def trying(request: pytest.FixtureRequest, share: float) -> Callable[[Any], Any]:
+    """Settings for this share of the inputs: the same ones every time, unless told how many."""
+    asked = request.config.getoption("--inputs")
+    return settings(
+        max_examples=max(5, round((asked or INPUTS) * share)),
+        derandomize=asked is None,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+# Every operation --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+def test_no_input_upsets_an_operation(
+    target: Target,
+    api: Api,
+    people: list[Client],
+    ids: list[str],
+    io_loop: IOLoop,
+    request: pytest.FixtureRequest,
+) -> None:
+    @trying(request, CALLS / len(TARGETS))
+    @given(calls(target, ids, len(people)))
+    def send(call: Call) -> None:
+        tried["random inputs to the operations"] += 1
+        caller = people[call.caller]
+        answer = io_loop.run_sync(lambda: deliver(caller, target, call))
+        assert answer.status < 500, answer
+        if not target.spec.public and caller is api.nobody:
+            assert answer.status == 401
+        elif input_is_wrong(target, call):
+            # Whether or not there is such a thing, and whoever asks for it.
+            assert answer.status in (400, 415)
+
+    send()
+
+
+async def deliver(caller: Client, target: Target, call: Call) -> Answer:
+    query = "&".join(f"{quote(name)}={quote(value)}" for name, value in call.query)
+    path = call.path + (f"?{query}" if query else "")
+    return await caller.request(target.method, path, body=call.body, headers=dict(call.headers))
+
+
+def input_is_wrong(target: Target, call: Call) -> bool:
+    spec = target.spec
+    if spec.query is not None:
+        arguments: dict[str, list[str]] = {}
+        for name, value in call.query:
+            # Tornado leaves out parameters without a value.
+            arguments.setdefault(name, []).extend([value.strip()] if value else [])
+        if any("\0" in one for values in arguments.values() for one in values):
+            return True
+        if spec.read_query({name: values for name, values in arguments.items() if values})[1]:
+            return True
+    if spec.body is None or (not call.body and spec.body_optional):
+        return False
+    if not is_json(call.headers.get("Content-Type", "")):
+        return True
+    try:
+        return bool(spec.check_body(json_body.parse(call.body or b"")))
+    except errors.MalformedJson:
+        return True
+
+
+@pytest.mark.parametrize("target", [one for one in TARGETS if not one.spec.public], ids=str)
+async def test_the_token_is_looked_at_first(target: Target, api: Api) -> None:
+    path = target.template.replace("{", "").replace("}", "")
+    answer = await api.nobody.request(target.method, f"{path}?page=x", body="{", headers={})
+    assert is_error(answer, 401, "Missing or invalid token")
+
+
+@pytest.mark.parametrize("target", [one for one in TARGETS if one.spec.body is not None], ids=str)
+async def test_a_wrong_body_counts_before_what_is_not_there(
+    target: Target, api: Api, people: list[Client]
+) -> None:
+    path = target.template.replace("{requestId}", UNKNOWN).replace("{sessionId}", UNKNOWN)
+    answer = await people[2].request(target.method, path, {"surprise": 1})
+    assert is_error(answer, 400, "Validation failed")
+    unknown = {"field": "surprise", "code": "unknown_field", "message": "is not a known field"}
+    assert unknown in answer.json["details"]
+
+
+ODD = "\u202e\u200bz\u0301😀"
+
+
+# Texts ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", [*SQL, "<script>alert(1)</script>", "\u202e\u200bz\u0301😀", "\\u0000"]
+)
+async def test_any_text_is_kept_and_shown_to_the_letter(text: str, api: Api) -> None:
+    sub = f"writer {text}"
+    mentor: Mentor = await api.mentor(sub)
+    own = {"fullName": text, "headline": text, "bio": text, "location": text, "expertise": [text]}
+    profile = await mentor.ok("PATCH", "/mentor/me", own | {"links": {text: "https://example.com"}})
+    assert {name: profile[name] for name in own} == own
+    assert profile["links"] == {text: "https://example.com"}
+    windows = {"slots": [{"dayOfWeek": 0, "startTime": "00:00", "endTime": "24:00"}]}
+    kept = await mentor.ok("PUT", "/mentor/availability", windows | {"timezone": text})
+    assert kept["timezone"] == text
+    page = (await api.nobody.get(f"/mentors/{mentor.id}")).json
+    assert {name: page[name] for name in own} == own
+    assert page["userId"] == sub
+    found = (await api.nobody.get("/mentors/search", q=text)).json
+    if any(letter.isalnum() for letter in text):
+        assert mentor.id in [one["id"] for one in found]
+
+    mentor = await api.mentor(sub)
+    mentee = api.user(f"reader {text}", name=text)
+    words = {"topic": text, "message": text, "location": text}
+    request = await mentee.ok("POST", "/requests", asking(mentor, **words))
+    assert {name: request[name] for name in words} == words
+    assert (request["menteeId"], request["mentee"]["name"]) == (mentee.sub, text)
+    rejected = await mentor.ok("POST", f"/requests/{request['id']}/reject", {"reason": text})
+    assert rejected["rejectionReason"] == text
+    completed = await api.completed(mentee, mentor, **words)
+    assert {name: completed[name] for name in words} == words
+    path = f"/sessions/{completed['id']}"
+    reviewed = await mentee.ok("POST", f"{path}/review", {"rating": 5, "comment": text})
+    assert reviewed["review"]["comment"] == text
+    session = await api.session(mentee, mentor, **words)
+    path = f"/sessions/{session['id']}"
+    cancelled = await mentor.ok("POST", f"{path}/cancel", {"reason": text})
+    assert (cancelled["cancellationReason"], cancelled["cancelledBy"]) == (text, sub)
+
+
+# Tokens -----------------------------------------------------------------------------------------
+
+ENVELOPES = st.sampled_from(["Bearer {}", "bearer  {}", "Bearer\t{}", "Basic {}", "{}", "{} x"])
+
+
+GOOD = make_token(SECRET, sub="ann", ttl_seconds=86_400)
+
+
+@st.composite
+def authorizations(draw: st.DrawFn) -> str:
+    match draw(st.integers(0, 3)):
+        case 0:
+            return draw(FIELD)
+        case 1:
+            token = draw(FIELD)
+        case 2:
+            place = draw(st.integers(0, len(GOOD) - 1))
+            letter = draw(st.sampled_from("AZaz09-_.=+/"))
+            token = GOOD[:place] + letter + GOOD[place + 1 :]
+        case _:
+            parts = GOOD.split(".")
+            token = ".".join(draw(st.lists(st.sampled_from([*parts, "", "e30"]), max_size=6)))
+    return draw(ENVELOPES).format(token)
+
+
+def test_only_a_good_token_gets_in(
+    api: Api, people: list[Client], io_loop: IOLoop, request: pytest.FixtureRequest
+) -> None:
+    @trying(request, TOKENS)
+    @given(authorizations())
+    def send(header: str) -> None:
+        tried["random Authorization headers"] += 1
+        answer = io_loop.run_sync(
+            lambda: api.nobody.request(
+                "GET", "/requests/pending-count", headers={"Authorization": header}
+            )
+        )
+        if answer.status == 200:
+            # Another last letter can stand for the same bytes.
+            assert header.lower().startswith("bearer ")
+            assert header.split()[1][:-1] == GOOD[:-1]
+        else:
+            assert answer.status == 401
+            expected = ("Bearer", 'Bearer error="invalid_token"')
+            assert answer.headers["WWW-Authenticate"] in expected
+
+    send()
+
+
+# Limits -----------------------------------------------------------------------------------------
+
+
+def http(start: str, body: bytes = b"", **headers: str) -> bytes:
+    fields = {"Host": "localhost", "Connection": "close"}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [start, *(f"{name}: {value}" for name, value in fields.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+
+
+GET = "GET /api/mentors HTTP/1.1"
+POST = "POST /api/requests HTTP/1.1"
+
+
+async def test_headers_that_are_too_long_get_no_answer(api: Api) -> None:
+    for piece in ({"X_Long": "x" * 20_000}, {f"X_{n}": "x" * 500 for n in range(40)}):
+        answers, rest, closed = await exchange(api.base, http(GET, **piece))
+        assert (answers, rest, closed) == ([], b"", True)
+    answers, _, _ = await exchange(api.base, http(GET, Authorization="Bearer " + "e" * 10_000))
+    assert [one.status for one in answers] == [200]
+
+
+async def test_a_token_of_64_kb_gets_no_answer(api: Api) -> None:
+    raw = http(POST, Authorization="Bearer " + "e" * 65536)
+    assert (await exchange(api.base, raw))[::2] == ([], True)
+
+
+@pytest.mark.parametrize("length", [1024 * 1024 + 1, 9 * 1024**2, 2**31, 2**63, 10**30])
+async def test_a_body_that_says_it_is_too_long_is_refused_unread(api: Api, length: int) -> None:
+    raw = http(POST, Content_Length=str(length), Content_Type="application/json")
+    answers, _, closed = await exchange(api.base, raw)
+    assert closed
+    assert is_error(answers[0], 413, "Body is too large")
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize("size", [1024 * 1024 + 1, 4 * 1024**2, 7 * 1024**2])
+async def test_a_chunked_body_has_the_same_limit(api: Api, people: list[Client], size: int) -> None:
+    chunk = b"%x\r\n%b\r\n" % (64 * 1024, b"x" * 64 * 1024)
+    raw = http(
+        POST,
+        Authorization=f"Bearer {people[1].token}",
+        Content_Type="application/json",
+        Transfer_Encoding="chunked",
+    )
+    pieces = [chunk] * (size // (64 * 1024)) + [b"1\r\nx\r\n0\r\n\r\n"]
+    answers, _, _ = await exchange(api.base, raw, *pieces)
+    assert [one.status for one in answers] == [413]
+    assert is_error(answers[0], 413, "Body is too large")
+
+
+async def test_a_chunked_body_without_end_is_cut(api: Api) -> None:
+    raw = http(POST, Content_Type="application/json", Transfer_Encoding="chunked")
+    chunk = b"%x\r\n%b\r\n" % (1024 * 1024, b"x" * 1024 * 1024)
+    _, _, closed = await exchange(api.base, raw, *[chunk] * 80)
+    assert closed
+
+
+# HTTP that is hardly any ------------------------------------------------------------------------
+
+JSON = {"Content_Type": "application/json"}
+CHUNKED = {"Authorization": f"Bearer {GOOD}", "Transfer_Encoding": "chunked"}
+
+#: What is sent, and the statuses that may come back; none where the server just hangs up.
+HARDLY_HTTP = {
+    "no length": (http(POST, **JSON), [401]),
+    "a negative length": (http(POST, b"{}", Content_Length="-2"), [400]),
+    "a length with a sign": (http(POST, b"{}", Content_Length="+2"), [400]),
+    "a length in hex": (http(POST, b"{}", Content_Length="0x2"), [400]),
+    "two lengths": (http(POST, b"{}", Content_Length="2, 3"), [400]),
+    "length and chunks": (
+        http(POST, b"0\r\n\r\n", Content_Length="5", Transfer_Encoding="chunked"),
+        [400],
+    ),
+    "an unknown coding": (http(POST, b"{}", Transfer_Encoding="gzip, chunked"), [400]),
+    "chunks of no size": (http(POST, b"zz\r\n{}\r\n0\r\n\r\n", **CHUNKED), [400]),
+    "chunks of a negative size": (
+        http(POST, b"-2\r\n{}\r\n0\r\n\r\n", **CHUNKED),
+        [400],
+    ),
+    "chunks of a giant size": (
+        http(POST, b"ffffffffffffffff\r\n", **CHUNKED),
+        [400],
+    ),
+    "a chunk that is longer than it says": (
+        http(POST, b"1\r\n{}\r\n0\r\n\r\n", **CHUNKED),
+        [400],
+    ),
+    "a field without a colon": (b"GET /api/mentors HTTP/1.1\r\nHost: a\r\nbroken\r\n\r\n", [400]),
+    "a field with a blank before its colon": (
+        b"GET /api/mentors HTTP/1.1\r\nHost : a\r\n\r\n",
+        [400],
+    ),
+    "two hosts": (b"GET /api/mentors HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", [400]),
+    "no host": (b"GET /api/mentors HTTP/1.1\r\n\r\n", [400]),
+    "a host that is none": (b"GET /api/mentors HTTP/1.1\r\nHost: a b<>\r\n\r\n", [400]),
+    "NUL in the path": (b"GET /api/\0 HTTP/1.1\r\nHost: a\r\n\r\n", [400]),
+    "NUL in a field": (b"GET /api/mentors HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n", [400]),
+    "no HTTP": (b"EHLO example.com\r\n\r\n", [400]),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 60 + b"\r\n\r\n", [400]),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
+    "HTTP/1.0": (b"GET /api/mentors HTTP/1.0\r\n\r\n", [200]),
+    "a method nobody knows": (http("BREW /api/mentors HTTP/1.1"), [405]),
+    "CONNECT": (http("CONNECT example.com:443 HTTP/1.1"), [404, 405]),
+    "TRACE": (http("TRACE /api/mentors HTTP/1.1"), [405]),
+    "a path that is a URL": (http("GET http://evil.example/api/mentors HTTP/1.1"), [200, 404]),
+    "a path that leaves": (http("GET /api/../../etc/passwd HTTP/1.1"), [404]),
+    "a path with two slashes": (http("GET //evil.example/api/mentors HTTP/1.1"), [404]),
+    "a query of 9 KB": (http(f"GET /api/mentors/search?q={'x' * 9000} HTTP/1.1"), [400]),
+    "300 parameters": (http(f"GET /api/mentors?{'page=1&' * 1500} HTTP/1.1"), [200, 400]),
+    "a query of no UTF-8": (http("GET /api/mentors/search?q=%ff%fe HTTP/1.1"), [400]),
+    "Expect": (http(POST, **JSON, Content_Length="9999999", Expect="100-continue"), [413]),
+}
+
+
+@pytest.mark.parametrize("case", HARDLY_HTTP)
+async def test_what_is_hardly_http_is_refused_and_never_a_fault(case: str, api: Api) -> None:
+    raw, allowed = HARDLY_HTTP[case]
+    answers, rest, closed = await exchange(api.base, raw)
+    assert closed
+    if rest:
+        # What Tornado cannot read it refuses itself, in one bare line.
+        assert (answers, rest) == ([], b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        assert 400 in allowed
+    else:
+        assert [one.status in allowed for one in answers] == [True]
+
+
+async def test_requests_in_a_row_are_answered_in_a_row(api: Api) -> None:
+    paths = ["mentors", f"mentors/{UNKNOWN}", "nowhere", "requests"] * 10
+    *row, last = [f"GET /api/{path} HTTP/1.1" for path in paths]
+    raw = b"".join(http(start, Connection="keep-alive") for start in row) + http(last)
+    answers, rest, _ = await exchange(api.base, raw)
+    assert [one.status for one in answers] == [200, 404, 404, 401] * 10
+    assert rest == b""
+
+
+async def test_what_follows_a_refused_body_is_not_taken_for_a_request(api: Api) -> None:
+    smuggled = http("GET /api/nowhere HTTP/1.1")
+    for raw in (
+        http(POST, smuggled, Content_Length=str(9 * 1024**2)),
+        http(POST, b"zz\r\n" + smuggled, Transfer_Encoding="chunked"),
+        http(POST, b"0\r\n\r\n" + smuggled, Content_Length="5", Transfer_Encoding="chunked"),
+        http(POST, smuggled, Content_Length="3, 4"),
+    ):
+        answers, rest, closed = await exchange(api.base, raw)
+        assert closed
+        assert 404 not in [one.status for one in answers]
+        assert rest.count(b"HTTP/1.1") <= 1
+
+
+def test_no_bytes_on_the_wire_are_a_fault(
+    api: Api, people: list[Client], io_loop: IOLoop, request: pytest.FixtureRequest
+) -> None:
+    body = orjson.dumps(asking(people[0]))
+    good = http(
+        POST,
+        body,
+        Authorization=f"Bearer {people[2].token}",
+        Content_Type="application/json",
+        Content_Length=str(len(body)),
+        Connection="close",
+    )
+    noise = st.binary(min_size=1, max_size=3) | st.sampled_from(
+        [b"\r\n", b"\r\n\r\n", b"\n", b"\0", b": ", b"HTTP/1.1", b"chunked", b"\xff" * 50]
+    )
+    edits = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 8), noise), min_size=1, max_size=4)
+
+    # Several at once, since where something is missing the server waits for it.
+    @trying(request, WIRE / AT_ONCE)
+    @given(st.lists(edits, min_size=AT_ONCE, max_size=AT_ONCE))
+    def send(several: list[list[tuple[float, int, bytes]]]) -> None:
+        tried["random bytes on a socket"] += len(several)
+        raws = [edited(good, one) for one in several]
+        for answers, rest, _ in io_loop.run_sync(lambda: exchange_all(api.base, raws)):
+            assert all(one.status < 500 for one in answers)
+            assert rest in (b"", b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    send()
+
+
+AT_ONCE = 10
+
+
+def edited(raw: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
+    for where, gone, added in edits:
+        place = round(where * len(raw))
+        raw = raw[:place] + added + raw[place + gone :]
+    return raw
+
+
+async def exchange_all(base: str, raws: list[bytes]) -> list[tuple[list[Answer], bytes, bool]]:
+    return await asyncio.gather(*(exchange(base, raw, patience=0.3) for raw in raws))
+
+
+# Slow clients -----------------------------------------------------------------------------------
+
+SHORT = 0.4
+
+
+@pytest.fixture
+def hasty(api: Api, monkeypatch: pytest.MonkeyPatch, io_loop: IOLoop) -> Iterator[str]:
+    """A server like the other, but for its patience."""
+    monkeypatch.setattr(server, "HEADER_SECONDS", SHORT)
+    monkeypatch.setattr(server, "BODY_SECONDS", SHORT)
+    monkeypatch.setattr(transport, "READ_SECONDS", SHORT)
+    http_server = server.http_server(api.app, api.services.settings)
+    listening, port = bind_unused_port()
+    http_server.add_socket(listening)
+    yield f"http://127.0.0.1:{port}"
+    http_server.stop()
+    io_loop.run_sync(http_server.close_all_connections)
+
+
+SLOW = {
+    "who says nothing": [b""] * 100,
+    "whose headers never end": [b"GET /api/mentors HTTP/1.1\r\n"] + [b"X: y\r\n"] * 100,
+    "who sends letter by letter": [b"%c" % letter for letter in b"GET /api/" + b"a" * 100],
+    "whose body never ends": [http(POST, Content_Length="1000")] + [b" "] * 100,
+    "whose chunks never end": [http(POST, Transfer_Encoding="chunked")] + [b"1\r\nx\r\n"] * 100,
+    "who comes back too late": [http(GET, Connection="keep-alive")] + [b""] * 100,
+}
+
+
+@pytest.mark.parametrize("client", SLOW)
+async def test_a_slow_client_is_cut(client: str, hasty: str) -> None:
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    _, rest, closed = await exchange(hasty, *SLOW[client], pause=0.05)
+    assert closed
+    assert rest == b""
+    assert SHORT * 0.9 < loop.time() - start < SHORT + 2
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux cuts these")
+async def test_a_client_that_reads_nothing_is_cut(hasty: str) -> None:
+    loop, asked = asyncio.get_running_loop(), 300
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await loop.sock_connect(client, ("127.0.0.1", urlsplit(hasty).port))
+        wanted = http("GET /api/openapi.json HTTP/1.1", Connection="keep-alive")
+        await loop.sock_sendall(client, wanted * asked)
+        await asyncio.sleep(SHORT * 4)
+        received = bytearray()
+        with contextlib.suppress(ConnectionError):
+            while chunk := await loop.sock_recv(client, 65536):
+                received += chunk
+    assert received.count(b"HTTP/1.1 200") < asked
+
+
+async def test_many_slow_clients_keep_nobody_waiting(hasty: str) -> None:
+    slow = [
+        asyncio.create_task(exchange(hasty, *pieces, pause=0.05))
+        for pieces in list(SLOW.values()) * 30
+    ]
+    await asyncio.sleep(0.1)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    answer = await Client(hasty).get("/mentors")
+    assert answer.status == 200
+    assert loop.time() - start < 2
+    assert all(closed for _, _, closed in await asyncio.gather(*slow))
+
+
+# Multipart --------------------------------------------------------------------------------------
+
+B = "b0undary"
+PNG = (
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89"
+    b"\0\0\0\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\0\x05\0\x01\xff\x89\x99=\x1d\0\0\0\0IEND\xaeB`\x82"
+)
+
+
+def part(content: bytes, disposition: str = 'form-data; name="file"; filename="a.png"') -> bytes:
+    head = f"--{B}\r\nContent-Disposition: {disposition}\r\n"
+    return head.encode() + b"Content-Type: image/png\r\n\r\n" + content + b"\r\n"
+
+
+END = f"--{B}--\r\n".encode()
+FORM = f"multipart/form-data; boundary={B}"
+TRAVERSAL = "../../../../tmp/evil.png"
+
+#: Content type, body, and the statuses that may come back.
+FORMS = {
+    "as it should be": (FORM, part(PNG) + END, [200]),
+    "no boundary": ("multipart/form-data", part(PNG) + END, [400]),
+    "an empty boundary": ("multipart/form-data; boundary=", part(PNG) + END, [400]),
+    "another boundary": ("multipart/form-data; boundary=other", part(PNG) + END, [400]),
+    "a quoted boundary": (f'multipart/form-data; boundary="{B}"', part(PNG) + END, [200]),
+    "two boundaries": (f"{FORM}; boundary=other", part(PNG) + END, [200, 400]),
+    "a boundary of 70 KB": ("multipart/form-data; boundary=" + "b" * 9000, part(PNG) + END, [400]),
+    "no end": (FORM, part(PNG), [400]),
+    "a wrong end": (FORM, part(PNG) + b"--other--\r\n", [400]),
+    "cut in the middle": (FORM, (part(PNG) + END)[:90], [400]),
+    "nothing": (FORM, b"", [400]),
+    "no part": (FORM, END, [400]),
+    "bare line feeds": (FORM, (part(PNG) + END).replace(b"\r\n", b"\n"), [400]),
+    "thousands of parts": (FORM, part(b"x", 'form-data; name="x"') * 5000 + END, [400]),
+    "a part with giant headers": (FORM, part(PNG, "form-data; x=" + "x" * 500_000) + END, [400]),
+    "a part with many headers": (
+        FORM,
+        f"--{B}\r\n".encode() + b"X: y\r\n" * 20_000 + part(PNG)[len(B) + 4 :] + END,
+        [400],
+    ),
+    "no disposition": (FORM, part(PNG).replace(b"Content-Disposition", b"X") + END, [400]),
+    "a part without a name": (FORM, part(PNG, 'form-data; filename="a"') + END, [400]),
+    "a field instead of a file": (FORM, part(PNG, 'form-data; name="file"') + END, [400]),
+    "a file of another name": (FORM, part(PNG, 'form-data; name="x"; filename="a"') + END, [400]),
+    "two files": (FORM, part(PNG) * 2 + END, [400]),
+    "a file and a field": (FORM, part(b"x", 'form-data; name="file"') + part(PNG) + END, [400]),
+    "a name that leaves": (
+        FORM,
+        part(PNG, f'form-data; name="file"; filename="{TRAVERSAL}"') + END,
+        [200],
+    ),
+    "a name with NUL": (
+        FORM,
+        part(PNG, 'form-data; name="file"; filename="a\0b"') + END,
+        [200, 400],
+    ),
+    "an encoded name": (
+        FORM,
+        part(PNG, "form-data; name=\"file\"; filename*=utf-8''%2e%2e%2fevil%00.png") + END,
+        [200, 400],
+    ),
+    "a name in no charset": (
+        FORM,
+        part(PNG, "form-data; name=\"file\"; filename*=nope''%ff") + END,
+        [200, 400],
+    ),
+    "a charset field": (
+        FORM,
+        part(b"utf-7", 'form-data; name="_charset_"') + part(PNG) + END,
+        [400],
+    ),
+    "a charset of its own": (f"{FORM}; charset=utf-7", part(PNG) + END, [200, 400]),
+    "a form in a form": (
+        FORM,
+        part(b"--in\r\n\r\n\r\n--in--").replace(b"image/png", b"multipart/mixed; boundary=in")
+        + END,
+        [400],
+    ),
+    "base64": (
+        FORM,
+        part(PNG).replace(b"image/png", b"x\r\nContent-Transfer-Encoding: base64"),
+        [400],
+    ),
+    "no image": (FORM, part(b"GIF89a<script>alert(1)</script>") + END, [400]),
+    "an empty file": (FORM, part(b"") + END, [400]),
+    "JSON": ("application/json", b"{}", [415]),
+    "no type": ("", part(PNG) + END, [415]),
+}
+
+
+@pytest.mark.parametrize("case", FORMS)
+async def test_no_form_upsets_an_upload(case: str, api: Api, people: list[Client]) -> None:
+    content_type, body, allowed = FORMS[case]
+    folder: Path = api.services.settings.data_dir
+    answer = await people[0].request(
+        "PATCH", "/mentor/profile-image", body=body, headers={"Content-Type": content_type}
+    )
+    assert answer.status in allowed, answer
+    # Nothing but the profile's one image is anywhere, under a name that was made here.
+    files = [path for path in folder.rglob("*") if path.is_file()]  # noqa: ASYNC240
+    assert len(files) <= 1
+    assert not any("evil" in path.name for path in files)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret",
+        "..%2fsecret",
+        "%2e%2e%2fsecret",
+        "..%5csecret",
+        "%2fetc%2fpasswd",
+        "....//secret",
+        "%00",
+        "a%00.webp",
+        ".AAAAAAAAAAAAAAAAAAAAAA.webp.tmp",
+        "AAAAAAAAAAAAAAAAAAAAAA.webp%0a",
+        "AAAAAAAAAAAAAAAAAAAAAA.webp",
+        "%c0%ae%c0%ae%2fsecret",
+        "a" * 5000,
+    ],
+)
+async def test_no_image_name_leads_elsewhere(name: str, api: Api) -> None:
+    folder: Path = api.services.settings.data_dir
+    (folder / "secret").write_text("secret")
+    try:
+        raw = http(f"GET /api/images/{name} HTTP/1.1", Connection="close")
+        answers, rest, _ = await exchange(api.base, raw)
+    finally:
+        (folder / "secret").unlink()
+    assert rest == b""
+    assert [one.status for one in answers] in ([404], [400])

@@ -1,0 +1,72 @@
+"""requirements.lock is what a deployment installs: everything, at one version each, with hashes."""
+
+from __future__ import annotations
+
+import re
+from configparser import ConfigParser
+from importlib.metadata import requires, version
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCK = (ROOT / "requirements.lock").read_text()
+
+#: Name of a package and what its entry says: one line, continued.
+ENTRIES = {
+    entry.partition("==")[0]: entry
+    for entry in re.sub(r"\\\n", "", LOCK).splitlines()
+    if entry and not entry.lstrip().startswith("#")
+}
+
+
+def required() -> list[Requirement]:
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options"]["install_requires"].strip().splitlines()
+    return [Requirement(line) for line in lines if not line.startswith("#")]
+
+
+def locked(name: str) -> str | None:
+    entry = ENTRIES.get(canonicalize_name(name), "")
+    found = re.match(r"\S+==(\S+)", entry)
+    return found and found[1]
+
+
+@pytest.mark.parametrize("requirement", required(), ids=lambda requirement: requirement.name)
+def test_what_setup_cfg_wants_is_locked(requirement: Requirement) -> None:
+    assert requirement.specifier.contains(locked(requirement.name))
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_package_has_one_version_and_hashes(name: str) -> None:
+    assert re.fullmatch(
+        r"[a-z0-9-]+==[0-9][\w.]*( ; [^;]+?)?( +--hash=sha256:[0-9a-f]{64})+", ENTRIES[name]
+    )
+
+
+def test_what_these_need_in_turn_is_locked() -> None:
+    wanted, seen = required(), set()
+    while wanted:
+        requirement = wanted.pop()
+        for extra in requirement.extras or {""}:
+            if (requirement.name, extra) in seen:
+                continue
+            seen.add((requirement.name, extra))
+            if version(requirement.name) != locked(requirement.name):
+                # What another version needs says nothing of the locked one.
+                continue
+            wanted += [
+                needed
+                for needed in map(Requirement, requires(requirement.name) or [])
+                if needed.marker is None or needed.marker.evaluate({"extra": extra})
+            ]
+    assert {canonicalize_name(name) for name, _ in seen} <= ENTRIES.keys()
+
+
+def test_it_names_no_place_to_install_from() -> None:
+    assert "://" not in LOCK
+    assert "--index" not in LOCK
+    assert "--find-links" not in LOCK

@@ -1,0 +1,330 @@
+"""The pool of connections: turns, deadlines, fair shares, and connections that break."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from mentorapi.database import pool as pools
+from mentorapi.database import statements
+from mentorapi.database.connections import connect, open_pool
+from mentorapi.database.pool import Pool
+from mentorapi.http.turns import Turns
+from tests.client import Api
+from tests.conftest import execute
+
+
+@asynccontextmanager
+async def pool_of(url: str, size: int) -> AsyncIterator[Pool]:
+    pool = await open_pool(url, size)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def test_who_came_first_is_served_first(database_url: str) -> None:
+    served: list[int] = []
+
+    async def come(number: int) -> None:
+        async with pool.connection(10) as connection:
+            await connection.fetchval("SELECT 1")
+            served.append(number)
+
+    async with pool_of(database_url, 1) as pool:
+        await asyncio.gather(*(come(number) for number in range(20)))
+    assert served == list(range(20))
+
+
+async def test_there_are_never_more_than_its_size(database_url: str) -> None:
+    async def look() -> int:
+        async with pool.connection(10) as connection:
+            return int(await connection.fetchval("SELECT pg_backend_pid()"))
+
+    async with pool_of(database_url, 3) as pool:
+        seen = await asyncio.gather(*(look() for _ in range(50)))
+        assert pool.get_size() <= 3
+        assert pool.get_idle_size() == pool.get_size()
+    assert 1 <= len(set(seen)) <= 3
+
+
+async def test_one_that_is_waited_for_in_vain_is_free_afterwards(database_url: str) -> None:
+    async with pool_of(database_url, 1) as pool:
+        async with pool.connection(10):
+            for _ in range(3):
+                try:
+                    async with pool.connection(0.01):
+                        raise AssertionError("there is only one")
+                except TimeoutError as error:
+                    assert str(error) == "no connection within 0.01 s"  # noqa: PT017
+        async with pool.connection(1) as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_each_waits_as_long_as_she_wanted_to(database_url: str) -> None:
+    async def come(seconds: float) -> float:
+        try:
+            async with pool.connection(seconds):
+                return 0
+        except TimeoutError:
+            return seconds
+
+    async with pool_of(database_url, 1) as pool:
+        async with pool.connection(10):
+            patient = asyncio.create_task(come(10))
+            hurried = [asyncio.create_task(come(seconds)) for seconds in (0.03, 0.01, 0.02)]
+            assert await asyncio.gather(*hurried) == [0.03, 0.01, 0.02]
+            assert pool.waiting == 1
+        assert await patient == 0
+
+
+async def test_who_leaves_when_her_turn_comes_does_not_take_the_connection_along(
+    database_url: str,
+) -> None:
+    async def come() -> None:
+        async with pool.connection(10):
+            raise AssertionError("she had left")
+
+    async with pool_of(database_url, 1) as pool:
+        async with pool.connection(10):
+            leaving = asyncio.create_task(come())
+            await asyncio.sleep(0)
+            assert pool.waiting == 1
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        assert leaving.cancelled()
+        async with pool.connection(1) as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_connection_that_was_cut_while_nobody_used_it_is_not_handed_out(api: Api) -> None:
+    ours = (
+        "FROM pg_stat_activity "
+        "WHERE application_name = 'mentorapi' AND datname = current_database()"
+    )
+    ada = api.user("ada")
+    for _ in range(5):
+        assert (await ada.get("/sessions")).status == 200
+        cut = await api.db.fetch(
+            f"SELECT pg_terminate_backend(pid, 5000) {ours} AND query LIKE '-- session_list%'"
+        )
+        assert len(cut) == 1
+        # The end of the connection has arrived here, too.
+        while api.services.db.get_size():
+            await api.db.execute("SELECT")
+
+
+# Deadlines -------------------------------------------------------------------------------------
+
+
+async def test_wait_with_close_deadlines_leaves_every_connection_free(database_url: str) -> None:
+    """Deadlines that are due at once are what uvloop makes handles of another kind for."""
+    ended: list[object] = []
+
+    async def come() -> None:
+        try:
+            async with pool.connection(random.uniform(0, 0.02)):
+                await asyncio.sleep(0.001)
+        except Exception as error:
+            ended.append(type(error))
+
+    async with pool_of(database_url, 2) as pool:
+        for _ in range(100):
+            await asyncio.gather(*(come() for _ in range(50)))
+        assert set(ended) == {TimeoutError}
+        assert pool.waiting == 0
+        assert pool.get_idle_size() == pool.get_size()
+        async with pool.connection(1) as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_storm_of_one_user_ends_with_every_connection_free(
+    monkeypatch: pytest.MonkeyPatch, api: Api
+) -> None:
+    monkeypatch.setattr(statements, "ACQUIRE_TIMEOUT", 0.02)
+    mentor, pool = await api.mentor(), api.services.db
+    quarters = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, 1440, 15)]
+    windows = [
+        {"dayOfWeek": day, "startTime": start, "endTime": end}
+        for day in range(2)
+        for start, end in itertools.pairwise(quarters)
+    ]
+    answers = []
+    for _ in range(3):
+        answers += await asyncio.gather(
+            *(mentor.put("/mentor/availability", {"slots": windows}) for _ in range(50))
+        )
+    assert {answer.status for answer in answers} == {200, 503}
+    assert pool.waiting == 0
+    assert pool.get_idle_size() == pool.get_size()
+    monkeypatch.setattr(statements, "ACQUIRE_TIMEOUT", 10)
+    assert (await mentor.get("/mentor/availability")).status == 200
+
+
+# Fair shares -----------------------------------------------------------------------------------
+
+
+async def test_acquire_by_several_callers_takes_turns_between_them(database_url: str) -> None:
+    served: list[str] = []
+
+    async def come(caller: str) -> None:
+        async with pool.connection(10, caller) as connection:
+            await connection.fetchval("SELECT 1")
+            served.append(caller)
+
+    async with pool_of(database_url, 1) as pool:
+        await asyncio.gather(
+            *(come("ada") for _ in range(20)), *(come("bob") for _ in range(2)), come("cyn")
+        )
+    assert served[:6] == ["ada", "ada", "bob", "cyn", "ada", "bob"]
+
+
+async def test_acquire_goes_to_the_caller_that_holds_the_fewest(database_url: str) -> None:
+    async with pool_of(database_url, 3) as pool:
+        held = [await pool.acquire(10, "ada") for _ in range(3)]
+        ada, bob = (asyncio.ensure_future(pool.acquire(10, name)) for name in ("ada", "bob"))
+        await asyncio.sleep(0)
+        pool.release(held.pop())
+        assert (await bob).caller == "bob"
+        assert not ada.done()
+        pool.release(held.pop())
+        pool.release(await bob)
+        held.append(await ada)
+        for connection in held:
+            pool.release(connection)
+        assert pool.get_idle_size() == 3
+
+
+async def test_acquire_by_one_caller_alone_uses_every_connection(database_url: str) -> None:
+    async with pool_of(database_url, 3) as pool:
+        pool.release(await pool.acquire(10, "bob"))
+        # She has the last one as soon as Bob is forgotten.
+        held = [await pool.acquire(10, "ada") for _ in range(3)]
+        assert pool.get_size() == 3
+        for connection in held:
+            pool.release(connection)
+
+
+async def test_acquire_while_others_are_active_leaves_one_for_them(
+    monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setattr(pools, "SHARED_SECONDS", 60)
+    async with pool_of(database_url, 3) as pool:
+        pool.release(await pool.acquire(10, "bob"))
+        held = [await pool.acquire(10, "ada") for _ in range(2)]
+        with pytest.raises(TimeoutError):
+            await pool.acquire(0.1, "ada")
+        held.append(await pool.acquire(10, "bob"))
+        for connection in held:
+            pool.release(connection)
+        assert pool.get_idle_size() == pool.get_size()
+
+
+async def test_read_while_another_user_waits_for_a_lock_is_answered(
+    monkeypatch: pytest.MonkeyPatch, api: Api
+) -> None:
+    monkeypatch.setattr(pools, "SHARED_SECONDS", 60, raising=False)
+    mentor, ada = await api.mentor(), api.user("ada")
+    await ada.ok("GET", "/sessions")
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM mentors WHERE id = $1 FOR UPDATE", mentor.id)
+        writes = [
+            asyncio.ensure_future(mentor.patch("/mentor/me", {"headline": str(number)}))
+            for number in range(40)
+        ]
+        while await api.db.fetchval(LOCKED) < api.services.db.get_max_size() - 1:
+            assert not any(write.done() for write in writes)
+        for _ in range(5):
+            assert (await ada.get("/sessions")).status == 200
+        assert not any(write.done() for write in writes)
+    assert {answer.status for answer in await asyncio.gather(*writes)} == {200}
+
+
+async def test_send_many_requests_of_one_user_admits_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, api: Api
+) -> None:
+    """The others' bodies are not even checked: that alone would delay other users."""
+    mentor, pool = await api.mentor(), api.services.db
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM mentors WHERE id = $1 FOR UPDATE", mentor.id)
+        writes = [
+            asyncio.ensure_future(mentor.patch("/mentor/me", {"headline": str(number)}))
+            for number in range(80)
+        ]
+        while api.services.turns.waiting < len(writes) - 2 * api.services.settings.pool_size:
+            await api.db.execute("SELECT")
+        assert pool.waiting <= 2 * api.services.settings.pool_size
+    assert {answer.status for answer in await asyncio.gather(*writes)} == {200}
+    assert api.services.turns.waiting == api.services.turns.running == 0
+
+
+async def test_wait_for_a_turn_in_vain_takes_none() -> None:
+    turns = Turns(20)
+    held = [await turns.take("ada", 1) for _ in range(20)]
+    with pytest.raises(TimeoutError):
+        await turns.take("ada", 0.01)
+    leaving = asyncio.create_task(turns.take("ada", 10))
+    await asyncio.sleep(0)
+    held.pop()()
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    held += [await turns.take(name, 1) for name in ("ada", "bob")]
+    for end in held:
+        end()
+    assert turns.waiting == turns.running == 0
+
+
+LOCKED = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+# A server that allows fewer connections than the pool has -----------------------------------------
+
+
+@asynccontextmanager
+async def limited(database_url: str, connections: int) -> AsyncIterator[str]:
+    """The URL for a user who may have so many connections."""
+    name = f"limited_{os.getpid()}"
+    await execute(database_url, f"CREATE ROLE {name} LOGIN CONNECTION LIMIT {connections}")
+    parts = urlsplit(database_url)
+    host = parts.netloc.rpartition("@")[2]
+    try:
+        yield urlunsplit(parts._replace(netloc=f"{name}@{host}"))
+    finally:
+        await execute(database_url, f"DROP ROLE {name}")
+
+
+async def test_acquire_beyond_the_servers_limit_waits_for_a_free_one(database_url: str) -> None:
+    async def come() -> None:
+        async with pool.connection(30) as connection:
+            await connection.fetchval("SELECT pg_sleep(0.01)")
+
+    async with limited(database_url, 3) as url, pool_of(url, 10) as pool:
+        await asyncio.gather(*(come() for _ in range(100)))
+        assert pool.get_size() <= 3
+
+
+async def test_acquire_without_any_connection_fails_at_its_deadline(
+    monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setattr(pools, "RETRY_SECONDS", 0.05)
+    async with limited(database_url, 1) as url, pool_of(url, 2) as other:
+        pool = pools.Pool(lambda: connect(url), 2)
+        async with other.connection():
+            with pytest.raises(TimeoutError, match=r"within 0.3 s: too many connections for role"):
+                await pool.acquire(0.3)
+            waiting = asyncio.ensure_future(pool.acquire(30))
+            await asyncio.sleep(0.1)
+            assert not waiting.done()
+        await other.close()
+        pool.release(await waiting)
+        await pool.close()

@@ -1,0 +1,169 @@
+"""What one account, or one anonymous client, can make the search cost."""
+
+from __future__ import annotations
+
+import asyncio
+from statistics import median
+from time import perf_counter
+
+import asyncpg
+import pytest
+
+from mentorapi.jobs.sweep import BATCH_SIZE
+from mentorapi.repositories import mentors
+from tests.api.mentors.test_mentors_search import found
+from tests.client import Api
+
+WAITING = """
+SELECT count(*) FROM pg_locks WHERE relation = 'search_vocabulary'::regclass AND NOT granted
+"""
+
+
+async def words(api: Api) -> set[str]:
+    return {row["word"] for row in await api.db.fetch("SELECT word FROM search_vocabulary")}
+
+
+async def empty_rows(api: Api) -> int:
+    count = await api.db.fetchval(
+        "SELECT count(*) FROM search_postings WHERE mentors = b'0'::bit(16384)"
+    )
+    return int(count)
+
+
+async def test_words_that_no_profile_has_any_more_are_deleted(api: Api) -> None:
+    mentor = await api.mentor("mia", fullName="Mia", bio="alpha beta", headline="alpha")
+    await mentor.ok("PATCH", "/mentor/me", {"bio": "gamma", "headline": "gamma"})
+    await mentor.ok("PATCH", "/mentor/me", {"bio": "delta"})
+    assert {"alpha", "beta"} < await words(api)
+    await api.sweep()
+    assert await words(api) == {"mia", "gamma", "delta"}
+    assert await empty_rows(api) == 0
+    assert await found(api, "gamma") == ["mia"]
+    assert await found(api, "alpha") == []
+
+
+async def test_words_of_a_private_profile_come_back_with_it(api: Api) -> None:
+    mentor = await api.mentor("mia", fullName="Mia", bio="alpha")
+    await mentor.ok("PATCH", "/mentor/me", {"visibility": "private"})
+    await api.sweep()
+    assert await words(api) == set()
+    await mentor.ok("PATCH", "/mentor/me", {"visibility": "public"})
+    assert await found(api, "alpha") == ["mia"]
+
+
+async def test_clean_up_in_slices_reaches_every_word(api: Api) -> None:
+    mentor = await api.mentor("mia", fullName="Mia")
+    for number in range(5):
+        bio = " ".join(f"w{number}x{word}" for word in range(20))
+        await mentor.ok("PATCH", "/mentor/me", {"bio": bio})
+    assert await mentors.clean_search(api.services.db, 7) == 80
+    assert len(await words(api)) == 21
+
+
+async def test_clean_up_beside_writers_loses_no_word(api: Api) -> None:
+    """Words come and go all the time. At its end each test compares what is kept with profiles."""
+    people = [await api.mentor(f"m{number}") for number in range(6)]
+    writing = True
+
+    async def write(number: int) -> None:
+        for turn in range(25):
+            # In another field there is no row in common with others that have the word.
+            field = ("bio", "headline", "fullName")[number % 3]
+            words = f"shared{(turn + number) % 3} own{number} turn{turn}"
+            await people[number].ok("PATCH", "/mentor/me", {field: words})
+
+    async def clean() -> None:
+        while writing:
+            await mentors.clean_search(api.services.db, BATCH_SIZE)
+
+    cleaning = [asyncio.create_task(clean()) for _ in range(2)]
+    await asyncio.gather(*map(write, range(6)))
+    writing = False
+    await asyncio.gather(*cleaning)
+    assert sorted(await found(api, "shared")) == [f"m{number}" for number in range(6)]
+    await mentors.clean_search(api.services.db, BATCH_SIZE)
+    assert await empty_rows(api) == 0
+    # shared0 to shared2 may all be there; of the others, the last ones of each.
+    assert len([word for word in await words(api) if word.startswith("turn")]) == 1
+
+
+async def test_clean_up_waits_for_a_word_that_is_being_written(api: Api, database_url: str) -> None:
+    mentor = await api.mentor("mia", fullName="Mia", bio="alpha")
+    other = await api.mentor("tom", fullName="Tom")
+    await mentor.ok("PATCH", "/mentor/me", {"bio": "beta"})
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute(
+                "UPDATE mentors SET headline = 'alpha' WHERE id = $1", other.id
+            )
+            # Nobody can see the new use of the word yet, and it must survive.
+            assert await mentors.clean_search(api.services.db, BATCH_SIZE) == 0
+    finally:
+        await connection.close()
+    assert await mentors.clean_search(api.services.db, BATCH_SIZE) == 0
+    await api.services.listener.settle()
+    assert await found(api, "alpha") == ["tom"]
+
+
+async def test_a_profile_is_found_by_its_first_500_words(api: Api) -> None:
+    bio = " ".join(f"w{number:x}" for number in range(497)) + " giraffe zebra"
+    mentor = await api.mentor("mia", fullName="Mia", headline="Last", bio=bio)
+    assert len(await words(api)) == 500
+    for word in ("mia", "last", "w0", "giraffe"):
+        assert await found(api, word) == ["mia"], word
+    assert await found(api, "zebra") == []
+    await mentor.ok("PATCH", "/mentor/me", {"bio": "Short"})
+    await api.sweep()
+    assert await words(api) == {"mia", "last", "short"}
+
+
+async def test_a_word_means_at_most_5000_others_the_shortest_first(api: Api) -> None:
+    await api.mentor("mia", fullName="Mia", headline="Xylophonist")
+    await api.db.execute(
+        "INSERT INTO search_vocabulary (word) SELECT 'xyz' || n FROM generate_series(1, 6000) AS n"
+    )
+    count = await api.db.fetchval("SELECT count(*) FROM search_meaning('x')")
+    assert count == 5000
+    assert await found(api, "xylophonist") == ["mia"]
+    # Words that no profile has crowd it out until they are deleted.
+    assert await found(api, "x") == []
+    await api.sweep()
+    assert await found(api, "x", limit=11) == ["mia"]
+
+
+async def test_a_search_that_takes_too_long_is_unavailable(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mentors, "MAX_SEARCH_SECONDS", 0.2)
+    await api.mentor("mia", bio="alpha")
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE search_vocabulary IN ACCESS EXCLUSIVE MODE")
+        answer = await api.nobody.get("/mentors/search", q="alpha")
+        assert answer.status == 503
+        assert answer.headers["Retry-After"] == "1"
+        # The statement is cancelled on the server as well.
+        while await api.db.fetchval(WAITING):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert await found(api, "alpha") == ["mia"]
+
+
+async def test_many_searches_at_once_leave_other_requests_their_connections(api: Api) -> None:
+    """All of them hang. Before, they had all connections, and others waited for one in vain."""
+    mentor = await api.mentor("mia", bio="alpha")
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE search_vocabulary IN ACCESS EXCLUSIVE MODE")
+        searches = [
+            asyncio.create_task(api.nobody.get("/mentors/search", q="a", limit=limit + 1))
+            for limit in range(50)
+        ]
+        while not api.services.searches.locked():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        seconds = []
+        for _ in range(20):
+            started = perf_counter()
+            await mentor.ok("GET", "/mentor/dashboard")
+            seconds.append(perf_counter() - started)
+        print(f"others' median {median(seconds) * 1000:.1f} ms")
+        assert max(seconds) < 2
+    assert {answer.status for answer in await asyncio.gather(*searches)} == {200}

@@ -1,0 +1,176 @@
+"""Whatever was killed, whenever: the next start serves, with the data, and ends leaving nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mentorapi.database import embedded
+from mentorapi.database.migrate import MIGRATIONS
+from tests.starting import (
+    Process,
+    answers,
+    nothing_left_of,
+    postgres_processes,
+    postmaster,
+    remember,
+    remembered,
+    run,
+    wait_until,
+)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "var"
+
+
+def assert_starts_and_ends(data_dir: Path) -> None:
+    with Process(data_dir) as server:
+        assert answers(server.listening())
+        server.signal(signal.SIGTERM)
+        assert server.ended() == 0
+    assert nothing_left_of(data_dir)
+    assert [*data_dir.glob("postgres.new-*")] == []
+
+
+# In the order in which they come about.
+MILESTONES = [
+    "postgres.lock",
+    "postgres.new-*",
+    "postgres*/PG_VERSION",
+    "postgres*/base/1",
+    "postgres*/base/4",
+    "postgres*/base/5",
+    "postgres",
+    "postgres/start.log",
+    "postgres/postmaster.pid",
+    "postgres/.s.PGSQL.5432",
+    "postgres/base/1[0-9]*",
+]
+
+
+@pytest.mark.parametrize(
+    "milestone",
+    [
+        # The others follow on each other in the next test.
+        pytest.param(
+            name, marks=[] if name in ("postgres", "postgres*/base/4") else pytest.mark.long
+        )
+        for name in MILESTONES
+    ],
+)
+def test_killed_in_its_first_start(data_dir: Path, milestone: str) -> None:
+    with Process(data_dir) as server:
+        server.reached(milestone)
+        server.kill()
+    assert_starts_and_ends(data_dir)
+
+
+def test_killed_again_and_again(data_dir: Path) -> None:
+    for milestone in MILESTONES:
+        with Process(data_dir) as server:
+            server.reached(milestone)
+            server.kill()
+    assert_starts_and_ends(data_dir)
+
+
+def test_killed_while_serving(data_dir: Path) -> None:
+    with Process(data_dir) as server:
+        server.listening()
+        remember(data_dir, "committed")
+        server.kill()
+    assert postgres_processes(data_dir)
+    with Process(data_dir) as server:
+        assert answers(server.listening())
+        assert remembered(data_dir) == "committed"
+    assert nothing_left_of(data_dir)
+
+
+def test_killed_together_with_its_database(data_dir: Path) -> None:
+    with Process(data_dir) as server:
+        server.listening()
+        remember(data_dir, "committed")
+        server.kill()
+    for process in postgres_processes(data_dir):
+        process.kill()
+    with Process(data_dir) as server:
+        assert answers(server.listening())
+        assert remembered(data_dir) == "committed"
+    assert nothing_left_of(data_dir)
+
+
+def test_only_the_head_of_the_database_was_killed(data_dir: Path) -> None:
+    with Process(data_dir) as server:
+        server.listening()
+        os.kill(postmaster(data_dir), signal.SIGKILL)
+        server.kill()
+    assert_starts_and_ends(data_dir)
+
+
+def test_killed_while_it_ends(data_dir: Path) -> None:
+    with Process(data_dir) as server:
+        server.listening()
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: len(postgres_processes(data_dir)) < 3)
+        server.kill()
+    assert_starts_and_ends(data_dir)
+
+
+def test_a_number_file_of_the_database_that_names_another_process(data_dir: Path) -> None:
+    """As after a restart of a container, where the same numbers come round again."""
+    run("migrate", data_dir=data_dir)
+    left = f"{os.getpid()}\n{data_dir}/postgres\n1700000000\n5432\n.\n\n  1 1\nready\n"
+    (data_dir / "postgres" / "postmaster.pid").write_text(left)
+    assert_starts_and_ends(data_dir)
+
+
+@pytest.mark.parametrize("left", ["", "12", "12\n/half"])
+def test_a_number_file_of_the_database_cut_short(data_dir: Path, left: str) -> None:
+    run("migrate", data_dir=data_dir)
+    (data_dir / "postgres" / "postmaster.pid").write_text(left)
+    assert_starts_and_ends(data_dir)
+
+
+#: A table that each migration makes, where it makes one.
+MADE = {
+    path.stem: made[1]
+    for path in sorted(MIGRATIONS.glob("????.*.sql"))
+    if not path.stem.endswith(".rollback")
+    and (made := re.search(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", path.read_text(), re.M))
+}
+
+
+@pytest.mark.parametrize(
+    "migration",
+    [
+        pytest.param(name, marks=[] if name in (min(MADE), max(MADE)) else pytest.mark.long)
+        for name in MADE
+    ],
+)
+def test_killed_in_the_middle_of_a_migration(data_dir: Path, migration: str) -> None:
+    with embedded.running(data_dir) as url, psycopg.connect(url) as in_the_way:
+        in_the_way.execute(f"CREATE TABLE {MADE[migration]} ()")
+        with Process(data_dir) as server:
+            wait_until(lambda: waiting_for_locks(url))
+            server.kill()
+        in_the_way.rollback()
+    assert_starts_and_ends(data_dir)
+
+
+def test_a_lock_of_the_migrations_left_behind(data_dir: Path) -> None:
+    run("migrate", data_dir=data_dir)
+    with embedded.running(data_dir) as url, psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")
+    assert run("migrate", data_dir=data_dir).stdout == "Nothing to apply\n"
+
+
+def waiting_for_locks(url: str) -> bool:
+    with psycopg.connect(url) as connection:
+        query = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return connection.execute(query).fetchone() is not None

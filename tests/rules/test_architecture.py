@@ -1,0 +1,51 @@
+"""Rules for the whole that no linter knows. Who may import whom stands in setup.cfg."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import mentorapi
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: What ties a file to somebody's machine, or is nobody's business.
+PRIVATE = {
+    "a path of one machine": re.compile(r"(?<![\w.*}])/(?:root|work|home/\w+|Users/\w+)/"),
+    "a package registry": re.compile(r"index-url|\"resolved\": *\"http|registry\.\w+\.\w+"),
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n\w"),
+}
+
+
+def files() -> list[Path]:
+    """All that is committed or could be."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("not a clone")
+    return [ROOT / name for name in listed.stdout.split("\0") if (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("secret", PRIVATE)
+def test_no_file_tells_of(secret: str) -> None:
+    telling = [
+        str(path.relative_to(ROOT))
+        for path in files()
+        if path != Path(__file__)
+        and PRIVATE[secret].search(path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert telling == []
+
+
+def test_configuration_comes_from_one_place() -> None:
+    package = Path(mentorapi.__path__[0])
+    readers = {
+        path.name
+        for path in package.rglob("*.py")
+        if re.search(r"\b(environ|getenv)\b", re.sub(r"#.*", "", path.read_text()))
+    }
+    # embedded hands PATH on to PostgreSQL.
+    assert readers == {"config.py", "embedded.py"}

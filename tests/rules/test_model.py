@@ -1,0 +1,688 @@
+"""The API against the model: people do what they may and what they may not while time passes, and
+after every step what everybody is shown is what the model says.
+
+``pytest tests/rules/test_model.py --model-examples=200 --model-steps=100`` looks longer, each time
+at other histories.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from tornado.ioloop import IOLoop
+
+from tests.client import Answer, Api, User, is_error
+from tests.clock import Clock
+from tests.conftest import tried
+from tests.rules.model import (
+    ACTIONS,
+    ANSWERS,
+    DAY,
+    MINUTE,
+    Mentor,
+    Person,
+    Refused,
+    Request,
+    Session,
+    World,
+    iso,
+)
+
+EXAMPLES = 4
+STEPS = 60
+
+#: A Monday morning, so far ahead that no real date gets there.
+DAWN = datetime(2030, 1, 7, 8, tzinfo=UTC)
+#: So long after the history before it that nothing of that is still to come.
+APART = timedelta(weeks=26)
+
+MENTORS = ("mia", "noa")
+MENTEES = ("ann", "ben", "cem")
+STRANGER = "sly"
+
+DAYS_SHOWN = 4
+
+REQUEST_STATES = ("pending", "accepted", "rejected", "cancelled")
+SESSION_STATES = (
+    "pending",
+    "confirmed",
+    "rescheduled",
+    "in_progress",
+    "pending_completion",
+    "completed",
+    "disputed",
+    "cancelled",
+)
+
+REASONS = st.sampled_from([None, "", "Something came up"])
+DAYS = st.sets(st.integers(0, 6), min_size=1)
+QUARTERS = st.lists(st.integers(0, 96), min_size=2, max_size=8, unique=True)
+
+
+def test_the_api_is_the_model(
+    api: Api, clock: Clock, io_loop: IOLoop, request: pytest.FixtureRequest
+) -> None:
+    examples = request.config.getoption("--model-examples")
+    steps = request.config.getoption("--model-steps")
+    bounded = examples is None and steps is None
+    run = io_loop.run_sync
+    run(lambda: freeze(api))
+    histories = iter(range(1_000_000))
+    run_state_machine_as_test(
+        lambda: Mentorship(api, run, DAWN + next(histories) * APART),
+        settings=settings(
+            max_examples=examples or EXAMPLES,
+            stateful_step_count=steps or STEPS,
+            derandomize=bounded,
+            database=None,
+            deadline=None,
+            print_blob=not bounded,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+async def freeze(api: Api) -> None:
+    """From now on time passes in steps only, so that what is due to the second can be tried."""
+    await api.db.execute(
+        """
+        ALTER TABLE moved.clock ADD instant timestamptz;
+        CREATE OR REPLACE FUNCTION moved.now() RETURNS timestamptz LANGUAGE sql STABLE
+        AS 'SELECT instant FROM moved.clock';
+        """
+    )
+
+
+class Mentorship(RuleBasedStateMachine):
+    def __init__(self, api: Api, run: Callable[[Any], Any], now: datetime) -> None:
+        super().__init__()
+        self.api = api
+        self.run = run
+        self.step = 0
+        #: What each was shown last.
+        self.last: dict[str, Any] = {}
+        # Nobody meets anybody of the histories before.
+        self.world = World(
+            now,
+            [Mentor(f"{sub}{now:%Y%m}") for sub in MENTORS]
+            + [Person(f"{sub}{now:%Y%m}") for sub in (*MENTEES, STRANGER)],
+        )
+        *_, ann, ben, cem, self.stranger = self.world.people.values()
+        self.mentees = [ann, ben, cem]
+        self.clients = {sub: api.user(sub) for sub in self.world.people}
+
+    # Draws ---------------------------------------------------------------------------------
+
+    def person(self, data: st.DataObject, *likely: Person) -> Person:
+        """Most of the time somebody who may."""
+        return data.draw(st.sampled_from([*likely * 6, *self.world.people.values()]), "by")
+
+    def mentor(self, data: st.DataObject) -> Mentor:
+        return data.draw(st.sampled_from(self.world.mentors), "mentor")
+
+    def latest(self, data: st.DataObject, things: list[Any], settled: tuple[str, ...]) -> Any:
+        """One of the last few, rather one that is not settled."""
+        open_ones = [one for one in things if one.status not in settled]
+        return data.draw(st.sampled_from(open_ones[-6:] * 4 + things[-4:]), "which")
+
+    def time(self, data: st.DataObject, mentor: Mentor, minutes: int) -> datetime:
+        """A place on the mentor's grid, or one that touches a live session, or any."""
+        world = self.world
+        grid = [start for start, _ in world.grid(mentor, world.now.date(), DAYS_SHOWN)]
+        touching = [
+            edge
+            for one in world.sessions
+            if one.mentor is mentor and one.live
+            for edge in (
+                one.end + mentor.buffer * MINUTE,
+                one.start - (mentor.buffer + minutes) * MINUTE,
+                one.start,
+            )
+        ]
+        some = data.draw(st.integers(-4, 200), "quarters from now")
+        any_time = world.now + some * 15 * MINUTE
+        kinds = [st.just(any_time)]
+        if grid:
+            kinds += [st.sampled_from(grid)] * 2
+        if touching:
+            off = st.sampled_from([0, 0, 0, -1, 1])
+            kinds += [
+                st.builds(lambda edge, by: edge + by * MINUTE, st.sampled_from(touching), off)
+            ] * 2
+        return data.draw(st.one_of(kinds), "at")
+
+    # Calls ---------------------------------------------------------------------------------
+
+    def call(
+        self,
+        by: Person,
+        method: str,
+        path: str,
+        body: Any,
+        expected: Callable[[], Any],
+        status: int = 200,
+    ) -> tuple[Answer, Any]:
+        """The API's answer and the model's, after finding that both refuse alike or not at all."""
+        answer = self.run(lambda: self.clients[by.sub].request(method, f"/{path}", body))
+        try:
+            result = expected()
+        except Refused as refused:
+            tried["refusals that the model foretold"] += 1
+            is_error(answer, refused.status, refused.message)
+            return answer, None
+        assert answer.status == status, (answer, "where the model has no objection")
+        return answer, result
+
+    # What happens --------------------------------------------------------------------------
+
+    @rule(data=st.data())
+    def something_happens(self, data: st.DataObject) -> None:
+        """One rule, since of many Hypothesis leaves out some in each history, and a session has a
+        long way to go."""
+        requests, sessions = self.world.requests, self.world.sessions
+        some_pending = any(one.status == "pending" for one in requests)
+        some_completed = any(one.status == "completed" for one in sessions)
+        likely = {
+            self.time_passes: 6 if sessions else 1,
+            self.the_sweep_runs: 3 if sessions else 0,
+            self.both_settle_what_is_over: 5 if sessions else 0,
+            self.somebody_asks: 3 if some_pending else 8,
+            self.somebody_answers: 8 if some_pending else bool(requests),
+            self.somebody_acts_on_a_session: 6 if sessions else 0,
+            self.somebody_reschedules: 3 if sessions else 0,
+            self.somebody_reviews: 3 if some_completed else bool(sessions),
+            self.somebody_inserts_a_session_by_hand: 1,
+            self.what_is_offered_is_admitted_and_what_is_not_is_not: 2,
+            self.somebody_meddles: 2,
+            self.mentor_sets_availability: 2,
+            self.mentor_changes_profile: 2,
+            self.somebody_filters: 2,
+        }
+        happens = data.draw(
+            st.sampled_from([what for what, weight in likely.items() for _ in range(weight)]),
+            "what",
+        )
+        happens(data)
+
+    # Mentors -------------------------------------------------------------------------------
+
+    @initialize()
+    def mentors_set_up(self) -> None:
+        self.run(self.wake)
+        for mentor in self.world.mentors:
+            self.put_availability(mentor, [(day, 0, 24 * 60) for day in range(7)], {})
+            mentor.id = self.patch_profile(mentor, {"sessionRate": 5000})
+
+        mia = self.world.mentors[0]
+        for mentee, hours in zip(self.mentees, (1, 3, 6), strict=True):
+            request = self.ask(mentee, mia, self.world.now + timedelta(hours=hours), None)
+            self.answer(request, "accept", mia, None, as_patch=False)
+
+    async def wake(self) -> None:
+        await self.set_clock()
+        # What earlier histories left behind is due.
+        await self.api.sweep()
+
+    def mentor_sets_availability(self, data: st.DataObject) -> None:
+        if data.draw(st.booleans(), "always open"):
+            days, edges = range(7), [0, 32, 36, 40, 64, 96]
+        else:
+            days = sorted(data.draw(DAYS, "days"))
+            edges = sorted(data.draw(QUARTERS, "edges"))
+        side_by_side = data.draw(st.booleans(), "side by side")
+        windows = [
+            (day, first * 15, last * 15)
+            for day in days
+            for first, last in list(pairwise(edges))[:: 1 if side_by_side else 2]
+        ]
+        settings = {
+            "sessionDuration": data.draw(st.sampled_from([None, 30, 60, 90, 120]), "duration"),
+            "bufferTime": data.draw(st.sampled_from([None, 0, 15, 30, 45]), "buffer"),
+        }
+        self.put_availability(self.mentor(data), windows, given(settings))
+
+    def put_availability(
+        self, mentor: Mentor, windows: list[tuple[int, int, int]], settings: dict[str, int]
+    ) -> None:
+        slots = [
+            {"dayOfWeek": day, "startTime": clock_time(first), "endTime": clock_time(last)}
+            for day, first, last in windows
+        ]
+        body = {"slots": slots, **settings}
+        answer, _ = self.call(mentor, "PUT", "mentor/availability", body, lambda: None)
+        mentor.windows = windows
+        mentor.duration = settings.get("sessionDuration", mentor.duration)
+        mentor.buffer = settings.get("bufferTime", mentor.buffer)
+        shown = answer.json
+        ids = [slot.pop("id") for slot in shown["slots"]]
+        assert len(set(ids)) == len(ids)
+        assert (shown["slots"], shown["sessionDuration"], shown["bufferTime"]) == (
+            slots,
+            mentor.duration,
+            mentor.buffer,
+        )
+
+    def mentor_changes_profile(self, data: st.DataObject) -> None:
+        rate = data.draw(st.sampled_from([None, "0", "5000", "99.99", "0.1"]), "rate")
+        changes = {
+            "sessionRate": None if rate is None else float(rate),
+            "sessionCurrency": data.draw(st.sampled_from([None, None, "NGN", "USD"]), "currency"),
+            "visibility": data.draw(
+                st.sampled_from([None, "public", "public", "private"]), "visibility"
+            ),
+        }
+        self.patch_profile(self.mentor(data), given(changes))
+
+    def patch_profile(self, mentor: Mentor, changes: dict[str, Any]) -> str:
+        answer, _ = self.call(mentor, "PATCH", "mentor/me", changes, lambda: None)
+        shown = answer.json
+        mentor.rate = Decimal(str(changes.get("sessionRate", mentor.rate)))
+        mentor.currency = changes.get("sessionCurrency", mentor.currency)
+        mentor.visibility = changes.get("visibility", mentor.visibility)
+        assert (shown["sessionRate"], shown["sessionCurrency"], shown["visibility"]) == (
+            float(mentor.rate),
+            mentor.currency,
+            mentor.visibility,
+        )
+        return shown["id"]
+
+    # Requests ------------------------------------------------------------------------------
+
+    def ask(
+        self, mentee: Person, mentor: Mentor, start: datetime, minutes: int | None
+    ) -> Request | None:
+        body = {
+            "mentorId": mentor.id,
+            "topic": "Career advice",
+            "scheduledDate": f"{start:%Y-%m-%d}",
+            "scheduledTime": f"{start:%H:%M}",
+        } | ({"duration": minutes} if minutes else {})
+        answer, request = self.call(
+            mentee,
+            "POST",
+            "requests",
+            body,
+            lambda: self.world.ask(mentor, mentee, start, minutes),
+            status=201,
+        )
+        if request is not None:
+            request.id = answer.json["id"]
+            assert same(answer.json, request.shown())
+        return request
+
+    def somebody_asks(self, data: st.DataObject) -> None:
+        minutes = data.draw(st.sampled_from([None, None, 15, 30, 45, 60, 180]), "minutes")
+        mentor = self.mentor(data)
+        mentee = self.person(data, *self.mentees)
+        start = self.time(data, mentor, minutes or mentor.duration)
+        self.ask(mentee, mentor, start, minutes)
+
+    def what_is_offered_is_admitted_and_what_is_not_is_not(self, data: st.DataObject) -> None:
+        """By somebody who asks for nothing else, and takes the request back."""
+        world, mentor = self.world, self.mentor(data)
+        if mentor.visibility != "public":
+            return
+        offered = self.run(lambda: self.offered(mentor))
+        grid = [start for start, _ in world.grid(mentor, world.now.date(), DAYS_SHOWN)]
+        missing = [start for start in grid if start not in offered]
+        asker = self.stranger
+        for starts, is_offered in ((offered, True), (missing, False)):
+            if not starts:
+                continue
+            start = data.draw(st.sampled_from(starts), "offered" if is_offered else "missing")
+            request = self.ask(asker, mentor, start, None)
+            assert (request is not None) == is_offered
+            if request is not None:
+                self.answer(request, "cancel", asker, None, as_patch=False)
+
+    async def offered(self, mentor: Mentor) -> list[datetime]:
+        first = self.world.now.date()
+        answer = await self.api.nobody.get(
+            f"/mentors/{mentor.id}/availability",
+            startDate=first,
+            endDate=first + (DAYS_SHOWN - 1) * DAY,
+        )
+        return [
+            datetime.fromisoformat(f"{slot['date']}T{slot['startTime']}Z")
+            for slot in answer.json["slots"]
+        ]
+
+    def somebody_answers(self, data: st.DataObject) -> None:
+        answer = data.draw(st.sampled_from(["accept"] * 4 + ["reject", "cancel"]), "answer")
+        settled = ("accepted", "rejected", "cancelled")
+        request = self.latest(data, self.world.requests, settled)
+        reason = data.draw(REASONS, "reason")
+        as_patch = data.draw(st.booleans(), "as a patch")
+        by = getattr(request, ANSWERS[answer][0])
+        for somebody in (self.person(data), by):
+            self.answer(request, answer, somebody, reason, as_patch)
+
+    def answer(
+        self, request: Request, answer: str, by: Person, reason: str | None, as_patch: bool
+    ) -> None:
+        path = f"requests/{request.id}"
+        takes_reason = as_patch or answer == "reject"
+        body = {"reason": reason} if takes_reason and reason is not None else {}
+        if as_patch:
+            method, body = "PATCH", body | {"status": ANSWERS[answer][-1]}
+        else:
+            method, path = ("PATCH" if answer == "cancel" else "POST"), f"{path}/{answer}"
+        got, _ = self.call(
+            by,
+            method,
+            path,
+            body or None,
+            lambda: self.world.answer(request, answer, by, body.get("reason")),
+        )
+        if got.status != 200:
+            return
+        shown = got.json
+        if answer == "accept":
+            if not as_patch:
+                shown, booking = shown["request"], shown["booking"]
+                assert shown["bookingId"] == booking["id"]
+            request.session.id = shown["bookingId"]
+            if not as_patch:
+                assert same(booking, request.session.shown())
+        assert same(shown, request.shown())
+
+    # Sessions ------------------------------------------------------------------------------
+
+    def somebody_inserts_a_session_by_hand(self, data: st.DataObject) -> None:
+        minutes = data.draw(st.sampled_from([15, 60, 120]), "minutes")
+        world, mentor = self.world, self.mentor(data)
+        mentee = data.draw(st.sampled_from(self.mentees), "mentee")
+        start = self.time(data, mentor, minutes)
+        end = start + minutes * MINUTE
+        try:
+            made = self.run(
+                lambda: self.api.by_hand(
+                    self.clients[mentee.sub], mentor, at=start, minutes=minutes
+                )
+            )
+        except asyncpg.ExclusionViolationError:
+            assert not world.keeps_clear(mentor, start, end)
+            return
+        assert world.keeps_clear(mentor, start, end)
+        world.sessions.append(Session(made, mentor, mentee, "By hand", start, end, "pending"))
+
+    def somebody_acts_on_a_session(self, data: st.DataObject) -> None:
+        session = self.which_session(data)
+        plain = [action for action in ACTIONS if action != "reschedule"]
+        # To cancel is always last of what is possible, or most histories would end there.
+        possible = [action for action in plain if session.status in ACTIONS[action][2]][:1]
+        action = data.draw(st.sampled_from(possible * 8 + plain), "action")
+        reason = data.draw(REASONS, "reason") if action == "cancel" else None
+        rightful = [getattr(session, side) for side in ACTIONS[action][0]]
+        for by in (self.person(data), data.draw(st.sampled_from(rightful), "by")):
+            self.act(session, action, by, reason)
+
+    def act(self, session: Session, action: str, by: Person, reason: str | None = None) -> None:
+        answer, _ = self.call(
+            by,
+            "POST",
+            f"sessions/{session.id}/{action}",
+            None if reason is None else {"reason": reason},
+            lambda: self.world.act(session, action, by, reason),
+        )
+        if answer.status == 200:
+            assert same(answer.json, session.shown())
+
+    def somebody_meddles(self, data: st.DataObject) -> None:
+        """One person tries everything that they have no right to."""
+        by = data.draw(st.sampled_from([self.stranger, *self.world.people.values()]), "by")
+        if self.world.requests:
+            request = self.latest(data, self.world.requests, ("accepted", "rejected", "cancelled"))
+            for answer, (side, *_) in ANSWERS.items():
+                if by is not getattr(request, side):
+                    self.answer(request, answer, by, None, as_patch=False)
+        if self.world.sessions:
+            session = self.which_session(data)
+            for action, (sides, *_) in ACTIONS.items():
+                if session.side(by) not in sides and action != "reschedule":
+                    self.act(session, action, by)
+
+    def which_session(self, data: st.DataObject) -> Session:
+        return self.latest(data, self.world.sessions, ("cancelled", "disputed", "completed"))
+
+    def somebody_reschedules(self, data: st.DataObject) -> None:
+        minutes = data.draw(st.sampled_from([60, 60, 30, 15, 180, 14, 181, -60]), "minutes")
+        session = self.which_session(data)
+        start = self.time(data, session.mentor, minutes)
+        end = start + minutes * MINUTE
+        for by in (self.person(data), session.mentor):
+            answer, _ = self.call(
+                by,
+                "PUT",
+                f"sessions/{session.id}/reschedule",
+                {"newStartTime": iso(start), "newEndTime": iso(end)},
+                lambda by=by: self.world.reschedule(session, by, start, end),
+            )
+            if answer.status == 200:
+                assert same(answer.json, session.shown())
+
+    def somebody_reviews(self, data: st.DataObject) -> None:
+        completed = [one for one in self.world.sessions if one.status == "completed"]
+        session = data.draw(st.sampled_from(completed * 4 + self.world.sessions[-4:]), "which")
+        rating = data.draw(st.integers(1, 5), "rating")
+        comment = data.draw(REASONS, "comment")
+        for by in (self.person(data), session.mentee):
+            self.review(session, by, rating, comment)
+
+    def review(self, session: Session, by: Person, rating: int, comment: str | None) -> None:
+        answer, _ = self.call(
+            by,
+            "POST",
+            f"sessions/{session.id}/review",
+            given({"rating": rating, "comment": comment}),
+            lambda: self.world.review(session, by, rating, comment),
+            status=201,
+        )
+        if answer.status == 201:
+            assert same(answer.json, session.shown())
+
+    def both_settle_what_is_over(self, data: st.DataObject) -> None:
+        """The straight way to the end, which is long for a random walk; each step also twice."""
+        over = [
+            one
+            for one in self.world.sessions
+            if one.end <= self.world.now and one.live and one.status != "pending"
+        ]
+        if not over:
+            return
+        session = data.draw(st.sampled_from(over), "which")
+        outcome = data.draw(st.sampled_from(["confirm-completion"] * 3 + ["dispute"]), "outcome")
+        for action in ("complete", "complete", outcome, "confirm-completion", "dispute"):
+            self.act(session, action, getattr(session, ACTIONS[action][0][0]))
+        for rating in data.draw(st.lists(st.integers(1, 5), max_size=2), "ratings"):
+            self.review(session, session.mentee, rating, None)
+
+    # Time ----------------------------------------------------------------------------------
+
+    def time_passes(self, data: st.DataObject) -> None:
+        """Most of the time to where something is due, or a minute before or after."""
+        now, off = self.world.now, data.draw(st.sampled_from([0, 0, 0, -1, 1]), "off")
+        due = sorted(
+            {
+                instant + off * MINUTE
+                for one in self.world.sessions + self.world.requests
+                if one.status not in ("cancelled", "rejected", "completed", "disputed")
+                for instant in (one.start, one.end, one.end + 15 * MINUTE)
+                if instant + off * MINUTE > now
+            }
+        )
+        some = now + data.draw(st.sampled_from([1, 30, 60, 600, 1440])) * MINUTE
+        self.world.move_to(data.draw(st.sampled_from(due[:6] * 3 + [some]), "to"))
+        self.run(self.set_clock)
+
+    async def set_clock(self) -> None:
+        await self.api.db.execute("UPDATE moved.clock SET instant = $1", self.world.now)
+        # What it keeps, it keeps for a time that it takes from another clock.
+        self.api.services.cache.close()
+        self.api.services.cache.open()
+
+    def the_sweep_runs(self, data: st.DataObject) -> None:
+        assert self.run(self.api.sweep) == self.world.sweep()
+        self.run(self.api.services.listener.settle)
+
+    # What everybody is shown ---------------------------------------------------------------
+
+    def somebody_filters(self, data: st.DataObject) -> None:
+        side = data.draw(st.sampled_from([None, 0, 1]), "side")
+        request_status = data.draw(st.sampled_from([None, *REQUEST_STATES]), "requests")
+        status = data.draw(st.sampled_from([None, *SESSION_STATES]), "sessions")
+        upcoming = data.draw(st.booleans(), "upcoming")
+        past = data.draw(st.booleans(), "past")
+        world = self.world
+        who = self.person(data)
+        mentor = self.mentor(data)
+        role = None if side is None else ("mentee", "mentor")[side]
+        sent = None if side is None else ("sent", "received")[side]
+        client = self.clients[who.sub]
+        asked: list[tuple[Awaitable[Answer], list[dict[str, Any]]]] = [
+            (
+                client.get("/requests", role=sent, status=request_status),
+                world.requests_of(who, sent, request_status),
+            ),
+            (
+                client.get(
+                    "/sessions",
+                    role=role,
+                    status=status,
+                    upcoming="true" if upcoming else None,
+                    past="true" if past else "false",
+                ),
+                world.sessions_of(who, role, status, upcoming, past),
+            ),
+            (client.get(f"/requests/my-requests/{mentor.id}"), world.active(who, mentor)),
+        ]
+        for answer, expected in asked:
+            assert same(self.run(lambda answer=answer: as_coroutine(answer)).json, expected)
+
+    @invariant()
+    def everybody_sees_what_the_model_says(self) -> None:
+        self.step += 1
+        tried["steps of the model"] += 1
+        self.run(self.compare)
+
+    async def compare(self) -> None:
+        world, api = self.world, self.api
+        if not world.mentors[0].id:
+            return
+        expected: list[Any] = []
+        asked: list[Awaitable[Any]] = []
+
+        def expect(call: Awaitable[Answer], what: Any) -> None:
+            asked.append(call)
+            expected.append(what)
+
+        # The mentors see all there is. The others take turns, unless theirs should have changed.
+        for place, (sub, person) in enumerate(world.people.items()):
+            lists = world.requests_of(person), world.sessions_of(person)
+            turn = isinstance(person, Mentor) or self.step % len(world.people) == place
+            if turn or self.last.get(sub) != lists:
+                client: User = self.clients[sub]
+                expect(client.get("/requests"), lists[0])
+                expect(client.get("/sessions"), lists[1])
+                self.last[sub] = lists
+        for mentor in world.mentors:
+            client = self.clients[mentor.sub]
+            expect(client.get("/mentor/dashboard"), world.dashboard(mentor))
+            expect(client.get("/requests/pending-count"), world.pending(mentor))
+        for answer, what in zip(await asyncio.gather(*asked), expected, strict=True):
+            assert same(answer.json, what)
+        await self.compare_single_reads()
+        await self.compare_public_reads(api)
+
+    async def compare_single_reads(self) -> None:
+        """Each time another thing and another reader."""
+        people = list(self.world.people.values())
+        reader = people[self.step % len(people)]
+        for things, path, parties in (
+            (self.world.requests, "requests", "this request"),
+            (self.world.sessions, "sessions", "this session"),
+        ):
+            if not things:
+                continue
+            thing = things[-1 - self.step % min(len(things), 5)]
+            answer = await self.clients[reader.sub].get(f"/{path}/{thing.id}")
+            if reader in (thing.mentor, thing.mentee):
+                assert same(answer.json, thing.shown())
+            else:
+                told = f"Only the mentor and the mentee can see {parties}"
+                assert is_error(answer, 403, told)
+
+    async def compare_public_reads(self, api: Api) -> None:
+        world = self.world
+        listed = (await api.nobody.get("/mentors")).json
+        shown = ("id", "sessionDuration", "rating", "totalReviews", "totalSessions")
+        ours = [
+            {name: one[name] for name in shown}
+            for one in listed
+            if one["id"] in [mentor.id for mentor in world.mentors]
+        ]
+        assert ours == world.directory()
+        for mentor in world.mentors:
+            answer = await api.nobody.get(f"/mentors/{mentor.id}")
+            if mentor.visibility != "public":
+                assert is_error(answer, 404, "Mentor not found")
+                continue
+            page = answer.json
+            assert (page["rating"], page["totalReviews"], page["totalSessions"]) == (
+                world.rating(mentor),
+                len(world.ratings(mentor)),
+                len(world.completed(mentor)),
+            )
+            expected = world.slots(mentor, world.now.date(), DAYS_SHOWN)
+            assert await self.offered(mentor) == [start for start, _ in expected]
+
+    def teardown(self) -> None:
+        tried["histories of the model"] += 1
+
+
+def same(shown: Any, expected: Any) -> bool:
+    """Equal but for what the model does not know: ids of reviews and real time. Asserts, to show
+    what differs."""
+    assert without(shown) == expected
+    return True
+
+
+def without(shown: Any) -> Any:
+    if isinstance(shown, list):
+        return [without(one) for one in shown]
+    if not isinstance(shown, dict):
+        return shown
+    shown = {name: value for name, value in shown.items() if name not in ("createdAt", "updatedAt")}
+    if shown.get("review"):
+        review = shown["review"]
+        shown["review"] = {"rating": review["rating"], "comment": review["comment"]}
+    return shown
+
+
+def given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def clock_time(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+async def as_coroutine(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable

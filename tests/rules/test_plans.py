@@ -1,0 +1,421 @@
+"""What a client can repeat stays cheap when there is much: it finds its rows through indexes.
+
+Everything runs as in the server, on a database with data (test_plans.sql), and PostgreSQL tells the
+plans of all that it does on the way, in functions, triggers and foreign keys too: generic ones, as
+the server has them made, and plans for the values at hand, as in a session of the DBA's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from tornado.ioloop import IOLoop
+
+from mentorapi import errors
+from mentorapi.database import idempotency
+from mentorapi.database.connections import open_pool
+from mentorapi.repositories import account, availability, mentors, profile, requests, sessions
+from tests.rules.test_sql_files import STATEMENTS
+
+MUCH = Path(__file__).with_suffix(".sql").read_text()
+
+#: What a scan may look at to find what it is after, in rows. Nobody has more than 11 of anything.
+FEW = 100
+
+#: Tables that do not grow with the business. Of others there must be much, or plans tell nothing.
+SMALL_TABLES = {"mentor_counts"}
+
+EXPLAIN = """
+LOAD 'auto_explain';
+SET auto_explain.log_min_duration = 0;
+SET auto_explain.log_nested_statements = on;
+SET auto_explain.log_analyze = on;
+SET auto_explain.log_timing = off;
+SET auto_explain.log_format = json;
+SET log_min_messages = fatal;
+SET client_min_messages = log;
+"""
+
+TABLES = """
+SELECT relname, reltuples FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname !~ 'yoyo'
+"""
+
+Run = Callable[[Any], Awaitable[Any]]
+
+
+RENAMED = account.Claims("New", None, None, issued_at=1)
+
+
+def call(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Run:
+    return lambda db: function(db, *arguments)
+
+
+def refused(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Run:
+    async def run(db: Any) -> None:
+        with pytest.raises(errors.ApiError):
+            await function(db, *arguments)
+
+    return run
+
+
+async def post_twice(db: Any) -> None:
+    async def effect(_: Any) -> idempotency.Answer:
+        return idempotency.Answer(201, None, "{}")
+
+    owner = idempotency.Owner("mentee7", "POST /api/requests", "new")
+    attempt = idempotency.Attempt(owner, b"")
+    for _ in range(2):
+        await idempotency.once(db, attempt, effect)
+
+
+def id_of(kind: str, number: object) -> str:
+    return str(UUID(md5(f"{kind}{number}".encode()).hexdigest()))
+
+
+def in_days(days: int, hour: int = 10) -> datetime:
+    today = datetime.now(UTC).replace(hour=hour, minute=0, second=0, microsecond=0)
+    return today + timedelta(days=days)
+
+
+MENTOR_6, MENTOR_7 = id_of("mentor", 6), id_of("mentor", 7)
+REQUEST_6, SESSION_6, SESSION_7 = id_of("request", 6), id_of("session", 6), id_of("session", 7)
+PAGE = 1, 10
+MONDAY = in_days(7 - datetime.now(UTC).weekday())
+ASKED = {"topic": "T", "scheduledDate": f"{MONDAY:%Y-%m-%d}", "scheduledTime": "10:00"}
+AT_NIGHT = ASKED | {"scheduledTime": "03:00"}
+NEW_WINDOWS = [{"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"}]
+
+# "a|b": either will do.
+WINDOWS = "availability_windows_no_overlap|availability_windows_by_mentor"
+
+# The words that are meant, the mentors who have them, and the best of those.
+FEW_FOUND = "search_vocabulary_trigrams search_postings_pkey mentors_number"
+MANY_FOUND = "search_vocabulary_trigrams search_postings_pkey mentors_best_first"
+
+#: What the server does, and the indexes by which it finds its way.
+CASES: dict[str, tuple[Run, str]] = {
+    "mentors": (call(mentors.list_all, *PAGE), "mentors_best_first"),
+    "search": (call(mentors.find, "8f14e45f", *PAGE), FEW_FOUND),
+    "search with a slip": (call(mentors.find, "8f14e54f", *PAGE), FEW_FOUND),
+    "search for a long word": (call(mentors.find, "8f14e45fceea167a", *PAGE), FEW_FOUND),
+    "search for two words": (call(mentors.find, "8f14e45f ceea167a", *PAGE), FEW_FOUND),
+    "search for a word of many": (call(mentors.find, "headline", *PAGE), MANY_FOUND),
+    "search for two words of many": (call(mentors.find, "headline mentor", *PAGE), MANY_FOUND),
+    "search for a letter": (
+        call(mentors.find, "%", *PAGE),
+        "search_vocabulary_short_parts search_postings_pkey",
+    ),
+    "search cleaned up": (
+        call(mentors.clean_search, 50),
+        "search_vocabulary_pkey search_postings_pkey",
+    ),
+    "mentor": (call(mentors.show, MENTOR_7), "mentors_pkey"),
+    "reviews of a mentor": (
+        call(mentors.list_reviews, MENTOR_7, *PAGE),
+        "mentors_pkey reviews_by_mentor users_pkey",
+    ),
+    "slots": (
+        call(mentors.list_slots, MENTOR_7, in_days(0).date(), in_days(14).date()),
+        f"mentors_pkey {WINDOWS} bookings_no_overlap",
+    ),
+    "own profile": (
+        call(profile.find, "mentor7"),
+        f"mentors_one_per_user {WINDOWS}",
+    ),
+    "own profile changed": (
+        call(profile.update, "mentor7", {"headline": "New", "visibility": "private"}),
+        "mentors_one_per_user mentors_pkey",
+    ),
+    "buffer changed": (
+        call(profile.update, "mentor7", {"bufferTime": 0}),
+        "mentors_one_per_user mentors_pkey bookings_no_overlap",
+    ),
+    "dashboard": (
+        call(profile.show_dashboard, "mentor7"),
+        "mentors_one_per_user bookings_by_mentor requests_one_pending",
+    ),
+    "reviews received": (
+        call(profile.list_reviews, "mentor7", "mentor", *PAGE),
+        "mentors_one_per_user reviews_by_mentor users_pkey",
+    ),
+    "reviews given": (
+        call(profile.list_reviews, "mentor7", "mentee", *PAGE),
+        "reviews_by_mentee",
+    ),
+    "availability": (
+        call(availability.show, "mentor7"),
+        f"mentors_one_per_user {WINDOWS}",
+    ),
+    "availability replaced": (
+        call(availability.replace, "mentor7", NEW_WINDOWS, {"sessionDuration": 30}),
+        f"mentors_one_per_user mentors_pkey {WINDOWS}",
+    ),
+    "window deleted": (
+        call(availability.delete, "mentor7", id_of("window", "1.7")),
+        "mentors_one_per_user availability_windows_pkey",
+    ),
+    "request made": (
+        call(requests.create, "mentee900", MENTOR_7, ASKED),
+        f"mentors_pkey users_pkey requests_one_pending {WINDOWS} bookings_no_overlap",
+    ),
+    "request not made": (
+        refused(requests.create, "mentee900", MENTOR_7, AT_NIGHT),
+        "mentors_pkey requests_one_pending",
+    ),
+    "request": (
+        call(requests.show, REQUEST_6, "mentor6"),
+        "requests_pkey mentors_pkey users_pkey",
+    ),
+    "history of a request": (
+        call(requests.list_changes, REQUEST_6, "mentor6", *PAGE),
+        "requests_pkey state_changes_by_request",
+    ),
+    "request accepted": (
+        call(requests.accept, REQUEST_6, "mentor6"),
+        "requests_pkey mentors_pkey users_pkey bookings_no_overlap bookings_pkey",
+    ),
+    "request rejected": (
+        call(requests.reject, REQUEST_6, "mentor6", None),
+        "requests_pkey mentors_pkey users_pkey",
+    ),
+    "request cancelled": (
+        call(requests.cancel, REQUEST_6, "mentee6"),
+        "requests_pkey mentors_pkey users_pkey",
+    ),
+    "request not cancelled": (
+        refused(requests.cancel, REQUEST_6, "mentor6"),
+        "requests_pkey mentors_pkey",
+    ),
+    "requests waiting": (
+        call(requests.count_pending, "mentor6"),
+        "mentors_one_per_user requests_one_pending",
+    ),
+    "requests to a mentor": (
+        call(requests.list_active, "mentee6", MENTOR_6, *PAGE),
+        "requests_by_mentee bookings_pkey mentors_pkey users_pkey",
+    ),
+    "session": (
+        call(sessions.show, SESSION_7, "mentor7"),
+        "bookings_pkey mentors_pkey users_pkey reviews_one_per_booking",
+    ),
+    "session for a calendar": (
+        call(sessions.calendar_entry, SESSION_7, "mentor7"),
+        "bookings_pkey mentors_pkey users_pkey",
+    ),
+    "history of a session": (
+        call(sessions.list_changes, SESSION_7, "mentor7", *PAGE),
+        "bookings_pkey state_changes_by_booking",
+    ),
+    "session confirmed": (
+        call(sessions.confirm, SESSION_6, "mentor6"),
+        "bookings_pkey mentors_pkey users_pkey",
+    ),
+    "session moved": (
+        call(sessions.reschedule, SESSION_7, "mentor7", in_days(40), in_days(40, hour=11)),
+        "bookings_pkey mentors_pkey users_pkey bookings_no_overlap",
+    ),
+    "session not moved": (
+        refused(sessions.reschedule, SESSION_7, "mentor7", in_days(-2), in_days(-2, hour=11)),
+        "bookings_pkey",
+    ),
+    "session cancelled": (
+        call(sessions.cancel, SESSION_7, "mentor7", "Ill"),
+        "bookings_pkey mentors_pkey users_pkey",
+    ),
+    "session complete": (
+        call(sessions.complete, id_of("session", 3008), "mentor8"),
+        "bookings_pkey mentors_pkey users_pkey",
+    ),
+    "session settled": (
+        call(sessions.confirm_completion, id_of("session", 3007), "mentee8"),
+        "bookings_pkey mentors_pkey users_pkey",
+    ),
+    "session disputed": (
+        call(sessions.dispute, id_of("session", 3007), "mentee8"),
+        "bookings_pkey mentors_pkey users_pkey",
+    ),
+    "session not disputed": (
+        refused(sessions.dispute, id_of("session", 3007), "mentor7"),
+        "bookings_pkey mentors_pkey",
+    ),
+    "session reviewed": (
+        call(sessions.review, id_of("session", 27007), "mentee16", 5, None),
+        "bookings_pkey mentors_pkey users_pkey",
+    ),
+    "requests expired": (call(requests.expire, 100), "requests_pending_by_start requests_pkey"),
+    "sweep": (call(sessions.sweep, 100), "bookings_live_by_start bookings_pkey mentors_pkey"),
+    "lag of the sweep": (
+        call(sessions.lag),
+        "bookings_live_by_start requests_pending_by_start",
+    ),
+    "user renamed": (call(account.remember, "mentee7", RENAMED), "reviews_by_mentee"),
+    "repeated request": (post_twice, "idempotency_keys_pkey"),
+    "keys expired": (call(idempotency.expire), "idempotency_keys_by_age"),
+}
+for role, index in {
+    "sent": "requests_by_mentee",
+    "received": "requests_by_mentor|requests_one_pending",
+    None: "requests_by_mentee requests_by_mentor|requests_one_pending",
+}.items():
+    for status in (None, "pending"):
+        CASES[f"requests, {role}, {status}"] = (
+            call(requests.list_own, "mentor7", role, status, *PAGE),
+            f"{index} mentors_pkey",
+        )
+for role, index in {
+    "mentee": "bookings_by_mentee",
+    "mentor": "bookings_by_mentor",
+    None: "bookings_by_mentee bookings_by_mentor",
+}.items():
+    for status in (None, "completed"):
+        for when in ("upcoming", "past", None):
+            CASES[f"sessions, {role}, {status}, {when}"] = (
+                call(
+                    sessions.list_own,
+                    "mentor7",
+                    role,
+                    status,
+                    when == "upcoming",
+                    when == "past",
+                    *PAGE,
+                ),
+                f"{index} mentors_pkey",
+            )
+
+
+@dataclass
+class Work:
+    """What PostgreSQL did for one case."""
+
+    statements: set[str] = field(default_factory=set)
+    indexes: set[str] = field(default_factory=set)
+    read_through: set[str] = field(default_factory=set)
+    long_scans: list[str] = field(default_factory=list)
+    error: Exception | None = None
+
+    def add(self, message: asyncpg.PostgresLogMessage) -> None:
+        _, found, plan = message.message.partition("plan:\n")
+        # asyncpg asks for types that it doesn't know yet.
+        if found and "typeinfo_tree" not in plan:
+            explained = json.loads(plan)
+            name = re.match(r"-- (\w+(\.\w+)?)", explained["Query Text"])
+            if name:
+                self.statements.add(name[1])
+            self._add_node(explained["Plan"])
+
+    def _add_node(self, node: dict[str, Any]) -> None:
+        if "Index Name" in node:
+            self.indexes.add(node["Index Name"])
+        if node["Node Type"] == "Seq Scan":
+            self.read_through.add(node["Relation Name"])
+        if "Index Name" in node or "Relation Name" in node:
+            removed = (node.get(f"Rows Removed by {by}", 0) for by in ("Filter", "Index Recheck"))
+            rows = (node["Actual Rows"] + sum(removed)) * node["Actual Loops"]
+            if rows > FEW:
+                where = node.get("Index Name") or node["Relation Name"]
+                self.long_scans.append(f"{rows:.0f} rows of {where}")
+        for child in node.get("Plans", []):
+            self._add_node(child)
+
+
+@dataclass
+class Records:
+    work: dict[tuple[str, str], Work]
+    rows: dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def records(shared_database_url: str, io_loop: IOLoop) -> Records:
+    return io_loop.run_sync(lambda: record(shared_database_url))
+
+
+MODES = ("force_custom_plan", "force_generic_plan")
+
+
+async def record(database_url: str) -> Records:
+    pool = await open_pool(database_url, 1)
+    async with pool.connection() as connection:
+        await connection.execute(MUCH)
+        await connection.execute("VACUUM ANALYZE")
+        rows = dict(await connection.fetch(TABLES))
+        await connection.execute(EXPLAIN)
+        work = {}
+        for mode in MODES:
+            await connection.execute(f"SET plan_cache_mode = {mode}")
+            for case, (run, _) in CASES.items():
+                work[mode, case] = await work_for(run, connection)
+    await pool.close()
+    return Records(work, rows)
+
+
+async def work_for(run: Run, connection: Any) -> Work:
+    work = Work()
+
+    def listen(_: object, message: asyncpg.PostgresLogMessage) -> None:
+        work.add(message)
+
+    transaction = connection.transaction()
+    await transaction.start()
+    connection.add_log_listener(listen)
+    try:
+        await run(connection)
+        # The last statement's plan is told when the next one comes, to listeners a turn later.
+        await connection.execute("SELECT")
+        await asyncio.sleep(0)
+    except Exception as error:
+        work.error = error
+    finally:
+        connection.remove_log_listener(listen)
+        await transaction.rollback()
+    return work
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("case", CASES)
+def test_it_finds_its_rows_by_indexes(records: Records, case: str, mode: str) -> None:
+    work = records.work[mode, case]
+    if work.error:
+        raise work.error
+    _, indexes = CASES[case]
+    assert work.read_through <= SMALL_TABLES
+    missing = [name for name in indexes.split() if not work.indexes & set(name.split("|"))]
+    assert not missing
+    assert not work.long_scans
+
+
+def test_every_statement_is_among_the_cases(records: Records) -> None:
+    seen = set().union(*(work.statements for work in records.work.values()))
+    # demo runs once, in an empty database, and server asks for nothing of ours.
+    elsewhere = ("demo.", "server.")
+    assert {one.name for one in STATEMENTS if not one.name.startswith(elsewhere)} <= seen
+
+
+def test_there_is_much_of_everything(records: Records) -> None:
+    assert {name for name, rows in records.rows.items() if rows < 3000} == SMALL_TABLES
+
+
+@pytest.mark.usefixtures("records")
+async def test_it_is_planned_once_and_not_at_each_call(shared_database_url: str) -> None:
+    pool = await open_pool(shared_database_url, 1)
+    async with pool.connection() as connection:
+        for _ in range(10):
+            await mentors.list_all(connection, *PAGE)
+            await mentors.list_slots(connection, MENTOR_7, MONDAY.date(), MONDAY.date())
+        planned = await connection.fetch(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements"
+            " WHERE statement LIKE '-- mentors.%'"
+        )
+    await pool.close()
+    assert [tuple(each) for each in planned] == [(10, 0), (10, 0)]

@@ -1,0 +1,641 @@
+"""Many at once: each race has one winner, the others are told why, and the figures stay exact."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections import Counter
+from collections.abc import Awaitable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mentorapi.database import statements
+from tests.client import ALWAYS, Answer, Api, Mentor, User, asking, day_after_tomorrow, instant, iso
+
+TAKEN = (409, "Time slot is no longer available")
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def _no_second_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deadlock is to be seen here, not to be tried again."""
+    monkeypatch.setattr(statements, "ATTEMPTS", 1)
+
+
+def outcome(answer: Answer) -> tuple[int, str | None]:
+    return answer.status, answer.message if answer.status >= 400 else None
+
+
+async def at_once(*calls: Awaitable[Answer]) -> list[tuple[int, str | None]]:
+    answers = [outcome(answer) for answer in await asyncio.gather(*calls)]
+    assert all(status < 500 for status, _ in answers), Counter(answers)
+    return answers
+
+
+async def make_requests(
+    api: Api, mentor: Mentor, times: list[datetime], **body: Any
+) -> list[dict[str, Any]]:
+    """Pending ones, each by another mentee."""
+    return await asyncio.gather(
+        *(
+            api.request(api.user(f"mentee-{number}"), mentor, at, **body)
+            for number, at in enumerate(times)
+        )
+    )
+
+
+async def make_sessions(api: Api, mentor: Mentor, times: list[datetime]) -> list[dict[str, Any]]:
+    requests = await make_requests(api, mentor, times)
+    accepted = await asyncio.gather(
+        *(mentor.ok("POST", f"/requests/{request['id']}/accept") for request in requests)
+    )
+    return [each["booking"] for each in accepted]
+
+
+def every(step: timedelta, count: int, start: datetime | None = None) -> list[datetime]:
+    start = start or day_after_tomorrow()
+    return [start + number * step for number in range(count)]
+
+
+def accept(mentor: User, request: dict[str, Any]) -> Awaitable[Answer]:
+    return mentor.post(f"/requests/{request['id']}/accept")
+
+
+def reschedule(mentor: User, session: dict[str, Any], start: datetime) -> Awaitable[Answer]:
+    return mentor.put(
+        f"/sessions/{session['id']}/reschedule",
+        {"newStartTime": iso(start), "newEndTime": iso(start + HOUR)},
+    )
+
+
+def set_buffer(mentor: User, minutes: int) -> Awaitable[Answer]:
+    return mentor.put("/mentor/availability", {"slots": ALWAYS, "bufferTime": minutes})
+
+
+async def is_sound(api: Api) -> bool:
+    """Nothing in the database contradicts anything else. Asserts, to show what does."""
+    for complaint, sql in CONTRADICTIONS.items():
+        assert await api.db.fetch(sql) == [], complaint
+    return True
+
+
+CONTRADICTIONS = {
+    "two live sessions are too close": """
+        SELECT a.id, b.id AS other FROM bookings AS a
+        INNER JOIN bookings AS b ON b.mentor_id = a.mentor_id AND b.id <> a.id
+        WHERE a.live AND b.live AND a.start_time <= b.start_time AND b.start_time
+            < a.end_time + greatest(a.buffer_time, b.buffer_time) * interval '1 min'
+    """,
+    "a request and its booking disagree": """
+        SELECT r.id, b.id AS booking_id FROM requests AS r
+        FULL JOIN bookings AS b ON b.request_id = r.id
+        WHERE (r.booking_id, r.status) IS DISTINCT FROM (b.id, 'accepted')
+            AND (b.request_id IS NOT NULL OR r.booking_id IS NOT NULL OR r.status = 'accepted')
+    """,
+    "a mentee has two pending requests": """
+        SELECT mentor_id, mentee_id FROM requests WHERE status = 'pending'
+        GROUP BY mentor_id, mentee_id HAVING count(*) > 1
+    """,
+    "sessions are miscounted": """
+        SELECT m.id, m.total_sessions FROM mentors AS m
+        WHERE m.total_sessions <> (
+            SELECT count(*) FROM bookings AS b
+            WHERE b.mentor_id = m.id AND b.status = 'completed'
+        )
+    """,
+    "reviews are miscounted": """
+        SELECT m.id FROM mentors AS m
+        WHERE (m.review_count, m.rating_sum) <> (
+            SELECT count(*), coalesce(sum(v.rating), 0) FROM reviews AS v
+            WHERE v.mentor_id = m.id
+        )
+    """,
+    "a session that was not completed has a review": """
+        SELECT v.id FROM reviews AS v INNER JOIN bookings AS b ON b.id = v.booking_id
+        WHERE b.status <> 'completed'
+    """,
+}
+
+
+# Requests -----------------------------------------------------------------------------------------
+
+
+async def test_of_fifty_accepts_for_one_time_one_wins(api: Api) -> None:
+    mentor = await api.mentor()
+    requests = await make_requests(api, mentor, [day_after_tomorrow()] * 50)
+    answers = await at_once(*(accept(mentor, request) for request in requests))
+    assert Counter(answers) == {(200, None): 1, TAKEN: 49}
+    (session,) = await mentor.ok("GET", "/sessions")
+    assert session["requestId"] == requests[answers.index((200, None))]["id"]
+    assert len(await mentor.ok("GET", "/requests", status="pending")) == 49
+    assert await is_sound(api)
+
+
+async def test_of_accepts_that_overlap_or_touch_the_buffer_none_come_too_close(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=15)
+    requests = await make_requests(api, mentor, every(15 * MINUTE, 40), duration=45)
+    random.Random(1).shuffle(requests)
+    answers = await at_once(*(accept(mentor, request) for request in requests))
+    assert set(answers) == {(200, None), TAKEN}
+    # 45 minutes and the buffer: one in four at best, and no gap that a whole one would fit in.
+    assert 6 <= answers.count((200, None)) <= 10
+    assert await is_sound(api)
+
+
+async def test_accepts_for_times_that_only_touch_all_succeed(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=15)
+    requests = await make_requests(api, mentor, every(60 * MINUTE, 20), duration=45)
+    answers = await at_once(*(accept(mentor, request) for request in requests))
+    assert Counter(answers) == {(200, None): 20}
+
+
+async def test_accepts_of_different_mentors_do_not_meet(api: Api) -> None:
+    mentors = [await api.mentor(f"mia-{number}") for number in range(10)]
+    mentees = [api.user(f"ann-{number}") for number in range(3)]
+    pairs = list(itertools.product(mentors, mentees))
+    requests = await asyncio.gather(*(api.request(mentee, mentor) for mentor, mentee in pairs))
+    answers = await at_once(
+        *(accept(mentor, request) for (mentor, _), request in zip(pairs, requests, strict=True))
+    )
+    assert Counter(answers) == {(200, None): 10, TAKEN: 20}
+    assert await is_sound(api)
+
+
+async def test_one_request_accepted_thirty_times_gives_one_booking(api: Api) -> None:
+    mentor = await api.mentor()
+    request = await api.request(api.user("ann"), mentor)
+    patch = {"status": "accepted"}
+    answers = await at_once(
+        *(accept(mentor, request) for _ in range(15)),
+        *(mentor.patch(f"/requests/{request['id']}", patch) for _ in range(15)),
+    )
+    refused = (409, "Only pending requests can be accepted")
+    assert Counter(answers) == {(200, None): 1, refused: 29}
+    assert len(await mentor.ok("GET", "/sessions")) == 1
+    assert await is_sound(api)
+
+
+async def test_a_request_ends_as_the_one_who_came_first_says(api: Api) -> None:
+    mentor = await api.mentor()
+    requests = await make_requests(api, mentor, every(HOUR, 15))
+    calls, ends = [], ("accepted", "rejected", "cancelled")
+    for number, request in enumerate(requests):
+        ann, path = api.user(f"mentee-{number}"), f"/requests/{request['id']}"
+        three = [
+            mentor.post(f"{path}/accept"),
+            mentor.post(f"{path}/reject", {"reason": "No"}),
+            ann.patch(f"{path}/cancel"),
+        ]
+        calls += three[number % 3 :] + three[: number % 3]
+    answers = await at_once(*calls)
+    for number, request in enumerate(requests):
+        shift = number % 3
+        three = answers[3 * number : 3 * number + 3]
+        by_end = dict(zip(ends[shift:] + ends[:shift], three, strict=True))
+        (winner,) = (end for end, answer in by_end.items() if answer == (200, None))
+        after = await mentor.ok("GET", f"/requests/{request['id']}")
+        assert after["status"] == winner
+        for end in by_end.keys() - {winner}:
+            assert by_end[end] == (409, f"Only pending requests can be {end}")
+    assert await is_sound(api)
+
+
+async def test_of_twenty_requests_by_one_mentee_one_is_made(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    answers = await at_once(
+        *(ann.post("/requests", asking(mentor, at)) for at in every(30 * MINUTE, 20))
+    )
+    assert Counter(answers) == {
+        (201, None): 1,
+        (409, "You already have a pending request"): 19,
+    }
+    assert len(await ann.ok("GET", "/requests")) == 1
+    assert await mentor.ok("GET", "/requests/pending-count") == 1
+
+
+async def test_of_a_hundred_requests_after_an_expired_one_one_is_made(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    stale = await api.request(ann, mentor)
+    await api.db.execute(
+        "UPDATE requests SET start_time = now() - interval '1 hour', end_time = now()"
+    )
+    times = every(10 * MINUTE, 100)
+    answers, *_ = await asyncio.gather(
+        at_once(*(ann.post("/requests", asking(mentor, at)) for at in times)),
+        api.sweep(),
+    )
+    duplicate = (409, "You already have a pending request")
+    assert Counter(answers) == {(201, None): 1, duplicate: 99}
+    assert await mentor.ok("GET", "/requests/pending-count") == 1
+    changes = await ann.ok("GET", f"/requests/{stale['id']}/history")
+    assert [(change["to"], change["by"]) for change in changes] == [
+        ("pending", "mentee"),
+        ("rejected", "system"),
+    ]
+    assert await is_sound(api)
+
+
+async def test_answers_racing_with_the_sweep_leave_expired_ones_rejected(api: Api) -> None:
+    mentor = await api.mentor()
+    requests = await make_requests(api, mentor, every(HOUR, 20))
+    await api.db.execute(
+        "UPDATE requests SET start_time = now() - interval '1 hour', end_time = now()"
+    )
+    answers, *_ = await asyncio.gather(
+        at_once(
+            *(accept(mentor, request) for request in requests),
+            *(mentor.post(f"/requests/{request['id']}/reject") for request in requests),
+        ),
+        api.sweep(),
+        api.sweep(),
+    )
+    refused = (409, "Only pending requests can be rejected")
+    assert Counter(answers) == {TAKEN: 20, refused: 20}
+    listed = await mentor.ok("GET", "/requests")
+    assert {one["rejectionReason"] for one in listed} == {"Expired without an answer"}
+    assert await is_sound(api)
+
+
+async def test_asking_again_while_cancelling_leaves_at_most_one_pending(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    for _ in range(5):
+        request = await api.request(ann, mentor)
+        answers = await at_once(
+            ann.patch(f"/requests/{request['id']}/cancel"),
+            *(ann.post("/requests", asking(mentor)) for _ in range(6)),
+        )
+        assert answers[0] == (200, None)
+        assert answers.count((201, None)) <= 1
+        assert await is_sound(api)
+        for pending in await ann.ok("GET", "/requests", status="pending"):
+            await ann.ok("PATCH", f"/requests/{pending['id']}/cancel")
+
+
+# Moving sessions ----------------------------------------------------------------------------------
+
+
+async def test_of_an_accept_and_a_reschedule_to_its_time_one_wins(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=15)
+    times = every(3 * HOUR, 10)
+    sessions = await make_sessions(api, mentor, [at + timedelta(weeks=1) for at in times])
+    requests = await make_requests(api, mentor, times)
+    answers = await at_once(
+        *(
+            call
+            for request, session, at in zip(requests, sessions, times, strict=True)
+            for call in (
+                accept(mentor, request),
+                reschedule(mentor, session, at + timedelta(minutes=74)),
+            )
+        )
+    )
+    for pair in zip(answers[::2], answers[1::2], strict=True):
+        assert set(pair) == {(200, None), TAKEN}
+    assert await is_sound(api)
+
+
+async def test_of_sessions_rescheduled_to_one_time_one_gets_there(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=45)
+    sessions = await make_sessions(api, mentor, every(2 * HOUR, 12))
+    target = day_after_tomorrow() + timedelta(weeks=2)
+    answers = await at_once(
+        *(
+            reschedule(mentor, session, target + number * MINUTE)
+            for number, session in enumerate(sessions)
+        )
+    )
+    assert Counter(answers) == {(200, None): 1, TAKEN: 11}
+    assert len(await mentor.ok("GET", "/sessions", status="rescheduled")) == 1
+    assert await is_sound(api)
+
+
+async def test_one_session_rescheduled_to_many_times_is_at_one_of_them(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=15)
+    (session,) = await make_sessions(api, mentor, [day_after_tomorrow()])
+    times = every(20 * MINUTE, 12)
+    answers = await at_once(*(reschedule(mentor, session, at) for at in times))
+    assert Counter(answers) == {(200, None): 12}
+    after = await mentor.ok("GET", f"/sessions/{session['id']}")
+    assert after["startTime"] in {iso(at) for at in times}
+    assert after["duration"] == 60
+
+
+async def test_two_sessions_that_want_to_swap_stay_where_they_are(api: Api) -> None:
+    mentor = await api.mentor()
+    times = every(HOUR, 10)
+    sessions = await make_sessions(api, mentor, times)
+    swapped = [time for pair in zip(times[1::2], times[::2], strict=True) for time in pair]
+    answers = await at_once(
+        *(reschedule(mentor, session, at) for session, at in zip(sessions, swapped, strict=True))
+    )
+    assert Counter(answers) == {TAKEN: 10}
+    assert await is_sound(api)
+
+
+async def test_a_cancelled_session_stays_cancelled_whatever_else_is_tried(api: Api) -> None:
+    mentor = await api.mentor()
+    sessions = await make_sessions(api, mentor, every(2 * HOUR, 10))
+    calls: list[Awaitable[Answer]] = []
+    for number, session in enumerate(sessions):
+        path = f"/sessions/{session['id']}/cancel"
+        at = day_after_tomorrow() + timedelta(weeks=1, hours=2 * number)
+        calls += [
+            reschedule(mentor, session, at),
+            api.user(f"mentee-{number}").post(path, {"reason": "mentee"}),
+            mentor.post(path, {"reason": "mentor"}),
+        ]
+    answers = await at_once(*calls)
+    moving = (409, "Only confirmed or rescheduled sessions can be rescheduled")
+    twice = (409, "Only pending, confirmed or rescheduled sessions can be cancelled")
+    for number, session in enumerate(sessions):
+        moved, by_mentee, by_mentor = answers[3 * number : 3 * number + 3]
+        assert moved in ((200, None), moving)
+        assert {by_mentee, by_mentor} == {(200, None), twice}
+        after = await mentor.ok("GET", f"/sessions/{session['id']}")
+        winner = ("mentee", f"mentee-{number}") if by_mentee[0] == 200 else ("mentor", "mia")
+        assert (after["cancellationReason"], after["cancelledBy"]) == winner
+        assert after["status"] == "cancelled"
+
+
+async def test_a_freed_time_is_given_away_once(api: Api) -> None:
+    mentor = await api.mentor()
+    first, *requests = await make_requests(api, mentor, [day_after_tomorrow()] * 13)
+    session = (await mentor.ok("POST", f"/requests/{first['id']}/accept"))["booking"]
+    answers = await at_once(
+        mentor.post(f"/sessions/{session['id']}/cancel"),
+        *(accept(mentor, request) for request in requests),
+    )
+    assert answers[0] == (200, None)
+    assert answers[1:].count((200, None)) <= 1
+    assert set(answers[1:]) <= {(200, None), TAKEN}
+    assert await is_sound(api)
+
+
+async def test_who_began_first_and_came_second_is_second_in_the_history(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("ann")
+    session = await api.session(ann, mentor)
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT now()")
+        await reschedule(mentor, session, day_after_tomorrow(15))
+        await connection.execute("UPDATE bookings SET status = 'cancelled'")
+    changes = await ann.ok("GET", f"/sessions/{session['id']}/history")
+    assert [change["to"] for change in changes] == ["confirmed", "rescheduled", "cancelled"]
+    # Milliseconds are shown; the order is kept in microseconds.
+    assert instant(changes[1]["at"]) <= instant(changes[2]["at"])
+
+
+# Settings that change meanwhile -------------------------------------------------------------------
+
+
+async def test_a_buffer_that_changes_while_times_are_given_away_is_kept(api: Api) -> None:
+    for first, last in ((0, 45), (45, 0)):
+        mentor = await api.mentor(f"mia-{first}", bufferTime=first)
+        requests = await make_requests(api, mentor, every(HOUR, 12))
+        calls = [accept(mentor, request) for request in requests]
+        calls[6:6] = [set_buffer(mentor, buffer) for buffer in (15, 30, last)]
+        answers = await at_once(*calls)
+        assert answers[6:9] == [(200, None)] * 3
+        assert set(answers) <= {(200, None), TAKEN}
+        assert await is_sound(api)
+
+
+async def test_once_a_larger_buffer_is_answered_nothing_comes_closer(api: Api) -> None:
+    mentor = await api.mentor(bufferTime=0)
+    requests = await make_requests(api, mentor, every(HOUR, 10))
+    await mentor.ok("POST", f"/requests/{requests[4]['id']}/accept")
+    await set_buffer(mentor, 45)
+    others = requests[3], requests[5]
+    assert await at_once(*(accept(mentor, request) for request in others)) == [TAKEN, TAKEN]
+
+
+async def test_windows_replaced_while_mentees_ask_are_the_old_or_the_new(api: Api) -> None:
+    mentor = await api.mentor()
+    answers = await at_once(
+        *(api.user(f"ann-{n}").post("/requests", asking(mentor)) for n in range(10)),
+        *(mentor.put("/mentor/availability", {"slots": ALWAYS * (n % 2)}) for n in range(6)),
+        *(api.user(f"bob-{n}").post("/requests", asking(mentor)) for n in range(10)),
+    )
+    asked = answers[:10] + answers[16:]
+    assert set(asked) <= {(201, None), TAKEN}
+    assert answers[10:16] == [(200, None)] * 6
+
+
+# Settling -----------------------------------------------------------------------------------------
+
+
+async def ended(api: Api, mentor: Mentor, count: int, status: str) -> list[str]:
+    """Sessions by hand, each of another mentee."""
+    now = datetime.now(UTC)
+    return [
+        await api.by_hand(api.user(f"mentee-{n}"), mentor, status, now - (2 * n + 3) * HOUR)
+        for n in range(count)
+    ]
+
+
+async def test_a_session_is_confirmed_or_disputed_and_counted_if_it_was_confirmed(
+    api: Api,
+) -> None:
+    mentor = await api.mentor()
+    sessions = await ended(api, mentor, 15, "pending_completion")
+    answers = await at_once(
+        *(
+            api.user(f"mentee-{number}").post(f"/sessions/{session}/{verb}")
+            for number, session in enumerate(sessions)
+            for verb in ("confirm-completion", "dispute")[:: 1 if number % 2 else -1]
+        )
+    )
+    refusals = {
+        "completed": (400, "Only sessions pending completion can be disputed"),
+        "disputed": (400, "Only sessions pending completion can be confirmed"),
+    }
+    found = Counter()
+    for pair, session in zip(zip(answers[::2], answers[1::2], strict=True), sessions, strict=True):
+        status = (await mentor.ok("GET", f"/sessions/{session}"))["status"]
+        assert set(pair) == {(200, None), refusals[status]}
+        found[status] += 1
+    dashboard = await mentor.ok("GET", "/mentor/dashboard")
+    assert dashboard["totalSessions"] == dashboard["totalMentees"] == found["completed"]
+    assert await is_sound(api)
+
+
+async def test_a_session_confirmed_twenty_times_counts_once(api: Api) -> None:
+    mentor = await api.mentor(sessionRate=10)
+    ann = api.user("mentee-0")
+    (session,) = await ended(api, mentor, 1, "pending_completion")
+    answers = await at_once(
+        *(ann.post(f"/sessions/{session}/confirm-completion") for _ in range(20))
+    )
+    refused = (400, "Only sessions pending completion can be confirmed")
+    assert Counter(answers) == {(200, None): 1, refused: 19}
+    assert (await mentor.ok("GET", "/mentor/dashboard"))["totalSessions"] == 1
+
+
+async def test_thirty_sessions_confirmed_at_once_all_count(api: Api) -> None:
+    mentor = await api.mentor()
+    sessions = await ended(api, mentor, 30, "pending_completion")
+    answers = await at_once(
+        *(
+            api.user(f"mentee-{number}").post(f"/sessions/{session}/confirm-completion")
+            for number, session in enumerate(sessions)
+        )
+    )
+    assert Counter(answers) == {(200, None): 30}
+    dashboard = await mentor.ok("GET", "/mentor/dashboard")
+    assert (dashboard["totalSessions"], dashboard["totalMentees"]) == (30, 30)
+
+
+async def test_of_twenty_reviews_of_one_session_one_is_kept(api: Api) -> None:
+    mentor, ann = await api.mentor(), api.user("mentee-0")
+    (session,) = await ended(api, mentor, 1, "completed")
+    answers = await at_once(
+        *(ann.post(f"/sessions/{session}/review", {"rating": 1 + n % 5}) for n in range(20))
+    )
+    refused = (409, "You have already reviewed this session")
+    assert Counter(answers) == {(201, None): 1, refused: 19}
+    profile = await mentor.ok("GET", f"/mentors/{mentor.id}")
+    assert (profile["totalReviews"], profile["rating"]) == (1, 1 + answers.index((201, None)) % 5)
+
+
+async def test_reviews_and_confirmations_at_once_are_all_counted(api: Api) -> None:
+    mentor = await api.mentor()
+    done = await ended(api, mentor, 15, "completed")
+    waiting = await ended(api, mentor, 15, "pending_completion")
+    answers = await at_once(
+        *(
+            call
+            for number, (old, new) in enumerate(zip(done, waiting, strict=True))
+            for call in (
+                api.user(f"mentee-{number}").post(
+                    f"/sessions/{old}/review", {"rating": 1 + number % 5}
+                ),
+                api.user(f"mentee-{number}").post(f"/sessions/{new}/confirm-completion"),
+            )
+        )
+    )
+    assert Counter(answers) == {(201, None): 15, (200, None): 15}
+    dashboard = await mentor.ok("GET", "/mentor/dashboard")
+    figures = [dashboard[name] for name in ("totalSessions", "totalReviews", "avgRating")]
+    assert figures == [30, 15, 3.0]
+    assert await is_sound(api)
+
+
+# The sweep ----------------------------------------------------------------------------------------
+
+
+async def test_of_cancels_and_sweeps_of_begun_sessions_the_sweeps_win(api: Api) -> None:
+    ann, now = api.user("ann"), datetime.now(UTC)
+    mentors = [await api.mentor(f"mia-{number}") for number in range(20)]
+    sessions = [
+        await api.by_hand(ann, mentor, "confirmed", now - 30 * MINUTE) for mentor in mentors
+    ]
+    cancels = [ann.post(f"/sessions/{session}/cancel") for session in sessions]
+    answers, *_ = await asyncio.gather(
+        at_once(*cancels), api.sweep(), asyncio.sleep(0), api.sweep()
+    )
+    await api.sweep()
+    refused = (409, "Only pending, confirmed or rescheduled sessions can be cancelled")
+    assert Counter(answers) == {refused: 20}
+    for session in sessions:
+        assert (await ann.ok("GET", f"/sessions/{session}"))["status"] == "in_progress"
+
+
+async def test_completing_and_sweeping_lead_to_one_state(api: Api) -> None:
+    mentor = await api.mentor()
+    sessions = await ended(api, mentor, 20, "in_progress")
+    completes = [mentor.post(f"/sessions/{session}/complete") for session in sessions]
+    answers, *_ = await asyncio.gather(at_once(*completes), api.sweep(), api.sweep())
+    refused = (400, "Only confirmed, rescheduled, or in-progress bookings can be completed")
+    assert set(answers) <= {(200, None), refused}
+    await api.sweep()
+    listed = await mentor.ok("GET", "/sessions", status="pending_completion")
+    assert len(listed) == 20
+
+
+# Everything ---------------------------------------------------------------------------------------
+
+
+async def test_in_a_storm_of_everything_nothing_breaks(api: Api) -> None:
+    chance = random.Random(20260208)
+    mentors = [
+        await api.mentor(f"mentor-{n}", bufferTime=buffer) for n, buffer in enumerate((0, 15, 45))
+    ]
+    mentees = [api.user(f"mentee-{n}") for n in range(8)]
+    for mentor in mentors:
+        for number, mentee in enumerate(mentees):
+            at = datetime.now(UTC) - (2 * number + 3) * HOUR
+            await api.by_hand(mentee, mentor, "pending_completion", at)
+    waves = Waves(chance, mentors, mentees)
+    for _ in range(5):
+        await waves.learn()
+        calls = [next(waves) for _ in range(50)]
+        await asyncio.gather(at_once(*calls), api.sweep())
+        assert await is_sound(api)
+    assert await api.db.fetchval("SELECT count(*) FROM bookings WHERE status = 'completed'") > 0
+    assert await api.db.fetchval("SELECT count(*) FROM requests WHERE status = 'accepted'") > 0
+
+
+class Waves(Iterator[Awaitable[Answer]]):
+    """Calls of all kinds, on what there is, by those who may and by those who may not."""
+
+    def __init__(self, chance: random.Random, mentors: list[Mentor], mentees: list[User]) -> None:
+        self.chance = chance
+        self.mentors = mentors
+        self.mentees = mentees
+        self.requests: list[dict[str, Any]] = []
+        self.sessions: list[dict[str, Any]] = []
+
+    async def learn(self) -> None:
+        self.requests, self.sessions = [], []
+        for mentor in self.mentors:
+            self.requests += await mentor.ok("GET", "/requests", role="received")
+            self.sessions += await mentor.ok("GET", "/sessions", role="mentor")
+
+    def __next__(self) -> Awaitable[Answer]:
+        kinds = [self.ask, self.ask, self.change_buffer]
+        kinds += [self.answer, self.answer] if self.requests else []
+        kinds += [self.settle, self.move] if self.sessions else []
+        return self.chance.choice(kinds)()
+
+    def ask(self) -> Awaitable[Answer]:
+        at = day_after_tomorrow() + self.chance.randrange(96) * 15 * MINUTE
+        mentee, mentor = self.chance.choice(self.mentees), self.chance.choice(self.mentors)
+        duration = self.chance.choice((15, 60, 180))
+        return mentee.post("/requests", asking(mentor, at, duration=duration))
+
+    def answer(self) -> Awaitable[Answer]:
+        request = self.chance.choice(self.requests)
+        status = self.chance.choice(("accepted", "accepted", "rejected", "cancelled"))
+        side = "mentee" if status == "cancelled" else "mentor"
+        return self.party(request, side).patch(f"/requests/{request['id']}", {"status": status})
+
+    def settle(self) -> Awaitable[Answer]:
+        session = self.chance.choice(self.sessions)
+        verb, side = self.chance.choice(
+            (
+                *(("cancel", "mentor"), ("cancel", "mentee"), ("complete", "mentor")),
+                *(("confirm-completion", "mentee"), ("dispute", "mentee"), ("review", "mentee")),
+                *(("confirm-completion", "mentee"), ("review", "mentee"), ("confirm", "mentor")),
+            )
+        )
+        body = {"rating": self.chance.randint(1, 5)} if verb == "review" else None
+        return self.party(session, side).post(f"/sessions/{session['id']}/{verb}", body)
+
+    def move(self) -> Awaitable[Answer]:
+        session = self.chance.choice(self.sessions)
+        at = day_after_tomorrow() + self.chance.randrange(96) * 15 * MINUTE
+        return reschedule(self.party(session, "mentor"), session, at)
+
+    def change_buffer(self) -> Awaitable[Answer]:
+        return set_buffer(self.chance.choice(self.mentors), self.chance.choice((0, 15, 30, 45)))
+
+    def party(self, of: dict[str, Any], side: str) -> User:
+        """Mostly the right one."""
+        everybody = [*self.mentors, *self.mentees]
+        if self.chance.random() < 0.1:
+            return self.chance.choice(everybody)
+        sub = of["mentor"]["userId"] if side == "mentor" else of["menteeId"]
+        return next(user for user in everybody if user.sub == sub)

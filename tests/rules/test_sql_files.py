@@ -1,0 +1,125 @@
+"""The files of sql/ keep their promises: names, parameters, results, callers."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from tornado.ioloop import IOLoop
+
+import mentorapi
+from mentorapi.database import statements
+from mentorapi.database.statements import SQL, Folder, Statement
+from tests import starting
+
+STATEMENTS = [Statement(path) for path in sorted(SQL.glob("*/*.sql"))]
+
+HEADER = re.compile(
+    r"""
+    --\ (?P<name>\w+\.\w+):\ .+\.\n     # what it is for, one sentence or more
+    (--\ (?!\$|returns\ ).+\n)*
+    (--\ \$\d+\ \w+\ +\S.*\n)*          # its parameters
+    --\ returns\ (?P<returns>.+(\n--\ .+)*)\n
+    """,
+    re.VERBOSE,
+)
+
+each_file = pytest.mark.parametrize("statement", STATEMENTS, ids=lambda statement: statement.name)
+
+
+@pytest.fixture(scope="module")
+def connection(shared_database_url: str, io_loop: IOLoop) -> Iterator[asyncpg.Connection]:
+    connection = io_loop.run_sync(lambda: asyncpg.connect(shared_database_url))
+    yield connection
+    io_loop.run_sync(connection.close)
+
+
+@each_file
+def test_its_first_line_names_it(statement: Statement) -> None:
+    header = HEADER.match(statement.sql)
+    assert header, "no header, or one that is not like the others"
+    assert header["name"] == statement.name
+
+
+@each_file
+async def test_its_header_has_the_types_that_the_server_wants(
+    connection: asyncpg.Connection, statement: Statement
+) -> None:
+    # Fails for more than one statement, too.
+    prepared = await connection.prepare(statement.sql)
+    wanted = [type_.oid for type_ in prepared.get_parameters()]
+    promised = [
+        await connection.fetchval("SELECT $1::text::regtype::oid", type_)
+        for type_ in statement.parameters.values()
+    ]
+    assert promised == wanted
+
+
+@each_file
+async def test_its_header_names_what_it_returns(
+    connection: asyncpg.Connection, statement: Statement
+) -> None:
+    header = HEADER.match(statement.sql)
+    assert header
+    prepared = await connection.prepare(statement.sql)
+    columns = [attribute.name for attribute in prepared.get_attributes()]
+    if columns:
+        assert set(columns) <= set(re.findall(r"\w+", header["returns"]))
+    else:
+        assert header["returns"] == "nothing"
+
+
+@each_file
+def test_it_names_its_columns(statement: Statement) -> None:
+    """A star would break prepared statements when a migration adds a column."""
+    code = re.sub(r"--.*", "", statement.sql)
+    assert not re.search(r"\.\*|\b(SELECT|RETURNING)\s+\*|,\s*\*", code)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1",
+        "-- users.forget: under another name.\nSELECT 1",
+        "-- users.show: without its first parameter.\n-- $2 name text\nSELECT $2",
+    ],
+)
+def test_read_file_with_a_wrong_header_is_an_error(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / "users"
+    folder.mkdir()
+    (folder / "show.sql").write_text(text)
+    with pytest.raises(ValueError, match=r"show\.sql does not"):
+        Folder(folder)
+
+
+def test_change_files_while_serving_changes_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As between a ``git checkout`` and the restart."""
+    for name in ("mentorapi", "migrations", "sql"):
+        shutil.copytree(SQL.parent / name, tmp_path / name)
+    shutil.copy(starting.RUN, tmp_path)
+    monkeypatch.setattr(starting, "RUN", tmp_path / "run.py")
+    with starting.Process(tmp_path / "var", LOG_FORMAT="json") as server:
+        url = server.listening()
+        for path in (tmp_path / "sql").glob("*/*.sql"):
+            path.write_text("SELECT to be continued")
+        assert starting.answers(url)
+
+
+def test_every_file_has_a_caller_and_every_caller_a_file() -> None:
+    files = set(Path(mentorapi.__path__[0]).rglob("*.py")) - {Path(statements.__file__)}
+    code = "".join(path.read_text() for path in files)
+    called = {".".join(names) for names in re.findall(r"\bstatements\.(\w+)\.(\w+)\b", code)}
+    assert called == {statement.name for statement in STATEMENTS}
+
+
+def test_every_folder_is_a_name_in_statements() -> None:
+    named = {
+        name: value.path for name, value in vars(statements).items() if isinstance(value, Folder)
+    }
+    assert named == {path.name: path for path in SQL.iterdir() if path.is_dir()}
