@@ -375,7 +375,7 @@ async def test_a_slow_statement(api: Api, log: Log, monkeypatch: pytest.MonkeyPa
     assert answered["status"] == 200
     (text,) = (line for line in log.text if "Slow statement" in line)
     assert re.search(
-        r"queries: Slow statement statement=profiles\.show ms=\d+ backend=\d+ request_id=r-slow$",
+        r"statements: Slow statement statement=profile\.show ms=\d+ backend=\d+ request_id=r-slow$",
         text,
     )
 
