@@ -289,8 +289,8 @@ def _for_good(line: socket.socket) -> bool:
 
 
 async def _sweep(services: Services) -> None:
-    doing = context.Trace("sweep")
-    context.current.set(doing)
+    running = context.ExecutionContext("sweep")
+    context.current.set(running)
     metrics = services.metrics
     try:
         swept = await run_once(services.db)
@@ -301,8 +301,8 @@ async def _sweep(services: Services) -> None:
         log.exception(
             Event(
                 "The sweep failed; the next one catches up",
-                statement=doing.statement,
-                backend=doing.backend,
+                statement=running.statement,
+                backend=running.backend,
             )
         )
     else:

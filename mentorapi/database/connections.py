@@ -190,8 +190,8 @@ def _hosts(database_url: str) -> list[dict[str, str | int]]:
 
 
 async def _name(connection: Connection) -> None:
-    doing = context.current.get()
-    name = f"{_APPLICATION} {doing.name}" if doing else _APPLICATION
+    running = context.current.get()
+    name = f"{_APPLICATION} {running.name}" if running else _APPLICATION
     await statements.database.name_connection(connection, name=name[:_LONGEST_NAME])
 
 

@@ -90,7 +90,7 @@ def record(exchange: Exchange, level: int = logging.INFO) -> None:
         client=exchange.client,
     )
     if exchange.traceparent is not None:
-        trace_id = context.trace_id(exchange.traceparent)
+        trace_id = context.parse_traceparent(exchange.traceparent)
         if trace_id is not None:
             event["trace_id"] = trace_id
     failure = exchange.failure
@@ -106,7 +106,7 @@ def record(exchange: Exchange, level: int = logging.INFO) -> None:
 
 
 def _whereabouts() -> dict[str, Any]:
-    doing = context.current.get()
-    if doing is None or doing.statement is None:
+    running = context.current.get()
+    if running is None or running.statement is None:
         return {}
-    return {"statement": doing.statement, "backend": doing.backend}
+    return {"statement": running.statement, "backend": running.backend}

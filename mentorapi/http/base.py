@@ -189,8 +189,10 @@ class ApiHandler(RequestHandler):
     async def prepare(self) -> None:
         if self.request.method == "OPTIONS":
             return
-        doing = context.Trace(self.request_id, caller=self.request.remote_ip or "unknown")
-        context.current.set(doing)
+        running = context.ExecutionContext(
+            self.request_id, caller=self.request.remote_ip or "unknown"
+        )
+        context.current.set(running)
         spec = self.spec()
         self.db = self.services.db
         self._headers["Cache-Control"] = spec.cache_control
@@ -198,9 +200,9 @@ class ApiHandler(RequestHandler):
             self.caller = await self.services.verifier.caller_of(
                 self.request.headers.get("Authorization")
             )
-            doing.caller = self.caller.user_id
+            running.caller = self.caller.user_id
         try:
-            self._end_turn = await self.services.turns.take(doing.caller, MAX_WAIT_SECONDS)
+            self._end_turn = await self.services.turns.take(running.caller, MAX_WAIT_SECONDS)
         except TimeoutError as error:
             raise errors.Unavailable from error
         arguments, problems = read_arguments(self.request, (spec.query or {}).get("properties", {}))

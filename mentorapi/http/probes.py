@@ -22,7 +22,7 @@ class Probe(ApiHandler):
     ROUTINE: ClassVar[bool] = True
 
     async def prepare(self) -> None:
-        context.current.set(context.Trace(self.request_id))
+        context.current.set(context.ExecutionContext(self.request_id))
 
     @classmethod
     def allowed(cls) -> list[str]:

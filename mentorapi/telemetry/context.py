@@ -1,4 +1,4 @@
-"""What is being done, and for whom: known wherever it leads to, down to PostgreSQL."""
+"""The context of the request or the job that is running, for the log and the database."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from dataclasses import dataclass
 
 _TRACEPARENT = re.compile(
     r"(?!ff)(?P<version>[0-9a-f]{2})"
-    r"-(?!0{32})(?P<trace>[0-9a-f]{32})"
+    r"-(?!0{32})(?P<trace_id>[0-9a-f]{32})"
     r"-(?!0{16})[0-9a-f]{16}"
     r"-[0-9a-f]{2}(?P<more>-[!-~]*)?"
 )
 
 
 @dataclass(slots=True)
-class Trace:
-    """A request, or something else that has no client."""
+class ExecutionContext:
+    """A request, or a job."""
 
+    #: The request id, or the name of the job.
     name: str
-    #: Whose share of the database connections it takes: a user id, an address, or (empty) our own.
+    #: The caller for the pool's fair shares: a user id, an address, or empty for the service.
     caller: str = ""
-    #: Where the database failed it: the statement, and the server process that ran it.
+    #: The statement that the database last refused, and the process id of its backend.
     statement: str | None = None
     backend: int | None = None
 
 
-current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+current: ContextVar[ExecutionContext | None] = ContextVar("current", default=None)
 
 
-def trace_id(traceparent: str | None) -> str | None:
-    """The trace that a caller's header names (W3C Trace Context); None for what is not one."""
-    found = _TRACEPARENT.fullmatch(traceparent or "")
-    # Versions to come may say more.
+def parse_traceparent(header: str | None) -> str | None:
+    """Return the trace id of a ``traceparent`` header (W3C Trace Context); None if not valid."""
+    found = _TRACEPARENT.fullmatch(header or "")
+    # Only versions after 00 may have more fields.
     if found is None or (found["version"] == "00" and found["more"]):
         return None
-    return found["trace"]
+    return found["trace_id"]

@@ -17,7 +17,7 @@ import pytest
 from mentorapi import cli, errors
 from mentorapi.app import PREFIX, ROUTES
 from mentorapi.config import Settings
-from mentorapi.database import statements
+from mentorapi.database.errors import CONSTRAINTS
 from mentorapi.demo import fill
 from tests.client import Api
 from tests.starting import RUN, Process, environment, run
@@ -128,7 +128,7 @@ def test_the_tables_of_the_database() -> None:
 def test_the_names_of_constraints() -> None:
     told = {row[0] for row in table("For the DBA", "Name")}
     assert told <= set(re.findall(r"(?:CONSTRAINT|UNIQUE INDEX) (\w+)", MIGRATIONS))
-    assert told >= statements.CONSTRAINTS.keys()
+    assert told >= CONSTRAINTS.keys()
 
 
 # Text --------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ import pytest
 from mentorapi.config import Settings
 from mentorapi.database import statements
 from mentorapi.telemetry import logs
-from mentorapi.telemetry.context import trace_id
+from mentorapi.telemetry.context import parse_traceparent
 from tests.client import SECRET, Api, day_after_tomorrow, is_error
 from tests.conftest import execute
 from tests.operations.test_metrics import ask
@@ -319,7 +319,7 @@ async def test_nobody_writes_lines_of_their_own(api: Api, log: Log) -> None:
     ],
 )
 def test_a_traceparent(header: str) -> None:
-    assert trace_id(header) == TRACE
+    assert parse_traceparent(header) == TRACE
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_a_traceparent(header: str) -> None:
     ],
 )
 async def test_what_is_no_traceparent(header: str | None) -> None:
-    assert trace_id(header) is None
+    assert parse_traceparent(header) is None
 
 
 async def test_a_traceparent_that_is_none_is_left_out(api: Api, log: Log) -> None:
@@ -358,7 +358,7 @@ async def test_a_traceparent_that_is_none_is_left_out(api: Api, log: Log) -> Non
 
 
 async def test_a_slow_statement(api: Api, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statements, "SLOW", 0.2)
+    monkeypatch.setattr(statements, "SLOW_SECONDS", 0.2)
     mentor = await api.mentor()
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE mentors IN ACCESS EXCLUSIVE MODE")

@@ -27,6 +27,7 @@ from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import connections, embedded, statements
 from mentorapi.database.connections import check_server
+from mentorapi.database.errors import translate
 from mentorapi.database.migrate import migrate
 from mentorapi.events import listener
 from mentorapi.server import http_server
@@ -328,7 +329,7 @@ def forgetful(url: str) -> str | None:
 def impatience(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Waits for nothing. To be asked for before the server is."""
     monkeypatch.setitem(connections.SESSION, "lock_timeout", "100ms")
-    monkeypatch.setattr(statements, "ACQUIRE_TIMEOUT", 0.1)
+    monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 0.1)
     return monkeypatch
 
 
@@ -528,7 +529,7 @@ async def test_a_connection_cut_anywhere(proxied: Api, proxy: Proxy, chunks: int
 def quick_to_despair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_COMMAND_TIMEOUT", 0.5)
     monkeypatch.setattr(connections, "_CONNECT_TIMEOUT", 0.5)
-    monkeypatch.setattr(statements, "ACQUIRE_TIMEOUT", 0.5)
+    monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 0.5)
     monkeypatch.setattr(listener, "PATIENCE", 0.5)
     monkeypatch.setattr(listener, "HEARTBEAT", 0.2)
 
@@ -645,7 +646,7 @@ TEMPORARY = """
 @pytest.mark.parametrize("code", TEMPORARY.split())
 def test_a_trouble_that_passes_is_unavailability(code: str) -> None:
     error = asyncpg.PostgresError.new({"C": code, "S": "ERROR", "M": "trouble"})
-    assert isinstance(statements.translate(error), errors.Unavailable)
+    assert isinstance(translate(error), errors.Unavailable)
 
 
 @pytest.mark.parametrize(
@@ -664,7 +665,7 @@ def test_a_trouble_that_passes_is_unavailability(code: str) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_a_trouble_of_the_connection_is_unavailability(error: Exception) -> None:
-    assert isinstance(statements.translate(error), errors.Unavailable)
+    assert isinstance(translate(error), errors.Unavailable)
 
 
 #: Division by zero, null, array bounds, a sequence at its end, LIMIT, a log, a regular expression.
@@ -676,7 +677,7 @@ VALUES = "22000 22001 22003 22007 22008 22009 22021 22023 22P02 22P03 22P05"
 @pytest.mark.parametrize("code", VALUES.split())
 def test_translate_error_that_a_value_causes_is_bad_request(code: str) -> None:
     error = asyncpg.PostgresError.new({"C": code, "S": "ERROR", "M": "no date"})
-    assert isinstance(statements.translate(error), errors.BadRequest)
+    assert isinstance(translate(error), errors.BadRequest)
 
 
 async def test_send_value_that_cannot_be_encoded_is_bad_request(api: Api) -> None:
@@ -712,4 +713,4 @@ async def test_raise_os_error_within_a_transaction_passes_as_it_is(api: Api) -> 
 @pytest.mark.parametrize("code", FAULTS.split())
 def test_a_fault_of_ours_is_none(code: str) -> None:
     error = asyncpg.PostgresError.new({"C": code, "S": "ERROR", "M": "fault"})
-    assert statements.translate(error) is None
+    assert translate(error) is None

@@ -148,7 +148,7 @@ async def test_wait_with_close_deadlines_leaves_every_connection_free(database_u
 async def test_storm_of_one_user_ends_with_every_connection_free(
     monkeypatch: pytest.MonkeyPatch, api: Api
 ) -> None:
-    monkeypatch.setattr(statements, "ACQUIRE_TIMEOUT", 0.02)
+    monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 0.02)
     mentor, pool = await api.mentor(), api.services.db
     quarters = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, 1440, 15)]
     windows = [
@@ -164,7 +164,7 @@ async def test_storm_of_one_user_ends_with_every_connection_free(
     assert {answer.status for answer in answers} == {200, 503}
     assert pool.waiting == 0
     assert pool.get_idle_size() == pool.get_size()
-    monkeypatch.setattr(statements, "ACQUIRE_TIMEOUT", 10)
+    monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 10)
     assert (await mentor.get("/mentor/availability")).status == 200
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from mentorapi.database import statements
+from mentorapi.database.errors import CONSTRAINTS
 from tests.client import Api
 from tests.conftest import DRIFT
 
@@ -88,4 +88,4 @@ async def test_a_partition_refuses_by_the_name_that_the_code_knows(api: Api) -> 
     await api.db.execute(OVERLAPPING, other)
     with pytest.raises(asyncpg.ExclusionViolationError) as refused:
         await api.db.execute(OVERLAPPING, mentor)
-    assert refused.value.constraint_name in statements.CONSTRAINTS
+    assert refused.value.constraint_name in CONSTRAINTS

@@ -23,7 +23,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture(autouse=True)
 def _no_second_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A deadlock is to be seen here, not to be tried again."""
-    monkeypatch.setattr(statements, "ATTEMPTS", 1)
+    monkeypatch.setattr(statements, "MAX_ATTEMPTS", 1)
 
 
 def outcome(answer: Answer) -> tuple[int, str | None]:

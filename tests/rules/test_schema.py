@@ -8,7 +8,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from mentorapi.database import statements
+from mentorapi.database.errors import (
+    CALLER_CONSTRAINTS,
+    CONSTRAINTS,
+    INTERNAL_CONSTRAINTS,
+)
 from mentorapi.database.migrate import MIGRATIONS
 
 # PostgreSQL 18 lists NOT NULL ('n') as well, which it names itself; 't' is a constraint trigger.
@@ -48,13 +52,13 @@ def names(database: psycopg.Connection, query: str) -> set[str]:
 
 
 def test_each_constraint_is_told_to_clients_or_kept_from_them(database: psycopg.Connection) -> None:
-    known = statements.CONSTRAINTS.keys() | statements.INTERNAL | statements.OF_THE_CALLER
+    known = CONSTRAINTS.keys() | INTERNAL_CONSTRAINTS | CALLER_CONSTRAINTS
     assert names(database, GUARDS) == known
 
 
 def test_no_constraint_is_both() -> None:
-    assert not statements.CONSTRAINTS.keys() & statements.INTERNAL
-    assert not statements.OF_THE_CALLER & (statements.CONSTRAINTS.keys() | statements.INTERNAL)
+    assert not CONSTRAINTS.keys() & INTERNAL_CONSTRAINTS
+    assert not CALLER_CONSTRAINTS & (CONSTRAINTS.keys() | INTERNAL_CONSTRAINTS)
 
 
 def test_somebody_chose_each_name(database: psycopg.Connection) -> None:

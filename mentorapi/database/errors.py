@@ -1,0 +1,116 @@
+"""The error that a client gets for one of the database or of the driver.
+
+A constraint is recognized by its name, everything else by its SQLSTATE or its exception class.
+"""
+
+from __future__ import annotations
+
+import asyncpg
+
+from mentorapi import errors
+
+#: What a client is told when a constraint refuses its request.
+#: A test compares the three lists of constraints with the schema.
+CONSTRAINTS: dict[str, type[errors.ApiError]] = {
+    "bookings_no_overlap": errors.SlotTaken,
+    "requests_one_pending": errors.DuplicateRequest,
+    "reviews_one_per_booking": errors.AlreadyReviewed,
+}
+
+#: The caller's row is missing from ``users`` although an earlier request stored it: the database
+#: was restored, or somebody deleted the row. The base handler stores it again.
+CALLER_CONSTRAINTS = frozenset(
+    {"idempotency_keys_user_fkey", "mentors_user_fkey", "requests_mentee_fkey"}
+)
+
+#: Constraints that no request can violate: validation, the statement or its lock prevents it.
+#: A violation is a fault of the service, so the client gets a 500.
+INTERNAL_CONSTRAINTS = frozenset(
+    """
+    availability_windows_day_of_week availability_windows_mentor_fkey
+    availability_windows_no_overlap availability_windows_order availability_windows_pkey
+    availability_windows_whole_minutes
+    bookings_buffer_time bookings_cancelled_by_fkey bookings_length bookings_mentee_fkey
+    bookings_mentor_fkey bookings_one_per_request bookings_pkey bookings_reason_only_when_cancelled
+    bookings_request_fkey bookings_session_currency bookings_session_rate bookings_status
+    idempotency_keys_pkey
+    mentor_counts_not_negative mentor_counts_pkey
+    mentors_buffer_time mentors_counts mentors_links_object mentors_number mentors_one_per_user
+    mentors_pkey mentors_session_currency mentors_session_duration mentors_session_rate
+    mentors_visibility
+    requests_accepted_has_booking requests_booking_fkey requests_expired_is_rejected requests_length
+    requests_mentor_fkey requests_one_booking requests_pkey requests_reason_only_when_rejected
+    requests_session_currency requests_session_rate requests_status
+    reviews_booking_fkey reviews_mentee_fkey reviews_mentor_fkey reviews_pkey reviews_rating
+    search_postings_pkey search_vocabulary_pkey
+    state_changes_booking_fkey state_changes_of_one state_changes_pkey state_changes_request_fkey
+    state_changes_source state_changes_user
+    users_id_length users_pkey
+    """.split()  # noqa: SIM905 - a list of strings would have one line for each
+)
+
+#: The statement lost a deadlock or a serialization conflict. It changed nothing and can run again.
+RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+#: The request and the statement are right; a later attempt may succeed.
+_UNAVAILABLE = (
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,  # class 28, e.g. the password was changed
+    asyncpg.InvalidCatalogNameError,  # no such database, e.g. while a backup is restored
+    asyncpg.TransactionRollbackError,  # class 40, includes RETRIED
+    asyncpg.InsufficientResourcesError,  # class 53: connections, memory, disk
+    asyncpg.ObjectNotInPrerequisiteStateError,  # class 55: locks, a database closed to connections
+    asyncpg.OperatorInterventionError,  # class 57: shutdowns, crashes, cancelled statements
+    asyncpg.PostgresSystemError,  # class 58
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+
+#: SQLSTATEs that a value from a client can cause in a correct statement. Every other SQLSTATE of
+#: class 22, e.g. a division by zero, is a fault of the statement.
+_INVALID_VALUE = frozenset(
+    {
+        "22000",  # a range with its bounds reversed, or a value that asyncpg cannot encode
+        "22001",  # text too long
+        "22003",  # number out of range
+        "22007",  # not a date, or not a time
+        "22008",  # date or time out of range
+        "22009",  # offset from UTC out of range
+        "22021",  # text that is not UTF-8, or contains NUL
+        "22023",  # no such time zone
+        "22P02",  # text that is not of the type, such as a UUID
+        "22P03",  # the same in binary
+        "22P05",  # a character that the encoding of the database lacks
+    }
+)
+
+#: After these errors the state of the connection is unknown, or its server cannot write.
+CONNECTION_UNUSABLE = (
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+
+
+def translate(error: BaseException) -> errors.ApiError | errors.UserMissing | None:
+    """Return the error for the client, or None for a fault of the service."""
+    if isinstance(error, asyncpg.PostgresError):
+        # It quotes the refused row, with what users wrote, and errors are logged.
+        error.detail = None
+    constraint = getattr(error, "constraint_name", None) or ""
+    if constraint in CONSTRAINTS:
+        return CONSTRAINTS[constraint]()
+    if constraint in CALLER_CONSTRAINTS:
+        return errors.UserMissing()
+    if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _INVALID_VALUE:
+        return errors.BadRequest("A value is out of range or not valid")
+    if isinstance(error, _UNAVAILABLE):
+        return errors.Unavailable()
+    return None
