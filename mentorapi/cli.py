@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import uvloop
 from psycopg.conninfo import conninfo_to_dict
 
-from mentorapi.auth import secret, tokens
+from mentorapi.auth.development import load_or_create_secret, make_token
 from mentorapi.config import ConfigError, Settings
 from mentorapi.database import embedded
 from mentorapi.database.connections import check_server, open_pool
@@ -192,7 +192,7 @@ def _token(settings: Settings, args: argparse.Namespace) -> None:
         )
     if args.days < 1:
         raise ConfigError("--days must be 1 or more")
-    token = tokens.make_token(
+    token = make_token(
         settings.jwt_secret,
         sub=args.sub,
         ttl_seconds=args.days * 86_400,
@@ -209,7 +209,7 @@ def _token(settings: Settings, args: argparse.Namespace) -> None:
 def _with_key(settings: Settings) -> Settings:
     if settings.has_key:
         return settings
-    return replace(settings, jwt_secret=secret.kept_secret(settings.data_dir))
+    return replace(settings, jwt_secret=load_or_create_secret(settings.data_dir))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from mentorapi.auth.tokens import SECRET_BYTES, UnusableKey, read_public_key
+from mentorapi.auth.keys import MIN_SECRET_BYTES, UnusableKey, key_from_pem
 from mentorapi.startup import StartupError
 
 PREFIX = "MENTORAPI_"
@@ -178,15 +178,15 @@ def _database_url(value: str) -> str:
 
 
 def _secret(value: str) -> str:
-    if len(os.fsencode(value)) < SECRET_BYTES:
-        _refuse(f"must have at least {SECRET_BYTES} bytes (try: openssl rand -base64 48)")
+    if len(os.fsencode(value)) < MIN_SECRET_BYTES:
+        _refuse(f"must have at least {MIN_SECRET_BYTES} bytes (try: openssl rand -base64 48)")
     return value
 
 
 def _public_key(value: str) -> str:
     pem = value.replace("\\n", "\n") if "-----BEGIN" in value else _text_of(Path(value))
     try:
-        read_public_key(pem)
+        key_from_pem(pem)
     except UnusableKey as error:
         _refuse(f"is unusable: {error}")
     return pem

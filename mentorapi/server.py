@@ -20,7 +20,8 @@ from tornado.ioloop import PeriodicCallback
 
 from mentorapi import openapi
 from mentorapi.app import make_app, make_metrics_app
-from mentorapi.auth.tokens import UnusableKey, Verifier
+from mentorapi.auth.keys import UnusableKey
+from mentorapi.auth.tokens import Verifier
 from mentorapi.cache.answers import Answer, Cache
 from mentorapi.config import Settings
 from mentorapi.database.connections import connect, open_pool

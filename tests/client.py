@@ -20,7 +20,7 @@ from tornado.web import Application
 
 from mentorapi import errors, openapi
 from mentorapi.app import ROUTES
-from mentorapi.auth.tokens import make_token
+from mentorapi.auth.development import make_token
 from mentorapi.events.listener import Listener
 from mentorapi.http.base import Services
 from mentorapi.http.router import pattern

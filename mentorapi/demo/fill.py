@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from mentorapi.auth.tokens import make_token
+from mentorapi.auth.development import make_token
 from mentorapi.config import Settings
 from mentorapi.database import statements
 from mentorapi.database.pool import Database

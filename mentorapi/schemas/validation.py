@@ -66,22 +66,41 @@ def is_instant(value: object) -> bool:
     )
 
 
-@formats.checks("uri", raises=ValueError)
-def is_web_url(value: object) -> bool:
-    """Only http and https: these end up in links and images."""
-    if not isinstance(value, str):
-        return True
-    if any(character <= " " or character in '<>"\\^`{|}\x7f' for character in value):
+@formats.checks("uri")
+def _is_uri(value: object) -> bool:
+    return not isinstance(value, str) or is_web_url(value)
+
+
+def is_web_url(text: str) -> bool:
+    """Whether it is a complete http or https URL: the only ones that links and images may have."""
+    if any(character <= " " or character in '<>"\\^`{|}\x7f' for character in text):
         return False
-    parts = urlsplit(value)
-    # Reading the port is what checks it.
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    try:
+        parts = urlsplit(text)
+        # Reading the port raises ValueError for a port that is no number or too large.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def parse_instant(text: str) -> datetime:
     """An RFC 3339 date-time; Python reads at most microseconds."""
     whole = re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", text.upper())
     return datetime.fromisoformat(whole)
+
+
+#: Levels of lists and objects in a token or a key set. Python's own limit differs by version: a
+#: thousand levels in 3.11, many more in 3.13.
+MAX_NESTING = 64
+
+
+def is_nested_deeper(value: object, levels: int) -> bool:
+    """Whether a JSON value has more levels of lists and objects than this."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return False
+    return levels == 0 or any(is_nested_deeper(entry, levels - 1) for entry in value)
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")

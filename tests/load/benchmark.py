@@ -31,7 +31,7 @@ import asyncpg
 import orjson
 import psutil
 
-from mentorapi.auth.tokens import make_token
+from mentorapi.auth.development import make_token
 from mentorapi.database import embedded
 from mentorapi.database.connections import SESSION
 from mentorapi.database.migrate import migrate

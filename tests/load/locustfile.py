@@ -16,7 +16,7 @@ from typing import Any
 
 from locust import HttpUser, between, task
 
-from mentorapi.auth.tokens import make_token
+from mentorapi.auth.development import make_token
 
 SECRET = os.environ["MENTORAPI_JWT_SECRET"]
 

@@ -23,7 +23,8 @@ from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
 from mentorapi import errors, server
-from mentorapi.auth.tokens import Verifier, make_token
+from mentorapi.auth.development import make_token
+from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.http import body as json_body
 from mentorapi.http import transport

@@ -21,8 +21,10 @@ from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
-from mentorapi.auth import tokens
-from mentorapi.auth.tokens import Verifier, make_token
+from mentorapi import errors
+from mentorapi.auth import jwks, tokens
+from mentorapi.auth.development import make_token
+from mentorapi.auth.tokens import Verifier
 from tests.client import SECRET, Answer, Api, Client, is_error
 
 PATH = "/mentor/me"
@@ -206,7 +208,7 @@ async def test_token_nested_too_deeply_is_refused(text: str, api: Api) -> None:
 
 def test_key_set_nested_too_deeply_is_no_key_set(issuer: Issuer) -> None:
     document = json.dumps(issuer.document())
-    assert tokens.read_key_set(document.encode())
+    assert jwks.read_key_set(document.encode())
     for levels in (65, 900, 2500, 100_000):
         member = '{"kty":"RSA","x":' + "[" * levels + "]" * levels + "}"
         for text in (
@@ -215,7 +217,7 @@ def test_key_set_nested_too_deeply_is_no_key_set(issuer: Issuer) -> None:
             "[" * levels + "]" * levels,
         ):
             with pytest.raises(ValueError, match="nested too deeply"):
-                tokens.read_key_set(text.encode())
+                jwks.read_key_set(text.encode())
 
 
 async def test_a_token_expires(api: Api) -> None:
@@ -473,7 +475,7 @@ class TestOfAKeySet:
     def verifier(
         self, issuer: Issuer, io_loop: IOLoop, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[Verifier]:
-        monkeypatch.setattr(tokens, "JWKS_RETRY_INTERVAL", 0)
+        monkeypatch.setattr(jwks, "RETRY_SECONDS", 0)
         running = publishing(issuer)
         yield io_loop.run_sync(lambda: anext(running))
         io_loop.run_sync(lambda: anext(running, None))
@@ -553,7 +555,7 @@ async def test_made_up_key_ids_do_not_make_the_issuer_busy(issuer: Issuer) -> No
     running = publishing(issuer)
     verifier = await anext(running)
     for number in range(50):
-        with pytest.raises(tokens.errors.Unauthorized):
+        with pytest.raises(errors.Unauthorized):
             await verifier.verify(issuer.token(f"made-up-{number}", "EdDSA"))
     assert issuer.hits == 1
     await anext(running, None)

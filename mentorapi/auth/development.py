@@ -1,0 +1,60 @@
+"""Tokens for development, and the secret that signs them when no key is configured."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import jwt
+
+from mentorapi.auth.keys import MIN_SECRET_BYTES, hmac_material
+from mentorapi.startup import StartupError
+
+
+def make_token(secret: str | bytes, *, sub: str, ttl_seconds: float, **claims: object) -> str:
+    """An HS256 token, as the platform's issuer would sign it.
+
+    Claims that are None are left out. Raises UnusableKey.
+    """
+    now = int(time.time())
+    payload = {"sub": sub, "iat": now, "exp": now + ttl_seconds}
+    payload |= {claim: value for claim, value in claims.items() if value is not None}
+    return jwt.encode(payload, hmac_material(secret), algorithm="HS256")
+
+
+def load_or_create_secret(data_dir: Path) -> str:
+    """The secret in ``<data_dir>/jwt_secret``, created at the first call. Raises StartupError."""
+    path = data_dir / "jwt_secret"
+    try:
+        if not path.exists():
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create(path)
+        secret = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise StartupError(f"cannot keep the signing secret in {path}: {cause}") from error
+    if len(secret.encode()) < MIN_SECRET_BYTES:
+        raise StartupError(
+            f"the signing secret in {path} is shorter than {MIN_SECRET_BYTES} bytes:"
+            " remove the file"
+        )
+    return secret
+
+
+def _create(path: Path) -> None:
+    """Create the file atomically. If several processes do so at once, the first file stays."""
+    # mkstemp gives mode 0600.
+    descriptor, draft = tempfile.mkstemp(prefix="jwt_secret.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)
