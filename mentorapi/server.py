@@ -22,7 +22,7 @@ from mentorapi import openapi
 from mentorapi.app import make_app, make_metrics_app
 from mentorapi.auth.keys import UnusableKey
 from mentorapi.auth.tokens import Verifier
-from mentorapi.cache.answers import Answer, Cache
+from mentorapi.cache.responses import Response, ResponseCache
 from mentorapi.config import Settings
 from mentorapi.database.connections import connect, open_pool
 from mentorapi.database.migrate import known as known_migrations
@@ -177,7 +177,7 @@ async def open_services(
         public_url=settings.public_url or "",
     )
     stack.callback(pool.terminate)
-    cache = Cache()
+    cache = ResponseCache()
     listener = Listener(cache, partial(connect, database_url))
     await listener.start()
     stack.push_async_callback(listener.close)
@@ -195,7 +195,7 @@ async def open_services(
         listener=listener,
         metrics=metrics,
         migrations=known_migrations(),
-        description=Answer(orjson.dumps(openapi.document()), {}),
+        description=Response(orjson.dumps(openapi.document()), {}),
     )
 
 

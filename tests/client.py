@@ -165,7 +165,7 @@ class Psql:
             try:
                 return await method(*arguments, **more)
             finally:
-                await self._listener.settle()
+                await self._listener.wait_until_current()
 
         return run
 
@@ -240,7 +240,7 @@ class Api:
                 by,
                 rating,
             )
-        await self.services.listener.settle()
+        await self.services.listener.wait_until_current()
 
     async def by_hand(
         self,

@@ -1,7 +1,7 @@
-"""Hears from PostgreSQL what has changed, and has the cache forget it.
+"""Listens for changes that PostgreSQL announces, and makes the cached responses stale.
 
-The triggers of the migrations tell it on the channel ``mentorapi``, whoever writes: this process,
-another one, or a person with psql.
+Triggers send the topic of each change on the channel ``mentorapi``, whether this process, another
+one or a person with psql made it. The topic ``all`` clears the cache.
 """
 
 from __future__ import annotations
@@ -12,29 +12,36 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mentorapi.cache.answers import Cache
+from mentorapi.cache.responses import ResponseCache
 
 CHANNEL = "mentorapi"
 
-#: Seconds between attempts to get the connection back, for an answer on it, and between looks at
-#: whether it is there at all: a network that swallows packets tells nobody.
-RETRY = 1.0
-PATIENCE = 5.0
-HEARTBEAT = 10.0
+#: The topic of a change that may concern every response.
+ALL = "all"
+
+#: Seconds between two attempts to connect.
+RETRY_SECONDS = 1.0
+
+#: Seconds after which a connection that does not answer counts as lost.
+REPLY_SECONDS = 5.0
+
+#: Seconds between two checks of the connection: a broken network reports no error.
+HEARTBEAT_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
 
 class Listener:
-    """One connection of its own. While it is away, the cache is closed."""
+    """Holds a connection of its own. While that is lost, the cache is closed."""
 
-    def __init__(self, cache: Cache, connect: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(self, cache: ResponseCache, connect: Callable[[], Awaitable[Any]]) -> None:
         self._cache = cache
         self._connect = connect
         self._connection: Any = None
         self._lost = asyncio.Event()
-        self._turn = asyncio.Lock()
-        self._begun = self._ended = 0
+        self._lock = asyncio.Lock()
+        #: Round trips on the connection.
+        self._started = self._finished = 0
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -54,47 +61,50 @@ class Listener:
         if self._connection is not None:
             self._connection.terminate()
 
-    async def settle(self) -> None:
-        """Wait until everything that was committed before this call has been heard of.
+    async def wait_until_current(self) -> None:
+        """Wait until all changes that were committed before this call have reached the cache.
 
-        PostgreSQL delivers what it has for a listener before it says that it is ready again, so an
-        empty query will do. Those who come while one is under way share the next.
+        PostgreSQL sends pending notifications before it reports that a query is done, so an empty
+        query is enough. Calls that arrive during a round trip share the next one.
         """
-        wanted = self._begun + 1
-        async with self._turn:
-            if self._ended >= wanted or self._lost.is_set():
+        needed = self._started + 1
+        async with self._lock:
+            if self._finished >= needed or self._lost.is_set():
                 return
-            self._begun += 1
+            self._started += 1
             try:
-                await self._connection.fetch("", timeout=PATIENCE)
+                await self._connection.fetch("", timeout=REPLY_SECONDS)
             except Exception as error:
-                log.debug("No word from the listening connection: %r", error)
-                self._lose()
-            self._ended = self._begun
+                log.debug("The listening connection does not answer: %r", error)
+                self._mark_lost()
+            self._finished = self._started
 
     async def _listen(self) -> None:
         connection = await self._connect()
         try:
-            await connection.add_listener(CHANNEL, self._heard)
+            await connection.add_listener(CHANNEL, self._handle_change)
         except BaseException:
             connection.terminate()
             raise
-        connection.add_termination_listener(self._gone)
+        connection.add_termination_listener(self._handle_termination)
         if connection.is_closed():
-            # It was lost before that, and will not tell.
+            # It was lost before the termination listener was there.
             raise ConnectionResetError
         self._connection = connection
         self._lost.clear()
         self._cache.open()
 
-    def _heard(self, _connection: Any, _pid: int, _channel: str, topic: str) -> None:
-        self._cache.drop(topic)
+    def _handle_change(self, _connection: Any, _pid: int, _channel: str, topic: str) -> None:
+        if topic == ALL:
+            self._cache.clear()
+        else:
+            self._cache.drop(topic)
 
-    def _gone(self, connection: Any) -> None:
+    def _handle_termination(self, connection: Any) -> None:
         if connection is self._connection:
-            self._lose()
+            self._mark_lost()
 
-    def _lose(self) -> None:
+    def _mark_lost(self) -> None:
         self._cache.close()
         self._lost.set()
 
@@ -102,15 +112,15 @@ class Listener:
         while True:
             while not self._lost.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._lost.wait(), HEARTBEAT)
-                await self.settle()
+                    await asyncio.wait_for(self._lost.wait(), HEARTBEAT_SECONDS)
+                await self.wait_until_current()
             log.warning("The listening connection is lost: answering without the cache")
             self._connection.terminate()
             while self._lost.is_set():
                 try:
                     await self._listen()
                 except Exception as error:
-                    # Whatever it is: without this task, the cache would stay closed for good.
+                    # Any error at all: if this task ended, the cache would stay closed.
                     log.debug("Not listening yet: %r", error)
-                    await asyncio.sleep(RETRY)
+                    await asyncio.sleep(RETRY_SECONDS)
             log.info("Listening again")

@@ -58,8 +58,8 @@ class ListSlots(DiscoveryHandler):
             for name in ("startDate", "endDate")
         )
         slots = await mentors.list_slots(self.db, mentor_id, start, end)
-        if self.reading is not None:
-            self.reading.lifetime = slots.seconds_valid
+        if self.load is not None:
+            self.load.lifetime = slots.seconds_valid
         self.write_json(slots.body)
 
 

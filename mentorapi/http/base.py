@@ -18,7 +18,7 @@ from tornado.web import Application, HTTPError, RequestHandler
 
 from mentorapi import errors
 from mentorapi.auth.tokens import Caller, Verifier
-from mentorapi.cache.answers import Answer, Cache
+from mentorapi.cache.responses import Response, ResponseCache
 from mentorapi.config import Settings
 from mentorapi.database.idempotency import RunningAttempts
 from mentorapi.database.page import Page
@@ -62,13 +62,13 @@ class Services:
     verifier: Verifier
     images: ImageStore
     settings: Settings
-    cache: Cache
+    cache: ResponseCache
     listener: Listener
     metrics: Metrics
     #: Ids of the migrations that the code was written for.
     migrations: Sequence[str]
     #: The API in its own words (OpenAPI).
-    description: Answer
+    description: Response
     known_users: KnownUsers = field(default_factory=lambda: KnownUsers())
     running_attempts: RunningAttempts = field(default_factory=RunningAttempts)
     draining: bool = False
@@ -135,7 +135,7 @@ def operation(spec: Operation, raises: Sequence[Raised] = ()) -> Callable[[Metho
                 await attempt()
             if handler.request.method not in ("GET", "HEAD"):
                 # Who wrote must not read what was true before from the cache.
-                await handler.services.listener.settle()
+                await handler.services.listener.wait_until_current()
 
         run.operation = spec  # type: ignore[attr-defined]
         run.raises = raises  # type: ignore[attr-defined]
@@ -216,7 +216,7 @@ class ApiHandler(RequestHandler):
             )
         self.read_body(spec)
         if not spec.public and await self.services.known_users.remember(self.db, self.caller):
-            await self.services.listener.settle()
+            await self.services.listener.wait_until_current()
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         # What is no text is no id either: not found, and not Tornado's 400.

@@ -13,7 +13,7 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 
-from mentorapi.cache.answers import LISTS, Answer, Reading
+from mentorapi.cache.responses import LISTS, Load, Response
 from mentorapi.http import access_log
 from mentorapi.http.base import ApiHandler, Services
 from mentorapi.http.headers import (
@@ -37,9 +37,9 @@ _ETAG = re.compile(r'\*|(?:W/)?"[^"]*"')
 class WholeAnswerHandler(ApiHandler):
     """Answers with what is there as a whole."""
 
-    answer: Answer | None = None
+    answer: Response | None = None
 
-    def write_answer(self, answer: Answer) -> None:
+    def write_answer(self, answer: Response) -> None:
         self.answer = answer
 
     def finish(self, chunk: Any = None) -> Any:
@@ -58,27 +58,27 @@ class WholeAnswerHandler(ApiHandler):
 class DiscoveryHandler(WholeAnswerHandler):
     """Answers from the database, and leaves a copy in the cache, under the URL as it came."""
 
-    reading: Reading | None = None
+    load: Load | None = None
 
     async def prepare(self) -> None:
         if self.request.method in ("GET", "HEAD"):
             cache, url = self.services.cache, self.request.uri or ""
-            others = cache.under_way(url)
+            others = cache.find_load(url)
             answer = None if others is None else await cache.wait(others)
             if answer is not None:
                 self.write_answer(answer)
                 self.finish()
                 return
-            self.reading = cache.begin(url, self.path_args[0] if self.path_args else LISTS)
+            self.load = cache.begin(url, self.path_args[0] if self.path_args else LISTS)
         await super().prepare()
 
     def finish(self, chunk: Any = None) -> Any:
-        if self.reading is not None:
+        if self.load is not None:
             if self._status_code == 200:
                 own = {name: self._headers[name] for name in _OWN if name in self._headers}
-                self.answer = Answer(b"".join(self._write_buffer), own)
-            self.services.cache.end(self.reading, self.answer)
-            self.reading = None
+                self.answer = Response(b"".join(self._write_buffer), own)
+            self.services.cache.end(self.load, self.answer)
+            self.load = None
         return super().finish(chunk)
 
 
@@ -86,7 +86,7 @@ class KeptAnswer(HTTPMessageDelegate):
     """Sends an answer from the cache. A body, which no reader should send, is not looked at."""
 
     def __init__(
-        self, services: Services, request: HTTPServerRequest, route: str, answer: Answer
+        self, services: Services, request: HTTPServerRequest, route: str, answer: Response
     ) -> None:
         self.services, self.request, self.route, self.answer = services, request, route, answer
 
@@ -106,7 +106,7 @@ class KeptAnswer(HTTPMessageDelegate):
         access_log.record(exchange)
 
 
-def send(services: Services, request: HTTPServerRequest, headers: Head, answer: Answer) -> int:
+def send(services: Services, request: HTTPServerRequest, headers: Head, answer: Response) -> int:
     """Answer a request, with these headers and the answer's own; returns the status."""
     headers.update(answer.headers)
     headers["Etag"] = answer.etag

@@ -9,7 +9,7 @@ from pathlib import Path
 from swagger_ui_bundle import swagger_ui_path
 
 from mentorapi import errors
-from mentorapi.cache.answers import Answer
+from mentorapi.cache.responses import Response
 from mentorapi.http.base import ApiHandler, operation
 from mentorapi.http.cached_reads import WholeAnswerHandler
 from mentorapi.schemas import docs as spec
@@ -90,9 +90,9 @@ class ShowTheWay(ApiHandler):
 
 
 @cache
-def read(folder: Path, name: str) -> Answer:
+def read(folder: Path, name: str) -> Response:
     path = folder / name
-    return Answer(path.read_bytes(), {"Content-Type": TYPES[path.suffix]})
+    return Response(path.read_bytes(), {"Content-Type": TYPES[path.suffix]})
 
 
 routes = [

@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
-    from mentorapi.cache.answers import Cache
+    from mentorapi.cache.responses import ResponseCache
     from mentorapi.database.pool import Pool
     from mentorapi.events.listener import Listener
 
@@ -92,7 +92,7 @@ class Metrics:
             registry=registry,
         )
 
-    def watch(self, pool: Pool, cache: Cache, listener: Listener) -> None:
+    def watch(self, pool: Pool, cache: ResponseCache, listener: Listener) -> None:
         pool.waited = self.pool_wait.observe
         for name, tells, look in (
             ("pool_connections", "Database connections that are open", pool.get_size),
@@ -181,7 +181,7 @@ class _Spreads(Collector):
 
 
 class _CacheReads(Collector):
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: ResponseCache) -> None:
         self._cache = cache
 
     def collect(self) -> Iterator[CounterMetricFamily]:

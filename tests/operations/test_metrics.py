@@ -357,7 +357,7 @@ async def test_the_cache_and_the_listener(api: Api) -> None:
     assert found.of("mentorapi_cache_bytes") > 1000
     assert found.of("mentorapi_listener_connected") == 1
     await api.services.listener.close()
-    api.services.listener._lose()
+    api.services.listener._mark_lost()
     assert (await figures(api)).of("mentorapi_listener_connected") == 0
 
 

@@ -530,8 +530,8 @@ def quick_to_despair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_COMMAND_TIMEOUT", 0.5)
     monkeypatch.setattr(connections, "_CONNECT_TIMEOUT", 0.5)
     monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 0.5)
-    monkeypatch.setattr(listener, "PATIENCE", 0.5)
-    monkeypatch.setattr(listener, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(listener, "REPLY_SECONDS", 0.5)
+    monkeypatch.setattr(listener, "HEARTBEAT_SECONDS", 0.2)
 
 
 async def test_a_network_that_swallows_everything(

@@ -102,7 +102,7 @@ async def test_clean_up_waits_for_a_word_that_is_being_written(api: Api, databas
     finally:
         await connection.close()
     assert await mentors.clean_search(api.services.db, BATCH_SIZE) == 0
-    await api.services.listener.settle()
+    await api.services.listener.wait_until_current()
     assert await found(api, "alpha") == ["tom"]
 
 

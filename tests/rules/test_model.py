@@ -540,7 +540,7 @@ class Mentorship(RuleBasedStateMachine):
 
     def the_sweep_runs(self, data: st.DataObject) -> None:
         assert self.run(self.api.sweep) == self.world.sweep()
-        self.run(self.api.services.listener.settle)
+        self.run(self.api.services.listener.wait_until_current)
 
     # What everybody is shown ---------------------------------------------------------------
 

@@ -475,7 +475,7 @@ async def test_what_is_offered_is_admitted_and_nothing_else(api: Api, name: str)
     for start, minutes in week.sessions:
         at = MONDAY + timedelta(minutes=start)
         await api.by_hand(api.user("jane"), mentor, "confirmed", at, minutes)
-    await api.services.listener.settle()
+    await api.services.listener.wait_until_current()
     slots = (await availability(api, mentor, MONDAY, 2))["slots"]
     offered = [
         (datetime.fromisoformat(f"{slot['date']}T{slot['startTime']}Z") - MONDAY)
@@ -756,7 +756,7 @@ async def check_slots(
         if all(start >= s + m + buffer or s >= start + minutes + buffer for s, m in sessions):
             sessions.append((start, minutes))
             await api.by_hand(api.user("jane"), mentor, "confirmed", at(start), minutes)
-    await api.services.listener.settle()
+    await api.services.listener.wait_until_current()
 
     slots = (await availability(api, mentor, at(first_day * 1440), days))["slots"]
     found = [

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 
+from mentorapi.cache import responses
 from tests.client import Answer, Api, asking, day_after_tomorrow
 
 
@@ -137,7 +140,7 @@ async def test_nobody_waits_for_an_answer_from_before_their_own_write(api: Api) 
     path = f"/mentors/{(await api.mentor()).id}/availability"
     async with slots_that_must_wait(api, path) as before:
         await api.db.execute("UPDATE mentors SET timezone = 'WAT'")
-        await api.services.listener.settle()
+        await api.services.listener.wait_until_current()
         after = asyncio.create_task(api.nobody.get(path))
         while len(await api.db.fetch(BLOCKED)) < 2:
             pass
@@ -302,43 +305,62 @@ async def test_without_a_listening_connection_nothing_is_kept_until_it_is_back(a
     assert (await api.nobody.get(path)).json["headline"] == "Newer"
 
 
-async def test_a_slot_leaves_when_its_time_comes(api: Api) -> None:
+async def test_read_slots_after_the_first_has_begun_asks_the_database(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mentor = await api.mentor()
     path = f"/mentors/{mentor.id}/availability"
     first = (await api.nobody.get(path)).json["slots"][0]
-    expires = api.services.cache.new[f"/api{path}"].until
-    assert first["startTime"].endswith(":00")
-    assert expires <= asyncio.get_running_loop().time() + 3600
+    begins = datetime.fromisoformat(f"{first['date']}T{first['startTime']}Z")
+    seconds = (begins - datetime.now(UTC)).total_seconds()
+    now = time.monotonic()
+    monkeypatch.setattr(responses, "monotonic", lambda: now + seconds - 5)
+    assert await is_hit(api, path)
+    monkeypatch.setattr(responses, "monotonic", lambda: now + seconds + 5)
+    assert not await is_hit(api, path)
 
 
-async def small_memory(api: Api) -> list[str]:
-    """Room for four answers that were asked for once and four of the others; 50 URLs."""
+@pytest.fixture
+def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory for four responses of 4,000 bytes."""
+    monkeypatch.setattr(responses, "MAX_BYTES", 20_000)
+
+
+async def fifty_urls(api: Api) -> list[str]:
     mentor = await api.mentor(bio="x" * 3000)
-    cache = api.services.cache
-    cache.new.most_bytes = cache.proven.most_bytes = 20_000
     return [f"/mentors/{mentor.id}?unused={number}" for number in range(50)]
 
 
-async def test_memory_is_bounded(api: Api) -> None:
-    paths = await small_memory(api)
+@pytest.mark.usefixtures("small_memory")
+async def test_read_many_urls_keeps_the_last_read_within_the_limit(api: Api) -> None:
+    paths = await fifty_urls(api)
     for path in paths:
-        for _ in range(3):
-            await api.nobody.get(path)
-        assert api.services.cache.bytes_kept <= 40_000
+        await api.nobody.get(path)
+        assert api.services.cache.bytes_kept <= 20_000
     assert [path for path in reversed(paths) if await is_hit(api, path)] == paths[:-5:-1]
 
 
-async def test_what_is_asked_once_does_not_push_out_what_is_asked_again(api: Api) -> None:
-    often, *once = await small_memory(api)
-    assert [await is_hit(api, often) for _ in range(3)] == [False, True, True]
+@pytest.mark.usefixtures("small_memory")
+async def test_read_one_url_often_keeps_it_among_urls_read_once(api: Api) -> None:
+    often, *once = await fifty_urls(api)
+    assert not await is_hit(api, often)
     for path in once:
         assert not await is_hit(api, path)
-    assert await is_hit(api, often)
+        assert await is_hit(api, often)
     assert not await is_hit(api, once[0])
 
 
-async def test_what_comes_again_after_it_was_pushed_out_is_asked_again(api: Api) -> None:
-    seldom, *once = await small_memory(api)
-    for path in (seldom, *once[:10], seldom, *once[10:20]):
-        assert not await is_hit(api, path)
-    assert await is_hit(api, seldom)
+async def test_read_a_response_above_the_limit_keeps_others_and_not_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = await api.mentor("mia", bio="x" * 3000), await api.mentor("tom")
+    monkeypatch.setattr(responses, "MAX_RESPONSE_BYTES", 3000)
+    paths = [f"/mentors/{small.id}", f"/mentors/{large.id}"]
+    assert [await is_hit(api, path) for path in paths * 2] == [False, False, True, False]
+
+
+async def test_announce_a_change_of_everything_clears_the_cache(api: Api) -> None:
+    paths = [f"/mentors/{(await api.mentor()).id}", "/mentors"]
+    assert [await is_hit(api, path) for path in paths * 2] == [False, False, True, True]
+    await api.db.execute("NOTIFY mentorapi, 'all'")
+    assert [await is_hit(api, path) for path in paths * 2] == [False, False, True, True]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from mentorapi.cache import responses
 from tests.client import Api, day_after_tomorrow, fields_of
 
 CARD = {
@@ -212,8 +215,13 @@ async def test_a_page_and_a_limit_can_both_be_wrong(api: Api) -> None:
     assert sorted(fields_of(answer)) == ["limit", "page"]
 
 
-async def test_long_addresses_do_not_fill_the_memory(api: Api) -> None:
-    api.services.cache.new.most_bytes = 30_000
+@pytest.fixture
+def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(responses, "MAX_BYTES", 30_000)
+
+
+@pytest.mark.usefixtures("small_memory")
+async def test_read_long_urls_counts_their_length_as_memory(api: Api) -> None:
     paths = [f"/mentors?x={number}{'x' * 5000}" for number in range(10)]
     for path in paths:
         assert (await api.nobody.get(path)).status == 200

@@ -1,0 +1,168 @@
+"""Responses to public reads, kept in memory until what they show changes.
+
+A response is kept under its URL and belongs to a topic: a mentor's id, or ``LISTS``. Changes are
+numbered. A response remembers the number of the last change before the database was read; it is
+current as long as its topic has not changed since.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from time import monotonic
+
+from cachetools import LRUCache
+
+LISTS = "lists"
+
+#: Bytes of bodies and URLs; with Python's overhead some 100 MB per process.
+MAX_BYTES = 64 * 1024 * 1024
+
+#: Bytes. A larger response is not kept: it would evict hundreds of others. A full list of 1,000
+#: mentors with biographies of a page each fits.
+MAX_RESPONSE_BYTES = 2 * 1024 * 1024
+
+#: Bytes that an entry takes beside its body and its URL.
+ENTRY_BYTES = 1024
+
+#: Topics whose last change is remembered. When there are more, all responses become stale.
+MAX_TOPICS = 10_000
+
+_COMPRESSION_LEVEL = 6
+
+
+class Response:
+    """A body, its compressed form, its ETag and the headers that belong to it."""
+
+    def __init__(self, body: bytes, headers: Mapping[str, str]) -> None:
+        self.body, self.headers = body, headers
+        # Weak, because the plain and the compressed form share it.
+        self.etag = f'W/"{hashlib.sha1(body, usedforsecurity=False).hexdigest()}"'
+
+    @cached_property
+    def gzipped(self) -> bytes:
+        return gzip.compress(self.body, _COMPRESSION_LEVEL, mtime=0)
+
+
+@dataclass(eq=False, slots=True)
+class Load:
+    """A read of the database whose response is to be kept."""
+
+    url: str
+    topic: str
+    #: The number of the last change when the read began.
+    since: int
+    #: Seconds for which the response holds if nothing changes. Free slots expire.
+    lifetime: float = inf
+    #: Created by the first request that waits for this load. Its result is None after an error.
+    outcome: asyncio.Future[Response | None] | None = None
+
+
+@dataclass(eq=False, slots=True)
+class _Entry:
+    response: Response
+    topic: str
+    since: int
+    #: In the time of ``time.monotonic()``.
+    expires_at: float
+    #: Bytes.
+    size: int
+
+
+class ResponseCache:
+    """A least-recently-used cache, for one event loop. Keeps nothing while closed."""
+
+    def __init__(self) -> None:
+        self.hits = self.misses = 0
+        self._open = False
+        self._entries: LRUCache[str, _Entry] = LRUCache(MAX_BYTES, lambda entry: entry.size)
+        self._loads: dict[str, Load] = {}
+        self._last_change = 0
+        #: The number of the last change of each topic, and of the last one of all topics.
+        self._changes: dict[str, int] = {}
+        self._change_of_all = 0
+
+    @property
+    def bytes_kept(self) -> int:
+        return int(self._entries.currsize)
+
+    def find(self, url: str) -> Response | None:
+        entry = self._entries.get(url)
+        if entry is None:
+            return None
+        if monotonic() >= entry.expires_at or not self._is_current(entry):
+            del self._entries[url]
+            return None
+        self.hits += 1
+        return entry.response
+
+    def begin(self, url: str, topic: str) -> Load:
+        """Call before the database is read. ``end`` must follow, also after an error."""
+        self.misses += 1
+        load = self._loads[url] = Load(url, topic, self._last_change)
+        return load
+
+    def end(self, load: Load, response: Response | None) -> None:
+        """Keep the response, unless its topic changed after the load began."""
+        if self._loads.get(load.url) is load:
+            del self._loads[load.url]
+        if load.outcome is not None:
+            load.outcome.set_result(response)
+        if response is not None and self._is_current(load):
+            self._keep(load, response)
+
+    def find_load(self, url: str) -> Load | None:
+        """The load of this URL that another request has begun, if nothing changed since.
+
+        So many requests for one URL cost one read of the database.
+        """
+        load = self._loads.get(url)
+        return load if load is not None and self._is_current(load) else None
+
+    async def wait(self, load: Load) -> Response | None:
+        """The response to another request; None if that failed."""
+        if load.outcome is None:
+            load.outcome = asyncio.get_running_loop().create_future()
+        response = await asyncio.shield(load.outcome)
+        if response is not None:
+            self.hits += 1
+        return response
+
+    def drop(self, topic: str) -> None:
+        """Make the responses of a topic stale, those being loaded included."""
+        if len(self._changes) >= MAX_TOPICS:
+            self.clear()
+        self._last_change += 1
+        self._changes[topic] = self._last_change
+
+    def clear(self) -> None:
+        """Make all responses stale, those being loaded included."""
+        self._last_change += 1
+        self._change_of_all = self._last_change
+        self._changes.clear()
+        self._entries.clear()
+
+    def open(self) -> None:
+        """Keep responses from now on: every change is going to be reported."""
+        self._open = True
+
+    def close(self) -> None:
+        """Keep nothing: changes may have been missed."""
+        self._open = False
+        self.clear()
+
+    def _is_current(self, read: Load | _Entry) -> bool:
+        return self._open and read.since >= self._changes.get(read.topic, self._change_of_all)
+
+    def _keep(self, load: Load, response: Response) -> None:
+        # The URL counts, since a client may make up long ones.
+        size = len(response.body) + len(load.url) + ENTRY_BYTES
+        if size <= min(MAX_RESPONSE_BYTES, self._entries.maxsize):
+            expires_at = monotonic() + load.lifetime
+            entry = _Entry(response, load.topic, load.since, expires_at, size)
+            self._entries[load.url] = entry
