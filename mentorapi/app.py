@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from mentorapi.handlers import images, mentors, profile, requests, sessions
+from mentorapi.handlers import (
+    availability,
+    events,
+    images,
+    mentors,
+    profile,
+    requests,
+    reviews,
+    sessions,
+)
 from mentorapi.http import docs, probes
 from mentorapi.http.base import ApiHandler, Services
 from mentorapi.http.router import ApiApplication
 
 PREFIX = "/api"
 
+RESOURCES = (mentors, reviews, profile, images, availability, requests, sessions, events, docs)
+
 #: Path templates and their handlers; the first that fits is taken.
 ROUTES: list[tuple[str, type[ApiHandler]]] = [
-    (PREFIX + path, handler)
-    for module in (mentors, profile, requests, sessions, images, docs)
-    for path, handler in module.routes
+    (PREFIX + path, handler) for module in RESOURCES for path, handler in module.routes
 ]
 
 

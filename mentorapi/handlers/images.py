@@ -1,11 +1,64 @@
-"""/images: what was uploaded, under names that nobody can guess."""
+"""Profile images: upload one, show one under a name that cannot be guessed."""
 
 from __future__ import annotations
 
-from mentorapi import errors
+from mentorapi import errors, images
+from mentorapi.http import body
 from mentorapi.http.base import ApiHandler, operation
-from mentorapi.images import CONTENT_TYPE
+from mentorapi.repositories import profile
 from mentorapi.schemas import images as spec
+
+NOT_MULTIPART = "Content-Type must be multipart/form-data"
+
+
+class UploadImage(ApiHandler):
+    @operation(
+        spec.UPLOAD,
+        raises=(
+            errors.MalformedForm,
+            errors.InvalidImage,
+            errors.InvalidImage(images.UNKNOWN_FORMAT),
+            errors.InvalidImage(images.TOO_MANY_PIXELS),
+            errors.InvalidImage(images.TOO_LONG),
+            errors.BodyTooLarge,
+            errors.BodyTooLarge(images.TOO_LARGE),
+            errors.UnsupportedMediaType(NOT_MULTIPART),
+            errors.Unavailable(images.TOO_BUSY),
+        ),
+    )
+    async def patch(self) -> None:
+        name = await self.services.images.save(self.caller.user_id, self.uploaded_file())
+        changes = {"profileImageFile": name}
+        try:
+            updated, orphan = await profile.update(self.db, self.caller.user_id, changes)
+        except Exception:
+            await self.services.images.discard(name)
+            raise
+        await self.services.images.discard(orphan)
+        self.write_json(updated)
+
+    def uploaded_file(self) -> bytes:
+        kind, _, parameters = self.request.headers.get("Content-Type", "").partition(";")
+        if kind.strip().lower() != "multipart/form-data":
+            raise errors.UnsupportedMediaType(NOT_MULTIPART)
+        fields, files = body.parse_form(parameters, self.request)
+        uploads = files.pop("file", [])
+        details = [
+            {
+                "field": name,
+                "code": "type" if name == "file" else "unknown_field",
+                "message": "must be a file" if name == "file" else "is not a known field",
+            }
+            for name in sorted(fields.keys() | files.keys())
+        ]
+        if len(uploads) != 1 and "file" not in fields:
+            code, reason = (
+                ("repeated", "must be one file") if uploads else ("required", "is required")
+            )
+            details.append({"field": "file", "code": code, "message": reason})
+        if details:
+            raise errors.ValidationFailed(details)
+        return uploads[0].body
 
 
 class ShowImage(ApiHandler):
@@ -14,11 +67,14 @@ class ShowImage(ApiHandler):
     @operation(spec.SHOW, raises=(errors.ImageNotFound,))
     async def get(self, name: str) -> None:
         image = await self.services.images.read(name)
-        self.set_header("Content-Type", CONTENT_TYPE)
+        self.set_header("Content-Type", images.CONTENT_TYPE)
         # A new image gets a new name.
         self.set_header("Cache-Control", "public, max-age=31536000, immutable")
         self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
         self.write(image)
 
 
-routes = [("/images/{name}", ShowImage)]
+routes = [
+    ("/mentor/profile-image", UploadImage),
+    ("/images/{name}", ShowImage),
+]

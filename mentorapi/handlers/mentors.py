@@ -1,9 +1,8 @@
-"""/mentors: discovery, public."""
+"""Public mentors: list, search, one profile."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import date
 
 from mentorapi import errors
 from mentorapi.http.base import operation
@@ -44,29 +43,8 @@ class ShowMentor(DiscoveryHandler):
         self.write_json(await mentors.show(self.db, mentor_id))
 
 
-class ListMentorReviews(DiscoveryHandler):
-    @operation(spec.REVIEWS, raises=(errors.MentorNotFound,))
-    async def get(self, mentor_id: str) -> None:
-        self.write_data(await mentors.list_reviews(self.db, mentor_id, **self.parameters))
-
-
-class ListSlots(DiscoveryHandler):
-    @operation(spec.AVAILABILITY, raises=(errors.MentorNotFound,))
-    async def get(self, mentor_id: str) -> None:
-        start, end = (
-            date.fromisoformat(self.parameters[name]) if name in self.parameters else None
-            for name in ("startDate", "endDate")
-        )
-        slots = await mentors.list_slots(self.db, mentor_id, start, end)
-        if self.load is not None:
-            self.load.lifetime = slots.seconds_valid
-        self.write_json(slots.body)
-
-
 routes = [
     ("/mentors", ListMentors),
     ("/mentors/search", SearchMentors),
     ("/mentors/{mentorId}", ShowMentor),
-    ("/mentors/{mentorId}/reviews", ListMentorReviews),
-    ("/mentors/{mentorId}/availability", ListSlots),
 ]

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from mentorapi import errors
 from mentorapi.http.base import ApiHandler, as_id, operation
 from mentorapi.repositories import requests
-from mentorapi.schemas import events
 from mentorapi.schemas import requests as spec
 
 
@@ -74,14 +73,6 @@ class ShowOrUpdateRequest(ApiHandler):
         )
 
 
-class ListRequestChanges(ApiHandler):
-    @operation(events.REQUEST, raises=(errors.RequestNotFound, errors.NotPartyToRequest))
-    async def get(self, request_id: str) -> None:
-        self.write_list(
-            await requests.list_changes(self.db, request_id, self.caller.user_id, **self.parameters)
-        )
-
-
 class AcceptRequest(ApiHandler):
     @operation(
         spec.ACCEPT,
@@ -130,7 +121,6 @@ routes = [
     ("/requests/pending-count", CountPendingRequests),
     ("/requests/my-requests/{mentorId}", ListActiveRequests),
     ("/requests/{requestId}", ShowOrUpdateRequest),
-    ("/requests/{requestId}/history", ListRequestChanges),
     ("/requests/{requestId}/accept", AcceptRequest),
     ("/requests/{requestId}/reject", RejectRequest),
     ("/requests/{requestId}/cancel", CancelRequest),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from http import HTTPStatus
 
 from mentorapi import calendar, errors
 from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import sessions
-from mentorapi.schemas import events
 from mentorapi.schemas import sessions as spec
 from mentorapi.schemas.validation import parse_instant
 
@@ -35,14 +33,6 @@ class ShowInCalendar(ApiHandler):
         self.set_header("Content-Type", calendar.CONTENT_TYPE)
         self.set_header("Content-Disposition", f'attachment; filename="session-{entry.id}.ics"')
         self.write(calendar.write(entry))
-
-
-class ListSessionChanges(ApiHandler):
-    @operation(events.SESSION, raises=(errors.SessionNotFound, errors.NotPartyToSession))
-    async def get(self, session_id: str) -> None:
-        self.write_list(
-            await sessions.list_changes(self.db, session_id, self.caller.user_id, **self.parameters)
-        )
 
 
 class ConfirmSession(ApiHandler):
@@ -138,38 +128,14 @@ class RescheduleSession(ApiHandler):
         )
 
 
-class ReviewSession(ApiHandler):
-    @operation(
-        spec.REVIEW_SESSION,
-        raises=(
-            errors.SessionNotFound,
-            errors.OnlyMenteeReviews,
-            errors.NotReviewable,
-            errors.AlreadyReviewed,
-        ),
-    )
-    async def post(self, session_id: str) -> None:
-        session = await sessions.review(
-            self.db,
-            session_id,
-            self.caller.user_id,
-            self.body["rating"],
-            self.body.get("comment"),
-        )
-        self.set_header("Location", f"/api/sessions/{session_id}")
-        self.write_json(session, HTTPStatus.CREATED)
-
-
 routes = [
     ("/sessions", ListSessions),
     ("/sessions/{sessionId}", ShowSession),
     ("/sessions/{sessionId}/calendar.ics", ShowInCalendar),
-    ("/sessions/{sessionId}/history", ListSessionChanges),
     ("/sessions/{sessionId}/confirm", ConfirmSession),
     ("/sessions/{sessionId}/complete", CompleteSession),
     ("/sessions/{sessionId}/confirm-completion", ConfirmCompletion),
     ("/sessions/{sessionId}/dispute", DisputeSession),
     ("/sessions/{sessionId}/cancel", CancelSession),
     ("/sessions/{sessionId}/reschedule", RescheduleSession),
-    ("/sessions/{sessionId}/review", ReviewSession),
 ]

@@ -1,8 +1,10 @@
-"""A mentor's weekly windows and booking settings."""
+"""Weekly windows, booking settings, and the free slots that follow from them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import orjson
@@ -13,6 +15,9 @@ from mentorapi.database.pool import Database
 from mentorapi.repositories import profile
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+#: Days from the first to the last date of a list of slots.
+MAX_DAYS = 92
 
 
 async def show(db: Database, user_id: str) -> str:
@@ -56,6 +61,39 @@ async def delete(db: Database, user_id: str, window_id: str) -> None:
         raise errors.ProfileNotFound
     if not row["found"]:
         raise errors.WindowNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """``body`` is JSON, true for so many seconds unless somebody writes."""
+
+    body: str
+    seconds_valid: float
+
+
+async def list_slots(db: Database, mentor_id: str, start: date | None, end: date | None) -> Slots:
+    """The free slots from one date to another, both inclusive (UTC).
+
+    Without a start from the database's today on, without an end until 14 days later. Raises
+    ValidationFailed, MentorNotFound.
+    """
+    # As text: asyncpg takes the first and the last date of Python's for infinity.
+    row = await statements.availability.slots(
+        db,
+        mentor_id=mentor_id,
+        start_date=start and start.isoformat(),
+        end_date=end and end.isoformat(),
+        max_days=MAX_DAYS,
+    )
+    if row["days"] < 0:
+        raise errors.ValidationFailed.of("endDate", "must not be before startDate", "order")
+    if row["days"] > MAX_DAYS:
+        raise errors.ValidationFailed.of(
+            "endDate", f"must be at most {MAX_DAYS} days after startDate", "out_of_range"
+        )
+    if row["body"] is None:
+        raise errors.MentorNotFound
+    return Slots(row["body"], row["seconds_valid"])
 
 
 def check(windows: Sequence[Mapping[str, Any]]) -> None:

@@ -1,10 +1,8 @@
-"""Discovery: the public mentors, their reviews and the times they can be booked."""
+"""Public mentors: list, search, one profile."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from datetime import date
 
 from mentorapi import errors
 from mentorapi.database import statements
@@ -16,9 +14,6 @@ MOST_WORDS = 8
 
 #: Seconds for the statement of a search. asyncpg cancels it on the server, too.
 MAX_SEARCH_SECONDS = 3
-
-#: Days from the first to the last date of a list of slots.
-MAX_DAYS = 92
 
 
 async def list_all(db: Database, page: int, limit: int) -> Page:
@@ -62,45 +57,3 @@ async def show(db: Database, mentor_id: str) -> str:
     if row is None:
         raise errors.MentorNotFound
     return str(row["body"])
-
-
-async def list_reviews(db: Database, mentor_id: str, page: int, limit: int) -> Page:
-    row = await statements.reviews.list(
-        db, mentor_id=mentor_id, limit=limit, offset=offset(page, limit)
-    )
-    if row is None:
-        raise errors.MentorNotFound
-    return Page.of(row, page, limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """``body`` is JSON, true for so many seconds unless somebody writes."""
-
-    body: str
-    seconds_valid: float
-
-
-async def list_slots(db: Database, mentor_id: str, start: date | None, end: date | None) -> Slots:
-    """The free slots from one date to another, both inclusive (UTC).
-
-    Without a start from the database's today on, without an end until 14 days later. Raises
-    ValidationFailed, MentorNotFound.
-    """
-    # As text: asyncpg takes the first and the last date of Python's for infinity.
-    row = await statements.availability.slots(
-        db,
-        mentor_id=mentor_id,
-        start_date=start and start.isoformat(),
-        end_date=end and end.isoformat(),
-        max_days=MAX_DAYS,
-    )
-    if row["days"] < 0:
-        raise errors.ValidationFailed.of("endDate", "must not be before startDate", "order")
-    if row["days"] > MAX_DAYS:
-        raise errors.ValidationFailed.of(
-            "endDate", f"must be at most {MAX_DAYS} days after startDate", "out_of_range"
-        )
-    if row["body"] is None:
-        raise errors.MentorNotFound
-    return Slots(row["body"], row["seconds_valid"])

@@ -1,4 +1,4 @@
-"""A mentor's own profile, figures and reviews."""
+"""A mentor's own profile, and figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pypika import CustomFunction, PostgreSQLQuery, Table
 from mentorapi import errors
 from mentorapi.database import statements
 from mentorapi.database.listing import Arguments
-from mentorapi.database.page import Page, offset
 from mentorapi.database.pool import Database
 
 COLUMNS = {
@@ -130,12 +129,3 @@ async def show_dashboard(db: Database, user_id: str) -> str:
     if row is None:
         raise errors.ProfileNotFound
     return str(row["body"])
-
-
-async def list_reviews(db: Database, user_id: str, role: str, page: int, limit: int) -> Page:
-    """Reviews received (role ``mentor``) or given (role ``mentee``)."""
-    statement = statements.reviews.received if role == "mentor" else statements.reviews.given
-    row = await statement(db, user_id=user_id, limit=limit, offset=offset(page, limit))
-    if row is None:
-        raise errors.ProfileNotFound
-    return Page.of(row, page, limit)

@@ -111,18 +111,6 @@ async def show(db: Database, request_id: str, user_id: str) -> str:
     return str(row["body"])
 
 
-async def list_changes(db: Database, request_id: str, user_id: str, page: int, limit: int) -> Page:
-    """How its state has changed, oldest first."""
-    row = await statements.requests.history(
-        db, request_id=request_id, user_id=user_id, limit=limit, offset=offset(page, limit)
-    )
-    if row is None:
-        raise errors.RequestNotFound
-    if not row["is_party"]:
-        raise errors.NotPartyToRequest
-    return Page.of(row, page, limit)
-
-
 async def accept(db: Database, request_id: str, user_id: str) -> tuple[str, str]:
     """Returns the request and its booking as JSON."""
     row = await statements.requests.accept(db, request_id=request_id, user_id=user_id)

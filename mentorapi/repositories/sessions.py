@@ -12,7 +12,7 @@ from pypika.terms import Criterion
 from mentorapi import errors
 from mentorapi.calendar import Entry
 from mentorapi.database import listing, statements
-from mentorapi.database.page import Page, offset
+from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
 
 now = CustomFunction("now", [])
@@ -78,18 +78,6 @@ async def calendar_entry(db: Database, session_id: str, user_id: str) -> Entry:
     if not entry.pop("is_party"):
         raise errors.NotPartyToSession
     return Entry(**entry)
-
-
-async def list_changes(db: Database, session_id: str, user_id: str, page: int, limit: int) -> Page:
-    """How its state has changed, oldest first."""
-    row = await statements.sessions.history(
-        db, session_id=session_id, user_id=user_id, limit=limit, offset=offset(page, limit)
-    )
-    if row is None:
-        raise errors.SessionNotFound
-    if not row["is_party"]:
-        raise errors.NotPartyToSession
-    return Page.of(row, page, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +160,6 @@ async def reschedule(
     if row is None and (await statements.sessions.is_past(db, instant=start_time))["past"]:
         raise errors.ValidationFailed.of("newStartTime", "must be in the future", "past")
     return await answer(db, row, session_id, user_id, RESCHEDULE)
-
-
-async def review(
-    db: Database, session_id: str, user_id: str, rating: int, comment: str | None
-) -> str:
-    row = await statements.reviews.create(
-        db, session_id=session_id, user_id=user_id, rating=rating, comment=comment
-    )
-    return await answer(db, row, session_id, user_id, REVIEW)
 
 
 async def answer(db: Database, row: Any, session_id: str, user_id: str, action: Action) -> str:

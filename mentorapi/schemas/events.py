@@ -38,7 +38,7 @@ CHANGE = named(
     ),
 )
 
-REQUEST = Operation(
+LIST_OF_REQUEST = Operation(
     name="listRequestChanges",
     summary="How a request's state has changed, oldest first",
     description="Who made each change and why, for the mentor and the mentee.",
@@ -46,7 +46,7 @@ REQUEST = Operation(
     response=list_of(CHANGE),
 )
 
-SESSION = Operation(
+LIST_OF_SESSION = Operation(
     name="listSessionChanges",
     summary="How a session's state and times have changed, oldest first",
     description="Who made each change and why, for the mentor and the mentee.",

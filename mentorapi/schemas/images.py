@@ -1,6 +1,8 @@
 """Uploaded profile images."""
 
+from mentorapi.schemas.common import fields, named
 from mentorapi.schemas.operation import Operation
+from mentorapi.schemas.profile import PROFILE
 
 #: Bytes of an image that is uploaded.
 MAX_UPLOAD = 5 * 1024 * 1024
@@ -12,4 +14,17 @@ SHOW = Operation(
     public=True,
     media_type="image/webp",
     response={"type": "string", "format": "binary"},
+)
+
+UPLOAD = Operation(
+    name="uploadProfileImage",
+    summary="Upload a new profile image",
+    description="One part, `file`: a JPEG, PNG, WebP or GIF image of at most 5 MiB, 25 "
+    "megapixels and 10,000 pixels on each side. It is turned upright, scaled down to 512 x 512 at "
+    "most and kept as WebP. The first upload makes the profile. Images of one user are taken one "
+    "after the other, five at once at most; the sixth is a 503.",
+    # The image and what multipart puts around it.
+    max_body=MAX_UPLOAD + 64 * 1024,
+    form=named("ImageUpload", fields({"file": {"type": "string", "format": "binary"}}, ["file"])),
+    response=PROFILE,
 )

@@ -1,25 +1,15 @@
 """The mentor's own profile, windows and figures."""
 
-from mentorapi.schemas import examples
 from mentorapi.schemas.common import (
-    ARRAY_PAGING,
     BUFFER_TIME,
-    COMMENT,
     COUNT,
     CURRENCY,
-    END_TIME,
-    ID,
-    INSTANT,
     MEETING_LINK,
-    MENTEE,
-    MENTOR,
     MENTOR_ID,
     MENTOR_USER_ID,
     RATE,
     SESSION_DURATION,
-    STARS,
     TEXT,
-    TIME,
     TIMEZONE,
     URL,
     choice,
@@ -27,19 +17,15 @@ from mentorapi.schemas.common import (
     fields,
     free_line,
     free_text,
-    list_of,
     named,
     no_script,
     optional,
-    query,
     shape,
     such_as,
     text,
 )
-from mentorapi.schemas.images import MAX_UPLOAD
 from mentorapi.schemas.mentors import (
     BIO,
-    DAY_OF_WEEK,
     EXPERTISE,
     HEADLINE,
     IMAGE_URL,
@@ -48,7 +34,6 @@ from mentorapi.schemas.mentors import (
     RATING,
 )
 from mentorapi.schemas.operation import Operation
-from mentorapi.schemas.validation import Schema
 
 MAX_LINKS = 20
 LINKS = {
@@ -83,7 +68,7 @@ PROFILE = named(
     ),
 )
 
-SHOW_PROFILE = Operation(
+SHOW = Operation(
     name="getMyProfile",
     summary="One's own mentor profile, and how complete it is",
     description="`message` is there while `profileCompleteness` is below 100.",
@@ -107,7 +92,7 @@ SHOW_PROFILE = Operation(
     ),
 )
 
-UPDATE_PROFILE = Operation(
+UPDATE = Operation(
     name="updateMyProfile",
     summary="Update one's own mentor profile",
     merge_patch=True,
@@ -153,93 +138,6 @@ UPDATE_PROFILE = Operation(
     response=PROFILE,
 )
 
-UPLOAD_IMAGE = Operation(
-    name="uploadProfileImage",
-    summary="Upload a new profile image",
-    description="One part, `file`: a JPEG, PNG, WebP or GIF image of at most 5 MiB, 25 "
-    "megapixels and 10,000 pixels on each side. It is turned upright, scaled down to 512 x 512 at "
-    "most and kept as WebP. The first upload makes the profile. Images of one user are taken one "
-    "after the other, five at once at most; the sixth is a 503.",
-    # The image and what multipart puts around it.
-    max_body=MAX_UPLOAD + 64 * 1024,
-    form=named("ImageUpload", fields({"file": {"type": "string", "format": "binary"}}, ["file"])),
-    response=PROFILE,
-)
-
-WINDOW: dict[str, Schema] = {"dayOfWeek": DAY_OF_WEEK, "startTime": TIME, "endTime": END_TIME}
-#: Of a window that was read before.
-WINDOW_ID = {
-    "type": ["string", "null"],
-    "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-    "x-message": "must be the id of a window, a UUID",
-    "description": "The window keeps this id if it is that of one of your windows. Other ids are "
-    "ignored.",
-    "examples": [examples.WINDOW_ID],
-}
-
-AVAILABILITY = named(
-    "Availability",
-    shape(
-        {
-            "sessionDuration": SESSION_DURATION,
-            "bufferTime": BUFFER_TIME,
-            "timezone": TIMEZONE,
-            "defaultMeetingLink": MEETING_LINK,
-            "slots": list_of(
-                named(
-                    "AvailabilityWindow", shape({"id": such_as(ID, examples.WINDOW_ID), **WINDOW})
-                )
-            ),
-        }
-    ),
-)
-
-SHOW_AVAILABILITY = Operation(
-    name="getMyAvailability",
-    summary="One's own weekly windows and booking settings",
-    description="The windows recur every week; `GET /mentors/{mentorId}/availability` shows the "
-    "times that come of them.",
-    response=AVAILABILITY,
-)
-
-REPLACE_AVAILABILITY = Operation(
-    name="setMyAvailability",
-    summary="Replace one's own weekly windows",
-    description="Windows are weekly and in UTC, Monday is 0. Those of one mentor never overlap. "
-    "Settings that are left out stay. What `GET /mentor/availability` answers can be sent back: a "
-    "window that is unchanged, or that is sent with its `id`, keeps its `id`. The first call makes "
-    "the profile.",
-    # 500 windows, indented and with ids, take 75 KiB.
-    max_body=128 * 1024,
-    body=named(
-        "AvailabilityUpdate",
-        fields(
-            {
-                "slots": {
-                    "type": "array",
-                    "items": named(
-                        "NewAvailabilityWindow", fields({"id": WINDOW_ID, **WINDOW}, list(WINDOW))
-                    ),
-                    "maxItems": 500,
-                },
-                "sessionDuration": SESSION_DURATION,
-                "bufferTime": BUFFER_TIME,
-                "timezone": such_as(text(64), *TIMEZONE["examples"]),
-                "defaultMeetingLink": optional(such_as(URL, *MEETING_LINK["examples"])),
-            },
-            ["slots"],
-        ),
-    ),
-    response=AVAILABILITY,
-)
-
-DELETE_WINDOW = Operation(
-    name="deleteAvailabilityWindow",
-    summary="Delete one weekly window",
-    description="Sessions that were booked in it stay.",
-    response=named("Message", shape({"message": such_as(TEXT, "Availability pattern deleted")})),
-)
-
 DASHBOARD = Operation(
     name="getDashboard",
     summary="The mentor's own figures",
@@ -259,28 +157,4 @@ DASHBOARD = Operation(
             }
         ),
     ),
-)
-
-OWN_REVIEW = named(
-    "MyReview",
-    shape(
-        {
-            "id": such_as(ID, examples.REVIEW_ID),
-            "sessionId": such_as(ID, examples.SESSION_ID),
-            "rating": STARS,
-            "comment": COMMENT,
-            "mentor": MENTOR,
-            "mentee": MENTEE,
-            "createdAt": INSTANT,
-        }
-    ),
-)
-
-REVIEWS = Operation(
-    name="listMyReviews",
-    summary="Reviews received as a mentor or given as a mentee, newest first",
-    description="`role=mentor` lists those one received and needs a mentor profile, "
-    "`role=mentee` those one gave.",
-    query=query({"role": choice("mentor", "mentee"), **ARRAY_PAGING}, ["role"]),
-    response=list_of(OWN_REVIEW),
 )

@@ -27,7 +27,6 @@ from mentorapi.schemas.common import (
     TOPIC,
     choice,
     fields,
-    free_text,
     list_of,
     named,
     query,
@@ -226,21 +225,4 @@ RESCHEDULE = Operation(
         "startTime": MOVED_START["examples"][0],
         "endTime": MOVED_END["examples"][0],
     },
-)
-
-REVIEWED = {name: field["examples"][0] for name, field in REVIEW["properties"].items()}
-
-REVIEW_SESSION = Operation(
-    name="reviewSession",
-    summary="The mentee reviews a completed session",
-    description="Once, after the mentee has confirmed its completion.",
-    status=201,
-    body=named(
-        "NewReview",
-        fields(
-            {"rating": STARS, "comment": free_text(1000, examples=COMMENT["examples"])}, ["rating"]
-        ),
-    ),
-    response=SESSION,
-    example={"status": "completed", "review": REVIEWED},
 )

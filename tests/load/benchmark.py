@@ -35,7 +35,7 @@ from mentorapi.auth.development import make_token
 from mentorapi.database import embedded
 from mentorapi.database.connections import SESSION
 from mentorapi.database.migrate import migrate
-from mentorapi.repositories import mentors, requests, sessions
+from mentorapi.repositories import availability, mentors, requests, sessions
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -133,7 +133,7 @@ def endpoints(size: int) -> list[Endpoint]:
         public(
             "GET /mentors/:id/availability",
             f"/mentors/{FIRST_MENTOR}/availability?startDate={dates[0]}&endDate={dates[1]}",
-            mentors.list_slots(db, FIRST_MENTOR, *dates),
+            availability.list_slots(db, FIRST_MENTOR, *dates),
         ),
         public(
             "GET /mentors/search",

@@ -33,7 +33,7 @@ from tornado.testing import bind_unused_port
 
 from mentorapi import errors, processes, server
 from mentorapi.config import Settings
-from mentorapi.schemas.profile import UPDATE_PROFILE, UPLOAD_IMAGE
+from mentorapi.schemas import images, profile
 from tests.client import SECRET, Api, Client
 from tests.clock import Clock
 from tests.rules import test_journeys
@@ -355,7 +355,7 @@ async def test_the_address_is_the_clients_whatever_it_says(
 async def test_an_image_larger_than_other_bodies_passes(api: Api, proxied: Nginx) -> None:
     picture = io.BytesIO()
     Image.frombytes("RGB", (800, 700), os.urandom(800 * 700 * 3)).save(picture, "PNG")
-    assert UPDATE_PROFILE.max_body < picture.tell() < UPLOAD_IMAGE.max_body
+    assert profile.UPDATE.max_body < picture.tell() < images.UPLOAD.max_body
     form = (
         b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
         + picture.getvalue()
@@ -379,8 +379,8 @@ async def test_an_image_larger_than_other_bodies_passes(api: Api, proxied: Nginx
 @pytest.mark.parametrize(
     ("method", "path", "limit"),
     [
-        ("PATCH", "/api/mentor/me", UPDATE_PROFILE.max_body),
-        ("PATCH", "/api/mentor/profile-image", UPLOAD_IMAGE.max_body),
+        ("PATCH", "/api/mentor/me", profile.UPDATE.max_body),
+        ("PATCH", "/api/mentor/profile-image", images.UPLOAD.max_body),
     ],
 )
 async def test_a_body_too_large_is_refused_at_the_limit_of_the_server(

@@ -25,7 +25,16 @@ from tornado.ioloop import IOLoop
 from mentorapi import errors
 from mentorapi.database import idempotency
 from mentorapi.database.connections import open_pool
-from mentorapi.repositories import account, availability, mentors, profile, requests, sessions
+from mentorapi.repositories import (
+    account,
+    availability,
+    events,
+    mentors,
+    profile,
+    requests,
+    reviews,
+    sessions,
+)
 from tests.rules.test_sql_files import STATEMENTS
 
 MUCH = Path(__file__).with_suffix(".sql").read_text()
@@ -123,11 +132,11 @@ CASES: dict[str, tuple[Run, str]] = {
     ),
     "mentor": (call(mentors.show, MENTOR_7), "mentors_pkey"),
     "reviews of a mentor": (
-        call(mentors.list_reviews, MENTOR_7, *PAGE),
+        call(reviews.list_of_mentor, MENTOR_7, *PAGE),
         "mentors_pkey reviews_by_mentor users_pkey",
     ),
     "slots": (
-        call(mentors.list_slots, MENTOR_7, in_days(0).date(), in_days(14).date()),
+        call(availability.list_slots, MENTOR_7, in_days(0).date(), in_days(14).date()),
         f"mentors_pkey {WINDOWS} bookings_no_overlap",
     ),
     "own profile": (
@@ -147,11 +156,11 @@ CASES: dict[str, tuple[Run, str]] = {
         "mentors_one_per_user bookings_by_mentor requests_one_pending",
     ),
     "reviews received": (
-        call(profile.list_reviews, "mentor7", "mentor", *PAGE),
+        call(reviews.list_own, "mentor7", "mentor", *PAGE),
         "mentors_one_per_user reviews_by_mentor users_pkey",
     ),
     "reviews given": (
-        call(profile.list_reviews, "mentor7", "mentee", *PAGE),
+        call(reviews.list_own, "mentor7", "mentee", *PAGE),
         "reviews_by_mentee",
     ),
     "availability": (
@@ -179,7 +188,7 @@ CASES: dict[str, tuple[Run, str]] = {
         "requests_pkey mentors_pkey users_pkey",
     ),
     "history of a request": (
-        call(requests.list_changes, REQUEST_6, "mentor6", *PAGE),
+        call(events.list_of_request, REQUEST_6, "mentor6", *PAGE),
         "requests_pkey state_changes_by_request",
     ),
     "request accepted": (
@@ -215,7 +224,7 @@ CASES: dict[str, tuple[Run, str]] = {
         "bookings_pkey mentors_pkey users_pkey",
     ),
     "history of a session": (
-        call(sessions.list_changes, SESSION_7, "mentor7", *PAGE),
+        call(events.list_of_session, SESSION_7, "mentor7", *PAGE),
         "bookings_pkey state_changes_by_booking",
     ),
     "session confirmed": (
@@ -251,7 +260,7 @@ CASES: dict[str, tuple[Run, str]] = {
         "bookings_pkey mentors_pkey",
     ),
     "session reviewed": (
-        call(sessions.review, id_of("session", 27007), "mentee16", 5, None),
+        call(reviews.create, id_of("session", 27007), "mentee16", 5, None),
         "bookings_pkey mentors_pkey users_pkey",
     ),
     "requests expired": (call(requests.expire, 100), "requests_pending_by_start requests_pkey"),
@@ -397,8 +406,8 @@ def test_it_finds_its_rows_by_indexes(records: Records, case: str, mode: str) ->
 
 def test_every_statement_is_among_the_cases(records: Records) -> None:
     seen = set().union(*(work.statements for work in records.work.values()))
-    # demo runs once, in an empty database, and server asks for nothing of ours.
-    elsewhere = ("demo.", "server.")
+    # demo runs once, in an empty database, and database asks for nothing of ours.
+    elsewhere = ("demo.", "database.")
     assert {one.name for one in STATEMENTS if not one.name.startswith(elsewhere)} <= seen
 
 
@@ -412,10 +421,10 @@ async def test_it_is_planned_once_and_not_at_each_call(shared_database_url: str)
     async with pool.connection() as connection:
         for _ in range(10):
             await mentors.list_all(connection, *PAGE)
-            await mentors.list_slots(connection, MENTOR_7, MONDAY.date(), MONDAY.date())
+            await availability.list_slots(connection, MENTOR_7, MONDAY.date(), MONDAY.date())
         planned = await connection.fetch(
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements"
-            " WHERE statement LIKE '-- mentors.%'"
+            " WHERE statement ~ '^-- (mentors|availability)'"
         )
     await pool.close()
     assert [tuple(each) for each in planned] == [(10, 0), (10, 0)]

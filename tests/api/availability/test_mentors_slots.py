@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tornado.ioloop import IOLoop
 
-from mentorapi.repositories import mentors
+from mentorapi.repositories.availability import list_slots
 from tests.client import (
     ALWAYS,
     Api,
@@ -669,7 +669,7 @@ async def test_slots_without_dates_are_kept_until_the_day_ends(api: Api, clock: 
         (monday, None, (6 * 24 + 10) * 3600),
         (monday, monday, float("inf")),
     ):
-        slots = await mentors.list_slots(api.services.db, mentor.id, start, end)
+        slots = await list_slots(api.services.db, mentor.id, start, end)
         assert slots.seconds_valid == seconds, (start, end)
 
 

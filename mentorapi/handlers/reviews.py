@@ -1,0 +1,52 @@
+"""Reviews of completed sessions."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from mentorapi import errors
+from mentorapi.http.base import ApiHandler, operation
+from mentorapi.http.cached_reads import DiscoveryHandler
+from mentorapi.repositories import reviews
+from mentorapi.schemas import reviews as spec
+
+
+class ListMentorReviews(DiscoveryHandler):
+    @operation(spec.LIST, raises=(errors.MentorNotFound,))
+    async def get(self, mentor_id: str) -> None:
+        self.write_data(await reviews.list_of_mentor(self.db, mentor_id, **self.parameters))
+
+
+class ListOwnReviews(ApiHandler):
+    @operation(spec.LIST_OWN, raises=(errors.ProfileNotFound,))
+    async def get(self) -> None:
+        self.write_list(await reviews.list_own(self.db, self.caller.user_id, **self.parameters))
+
+
+class ReviewSession(ApiHandler):
+    @operation(
+        spec.CREATE,
+        raises=(
+            errors.SessionNotFound,
+            errors.OnlyMenteeReviews,
+            errors.NotReviewable,
+            errors.AlreadyReviewed,
+        ),
+    )
+    async def post(self, session_id: str) -> None:
+        session = await reviews.create(
+            self.db,
+            session_id,
+            self.caller.user_id,
+            self.body["rating"],
+            self.body.get("comment"),
+        )
+        self.set_header("Location", f"/api/sessions/{session_id}")
+        self.write_json(session, HTTPStatus.CREATED)
+
+
+routes = [
+    ("/mentors/{mentorId}/reviews", ListMentorReviews),
+    ("/mentor/reviews", ListOwnReviews),
+    ("/sessions/{sessionId}/review", ReviewSession),
+]

@@ -1,0 +1,146 @@
+"""A mentor's weekly windows and booking settings, and the free slots that follow from them."""
+
+from mentorapi.schemas import examples
+from mentorapi.schemas.common import (
+    BUFFER_TIME,
+    DATE,
+    END_TIME,
+    ENDS,
+    ID,
+    MEETING_LINK,
+    MENTOR_ID,
+    SESSION_DURATION,
+    STARTS,
+    TEXT,
+    TIME,
+    TIMEZONE,
+    URL,
+    fields,
+    list_of,
+    named,
+    optional,
+    query,
+    shape,
+    such_as,
+    text,
+)
+from mentorapi.schemas.operation import Operation
+from mentorapi.schemas.validation import Schema
+
+DAY_OF_WEEK = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": 6,
+    "description": "0 is Monday, 6 is Sunday.",
+    "examples": [0],
+}
+
+SLOT = named(
+    "Slot",
+    shape(
+        {
+            "date": DATE,
+            "dayOfWeek": DAY_OF_WEEK,
+            "startTime": TIME,
+            "endTime": END_TIME,
+            "duration": SESSION_DURATION,
+            "startsAt": STARTS,
+            "endsAt": ENDS,
+        }
+    ),
+)
+
+LIST_SLOTS = Operation(
+    name="getMentorAvailability",
+    summary="The times at which a mentor can be booked",
+    description="From `startDate` (today) to `endDate` (14 days later), both inclusive and in "
+    "UTC, at most 92 days apart: the dates on which the slots start. `POST /requests` admits each.",
+    public=True,
+    query=query({"startDate": DATE, "endDate": such_as(DATE, examples.FRIDAY)}),
+    response=named(
+        "MentorAvailability",
+        shape(
+            {
+                "mentorId": MENTOR_ID,
+                "sessionDuration": SESSION_DURATION,
+                "bufferTime": BUFFER_TIME,
+                "timezone": TIMEZONE,
+                "slots": list_of(SLOT),
+            }
+        ),
+    ),
+)
+
+WINDOW: dict[str, Schema] = {"dayOfWeek": DAY_OF_WEEK, "startTime": TIME, "endTime": END_TIME}
+#: Of a window that was read before.
+WINDOW_ID = {
+    "type": ["string", "null"],
+    "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+    "x-message": "must be the id of a window, a UUID",
+    "description": "The window keeps this id if it is that of one of your windows. Other ids are "
+    "ignored.",
+    "examples": [examples.WINDOW_ID],
+}
+
+AVAILABILITY = named(
+    "Availability",
+    shape(
+        {
+            "sessionDuration": SESSION_DURATION,
+            "bufferTime": BUFFER_TIME,
+            "timezone": TIMEZONE,
+            "defaultMeetingLink": MEETING_LINK,
+            "slots": list_of(
+                named(
+                    "AvailabilityWindow", shape({"id": such_as(ID, examples.WINDOW_ID), **WINDOW})
+                )
+            ),
+        }
+    ),
+)
+
+SHOW = Operation(
+    name="getMyAvailability",
+    summary="One's own weekly windows and booking settings",
+    description="The windows recur every week; `GET /mentors/{mentorId}/availability` shows the "
+    "times that come of them.",
+    response=AVAILABILITY,
+)
+
+REPLACE = Operation(
+    name="setMyAvailability",
+    summary="Replace one's own weekly windows",
+    description="Windows are weekly and in UTC, Monday is 0. Those of one mentor never overlap. "
+    "Settings that are left out stay. What `GET /mentor/availability` answers can be sent back: a "
+    "window that is unchanged, or that is sent with its `id`, keeps its `id`. The first call makes "
+    "the profile.",
+    # 500 windows, indented and with ids, take 75 KiB.
+    max_body=128 * 1024,
+    body=named(
+        "AvailabilityUpdate",
+        fields(
+            {
+                "slots": {
+                    "type": "array",
+                    "items": named(
+                        "NewAvailabilityWindow", fields({"id": WINDOW_ID, **WINDOW}, list(WINDOW))
+                    ),
+                    "maxItems": 500,
+                },
+                "sessionDuration": SESSION_DURATION,
+                "bufferTime": BUFFER_TIME,
+                "timezone": such_as(text(64), *TIMEZONE["examples"]),
+                "defaultMeetingLink": optional(such_as(URL, *MEETING_LINK["examples"])),
+            },
+            ["slots"],
+        ),
+    ),
+    response=AVAILABILITY,
+)
+
+DELETE = Operation(
+    name="deleteAvailabilityWindow",
+    summary="Delete one weekly window",
+    description="Sessions that were booked in it stay.",
+    response=named("Message", shape({"message": such_as(TEXT, "Availability pattern deleted")})),
+)

@@ -1,0 +1,42 @@
+-- events.list: a page of the changes of one request or one session, oldest first, for its parties.
+-- $1 request_id uuid
+-- $2 session_id uuid
+-- $3 user_id    text
+-- $4 limit      bigint
+-- $5 offset     bigint
+-- returns is_party, total and items, a JSON array; no row when there is no such request or session.
+-- One of the two ids is null.
+WITH subject AS (
+    SELECT
+        r.mentor_id,
+        r.mentee_id
+    FROM requests AS r
+    WHERE r.id = $1
+    UNION ALL
+    SELECT
+        b.mentor_id,
+        b.mentee_id
+    FROM bookings AS b
+    WHERE b.id = $2
+)
+
+SELECT
+    $3 IN (subject.mentee_id, m.user_id) AS is_party,
+    (
+        SELECT count(*)
+        FROM state_changes AS c
+        WHERE c.request_id = $1 OR c.booking_id = $2
+    ) AS total,
+    (
+        SELECT coalesce(json_agg(page.body), '[]')
+        FROM (
+            SELECT s.body
+            FROM state_changes AS c
+            CROSS JOIN LATERAL change_shape(c, m.user_id) AS s
+            WHERE c.request_id = $1 OR c.booking_id = $2
+            ORDER BY c.changed_at ASC, c.id ASC
+            LIMIT $4 OFFSET $5
+        ) AS page
+    ) AS items
+FROM subject
+INNER JOIN mentors AS m ON m.id = subject.mentor_id;
