@@ -1,36 +1,27 @@
 """A pool of asyncpg connections: first come, first served, with a fair share for each caller.
 
-A caller is a user id, or a client's address where there is no token. A connection that becomes free
-goes to the waiting caller that holds the fewest; among equals, to the one served longest ago. While
-several callers are active, the last connection is kept for a caller that holds none: otherwise one
-caller whose statements all wait for one row lock would make all others wait for that lock, too.
-A caller alone may use every connection.
+`mentorapi.database.fair_queue` says which caller is next.
 """
 
 from __future__ import annotations
 
 import asyncio
-from asyncio import Future, get_running_loop
-from collections import OrderedDict, deque
+from asyncio import get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 import asyncpg
 
-#: The caller that is the service itself: probes and the sweep. No user id and no address is empty.
-SYSTEM = ""
+from mentorapi.database.fair_queue import SYSTEM, FairQueue, Waiter
 
-#: Seconds after which a connection that is not used is closed.
+#: An idle connection is closed after this time.
 IDLE_SECONDS = 300.0
 
-#: Seconds without a new attempt after the server has refused one more connection (53300).
+#: Pause before the next attempt when the server has refused one more connection (53300).
 RETRY_SECONDS = 1.0
 
-#: Seconds for which several callers count as active after a request of another one.
-SHARED_SECONDS = 1.0
-
-#: Seconds for a connection to end what it does and to close.
+#: For a connection to end its work and to close.
 CLOSE_SECONDS = 5.0
 
 
@@ -47,7 +38,7 @@ class Connection(asyncpg.Connection):
 
 
 class Pool:
-    """At most ``max_size`` connections, made by ``connect`` when they are needed.
+    """At most ``max_size`` connections; ``connect`` opens one when it is needed.
 
     ``prepare`` runs each time before a connection is handed out.
     """
@@ -59,28 +50,24 @@ class Pool:
         prepare: Callable[[Connection], Awaitable[object]] | None = None,
     ) -> None:
         self._connect, self._max_size, self._prepare = connect, max_size, prepare
-        #: All that are open, and those of them that are free, the last one used last.
+        #: All open connections, and the idle ones, of which the last one was used last.
         self._connections: set[Connection] = set()
         self._idle: list[Connection] = []
         self._opening = 0
-        #: Number of connections of each caller that holds any.
-        self._held: dict[str, int] = {}
-        #: Waiters of each caller that waits; the caller served longest ago comes first.
-        self._queues: OrderedDict[str, deque[Future[Connection]]] = OrderedDict()
-        self._last_caller, self._shared_until = SYSTEM, 0.0
+        self._queue = FairQueue(max_size)
         self._share_timer: asyncio.Handle | None = None
-        #: Why the server last allowed no more connections, and whether to try again later.
-        self._refusal, self._paused = "", False
-        self._idle_timer: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.Handle | None = None
+        #: Why the server last refused a connection, as the end of a message.
+        self._refusal = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
-        self._all_closed = asyncio.Event()
-        #: Called with the seconds of each wait, those in vain included.
+        self._all_released = asyncio.Event()
+        #: Called with the seconds of each wait, including those that fail.
         self.waited: Callable[[float], object] = lambda seconds: None
 
     @property
     def waiting(self) -> int:
-        return sum(map(len, self._queues.values()))
+        return len(self._queue)
 
     def get_max_size(self) -> int:
         return self._max_size
@@ -94,41 +81,35 @@ class Pool:
     async def acquire(self, seconds: float = 10.0, caller: str = SYSTEM) -> Connection:
         """Take a connection, which must be given to `release`.
 
-        Raises TimeoutError after so many seconds, and whatever connecting raises.
+        Raises TimeoutError after ``seconds``, and what ``connect`` and ``prepare`` raise.
         """
-        loop = get_running_loop()
         if self._closing:
             raise asyncpg.InterfaceError("the pool is closed")
-        if caller not in (SYSTEM, self._last_caller):
-            if self._last_caller != SYSTEM:
-                self._shared_until = loop.time() + SHARED_SECONDS
-            self._last_caller = caller
-        started = loop.time()
+        started = get_running_loop().time()
+        self._queue.note_request(caller)
         try:
-            connection = self._take_idle(caller) if self._may_take(caller) else None
-            connection = connection or await self._wait(seconds, caller)
-        except BaseException:
-            self.waited(loop.time() - started)
-            raise
-        try:
-            self.waited(loop.time() - started)
-            if self._prepare is not None:
+            may_take = self._queue.may_take(caller, self._unused())
+            connection = self._take_idle(caller) if may_take else None
+            if connection is None:
+                connection = await self._wait(seconds, caller)
+        finally:
+            self.waited(get_running_loop().time() - started)
+        if self._prepare is not None:
+            try:
                 await self._prepare(connection)
-        except BaseException:
-            connection.must_close = True
-            self.release(connection)
-            raise
+            except BaseException:
+                connection.must_close = True
+                self.release(connection)
+                raise
         return connection
 
     def release(self, connection: Connection) -> None:
-        held = self._held.pop(connection.caller) - 1
-        if held:
-            self._held[connection.caller] = held
+        self._queue.release(connection.caller)
         if connection.must_close or connection.is_closed() or connection.is_in_transaction():
             self._discard(connection)
         else:
             self._keep(connection)
-        self._serve_waiters()
+        self._serve()
 
     @asynccontextmanager
     async def connection(
@@ -144,178 +125,124 @@ class Pool:
     async def close(self) -> None:
         """Close each connection as soon as it is released."""
         self._closing = True
-        while self._queues:
-            self._fail_waiter(asyncpg.InterfaceError("the pool is closed"))
+        while self._queue:
+            self._queue.fail_first(asyncpg.InterfaceError("the pool is closed"))
         while self._idle:
             self._discard(self._idle.pop())
         while self._tasks or self._connections:
-            await (asyncio.wait(self._tasks) if self._tasks else self._all_closed.wait())
+            await (asyncio.wait(self._tasks) if self._tasks else self._all_released.wait())
         self.terminate()
 
     def terminate(self) -> None:
         """Abort everything."""
         self._closing = True
-        for timer in (self._idle_timer, self._share_timer):
-            if timer is not None:
-                timer.cancel()
-        for task in self._tasks:
-            task.cancel()
+        for scheduled in (self._share_timer, self._idle_timer, *self._tasks):
+            if scheduled is not None:
+                scheduled.cancel()
         for connection in self._connections:
             connection.terminate()
 
-    # Waiters --------------------------------------------------------------------------------
+    # Waiters ----------------------------------------------------------------------------------
 
     async def _wait(self, seconds: float, caller: str) -> Connection:
-        waiter: Future[Connection] = get_running_loop().create_future()
+        waiter = get_running_loop().create_future()
         timer = get_running_loop().call_later(seconds, self._expire, waiter, seconds)
-        # Whatever is raised from here on removes the waiter again.
         try:
-            self._queues.setdefault(caller, deque()).append(waiter)
-            self._serve_waiters()
-            return await waiter
+            self._queue.add(caller, waiter)
+            self._serve()
+            connection: Connection = await waiter
         except BaseException:
+            self._queue.remove(caller, waiter)
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                # Cancelled after a connection was handed to it.
                 self.release(waiter.result())
-            else:
-                self._remove(waiter, caller)
             raise
         finally:
             timer.cancel()
+        return connection
 
-    def _expire(self, waiter: Future[Connection], seconds: float) -> None:
+    def _expire(self, waiter: Waiter, seconds: float) -> None:
         if not waiter.done():
             waiter.set_exception(TimeoutError(f"no connection within {seconds:g} s{self._refusal}"))
 
-    def _remove(self, waiter: Future[Connection], caller: str) -> None:
-        queue = self._queues.get(caller, deque())
-        with suppress(ValueError):
-            queue.remove(waiter)
-        if not queue:
-            self._queues.pop(caller, None)
-
-    def _pop_waiter(self, caller: str) -> Future[Connection]:
-        queue = self._queues[caller]
-        waiter = queue.popleft()
-        if queue:
-            self._queues.move_to_end(caller)
-        else:
-            del self._queues[caller]
-        return waiter
-
-    def _fail_waiter(self, error: Exception) -> None:
-        """Raise an error in the first waiter."""
-        while self._queues:
-            waiter = self._pop_waiter(next(iter(self._queues)))
-            if not waiter.done():
-                waiter.set_exception(error)
-                return
-
-    def _serve_waiters(self) -> None:
-        while (caller := self._next_caller()) is not None:
-            first = self._queues[caller][0]
-            if first.done():
-                # It gave up a moment ago.
-                self._remove(first, caller)
-                continue
+    def _serve(self) -> None:
+        """Give idle connections to waiters, and open more for the others."""
+        while (found := self._queue.next(self._unused())) is not None:
+            caller, waiter = found
             connection = self._take_idle(caller)
             if connection is None:
                 break
-            self._pop_waiter(caller).set_result(connection)
-        self._open_more()
+            self._queue.served(caller, waiter)
+            waiter.set_result(connection)
+        while (
+            self._opening < self.waiting and len(self._connections) + self._opening < self._max_size
+        ):
+            self._opening += 1
+            self._start(self._open())
         loop = get_running_loop()
-        if self._queues and self._share_timer is None and loop.time() < self._shared_until:
-            self._share_timer = loop.call_at(self._shared_until, self._end_sharing)
+        if self._queue and self._share_timer is None and loop.time() < self._queue.shared_until:
+            self._share_timer = loop.call_at(self._queue.shared_until, self._end_sharing)
 
     def _end_sharing(self) -> None:
         self._share_timer = None
-        self._serve_waiters()
+        self._serve()
 
-    def _next_caller(self) -> str | None:
-        best, fewest = None, self._max_size
-        # At most max_size callers hold any, so this ends soon.
-        for caller in self._queues:
-            held = self._held.get(caller, 0)
-            if held < fewest:
-                best, fewest = caller, held
-            if not held:
-                break
-        return best if best is not None and self._may_take(best) else None
+    # Connections ------------------------------------------------------------------------------
 
-    def _may_take(self, caller: str) -> bool:
-        """Whether one more may go to this caller. The service itself takes few."""
-        if caller not in self._held or caller == SYSTEM:
-            return True
-        unused = self._max_size - len(self._connections) + len(self._idle)
-        return unused > 1 or get_running_loop().time() >= self._shared_until
-
-    # Connections ----------------------------------------------------------------------------
+    def _unused(self) -> int:
+        return self._max_size - len(self._connections) + len(self._idle)
 
     def _take_idle(self, caller: str) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_closed():
-                self._discard(connection)
-                continue
-            connection.caller = caller
-            self._held[caller] = self._held.get(caller, 0) + 1
-            return connection
+            if not connection.is_closed():
+                connection.caller = caller
+                self._queue.hold(caller)
+                return connection
+            self._discard(connection)
         return None
 
     def _keep(self, connection: Connection) -> None:
         if self._closing:
             self._discard(connection)
             return
-        connection.idle_since = get_running_loop().time()
+        loop = get_running_loop()
+        connection.idle_since = loop.time()
         self._idle.append(connection)
         if self._idle_timer is None:
-            self._idle_timer = get_running_loop().call_later(IDLE_SECONDS, self._close_idle)
+            self._idle_timer = loop.call_later(IDLE_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
-        self._idle_timer = None
         loop = get_running_loop()
         while self._idle and self._idle[0].idle_since <= loop.time() - IDLE_SECONDS:
             self._discard(self._idle.pop(0))
-        if self._idle:
-            self._idle_timer = loop.call_later(IDLE_SECONDS, self._close_idle)
+        self._idle_timer = loop.call_later(IDLE_SECONDS, self._close_idle) if self._idle else None
 
     def _discard(self, connection: Connection) -> None:
         self._connections.discard(connection)
         if not connection.is_closed():
             self._start(_close(connection))
         if not self._connections:
-            self._all_closed.set()
-
-    def _open_more(self) -> None:
-        """Open a connection for each waiter, as far as the size allows."""
-        while (
-            len(self._connections) + self._opening < self._max_size
-            and not self._paused
-            and self._opening < self.waiting
-        ):
-            self._opening += 1
-            self._start(self._open())
+            self._all_released.set()
 
     async def _open(self) -> None:
         try:
             connection = await self._connect()
         except asyncpg.TooManyConnectionsError as error:
-            # The waiters get one of the connections there are, or wait for the next attempt.
-            self._refusal, self._paused = f": {error}", True
-            get_running_loop().call_later(RETRY_SECONDS, self._try_again)
+            # The waiters get a connection that is released, or one of the next attempt. Until then
+            # this attempt counts as one that is opening.
+            self._refusal = f": {error}"
+            await asyncio.sleep(RETRY_SECONDS)
         except Exception as error:
-            self._fail_waiter(error)
+            self._queue.fail_first(error)
         else:
             self._refusal = ""
-            self._all_closed.clear()
+            self._all_released.clear()
             self._connections.add(connection)
             self._keep(connection)
         finally:
             self._opening -= 1
-        self._serve_waiters()
-
-    def _try_again(self) -> None:
-        self._paused = False
-        self._serve_waiters()
+        self._serve()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -24,7 +24,8 @@ from time import perf_counter
 from typing import Any, NoReturn
 
 from mentorapi.database.errors import CONNECTION_UNUSABLE, RETRIED, translate
-from mentorapi.database.pool import SYSTEM, Connection, Database, Pool
+from mentorapi.database.fair_queue import SYSTEM
+from mentorapi.database.pool import Connection, Database, Pool
 from mentorapi.telemetry import context
 from mentorapi.telemetry.logs import Event
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from mentorapi.database import fair_queue, statements
 from mentorapi.database import pool as pools
-from mentorapi.database import statements
 from mentorapi.database.connections import connect, open_pool
 from mentorapi.database.pool import Pool
 from mentorapi.http.turns import Turns
@@ -168,6 +168,16 @@ async def test_storm_of_one_user_ends_with_every_connection_free(
     assert (await mentor.get("/mentor/availability")).status == 200
 
 
+async def test_leave_connections_idle_closes_them(
+    monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setattr(pools, "IDLE_SECONDS", 0.05)
+    async with pool_of(database_url, 3) as pool, pool.connection() as used:
+        pool.release(await pool.acquire())
+        while pool.get_size() > 1:
+            await used.fetchval("SELECT 1")
+
+
 # Fair shares -----------------------------------------------------------------------------------
 
 
@@ -215,7 +225,7 @@ async def test_acquire_by_one_caller_alone_uses_every_connection(database_url: s
 async def test_acquire_while_others_are_active_leaves_one_for_them(
     monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
-    monkeypatch.setattr(pools, "SHARED_SECONDS", 60)
+    monkeypatch.setattr(fair_queue, "SHARED_SECONDS", 60)
     async with pool_of(database_url, 3) as pool:
         pool.release(await pool.acquire(10, "bob"))
         held = [await pool.acquire(10, "ada") for _ in range(2)]
@@ -230,7 +240,7 @@ async def test_acquire_while_others_are_active_leaves_one_for_them(
 async def test_read_while_another_user_waits_for_a_lock_is_answered(
     monkeypatch: pytest.MonkeyPatch, api: Api
 ) -> None:
-    monkeypatch.setattr(pools, "SHARED_SECONDS", 60, raising=False)
+    monkeypatch.setattr(fair_queue, "SHARED_SECONDS", 60)
     mentor, ada = await api.mentor(), api.user("ada")
     await ada.ok("GET", "/sessions")
     async with api.db.acquire() as connection, connection.transaction():
