@@ -3,7 +3,7 @@
 -- row for each find, as before, the search of a common word took as long as there were mentors.
 -- depends: 0007.history
 
--- It rewrites the mentors, which nobody reads meanwhile (deploy/UPGRADE.md).
+-- It rewrites the mentors, which nobody reads meanwhile (docs/upgrading.md).
 -- squawk-ignore-file adding-field-with-default, ban-drop-column, ban-drop-function
 -- squawk-ignore-file constraint-missing-not-valid, disallowed-unique-constraint
 -- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion

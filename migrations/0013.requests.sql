@@ -2,7 +2,7 @@
 -- time comes without an answer. A profile knows whether its rate was ever set.
 -- depends: 0008.search
 
--- The new columns are checked while nobody writes (deploy/UPGRADE.md).
+-- The new columns are checked while nobody writes (docs/upgrading.md).
 -- squawk-ignore-file adding-not-nullable-field, constraint-missing-not-valid, ban-drop-function
 -- squawk-ignore-file require-concurrent-index-creation
 

@@ -28,9 +28,9 @@ from mentorapi.config import Settings
 from tests.client import Answer as ApiAnswer
 from tests.client import Api, asking, day_after_tomorrow, is_error
 from tests.conftest import serve
+from tests.docs.documents import OPERATIONS
 from tests.starting import Process, run
 
-README = Path(__file__).resolve().parents[2] / "README.md"
 ALERTS = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
 
 REQUESTS = "mentorapi_http_requests_total"
@@ -468,7 +468,7 @@ async def test_the_readme_names_every_figure_and_no_other(api: Api) -> None:
         family.name + ("_total" if family.type == "counter" else "")
         for family in text_string_to_metric_families(text)
     }
-    told = re.findall(r"^\| `(mentorapi_\w+)`", README.read_text(), re.MULTILINE)
+    told = re.findall(r"^\| `(mentorapi_\w+)`", OPERATIONS, re.MULTILINE)
     assert sorted(told) == sorted(name for name in there if name.startswith("mentorapi_"))
 
 

@@ -21,6 +21,7 @@ from mentorapi.config import Settings
 from mentorapi.database import embedded, migrate
 from tests.client import SECRET, Api
 from tests.conftest import DEBIANS, DRIFT, on, serve
+from tests.docs.documents import DATABASE, UPGRADING
 from tests.operations.roles import (
     GRANTS,
     LOGINS,
@@ -35,8 +36,6 @@ from tests.schema_dump import SCHEMA
 from tests.starting import RUN, environment
 
 ROOT = RUN.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-UPGRADING = (ROOT / "deploy" / "UPGRADE.md").read_text(encoding="utf-8")
 
 TABLES = """
 SELECT relname FROM pg_class
@@ -101,14 +100,14 @@ def block(page: str, first_words: str) -> str:
     return found
 
 
-INSTALLING = block(README, "psql -X -q -1 -v ON_ERROR_STOP=1 -f deploy/database/roles.sql")
+INSTALLING = block(DATABASE, "psql -X -q -1 -v ON_ERROR_STOP=1 -f deploy/database/roles.sql")
 RESTORING = block(UPGRADING, "cd /opt/mentorapi\npsql -X")
 HANDING_OVER = block(UPGRADING, "psql -X -q -1")
 
 
 @pytest.fixture(scope="module")
 def installed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database that began empty and was set up as the README says; its URL as a superuser."""
+    """A database that was set up as docs/database.md says; its URL as a superuser."""
     folder = tmp_path_factory.mktemp("installed")
     url = server.create("installed")
     before, after = re.split(r"^# Create the logins.*\n", INSTALLING, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The steps of deploy/UPGRADE.md, walked through on a database that people have used."""
+"""The steps of docs/upgrading.md, walked through on a database that people have used."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ from mentorapi.database.connections import open_pool
 from mentorapi.demo import fill
 from tests.client import SECRET, Api
 from tests.conftest import execute, on, serve
+from tests.docs.documents import UPGRADING
 from tests.operations.roles import create_logins, create_roles, drop_roles, logged_in_as
 from tests.operations.test_dba import PROGRAMS
 from tests.starting import RUN, environment
 
 ROOT = RUN.parent
-PAGE = (ROOT / "deploy" / "UPGRADE.md").read_text(encoding="utf-8")
+PAGE = UPGRADING
 KNOWN = migrate.known()
 
 #: What follows from other tables, and drift.sql looks after.
@@ -138,7 +139,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def used(server: str, io_loop: IOLoop) -> Iterator[str]:
     """A database with the demo's people in it, as the login that migrates."""
 
-    async def fill() -> None:
+    async def add_demo_data() -> None:
         pool = await open_pool(url, 1)
         try:
             await fill.fill(pool, Settings(jwt_secret=SECRET))
@@ -150,7 +151,7 @@ def used(server: str, io_loop: IOLoop) -> Iterator[str]:
     create_logins(on(server, "used"))
     url = logged_in_as(on(server, "used"), "migrator")
     migrate.migrate(url)
-    io_loop.run_sync(fill)
+    io_loop.run_sync(add_demo_data)
     yield url
     io_loop.run_sync(lambda: execute(server, "DROP DATABASE used WITH (FORCE)"))
     drop_roles(server)
