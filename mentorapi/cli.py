@@ -1,4 +1,4 @@
-"""The command line: one subcommand per thing that an operator does."""
+"""The command line: one subcommand for each task of an operator."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from mentorapi.config import ConfigError, Settings
 from mentorapi.database import embedded
 from mentorapi.database.connections import check_server, open_pool
 from mentorapi.database.migrate import migrate
-from mentorapi.startup import StartupError
+from mentorapi.errors import StartupError
 from mentorapi.telemetry import logs
 
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
-    from mentorapi.server import Sockets
+    from mentorapi.http.sockets import Sockets
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _leave(signum: int, _frame: object) -> NoReturn:
-    """Ends the program like Ctrl-C does, so that PostgreSQL is stopped on the way out."""
+    """End the program as Ctrl-C does, so that the embedded PostgreSQL is stopped."""
     sys.exit(128 + signum)
 
 
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="run.py",
         description="Mentorship booking over HTTP. Its settings are MENTORAPI_* variables.",
     )
-    parser.set_defaults(command=_serve, processes=None, inherited=None)
+    parser.set_defaults(command=_serve)
     commands = parser.add_subparsers(metavar="command", title="commands")
 
     def add(name: str, command: Any, help_text: str) -> argparse.ArgumentParser:
@@ -63,11 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         subparser.set_defaults(command=command)
         return subparser
 
-    serve = add("serve", _serve, "Serve the API (the default).")
-    serve.add_argument(
-        "--processes", type=int, metavar="N", help="so many, on one port; SIGHUP replaces each"
-    )
-    serve.add_argument("--inherited", help=argparse.SUPPRESS)
+    add("serve", _serve, "Serve the API (the default).")
     add("migrate", _migrate, "Bring the database's schema up to date.")
     add("sweep", _sweep, "Move on sessions and requests whose time has come, once.")
     add("demo", _demo, "Fill an empty database with people and sessions to look around in.")
@@ -81,60 +77,42 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(settings: Settings, args: argparse.Namespace) -> None:
-    # Imported here: the other commands do without the handlers, and start sooner.
-    from mentorapi import processes, server
+def _serve(settings: Settings, _args: argparse.Namespace) -> None:
+    # Imported here: the other commands start sooner without the handlers.
+    from mentorapi import server
+    from mentorapi.http.sockets import bind
 
-    if args.inherited:
-        bound = [processes.inherited(args.inherited)]
-    elif args.processes is None:
-        bound = [server.bind(settings)]
-    elif 1 <= args.processes <= processes.MOST:
-        bound = server.bind_many(settings, args.processes)
-    else:
-        raise ConfigError(f"--processes must be a number from 1 to {processes.MOST}")
+    sockets = bind(settings)
     settings = _with_key(settings)
     with _database(settings) as url:
-        version, code = check_server(url), 0
+        version = check_server(url)
         migrate(url)
-
-        def ready() -> None:
-            _announce(settings, version, bound)
-
-        if args.inherited:
-            uvloop.run(server.serve(settings, url, bound[0], lambda: processes.tell(bound[0])))
-        elif args.processes is None:
-            uvloop.run(server.serve(settings, url, bound[0], ready))
-        else:
-            code = asyncio.run(processes.supervise(bound, ready))
-    if code:
-        # Whoever ended with it has said why.
-        sys.exit(code)
-
-
-def _announce(settings: Settings, version: str, bound: list[Sockets]) -> None:
-    from mentorapi.server import base_url, is_wildcard, public_url
-
-    lines = [
-        f"PostgreSQL {version}, {_whereabouts(settings)}",
-        f"Listening on {base_url(settings.host, bound[0].main)}/api",
-    ]
-    if settings.metrics_address:
-        lines += [
-            f"Metrics on {base_url(settings.metrics_address[0], each.metrics)}/metrics"
-            for each in bound
-        ]
-    if settings.jwt_secret:
-        lines.append('Next: run.py demo, or run.py token --sub ada --name "Ada". Ctrl-C ends.')
-    print("\n".join(lines), flush=True)
-    if settings.public_url is None and is_wildcard(settings.host):
-        log.warning(
-            "MENTORAPI_PUBLIC_URL is not set: addresses of uploaded images begin with %s",
-            public_url(settings, bound[0].main),
+        uvloop.run(
+            server.serve(settings, url, sockets, lambda: _announce(settings, version, sockets))
         )
 
 
-def _whereabouts(settings: Settings) -> str:
+def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
+    from mentorapi.http.sockets import address, base_url, is_reachable, public_url
+
+    lines = [
+        f"PostgreSQL {version}, {_database_place(settings)}",
+        f"Listening on {address(settings, sockets)}/api",
+    ]
+    if settings.metrics_address:
+        host = settings.metrics_address[0]
+        lines.append(f"Metrics on {base_url(host, sockets.metrics)}/metrics")
+    if settings.jwt_secret:
+        lines.append('Next: run.py demo, or run.py token --sub ada --name "Ada". Ctrl-C ends.')
+    print("\n".join(lines), flush=True)
+    if settings.public_url is None and not is_reachable(settings, sockets):
+        log.warning(
+            "MENTORAPI_PUBLIC_URL is not set: addresses of uploaded images begin with %s",
+            public_url(settings, sockets),
+        )
+
+
+def _database_place(settings: Settings) -> str:
     if settings.database_url is None:
         return f"embedded in {settings.data_dir / 'postgres'}"
     parts = conninfo_to_dict(settings.database_url)

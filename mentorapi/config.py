@@ -16,9 +16,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from mentorapi.auth.keys import MIN_SECRET_BYTES, UnusableKey, key_from_pem
-from mentorapi.startup import StartupError
+from mentorapi.errors import StartupError
 
 PREFIX = "MENTORAPI_"
+_UNIX = "unix:"
 
 
 class ConfigError(StartupError):
@@ -33,8 +34,11 @@ class Settings:
 
     data_dir: Path = Path("var")
     database_url: str | None = field(default=None, repr=False)
+    # A host, or a Unix socket as unix:/path.
     host: str = "127.0.0.1"
     port: int = 8000
+    # Let several processes listen on the port.
+    reuse_port: bool = False
     jwt_secret: str | None = field(default=None, repr=False)
     # PEM text; the variable may name a file instead.
     jwt_public_key: str | None = None
@@ -65,7 +69,14 @@ class Settings:
         _refuse_unknown(given)
         settings = cls(**{_field(name): _parse(name, value) for name, value in given.items()})
         _check_keys(settings)
+        if settings.reuse_port and settings.unix_socket:
+            raise ConfigError("MENTORAPI_REUSE_PORT needs a port; MENTORAPI_HOST is a Unix socket")
         return settings
+
+    @property
+    def unix_socket(self) -> str | None:
+        """Path of the Unix socket to listen on, if it is to be one."""
+        return self.host.removeprefix(_UNIX) if self.host.startswith(_UNIX) else None
 
     @property
     def has_key(self) -> bool:
@@ -206,6 +217,12 @@ def _text(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    if value.startswith(_UNIX) and not value.startswith(f"{_UNIX}/"):
+        _refuse("must be unix:/path for a Unix socket: the path starts at the root")
+    return _text(value)
+
+
 def _http_url(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -255,8 +272,9 @@ def _is_origin(word: str) -> bool:
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "data_dir": lambda value: Path(value).expanduser(),
     "database_url": _database_url,
-    "host": _text,
+    "host": _host,
     "port": _number_from(0, 65_535),
+    "reuse_port": _flag,
     "jwt_secret": _secret,
     "jwt_public_key": _public_key,
     "jwks_url": _http_url,

@@ -1,4 +1,4 @@
-"""Every error a client can meet, one class each.
+"""Every error a client can meet, one class each; at the end, the one that an operator meets.
 
 The class docstring is the default message and ``status`` the HTTP status; what the API answers
 is exactly ``{"statusCode", "message", "error"}`` (and ``details`` for a failed validation).
@@ -374,3 +374,12 @@ class Unavailable(ApiError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers = {"Retry-After": "1"}
+
+
+class StartupError(Exception):
+    """What keeps the program from starting: one sentence for the terminal.
+
+    It names what to change, and never a secret.
+    """
+
+    exit_code = 1

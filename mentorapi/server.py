@@ -1,4 +1,4 @@
-"""The HTTP server's life: listen, serve until a signal comes, answer what is under way, end."""
+"""The life of the server: open the services, serve until a signal comes, drain, end."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import gc
 import logging
 import resource
 import signal
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import orjson
-from tornado import netutil
 from tornado.ioloop import PeriodicCallback
 
 from mentorapi import openapi
@@ -26,113 +24,51 @@ from mentorapi.cache.responses import Response, ResponseCache
 from mentorapi.config import Settings
 from mentorapi.database.connections import connect, open_pool
 from mentorapi.database.migrate import known as known_migrations
+from mentorapi.errors import StartupError
 from mentorapi.events.listener import Listener
 from mentorapi.http.base import Services
 from mentorapi.http.router import ApiApplication
+from mentorapi.http.sockets import Sockets, public_url, remove_files
 from mentorapi.http.transport import Server
 from mentorapi.images import Backend, Bucket, Folder, ImageStore
 from mentorapi.jobs.sweep import run_once
-from mentorapi.startup import StartupError
 from mentorapi.telemetry import context
 from mentorapi.telemetry.logs import Event
 from mentorapi.telemetry.metrics import Metrics
 
-#: Bytes of a body that any operation takes; most take less.
-MAX_BODY_SIZE = 8 * 1024 * 1024
-#: Bytes that are read from one connection ahead of what is asked for.
-MAX_BUFFER_SIZE = 256 * 1024
-MAX_HEADER_SIZE = 16 * 1024
+#: Largest body of any operation; most take less.
+MAX_BODY_BYTES = 8 * 1024 * 1024
+#: Bytes read ahead from one connection.
+MAX_BUFFER_BYTES = 256 * 1024
+MAX_HEADER_BYTES = 16 * 1024
 
-#: For a request's headers to be there, counted from the end of the one before, and for its body.
+#: Time for the head of a request, counted from the end of the request before it.
 HEADER_SECONDS = 65
 BODY_SECONDS = 30
 
-#: File descriptors that are kept free of clients' connections, besides one for each connection of
-#: the pool: for images, logs, listening sockets, keys from a URL, a bucket, probes.
+#: At the end: time for requests in progress, and for the first sweep and the pool each.
+DRAIN_SECONDS = 15
+CLOSE_SECONDS = 5
+
+#: File descriptors kept free of clients' connections, besides one for each connection of the pool:
+#: for images, logs, listening sockets, keys from a URL, a bucket, probes.
 _RESERVED_FILES = 64
 
-_DRAIN_SECONDS = 15
-_POOL_SECONDS = 5
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Sockets:
-    main: list[socket.socket]
-    #: Empty where the metrics have no address of their own.
-    metrics: list[socket.socket]
-    #: To the process that holds the sockets as well, where there is one: see processes.py.
-    line: socket.socket | None = None
-
-
-def bind(settings: Settings) -> Sockets:
-    """Listen already: who connects from now on waits for the start instead of being refused."""
-    main = _bind(settings.host, settings.port, "MENTORAPI_HOST, MENTORAPI_PORT")
-    if settings.metrics_address is None:
-        return Sockets(main, [])
-    return Sockets(main, _bind(*settings.metrics_address, "MENTORAPI_METRICS_ADDRESS"))
-
-
-def bind_many(settings: Settings, processes: int) -> list[Sockets]:
-    """One port, with a queue for each process; the metrics of each have a port of their own."""
-    if settings.port:
-        # Whoever else shares its port would not be noticed.
-        for listening in _bind(settings.host, settings.port, "MENTORAPI_HOST, MENTORAPI_PORT"):
-            listening.close()
-    port, bound = settings.port, []
-    for number in range(processes):
-        main = _bind(settings.host, port, "MENTORAPI_HOST, MENTORAPI_PORT", shared=True)
-        port = main[0].getsockname()[1]
-        metrics = []
-        if settings.metrics_address is not None:
-            host, first = settings.metrics_address
-            # Port 0 is a free one; what is too much for a port would be cut off without a word.
-            metrics_port = min(first + number, 65_535) if first else 0
-            metrics = _bind(host, metrics_port, "MENTORAPI_METRICS_ADDRESS")
-        bound.append(Sockets(main, metrics))
-    return bound
-
-
-def _bind(host: str, port: int, variables: str, shared: bool = False) -> list[socket.socket]:
-    try:
-        return netutil.bind_sockets(port, host, reuse_port=shared)
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no such host"
-        raise StartupError(
-            f"cannot listen on {host}, port {port} ({variables}): {reason}"
-        ) from error
-
-
-def public_url(settings: Settings, listening: list[socket.socket]) -> str:
-    """Base of the addresses that clients are given: the one configured, or the one listened on.
-
-    For a wildcard address it is that of the loopback.
-    """
-    host = "127.0.0.1" if is_wildcard(settings.host) else settings.host
-    return settings.public_url or base_url(host, listening)
-
-
-def is_wildcard(host: str) -> bool:
-    """Whether the server listens on every address of the machine."""
-    return host in ("", "0.0.0.0", "::", "*")
-
-
-def base_url(host: str, listening: list[socket.socket]) -> str:
-    """Such as ``http://127.0.0.1:8000``."""
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{listening[0].getsockname()[1]}"
 
 
 async def serve(
     settings: Settings, database_url: str, sockets: Sockets, ready: Callable[[], None]
 ) -> None:
-    """Serve until SIGINT or SIGTERM; a second one ends the waiting for requests under way."""
-    stop, hurry = _signals()
+    """Serve until SIGINT or SIGTERM. A second signal ends the waiting for requests in progress.
+
+    ``ready`` is called when the server serves. Raises StartupError.
+    """
+    stop, hurry = _signal_events()
     _raise_file_limit()
-    settings = replace(settings, public_url=public_url(settings, sockets.main))
+    settings = replace(settings, public_url=public_url(settings, sockets))
     async with AsyncExitStack() as stack:
-        verifier = await _verifier(settings, stack)
+        verifier = await _start_verifier(settings, stack)
         services = await open_services(settings, database_url, verifier, stack)
         server = http_server(make_app(services), settings)
         server.add_sockets(sockets.main)
@@ -141,35 +77,56 @@ async def serve(
         sweeper = PeriodicCallback(lambda: _sweep(services), settings.sweep_interval * 1000)
         sweeper.start()
         first_sweep = asyncio.create_task(_sweep(services))
-        # What was made for the start stays: the collector need not look at it again.
+        # Objects made until now stay. Without them a full collection of the garbage collector takes
+        # microseconds, with them 100 ms (75,000 objects), in which the server answers nothing.
         gc.collect()
         gc.freeze()
-        # It would look for cycles every few requests, and there are few (measured: 3 % of them).
-        gc.set_threshold(50_000, 10, 10)
         ready()
-        if sockets.line is not None:
-            _end_with(sockets.line, stop)
         await stop.wait()
 
         services.draining = True
-        # Who waits at a socket that others hold as well is theirs.
-        if sockets.line is None or _for_good(sockets.line):
-            server.accept_waiting(sockets.main)
-        server.stop()
+        remove_files(sockets)
+        # Connections that wait at systemd's sockets are served by the next process.
+        server.stop(accept_waiting=not sockets.inherited)
         sweeper.stop()
-        await _either(server.done(services.metrics), hurry, _DRAIN_SECONDS)
+        await _wait(server.finish_requests(services.metrics), hurry, DRAIN_SECONDS)
         await server.close_all_connections()
-        # Until now it told whoever asked that the server was draining.
+        # Until now it answered that the server is draining.
         metrics_server.stop()
         await metrics_server.close_all_connections()
-        await _either(first_sweep, hurry, _POOL_SECONDS)
-        await _either(services.db.close(), hurry, _POOL_SECONDS)
+        await _wait(first_sweep, hurry, CLOSE_SECONDS)
+        await _wait(services.db.close(), hurry, CLOSE_SECONDS)
+
+
+def _signal_events() -> tuple[asyncio.Event, asyncio.Event]:
+    """Set by the first and by the second SIGINT or SIGTERM."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def received() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, received)
+    return stop, hurry
+
+
+async def _wait(work: Awaitable[None], hurry: asyncio.Event, seconds: float) -> None:
+    """Wait for the end of ``work``; cancel it after these seconds, or once ``hurry`` is set."""
+    task, hurried = asyncio.ensure_future(work), asyncio.create_task(hurry.wait())
+    await asyncio.wait({task, hurried}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for unfinished in (task, hurried):
+        unfinished.cancel()
+        with suppress(asyncio.CancelledError):
+            await unfinished
+
+
+# Services ----------------------------------------------------------------------------------------
 
 
 async def open_services(
     settings: Settings, database_url: str, verifier: Verifier, stack: AsyncExitStack
 ) -> Services:
-    """What handlers work with; the stack closes it again."""
+    """Open what handlers work with. The stack closes it. Raises StartupError."""
     pool = await open_pool(
         database_url,
         settings.pool_size,
@@ -199,7 +156,7 @@ async def open_services(
     )
 
 
-async def _verifier(settings: Settings, stack: AsyncExitStack) -> Verifier:
+async def _start_verifier(settings: Settings, stack: AsyncExitStack) -> Verifier:
     keys = (
         (Verifier.from_secret, settings.jwt_secret),
         (Verifier.from_public_key, settings.jwt_public_key),
@@ -230,63 +187,44 @@ async def _image_backend(settings: Settings) -> Backend:
         ) from error
 
 
+# The HTTP server ---------------------------------------------------------------------------------
+
+
 def http_server(app: ApiApplication, settings: Settings) -> Server:
     server = Server(
         app,
         xheaders=settings.behind_proxy,
-        max_header_size=MAX_HEADER_SIZE,
-        max_body_size=MAX_BODY_SIZE,
-        max_buffer_size=MAX_BUFFER_SIZE,
+        max_header_size=MAX_HEADER_BYTES,
+        max_body_size=MAX_BODY_BYTES,
+        max_buffer_size=MAX_BUFFER_BYTES,
         idle_connection_timeout=HEADER_SECONDS,
         body_timeout=BODY_SECONDS,
         max_connections=_max_connections(settings),
     )
-    app.arrived = server.arrived
+    app.request_arrived = server.request_arrived
     return server
 
 
 def _raise_file_limit() -> None:
-    """The soft limit is low (1,024, mostly) for programs that use select(), which this is not."""
+    """Raise the soft limit to the hard one.
+
+    It is low (mostly 1,024) for the sake of programs that use select(); this server does not.
+    """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    # macOS has no limit as its hard one, and refuses it as the soft one.
+    # macOS reports no hard limit, and does not take it as the soft one.
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _max_connections(settings: Settings) -> int | None:
+    """Clients' connections that leave enough file descriptors for everything else."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY:
         return None
     return max(limit - settings.pool_size - _RESERVED_FILES, limit // 2)
 
 
-def _signals() -> tuple[asyncio.Event, asyncio.Event]:
-    stop, hurry = asyncio.Event(), asyncio.Event()
-
-    def received() -> None:
-        (hurry if stop.is_set() else stop).set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, received)
-    return stop, hurry
-
-
-def _end_with(line: socket.socket, stop: asyncio.Event) -> None:
-    """Whether it was closed or the last word was said: there is something to read."""
-    loop = asyncio.get_running_loop()
-
-    def readable() -> None:
-        loop.remove_reader(line)
-        stop.set()
-
-    loop.add_reader(line, readable)
-
-
-def _for_good(line: socket.socket) -> bool:
-    try:
-        return line.recv(1) != b""
-    except OSError:
-        return False
+# The sweep ---------------------------------------------------------------------------------------
 
 
 async def _sweep(services: Services) -> None:
@@ -308,12 +246,3 @@ async def _sweep(services: Services) -> None:
         )
     else:
         metrics.sweep_succeeded.set_to_current_time()
-
-
-async def _either(work: Awaitable[None], hurry: asyncio.Event, seconds: float) -> None:
-    task, impatience = asyncio.ensure_future(work), asyncio.create_task(hurry.wait())
-    await asyncio.wait({task, impatience}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for unfinished in (task, impatience):
-        unfinished.cancel()
-        with suppress(asyncio.CancelledError):
-            await unfinished

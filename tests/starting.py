@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -53,19 +53,23 @@ class Process:
         *arguments: str,
         complaints: Path | None = None,
         open_files: tuple[int, int] | None = None,
+        before: Sequence[str] = (),
+        pass_fds: Sequence[int] = (),
         **settings: str,
     ) -> None:
         """``complaints``: a file, for a process that has more of them than a pipe holds.
 
-        ``open_files``: its soft and its hard limit.
+        ``open_files``: its soft and its hard limit. ``before``: words before the command line, of
+        a program that starts it.
         """
         self.data_dir = data_dir
         self.printed = ""
         with nullcontext(subprocess.PIPE) if complaints is None else complaints.open("a") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, RUN, *arguments],
+                [*before, sys.executable, RUN, *arguments],
                 env=environment(data_dir, **settings),
                 cwd=data_dir.parent,
+                pass_fds=pass_fds,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
@@ -94,6 +98,12 @@ class Process:
                 if found := re.search(r"Listening on (\S+)", line):
                     return found[1]
         raise AssertionError(f"it ended instead of listening: {self.complaint()}")
+
+    def next_line(self) -> str:
+        """The next line that it prints after those of `listening`."""
+        assert self._process.stdout is not None
+        with self._killed_if_it_hangs():
+            return self._process.stdout.readline()
 
     def complaint(self) -> str:
         assert self._process.stderr is not None

@@ -12,7 +12,7 @@ from pathlib import Path
 import jwt
 
 from mentorapi.auth.keys import MIN_SECRET_BYTES, hmac_material
-from mentorapi.startup import StartupError
+from mentorapi.errors import StartupError
 
 
 def make_token(secret: str | bytes, *, sub: str, ttl_seconds: float, **claims: object) -> str:

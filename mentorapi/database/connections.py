@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from mentorapi.database import statements
 from mentorapi.database.pool import Connection, Pool
-from mentorapi.startup import StartupError, reason
+from mentorapi.errors import StartupError
 from mentorapi.telemetry import context
 
 OLDEST, NEWEST = 15, 18
@@ -201,3 +201,11 @@ def _for_asyncpg(database_url: str) -> str:
         (name, value) for name, value in parse_qsl(parts.query) if name in _FOR_ASYNCPG.split()
     ]
     return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def reason(error: BaseException) -> str:
+    """The line of a driver's message that says most."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    # psycopg lists one line per address that it tried.
+    attempts = [line for line in lines if line.startswith("- ")]
+    return " ".join((attempts[-1].removeprefix("- ") if attempts else lines[0]).split())

@@ -41,7 +41,8 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from mentorapi.startup import StartupError, reason
+from mentorapi.database.connections import reason
+from mentorapi.errors import StartupError
 
 DATABASE = "mentorapi"
 

@@ -19,7 +19,8 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList, default_migration_table
 
-from mentorapi.startup import StartupError, reason
+from mentorapi.database.connections import reason
+from mentorapi.errors import StartupError
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 

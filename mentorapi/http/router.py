@@ -28,7 +28,7 @@ class ApiApplication(Application):
         )
         self._services = services
         #: Told the connection of each request, once its head is there.
-        self.arrived: Callable[[object], None] = lambda connection: None
+        self.request_arrived: Callable[[object], None] = lambda connection: None
         self._routes: dict[int, tuple[str, type[ApiHandler]]] = {}
         group = 1
         for template, handler in routes:
@@ -38,7 +38,7 @@ class ApiApplication(Application):
         self._pattern = re.compile("|".join(f"({pattern(template)})" for template, _ in routes))
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> Any:
-        self.arrived(request.server_connection)
+        self.request_arrived(request.server_connection)
         template, handler, ids = self._find(request.path)
         if incoming.announces_body(request.headers):
             return incoming.Body(self, request, template, handler, ids)

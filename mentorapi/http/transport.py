@@ -1,17 +1,14 @@
-"""An HTTP server that ends without dropping anybody: it knows what is under way, and for whom."""
+"""Tornado's HTTP server with a limit on connections and an end that drops no request."""
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import logging
+import math
 import socket
-import struct
-import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 from tornado.http1connection import HTTP1ServerConnection
@@ -22,18 +19,16 @@ from tornado.iostream import IOStream
 
 from mentorapi.telemetry.metrics import Metrics
 
-#: For a client to take in some of what it was sent.
+#: Time that a client has to read some of what it was sent.
 READ_SECONDS = 30
 
-#: So long after it has connected, a client is given the time to say what for.
+#: Time that a new connection has for its first request while the server ends.
 _FIRST_REQUEST_SECONDS = 0.5
-
-_SO_ATTACH_FILTER = 26
 
 #: Connections accepted before the event loop gets its turn.
 _ACCEPT_BATCH = 128
 
-#: Seconds until the server accepts again after the system had no file descriptor or no memory left.
+#: Time until the server accepts again after the system had no file descriptor or no memory left.
 _RETRY_SECONDS = 0.5
 
 #: Pauses that are less than this apart are one episode and one line in the log.
@@ -47,34 +42,44 @@ log = logging.getLogger(__name__)
 
 
 class Server(HTTPServer):
-    """Knows which connections are at work: from a request's head until its answer is sent.
+    """Holds at most ``max_connections``, and knows which of them are idle.
 
-    Holds at most ``max_connections``. Beyond that, and while the system has no file descriptor to
-    give, it does not accept: new connections wait in the system's queue.
+    Beyond that limit, and while the system has no file descriptor left, it does not accept: new
+    connections wait in the system's queue.
     """
 
     def initialize(self, *args: Any, max_connections: int | None = None, **kwargs: Any) -> None:
-        self.connections: set[HTTP1ServerConnection] = set()
-        self._at_work: set[object] = set()
-        self._unused: dict[object, float] = {}
         self._max_connections = max_connections
         self._open = 0
+        #: For each connection the time (monotonic) from which on it counts as idle.
+        self._idle_from: dict[object, float] = {}
         self._listening: list[socket.socket] = []
         self._accepting = False
-        self._last_pause = -float("inf")
+        self._last_pause = -math.inf
         super().initialize(*args, **kwargs)
 
-    # Tornado's own accept handler raises when there are no file descriptors left. The socket stays
-    # readable, so the loop calls the handler again at once, and logs each traceback.
+    # Accepting. Tornado's own accept handler raises when there are no file descriptors left. The
+    # socket stays readable, so the loop calls the handler again at once, and logs each traceback.
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         self._pause()
         self._listening += sockets
         self._resume()
 
-    def stop(self) -> None:
+    def stop(self, accept_waiting: bool = False) -> None:
+        """Close the listening sockets. Requests in progress and open connections go on.
+
+        Closing a socket resets the connections that wait in its queue, unless another process holds
+        it as well: ``accept_waiting`` takes them in first. A connection that arrives between the
+        last ``accept`` and ``close``, within microseconds, is still reset.
+        """
         self._pause()
         for listening in self._listening:
+            try:
+                while accept_waiting and self._accept_one(listening):
+                    pass
+            except OSError as error:
+                log.error("Waiting connections are reset: %s", error.strerror)
             listening.close()
         self._listening.clear()
 
@@ -110,7 +115,7 @@ class Server(HTTPServer):
                 IOLoop.current().call_later(_RETRY_SECONDS, self._resume)
 
     def _accept_one(self, listening: socket.socket) -> bool:
-        """False if no connection is waiting."""
+        """Accept a connection. False if none is waiting."""
         try:
             connection, address = listening.accept()
         except BlockingIOError:
@@ -136,91 +141,58 @@ class Server(HTTPServer):
             log.error("New connections have to wait: %s", reason)
         self._last_pause = now
 
-    def accept_waiting(self, sockets: list[socket.socket]) -> None:
-        """Take in whoever has connected: to close a listening socket cuts those off.
-
-        Who comes later is refused once the sockets are closed.
-        """
-        for listening in sockets:
-            _hear_nobody(listening)
-        for listening in sockets:
-            try:
-                while self._accept_one(listening):
-                    pass
-            except OSError as error:
-                log.error("Waiting connections are cut off: %s", error.strerror)
+    # Connections, from the first to the last event.
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
-        # Tornado waits for ever on a client that reads nothing of its answer. Linux need not.
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Tornado waits for ever on a client that does not read its answer. Linux need not.
+        if hasattr(socket, "TCP_USER_TIMEOUT") and stream.socket.family != socket.AF_UNIX:
             stream.socket.setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(READ_SECONDS * 1000)
             )
-        # Tornado turns it on and off for each answer: two calls of the system, for what goes out in
-        # one piece anyway.
-        stream.set_nodelay(True)
-        stream.set_nodelay = _leave_nodelay  # type: ignore[method-assign]
         super().handle_stream(stream, address)
         self._open += 1
-
-    async def done(self, metrics: Metrics) -> None:
-        """Wait until nothing is under way, whether or not a client still waits for it."""
-        # Polled, since a connection tells nobody that something has arrived on it.
-        while metrics.requests_in_progress or self.connections:
-            self.close_idle_connections()
-            await asyncio.sleep(0.02)
-
-    def close_idle_connections(self) -> None:
-        now = time.monotonic()
-        for connection in self.connections - self._at_work:
-            stream = connection.stream
-            if now < self._unused.get(connection, now):
-                continue
-            # What was sent already is a request, though nobody has looked at it yet.
-            if stream.closed() or (stream.reading() and not _has_unread(stream.socket)):
-                stream.close()
 
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
-        """Called for the first request of a connection, and when an answer is sent for the next."""
-        assert isinstance(server_conn, HTTP1ServerConnection)
-        if server_conn not in self.connections:
-            self.connections.add(server_conn)
-            self._unused[server_conn] = time.monotonic() + _FIRST_REQUEST_SECONDS
-        self._at_work.discard(server_conn)
+        """Called when the server begins to wait for the first or the next request."""
+        is_new = server_conn not in self._idle_from
+        self._idle_from[server_conn] = time.monotonic() + _FIRST_REQUEST_SECONDS if is_new else 0.0
         return super().start_request(server_conn, request_conn)
 
-    def arrived(self, server_conn: object) -> None:
-        """To be called when the head of a request is there."""
-        self._unused.pop(server_conn, None)
-        self._at_work.add(server_conn)
+    def request_arrived(self, server_conn: object) -> None:
+        """To be called when the head of a request is there: the connection is not idle."""
+        self._idle_from[server_conn] = math.inf
 
     def on_close(self, server_conn: object) -> None:
-        assert isinstance(server_conn, HTTP1ServerConnection)
-        self.connections.discard(server_conn)
-        self._at_work.discard(server_conn)
-        self._unused.pop(server_conn, None)
+        self._idle_from.pop(server_conn, None)
         super().on_close(server_conn)
         self._open -= 1
         if self._listening:
             self._resume()
 
+    # The end.
 
-def _leave_nodelay(value: bool) -> None:
-    pass
+    async def finish_requests(self, metrics: Metrics) -> None:
+        """Close idle connections until none is left and no request is in progress.
 
+        A request may go on after its connection has closed.
+        """
+        # Polled, since there is no event for bytes that have arrived and were not read.
+        while metrics.requests_in_progress or self._open:
+            self._close_idle_connections()
+            await asyncio.sleep(0.02)
 
-def _hear_nobody(listening: socket.socket) -> None:
-    """Ignore new connections; their clients' systems try again a second later.
-
-    Those that came between the last ``accept`` and ``close`` would be cut off.
-    """
-    if sys.platform == "linux":
-        return_zero = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
-        program = struct.pack("HL", 1, ctypes.addressof(return_zero))
-        with suppress(OSError):
-            listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    def _close_idle_connections(self) -> None:
+        now = time.monotonic()
+        for connection, idle_from in list(self._idle_from.items()):
+            if now < idle_from:
+                continue
+            assert isinstance(connection, HTTP1ServerConnection)
+            stream = connection.stream
+            # Bytes that have arrived are a request, although the server has not read them yet.
+            if stream.closed() or (stream.reading() and not _has_unread(stream.socket)):
+                stream.close()
 
 
 def _has_unread(connection: socket.socket) -> bool:

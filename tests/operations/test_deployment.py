@@ -16,7 +16,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -31,8 +31,9 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
-from mentorapi import errors, processes, server
+from mentorapi import errors, server
 from mentorapi.config import Settings
+from mentorapi.http import sockets
 from mentorapi.schemas import images, profile
 from tests.client import SECRET, Api, Client
 from tests.clock import Clock
@@ -41,6 +42,7 @@ from tests.starting import RUN, wait_until
 
 DEPLOY = RUN.parent / "deploy"
 UNIT = (DEPLOY / "mentorapi.service").read_text()
+SOCKET = (DEPLOY / "mentorapi.socket").read_text()
 SITE = (DEPLOY / "nginx.conf").read_text()
 
 # Debian has it where a user's PATH does not lead.
@@ -63,17 +65,17 @@ def replaced(text: str, *changes: tuple[str, str]) -> str:
 
 
 @pytest.fixture
-def unit(tmp_path: Path) -> Path:
-    """With the paths of this machine: what a unit starts must be there to be verified."""
-    path = tmp_path / "mentorapi.service"
-    path.write_text(
+def units(tmp_path: Path) -> Path:
+    """A folder with the units. systemd looks for what they start: the paths are this machine's."""
+    (tmp_path / "mentorapi.socket").write_text(SOCKET)
+    (tmp_path / "mentorapi.service").write_text(
         replaced(
             UNIT,
             (r"/opt/mentorapi/\.venv/bin/python", sys.executable),
             (r"/opt/mentorapi/run\.py", str(RUN)),
         )
     )
-    return path
+    return tmp_path
 
 
 def setting(name: str) -> str:
@@ -81,28 +83,46 @@ def setting(name: str) -> str:
     return str(value)
 
 
-@needs_systemd
-def test_systemd_understands_the_unit(unit: Path) -> None:
-    seen = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
+def assert_verified(*units: Path) -> None:
+    seen = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)
     assert (seen.returncode, seen.stdout, seen.stderr) == (0, "", "")
 
 
 @needs_systemd
-def test_systemd_finds_little_that_the_unit_leaves_open(unit: Path) -> None:
+def test_systemd_understands_the_units(units: Path) -> None:
+    assert_verified(units / "mentorapi.socket", units / "mentorapi.service")
+
+
+@needs_systemd
+def test_systemd_understands_the_units_of_several_processes(units: Path) -> None:
+    (units / "mentorapi.service").rename(units / "mentorapi@.service")
+    socket_unit = replaced(SOCKET, (r"^#Service=", "Service="))
+    (units / "mentorapi.socket").write_text(socket_unit)
+    assert_verified(units / "mentorapi.socket", units / "mentorapi@.service")
+
+
+@needs_systemd
+def test_systemd_finds_little_that_the_unit_leaves_open(units: Path) -> None:
     """Of 10.0, which is everything; a unit without any hardening has 9.6."""
+    unit = units / "mentorapi.service"
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit]
     seen = subprocess.run(command, capture_output=True, text=True)
     assert seen.returncode == 0, seen.stdout + seen.stderr
 
 
+def test_systemd_starts_the_service_again_and_keeps_its_socket() -> None:
+    assert setting("Restart") == "on-failure"
+    assert setting("Sockets") == "mentorapi.socket"
+
+
 def test_systemd_waits_longer_than_the_server_takes_to_end() -> None:
-    bound = server._DRAIN_SECONDS + 2 * server._POOL_SECONDS + processes._END_SECONDS
+    bound = server.DRAIN_SECONDS + 2 * server.CLOSE_SECONDS
     assert int(setting("TimeoutStopSec")) > bound
     assert setting("KillMode") == "mixed"
 
 
 def test_the_unit_names_settings_that_exist() -> None:
-    named = set(re.findall(r"\bMENTORAPI_([A-Z_]+)", UNIT))
+    named = set(re.findall(r"\bMENTORAPI_([A-Z_]+)", UNIT + SOCKET))
     assert {name.lower() for name in named} <= Settings.__dataclass_fields__.keys()
 
 
@@ -328,6 +348,27 @@ async def test_the_whole_journey_goes_through_nginx(api: Api, clock: Clock, prox
     seen = proxied.log.read_text()
     assert re.search(r"^127\.0\.0\.1 \S+ POST /api/requests 201 ", seen, re.MULTILINE)
     assert "startDate" not in seen
+
+
+@needs_nginx
+async def test_nginx_in_front_of_a_unix_socket_passes_requests_on(
+    api: Api, settings: Settings, nginx: Started, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "api.sock"
+    (listening,) = sockets.bind(replace(settings, host=f"unix:{path}")).main
+    # nginx's workers are of another user, as in its group.
+    path.chmod(0o666)
+    on_socket = server.http_server(api.app, settings)
+    on_socket.add_socket(listening)
+    site = nginx(8000, (r"server 127\.0\.0\.1:8000;", f"server unix:{path};"))
+    with caplog.at_level(logging.INFO, "mentorapi.access"):
+        response, _ = await site.call("GET", "/api/mentors", source="127.0.0.2")
+    on_socket.stop()
+    await on_socket.close_all_connections()
+    assert response.status == 200
+    (line,) = [record.msg for record in caplog.records if record.name == "mentorapi.access"]
+    assert isinstance(line, dict)
+    assert line["client"] == "127.0.0.2"
 
 
 @needs_nginx

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import select
+import shutil
 import signal
+import socket
+import stat
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
-import psutil
 import psycopg
 import pytest
 from tornado.httpclient import AsyncHTTPClient
 from tornado.ioloop import IOLoop
+from tornado.testing import bind_unused_port
 
 from mentorapi.database import embedded
 from mentorapi.database.migrate import known
 from tests.client import SECRET, Answer, User, asking, is_error
 from tests.conftest import execute, on, tried
 from tests.robustness import faults
-from tests.robustness.faults import Line, Load, look_for, make_mentor
-from tests.starting import Process, answers, nothing_left_of, run, wait_until
+from tests.robustness.faults import Line, Load, look_for, make_mentor, message
+from tests.starting import Process, answers, environment, wait_until
 
 #: For one process to hear of what another has done; it takes milliseconds.
 SOON = 5.0
@@ -172,6 +177,70 @@ def test_both_start_at_once_on_an_empty_database(database_url: str, tmp_path: Pa
 # One port ----------------------------------------------------------------------------------------
 
 
+def test_two_processes_with_reuse_port_share_one_port(database_url: str, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
+    settings |= {"METRICS_ADDRESS": "127.0.0.1:0", "REUSE_PORT": "true"}
+    with Process(tmp_path, **settings) as first:
+        url = first.listening()
+        with Process(tmp_path, PORT=port_of(url), **settings) as second:
+            assert second.listening() == url
+            metrics = [metrics_address(server) for server in (first, second)]
+            assert all(answers(url) for _ in range(40))
+            served = [requests_served(address) for address in metrics]
+            assert sum(served) == 40
+            assert min(served) > 0
+            first.signal(signal.SIGTERM)
+            assert first.ended() == 0
+            assert all(answers(url) for _ in range(10))
+
+
+def metrics_address(server: Process) -> str:
+    found = re.search(r"Metrics on (\S+)", server.next_line())
+    assert found
+    return found[1]
+
+
+def requests_served(metrics: str) -> float:
+    with urllib.request.urlopen(metrics) as answer:
+        text = answer.read().decode()
+    (served,) = re.findall(
+        r'^mentorapi_http_requests_total\{.*route="/api/mentors".*\} (\S+)$', text, re.M
+    )
+    return float(served)
+
+
+def port_of(url: str) -> str:
+    return str(urlsplit(url).port)
+
+
+def test_restart_with_reuse_port_under_load_drops_no_request(
+    database_url: str, tmp_path: Path, io_loop: IOLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "Line", CarefulLine)
+    log = tmp_path / "log"
+    settings: dict[str, Any] = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
+    settings |= {"REUSE_PORT": "true", "complaints": log}
+    with ExitStack() as stack:
+        old = stack.enter_context(Process(tmp_path, **settings))
+        url = old.listening()
+        load = Load(url.removesuffix("/api"))
+
+        async def replace() -> None:
+            async with load.running(keeping=2, fresh=2, readers=2):
+                await load.progress(20)
+                new = stack.enter_context(Process(tmp_path, PORT=port_of(url), **settings))
+                await asyncio.to_thread(new.listening)
+                old.signal(signal.SIGTERM)
+                await asyncio.to_thread(old.ended)
+                await load.progress(20)
+
+        io_loop.run_sync(replace)
+    assert_nothing_dropped(load, database_url, log, io_loop)
+
+
+# Sockets of systemd ------------------------------------------------------------------------------
+
+
 class CarefulLine(Line):
     """Sends nothing on a connection that the server has closed."""
 
@@ -183,111 +252,112 @@ class CarefulLine(Line):
         return await super().ask(*arguments, **more)
 
 
-def children(server: Process) -> set[int]:
-    return {
-        child.pid
-        for child in psutil.Process(server.pid).children()
-        if not child.name().startswith("postgres")
-    }
+def assert_nothing_dropped(load: Load, database_url: str, log: Path, io_loop: IOLoop) -> None:
+    assert not load.met
+    found = io_loop.run_sync(lambda: look_for(load, database_url))
+    assert (found.writes, found.unconfirmed) == (load.writes, 0)
+    assert " ERROR " not in log.read_text()
+    tried["processes replaced under load, no request dropped"] += 1
+    tried["requests meanwhile"] += load.writes + load.reads
 
 
-def test_a_rolling_restart_drops_no_request(
+def passing(listening: socket.socket) -> dict[str, Any]:
+    """Arguments for a process that gets this socket as systemd passes it."""
+    number = listening.fileno()
+    script = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&{number}'
+    return {"before": ["bash", "-c", script, "bash"], "pass_fds": [number]}
+
+
+def test_restart_on_an_inherited_socket_drops_no_request(
+    database_url: str,
     tmp_path: Path,
     io_loop: IOLoop,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
+    """Between the two processes no server runs: connections and requests wait in the socket."""
     monkeypatch.setattr(faults, "Line", CarefulLine)
-    rounds = request.config.getoption("--fault-rounds")
-    data_dir, log = tmp_path / "var", tmp_path / "log"
-    arguments: dict[str, Any] = {"complaints": log, "JWT_SECRET": SECRET}
-    with Process(data_dir, "serve", "--processes", "2", **arguments) as server:
-        load = Load(server.listening().removesuffix("/api"))
+    rounds, log = request.config.getoption("--fault-rounds"), tmp_path / "log"
+    settings: dict[str, Any] = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
+    settings |= {"complaints": log}
+    with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as stack:
+        settings |= passing(listening)
+        base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        load = Load(base)
 
-        async def restart_again_and_again() -> None:
+        def start() -> Process:
+            server = stack.enter_context(Process(tmp_path, **settings))
+            assert server.listening() == f"{base}/api"
+            return server
+
+        server = start()
+
+        async def restart_again_and_again(server: Process) -> None:
             async with load.running(keeping=2, fresh=2, readers=2):
-                for number in range(1, rounds + 1):
+                for _ in range(rounds):
                     await load.progress(20)
-                    before = children(server)
-                    server.signal(signal.SIGHUP)
-                    words = "All processes are replaced"
-                    await load.until(lambda: log.read_text().count(words) == number)  # noqa: B023
-                    assert len(children(server)) == len(before) == 2
-                    assert not children(server) & before
+                    server.signal(signal.SIGTERM)
+                    assert await asyncio.to_thread(server.ended) == 0
+                    server = await asyncio.to_thread(start)
                 await load.progress(20)
 
-        io_loop.run_sync(restart_again_and_again)
-        assert not load.met
-        url = f"postgresql://postgres@/mentorapi?host={data_dir / 'postgres'}&port=5432"
-        found = io_loop.run_sync(lambda: look_for(load, url))
-        assert (found.writes, found.unconfirmed) == (load.writes, 0)
+        io_loop.run_sync(lambda: restart_again_and_again(server))
+        assert_nothing_dropped(load, database_url, log, io_loop)
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-socket-activate") is None,
+    reason="no systemd-socket-activate: apt-get install systemd",
+)
+def test_first_connection_starts_the_server_by_systemd(database_url: str, tmp_path: Path) -> None:
+    held, port = bind_unused_port()
+    held.close()
+    settings = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
+    names = environment(tmp_path, **settings).keys() - os.environ.keys()
+    before = ["systemd-socket-activate", f"--listen=127.0.0.1:{port}"]
+    before += [f"--setenv={name}" for name in names]
+    with Process(tmp_path, before=before, **settings) as server:
+        url = f"http://127.0.0.1:{port}/api"
+        # Until systemd listens.
+        wait_until(lambda: answers(url))
+        assert server.listening() == url
         server.signal(signal.SIGTERM)
         assert server.ended() == 0
-    assert nothing_left_of(data_dir)
-    assert " ERROR " not in log.read_text()
-    tried["processes replaced under load, no request dropped"] += 2 * rounds
-    tried["requests meanwhile"] += load.writes + load.reads
 
 
-def test_a_child_that_dies_is_started_again(database_url: str, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    settings: dict[str, Any] = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
-    with Process(tmp_path, "serve", "--processes", "2", complaints=log, **settings) as server:
-        url = server.listening()
-        before = children(server)
-        psutil.Process(min(before)).kill()
-        # Those that wait where it was wait for its successor.
-        assert all(answers(url) for _ in range(20))
-        wait_until(lambda: len(children(server)) == 2 and children(server) != before)
-        before = children(server)
-        server.kill()
-        # Nobody is left to look after them.
-        wait_until(lambda: not any(map(psutil.pid_exists, before)))
-        assert not answers(url)
-    assert "A process ended (-9); starting another" in log.read_text()
-
-
-def test_each_has_figures_of_its_own_and_ctrl_c_ends_all(database_url: str, tmp_path: Path) -> None:
+def test_start_on_an_inherited_connection_is_refused(database_url: str, tmp_path: Path) -> None:
+    """As with Accept=yes in the socket unit."""
     settings = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
-    settings |= {"METRICS_ADDRESS": "127.0.0.1:0"}
-    with Process(tmp_path, "serve", "--processes", "2", **settings) as server:
-        url = server.listening()
-        out = server._process.stdout
-        assert out is not None
-        found = [re.search(r"Metrics on (\S+)", out.readline()) for _ in range(2)]
-        assert all(answers(url) for _ in range(40))
-        counted = []
-        for metrics in found:
-            assert metrics
-            with urllib.request.urlopen(metrics[1]) as answer:
-                text = answer.read().decode()
-            (served,) = re.findall(
-                r'^mentorapi_http_requests_total\{.*route="/api/mentors".*\} (\S+)$', text, re.M
-            )
-            counted.append(float(served))
-        assert sum(counted) == 40
-        assert min(counted) > 0
-        before = children(server)
-        server.press_ctrl_c()
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Process(tmp_path, **settings, **passing(theirs)) as server:
+        assert "set Accept=no" in server.complaint()
+        assert server.ended() == 1
+
+
+# A Unix socket -----------------------------------------------------------------------------------
+
+
+def test_serve_on_a_unix_socket_replaces_the_file_left_behind(
+    database_url: str, tmp_path: Path
+) -> None:
+    settings = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
+    path = tmp_path / "api.sock"
+    settings |= {"HOST": f"unix:{path}"}
+    with Process(tmp_path, **settings) as killed:
+        assert killed.listening() == f"unix:{path}/api"
+        killed.kill()
+    assert path.is_socket()
+    with Process(tmp_path, **settings) as server:
+        server.listening()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        assert status_over(path) == b"HTTP/1.1 200 OK\r\n"
+        server.signal(signal.SIGTERM)
         assert server.ended() == 0
-        assert not any(map(psutil.pid_exists, before))
-        assert not answers(url)
+    assert not path.exists()
 
 
-def test_what_keeps_them_from_starting_is_said_once(database_url: str, tmp_path: Path) -> None:
-    settings = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
-    for number in ("0", "65"):
-        ended = run("serve", "--processes", number, data_dir=tmp_path, **settings)
-        assert ended.returncode == 2
-        assert ended.stderr == "mentorapi: --processes must be a number from 1 to 64\n"
-    (tmp_path / "file").write_text("")
-    settings |= {"MEDIA_URL": str(tmp_path / "file")}
-    ended = run("serve", "--processes", "2", data_dir=tmp_path, **settings)
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("mentorapi: cannot keep images in ")
-    assert ended.stderr.count("\n") == 1
-    with Process(tmp_path, "serve", "--processes", "1", **settings | {"MEDIA_URL": ""}) as server:
-        port = server.listening().split(":")[2].split("/")[0]
-        ended = run("serve", "--processes", "1", data_dir=tmp_path, **settings | {"PORT": port})
-        assert ended.returncode == 1
-        assert ended.stderr.startswith(f"mentorapi: cannot listen on 127.0.0.1, port {port}")
+def status_over(path: Path) -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(message("GET", "/mentors", None))
+        return client.makefile("rb").readline()

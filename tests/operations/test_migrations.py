@@ -18,7 +18,7 @@ from yoyo.backends import DatabaseBackend
 
 from mentorapi.database import embedded
 from mentorapi.database.migrate import MIGRATIONS, migrate, pending, rollback
-from mentorapi.startup import StartupError
+from mentorapi.errors import StartupError
 from tests.conftest import DEBIANS, on
 
 IDS = [path.stem for path in sorted(MIGRATIONS.glob("*.sql")) if ".rollback" not in path.name]

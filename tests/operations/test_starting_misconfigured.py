@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from mentorapi.config import ConfigError, Settings
 from mentorapi.database import embedded
+from mentorapi.errors import StartupError
+from mentorapi.http.sockets import bind
 from tests.starting import run, wait_until
 
 SECRET = "not-to-be-printed-" * 3
@@ -71,6 +75,8 @@ WRONG = [
     ({"MEDIA_URL": "file://pictures"}, "MENTORAPI_MEDIA_URL must be file:///path for a folder"),
     ({"DATBASE_URL": "x"}, "did you mean MENTORAPI_DATABASE_URL?"),
     ({"NONSENSE": "x"}, "MENTORAPI_NONSENSE is no setting of mentorapi"),
+    ({"HOST": "unix:api.sock"}, "MENTORAPI_HOST must be unix:/path for a Unix socket"),
+    ({"HOST": "unix:/api.sock", "REUSE_PORT": "on"}, "MENTORAPI_REUSE_PORT needs a port"),
 ]
 
 
@@ -142,6 +148,46 @@ def test_a_port_in_use(tmp_path: Path) -> None:
 def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
     ended = run(data_dir=tmp_path / "var", HOST="192.0.2.1")
     assert_one_line(ended, 1, "192.0.2.1", "MENTORAPI_HOST")
+
+
+#: Tornado leaves the socket of a failed attempt to the garbage collector.
+leaves_sockets = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
+
+
+def bind_error(**settings: Any) -> str:
+    with pytest.raises(StartupError) as raised:
+        bind(Settings(**settings))
+    gc.collect()
+    return str(raised.value)
+
+
+@leaves_sockets
+def test_start_on_a_port_that_a_server_does_not_share_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert "in use" in bind_error(port=port, reuse_port=True)
+
+
+@leaves_sockets
+def test_start_on_a_unix_socket_in_use_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "api.sock"
+    (listening,) = bind(Settings(host=f"unix:{path}")).main
+    with listening:
+        error = bind_error(host=f"unix:{path}")
+    assert error.startswith(f"cannot listen on the Unix socket {path} (MENTORAPI_HOST): ")
+    assert "in use" in error
+
+
+@leaves_sockets
+def test_start_on_a_file_that_is_no_socket_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "diary"
+    path.write_text("dear")
+    assert "the file is not a socket" in bind_error(host=f"unix:{path}")
+    assert path.read_text() == "dear"
+    assert "No such file or directory" in bind_error(host=f"unix:{tmp_path}/none/api.sock")
+    assert "too long" in bind_error(host=f"unix:{tmp_path}/{'a' * 200}")
 
 
 def test_a_data_folder_that_cannot_be(tmp_path: Path) -> None:

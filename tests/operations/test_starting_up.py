@@ -18,7 +18,7 @@ import pytest
 from mentorapi import cli
 from mentorapi.config import Settings
 from mentorapi.database import embedded
-from mentorapi.server import Sockets
+from mentorapi.http.sockets import Sockets
 from tests.api.images.test_profile_image import MULTIPART, PNG, form
 from tests.starting import (
     Process,
@@ -114,7 +114,7 @@ def test_start_on_a_wildcard_address_says_what_images_begin_with(
     host: str, base: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        bound = [Sockets([listening], [])]
+        bound = Sockets([listening], [])
         cli._announce(Settings(host=host), "18", bound)
         cli._announce(Settings(host=host, public_url="https://api.example.com"), "18", bound)
         cli._announce(Settings(), "18", bound)

@@ -29,9 +29,9 @@ from mentorapi.database import connections, embedded, statements
 from mentorapi.database.connections import check_server
 from mentorapi.database.errors import translate
 from mentorapi.database.migrate import migrate
+from mentorapi.errors import StartupError
 from mentorapi.events import listener
 from mentorapi.server import http_server
-from mentorapi.startup import StartupError
 from tests.client import SECRET, Answer, Api, asking, is_error
 from tests.conftest import serve, tried
 from tests.robustness.faults import (
@@ -223,9 +223,8 @@ async def test_what_was_sent_before_the_end_is_answered(api: Api, settings: Sett
         for number in [number for _, number in asked] + [line.fileno() for line in fresh]:
             os.write(number, call)
         api.services.draining = True
-        server.accept_waiting([listening])
-        server.stop()
-        await server.done(api.services.metrics)
+        server.stop(accept_waiting=True)
+        await server.finish_requests(api.services.metrics)
         asked += [await connected(sock=line) for line in fresh]
         for reader, _ in asked:
             answer = await read_answer(reader)

@@ -1,0 +1,149 @@
+"""The sockets on which the server listens: a TCP port, a Unix socket, or sockets of systemd."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+
+from tornado import netutil
+
+from mentorapi.config import Settings
+from mentorapi.errors import StartupError
+
+#: The first file descriptor that systemd passes, see sd_listen_fds(3).
+_FIRST_INHERITED = 3
+
+#: The server's user and group may connect: a proxy has to be in that group.
+_UNIX_SOCKET_MODE = 0o660
+
+
+@dataclass(frozen=True)
+class Sockets:
+    main: list[socket.socket]
+    #: Empty unless the metrics have an address of their own.
+    metrics: list[socket.socket]
+    #: Whether systemd holds the main sockets as well: connections wait there while this process
+    #: restarts.
+    inherited: bool = False
+
+
+def bind(settings: Settings) -> Sockets:
+    """Begin to listen. Connections wait from now on, and are served once the server has started.
+
+    Raises StartupError.
+    """
+    inherited = _take_inherited()
+    metrics = settings.metrics_address
+    return Sockets(
+        main=inherited or _bind_main(settings),
+        metrics=[] if metrics is None else _bind_port(*metrics, "MENTORAPI_METRICS_ADDRESS"),
+        inherited=bool(inherited),
+    )
+
+
+def _take_inherited() -> list[socket.socket]:
+    """The sockets that systemd has passed to this process."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = int(os.environ["LISTEN_FDS"])
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        os.environ.pop(name, None)
+    inherited = [
+        socket.socket(fileno=number) for number in range(_FIRST_INHERITED, _FIRST_INHERITED + count)
+    ]
+    for each in inherited:
+        if not each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise StartupError("systemd passed a socket that does not listen: set Accept=no")
+        each.setblocking(False)
+        each.set_inheritable(False)
+    return inherited
+
+
+def _bind_main(settings: Settings) -> list[socket.socket]:
+    if settings.unix_socket:
+        return [_bind_unix(settings.unix_socket)]
+    variables = "MENTORAPI_HOST, MENTORAPI_PORT"
+    return _bind_port(settings.host, settings.port, variables, settings.reuse_port)
+
+
+def _bind_port(
+    host: str, port: int, variables: str, reuse_port: bool = False
+) -> list[socket.socket]:
+    try:
+        return netutil.bind_sockets(port, host, reuse_port=reuse_port)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no such host"
+        raise StartupError(
+            f"cannot listen on {host}, port {port} ({variables}): {reason}"
+        ) from error
+
+
+def _bind_unix(path: str) -> socket.socket:
+    try:
+        if _is_served(path):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        # Replaces the file that a killed process has left.
+        return netutil.bind_unix_socket(path, mode=_UNIX_SOCKET_MODE)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "the file is not a socket"
+        raise StartupError(
+            f"cannot listen on the Unix socket {path} (MENTORAPI_HOST): {reason or error}"
+        ) from error
+
+
+def _is_served(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
+
+
+def remove_files(sockets: Sockets) -> None:
+    """Remove the files of Unix sockets that this process has made: new clients are refused."""
+    for each in sockets.main:
+        if each.family == socket.AF_UNIX and not sockets.inherited:
+            with suppress(OSError):
+                os.unlink(each.getsockname())
+
+
+# Addresses ----------------------------------------------------------------------------------------
+
+
+def address(settings: Settings, sockets: Sockets) -> str:
+    """The address listened on: ``http://127.0.0.1:8000``, or ``unix:/run/mentorapi.sock``."""
+    if sockets.main[0].family == socket.AF_UNIX:
+        return f"unix:{sockets.main[0].getsockname()}"
+    return base_url(_host(settings, sockets), sockets.main)
+
+
+def is_reachable(settings: Settings, sockets: Sockets) -> bool:
+    """Whether clients can use the address listened on: not a wildcard, not a Unix socket."""
+    is_unix = sockets.main[0].family == socket.AF_UNIX
+    return not is_unix and _host(settings, sockets) not in ("", "0.0.0.0", "::", "*")
+
+
+def public_url(settings: Settings, sockets: Sockets) -> str:
+    """Base of the addresses that clients are given: as configured, or else the one listened on.
+
+    Where clients cannot use the latter, it is that of the loopback.
+    """
+    if settings.public_url:
+        return settings.public_url
+    if is_reachable(settings, sockets):
+        return address(settings, sockets)
+    is_unix = sockets.main[0].family == socket.AF_UNIX
+    return "http://localhost" if is_unix else base_url("127.0.0.1", sockets.main)
+
+
+def base_url(host: str, listening: list[socket.socket]) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening[0].getsockname()[1]}"
+
+
+def _host(settings: Settings, sockets: Sockets) -> str:
+    return str(sockets.main[0].getsockname()[0]) if sockets.inherited else settings.host
