@@ -1,8 +1,7 @@
 """A session as iCalendar (RFC 5545), for the calendar of one of its two parties.
 
-Neither ORGANIZER nor ATTENDEE: both want e-mail addresses, which the API shows to nobody, and a
-calendar that sees them would start to send invitations and replies of its own. And no METHOD, which
-would need an ORGANIZER.
+ORGANIZER and ATTENDEE are left out: both need e-mail addresses, which the API never shows, and a
+calendar program would send invitations and replies to them. METHOD would need an ORGANIZER.
 """
 
 from __future__ import annotations
@@ -16,17 +15,18 @@ from icalendar.prop import vText
 
 CONTENT_TYPE = "text/calendar; charset=utf-8"
 
-#: A URI goes out as it is, unescaped: visible ASCII only.
+#: A URI is written without escapes, so it may have visible ASCII characters only.
 _LINK = re.compile(r"https?://[!-~]+", re.IGNORECASE)
-#: What a text may not hold at all, once its line breaks are settled.
+#: Characters that a text must not contain after its line breaks have become \n.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """``status`` in the calendar's words; a higher ``sequence`` replaces a lower one.
+    """A calendar's view of a session.
 
-    ``other_party`` is a name, or "your mentor" or "your mentee".
+    ``status`` is one of iCalendar's. A higher ``sequence`` replaces a lower one. ``other_party`` is
+    a name, or "your mentor" or "your mentee".
     """
 
     id: str
@@ -44,7 +44,7 @@ class Entry:
 
 
 class Text(vText):
-    """A text that comes back as it was: icalendar takes a backslash before N for a line break."""
+    """A text whose backslashes survive: icalendar writes a backslash before N as a line break."""
 
     def to_ical(self) -> bytes:
         return rb"\\".join(vText(part).to_ical() for part in self.split("\\"))
@@ -52,7 +52,7 @@ class Text(vText):
 
 def write(entry: Entry) -> bytes:
     event = Event()
-    # The same wherever it is served from, or calendars would show a session twice after a move.
+    # The same at every address of the service: a calendar identifies the event by it.
     event.add("uid", f"{entry.id}@mentorapi")
     event.add("sequence", entry.sequence)
     event.add("status", entry.status)
@@ -78,5 +78,5 @@ def write(entry: Entry) -> bytes:
 
 
 def text(value: str) -> Text:
-    # Many readers split lines as Python does: also at U+2028, form feeds and the like.
+    # Like Python, many programs also split lines at U+2028, form feeds and others.
     return Text(_CONTROL.sub("", "\n".join(value.splitlines())))

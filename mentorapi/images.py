@@ -1,7 +1,7 @@
-"""Profile images: what is uploaded is decoded, scaled down and encoded anew, then stored.
+"""Profile images: rendering uploads, and storing the results in a folder or a bucket.
 
-Nothing of an uploaded file is ever served: not its bytes, its metadata (a phone writes down where
-the photo was taken), its type or its name.
+An upload is decoded, scaled down and encoded again. Nothing of the uploaded file is served: not
+its bytes, its metadata (phones record where a photo was taken), its type or its name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import secrets
 import threading
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from io import BytesIO
@@ -33,27 +33,28 @@ log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "image/webp"
 MAX_PIXELS = 25_000_000
-# A strip of 1 x 25,000,000 pixels takes six times as long as a square of as many pixels.
+#: Pixels. A strip of 1 x 25,000,000 takes six times as long as a square with as many pixels.
 MAX_UPLOADED_SIDE = 10_000
+#: Pixels of a rendered image.
 MAX_SIDE = 512
 QUALITY = 85
 
-# An image at the limits takes some 400 MB for up to a second, so one at a time; 40 MiB may wait.
+#: An image at the limits takes some 400 MB for up to a second, so one is rendered at a time.
 WORKERS = 1
+#: Uploads that wait for the worker: at most 40 MiB.
 QUEUE_LENGTH = 8
-# One user's images are decoded one after the other; so many may be under way, the waiting ones
-# included.
+#: Uploads of one user, the waiting ones included. They are rendered one after the other.
 MAX_UPLOADS_PER_USER = 5
 
-# Every other decoder of Pillow stays out of reach.
+# Pillow has many more decoders; none of them sees an upload.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-# A progressive JPEG has some ten scans. One with thousands takes minutes to decode.
+# A progressive JPEG has about ten scans. One with thousands takes minutes to decode.
 _JPEG_SCAN = b"\xff\xda"
 _MAX_JPEG_SCANS = 50
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{22}\.webp")
 
-#: For one call to a bucket, a repetition included.
+#: Time for one call to a bucket, including one retry.
 BUCKET_SECONDS = 10.0
 
 TOO_LARGE = f"Image is too large: at most {MAX_UPLOAD // 1024**2} MiB"
@@ -62,7 +63,7 @@ TOO_LONG = f"Image is too large: at most {MAX_UPLOADED_SIDE:,} pixels on each si
 TOO_BUSY = "Too many images at once, please try again"
 UNKNOWN_FORMAT = "File is not a JPEG, PNG, WebP or GIF image"
 
-# By default Pillow only warns of images that take gigabytes once they are decoded.
+# By default Pillow only warns of images that take gigabytes when decoded.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
@@ -70,8 +71,8 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 def render(data: bytes) -> bytes:
     """The image as a WebP of at most 512 by 512 pixels, upright, in sRGB, without metadata.
 
-    The same bytes give the same result. Of an animation the first frame is taken.
-    Raises errors.InvalidImage, whatever the input. Takes up to a second: not for the event loop.
+    The same bytes give the same result; an animation gives its first frame. Takes up to a second:
+    call it in a thread. Raises errors.InvalidImage for every other input.
     """
     try:
         return _encode(_decode(data))
@@ -82,7 +83,7 @@ def render(data: bytes) -> bytes:
     except UnidentifiedImageError:
         raise errors.InvalidImage(UNKNOWN_FORMAT) from None
     except Exception as error:
-        # Decoders raise anything on malformed files, SyntaxError and struct.error among it.
+        # Decoders raise many errors on malformed files, SyntaxError and struct.error among them.
         log.info("Image refused: %s", type(error).__name__)
         raise errors.InvalidImage from None
 
@@ -101,21 +102,21 @@ def _decode(data: bytes) -> Image.Image:
 
 def _scaled_down(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        # 16 bit grey: convert() alone would cut off everything above 255.
+        # 16-bit grey: convert() alone would cut off all values above 255.
         image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     elif image.has_transparency_data:
         image = image if image.mode == "RGBA" else image.convert("RGBA")
     elif image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
-    # Unconverted images are not loaded yet: a large JPEG is then decoded at a fraction of its size.
+    # An image that was not converted is not loaded yet: a large JPEG is decoded at a smaller size.
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-    # thumbnail() leaves small images unread. verify() would let truncated ones pass.
+    # thumbnail() does not load small images, and verify() accepts truncated ones.
     image.load()
     return image
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    # A broken EXIF block is no reason to refuse a good picture.
+    # A malformed EXIF block is ignored.
     with contextlib.suppress(Exception):
         return ImageOps.exif_transpose(image)
     return image
@@ -124,7 +125,7 @@ def _upright(image: Image.Image) -> Image.Image:
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     mode = "RGBA" if image.mode == "RGBA" else "RGB"
     if profile and image.mode != "L":
-        # Nor is a broken colour profile; the colours are then taken for sRGB.
+        # A malformed colour profile is ignored: the image is treated as sRGB.
         with contextlib.suppress(Exception):
             converted = ImageCms.profileToProfile(
                 image,
@@ -138,7 +139,7 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _encode(image: Image.Image) -> bytes:
-    # Pillow copies what it finds here into the files it writes.
+    # Pillow writes this metadata into the file otherwise.
     image.info = {}
     out = BytesIO()
     image.save(out, "WEBP", quality=QUALITY, method=4, exif=b"", icc_profile=b"", xmp=b"")
@@ -146,24 +147,23 @@ def _encode(image: Image.Image) -> bytes:
 
 
 class Backend(Protocol):
-    """Where images are kept: a folder, or anything that holds bytes under a name.
+    """Storage of bytes by name. Raises OSError when it fails.
 
-    Names come from ImageStore and are safe in paths and URLs. A failure of the backend itself is
-    an OSError.
+    Names come from ImageStore and are safe in paths and URLs.
     """
 
     async def write(self, name: str, data: bytes) -> None:
-        """All or nothing: after a failure there is nothing under the name."""
+        """Atomic: after a failure, the name does not exist."""
 
     async def read(self, name: str) -> bytes:
         """Raises FileNotFoundError."""
 
     async def delete(self, name: str) -> None:
-        """Raises FileNotFoundError, or nothing where the backend cannot tell."""
+        """Raises FileNotFoundError, unless the backend does not report missing names."""
 
 
 class Folder:
-    """Images in a folder of their own, durable once written. Created if missing (OSError)."""
+    """A folder of images, created if missing. Each image is synced to disk when written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -179,7 +179,7 @@ class Folder:
         await asyncio.to_thread((self._path / name).unlink)
 
     def _write(self, name: str, data: bytes) -> None:
-        # No name that is handed out starts with a dot, so a half written file is never served.
+        # The names of images never start with a dot, so an unfinished file is never served.
         unfinished = self._path / f".{name}.tmp"
         try:
             with unfinished.open("xb") as file:
@@ -187,13 +187,13 @@ class Folder:
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(self._path / name)
-            self._sync_names()
+            self._sync_folder()
         except BaseException:
             unfinished.unlink(missing_ok=True)
             (self._path / name).unlink(missing_ok=True)
             raise
 
-    def _sync_names(self) -> None:
+    def _sync_folder(self) -> None:
         folder = os.open(self._path, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -202,9 +202,9 @@ class Folder:
 
 
 class Bucket:
-    """Images in a bucket of S3, or of what speaks its protocol, under a prefix.
+    """Images in a bucket of S3, or of a compatible service, under a prefix. Raises OSError.
 
-    Where it is and with which key, obstore reads from the AWS_* variables. Raises OSError.
+    obstore reads the endpoint and the credentials from the AWS_* variables.
     """
 
     def __init__(self, bucket: str, prefix: str) -> None:
@@ -212,17 +212,17 @@ class Bucket:
             self._store = S3Store(
                 bucket,
                 prefix=prefix or None,
-                # As a client option, it would put all others out of force that come from variables.
-                # Not set, an endpoint of http:// fails with words that nobody understands.
+                # Without it, an http:// endpoint fails with an unclear message. As a client option,
+                # it would disable the client options that come from the variables.
                 config={"allow_http": True},  # type: ignore[arg-type]
                 retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=BUCKET_SECONDS)},
             )
 
     async def check(self) -> None:
-        """Is it there, and may it be read? Raises OSError.
+        """Check that the bucket exists and can be listed. Raises OSError.
 
-        To list needs a right of its own (s3:ListBucket); without it, S3 answers 403 for what is not
-        there, and a missing image could not be told from a failure.
+        Without the permission to list (s3:ListBucket), S3 answers 403 for a missing object, which
+        cannot be distinguished from a failure.
         """
         with _bucket_errors():
             async with asyncio.timeout(BUCKET_SECONDS):
@@ -230,7 +230,7 @@ class Bucket:
                     break
 
     async def write(self, name: str, data: bytes) -> None:
-        # What arrived without a confirmation lies under a name that nobody learns.
+        # An object that was stored without a confirmation has a name that no row refers to.
         with _bucket_errors():
             async with asyncio.timeout(BUCKET_SECONDS):
                 await self._store.put_async(name, data, attributes={"Content-Type": CONTENT_TYPE})
@@ -256,30 +256,30 @@ def _bucket_errors() -> Iterator[None]:
     except TimeoutError:
         raise OSError(f"no answer within {BUCKET_SECONDS:.0f} seconds") from None
     except BaseError as error:
-        raise OSError(_first_words(error)) from None
+        raise OSError(_summary(error)) from None
 
 
-def _first_words(error: BaseError) -> str:
-    """What follows is a dump of the library's insides; the answer of the server may be in it."""
-    words = str(error).partition("\n")[0].strip()
+def _summary(error: BaseError) -> str:
+    """The first line and the server's error code; the rest is a dump of the library's state."""
+    first_line = str(error).partition("\n")[0].partition("<")[0].strip()
     code = re.search(r"<Code>(\w+)</Code>", str(error))
-    return f"{words.partition('<')[0].strip()} {code[1] if code else ''}".strip()
+    return f"{first_line} {code[1] if code else ''}".strip()
 
 
 @dataclass(slots=True)
-class _Turn:
-    """Uploads of one user that are under way, and the lock that the rendered one holds."""
+class _UserUploads:
+    """Number of one user's uploads, and the lock that the upload being rendered holds."""
 
-    uploads: int = 0
+    count: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class ImageStore:
-    """Takes uploads in, and hands out images of `CONTENT_TYPE` by name.
+    """Renders and stores uploads, and reads images of `CONTENT_TYPE` by name.
 
-    Images are rendered by few threads with a bounded queue, so that uploads cannot take the
-    processors and the memory from everything else. A user has one place in that queue. A failure
-    of the backend is errors.Unavailable.
+    A few threads with a bounded queue render the images, so that uploads leave processors and
+    memory to the rest of the server. Each user has one place in that queue. When the backend
+    fails, the methods raise errors.Unavailable.
     """
 
     def __init__(
@@ -287,25 +287,25 @@ class ImageStore:
     ) -> None:
         self._backend = backend
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="images")
-        self._places = threading.BoundedSemaphore(workers + queue_length)
-        self._turns: dict[str, _Turn] = {}
+        self._capacity = threading.BoundedSemaphore(workers + queue_length)
+        self._uploads: dict[str, _UserUploads] = {}
 
     async def save(self, user_id: str, data: bytes) -> str:
-        """The new image's unguessable name.
+        """Render and store an upload; return the new image's name, which cannot be guessed.
 
-        Raises errors.BodyTooLarge, errors.InvalidImage or errors.Unavailable, and stores nothing.
+        Raises errors.BodyTooLarge, errors.InvalidImage or errors.Unavailable.
         """
         if len(data) > MAX_UPLOAD:
             raise errors.BodyTooLarge(TOO_LARGE)
-        async with self._turn(user_id):
-            image = await self._rendered(data)
+        async with self._one_at_a_time(user_id):
+            image = await self._render(data)
         name = f"{secrets.token_urlsafe(16)}.webp"
         with _backend_errors():
             await self._backend.write(name, image)
         return name
 
     async def read(self, name: str) -> bytes:
-        """Raises errors.ImageNotFound, also for what never was a name, or errors.Unavailable."""
+        """Raises errors.ImageNotFound, also for a malformed name, or errors.Unavailable."""
         if not _NAME.fullmatch(name):
             raise errors.ImageNotFound
         with _backend_errors():
@@ -315,46 +315,43 @@ class ImageStore:
                 raise errors.ImageNotFound from None
 
     async def delete(self, name: str) -> None:
-        """A missing image is as good as deleted. Raises errors.Unavailable."""
+        """Delete an image; do nothing if it does not exist. Raises errors.Unavailable."""
         if _NAME.fullmatch(name):
             with _backend_errors(), contextlib.suppress(FileNotFoundError):
                 await self._backend.delete(name)
 
     async def discard(self, name: str | None) -> None:
-        """Delete what nothing points to any more. A failure leaves a file, but fails nothing."""
+        """Delete an image that is no longer used. A failure leaves it there and is logged."""
         if name:
             with contextlib.suppress(errors.Unavailable):
                 await self.delete(name)
 
     async def close(self) -> None:
-        """Waits for the images being rendered; those still in the queue are dropped."""
+        """Wait for the images being rendered; drop those in the queue."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     @contextlib.asynccontextmanager
-    async def _turn(self, user_id: str) -> AsyncIterator[None]:
+    async def _one_at_a_time(self, user_id: str) -> AsyncIterator[None]:
         """Wait until no other image of this user is rendered. Raises errors.Unavailable."""
-        turn = self._turns.setdefault(user_id, _Turn())
-        if turn.uploads >= MAX_UPLOADS_PER_USER:
+        uploads = self._uploads.setdefault(user_id, _UserUploads())
+        if uploads.count >= MAX_UPLOADS_PER_USER:
             raise errors.Unavailable(TOO_BUSY)
-        turn.uploads += 1
+        uploads.count += 1
         try:
-            async with turn.lock:
+            async with uploads.lock:
                 yield
         finally:
-            turn.uploads -= 1
-            if not turn.uploads:
-                del self._turns[user_id]
+            uploads.count -= 1
+            if not uploads.count:
+                del self._uploads[user_id]
 
-    async def _rendered(self, data: bytes) -> bytes:
-        if not self._places.acquire(blocking=False):
+    async def _render(self, data: bytes) -> bytes:
+        if not self._capacity.acquire(blocking=False):
             raise errors.Unavailable(TOO_BUSY)
         job = self._threads.submit(render, data)
-        job.add_done_callback(self._leave)
+        # Released when the thread ends: the request may have been cancelled before that.
+        job.add_done_callback(lambda _job: self._capacity.release())
         return await asyncio.wrap_future(job)
-
-    def _leave(self, _job: Future[bytes]) -> None:
-        # When the thread is done: the request that waits for it may have been cancelled before.
-        self._places.release()
 
 
 @contextlib.contextmanager
