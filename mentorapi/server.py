@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import resource
 import signal
 from collections.abc import Awaitable, Callable
@@ -14,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import orjson
+import structlog
 from tornado.ioloop import PeriodicCallback
 
 from mentorapi import openapi
@@ -33,7 +33,6 @@ from mentorapi.http.transport import Server
 from mentorapi.images import Backend, Bucket, Folder, ImageStore
 from mentorapi.jobs.sweep import run_once
 from mentorapi.telemetry import context
-from mentorapi.telemetry.logs import Event
 from mentorapi.telemetry.metrics import Metrics
 
 #: Largest body of any operation; most take less.
@@ -54,7 +53,7 @@ CLOSE_SECONDS = 5
 #: for images, logs, listening sockets, keys from a URL, a bucket, probes.
 _RESERVED_FILES = 64
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 async def serve(
@@ -238,11 +237,9 @@ async def _sweep(services: Services) -> None:
     except Exception:
         metrics.sweep_failures.inc()
         log.exception(
-            Event(
-                "The sweep failed; the next one catches up",
-                statement=running.statement,
-                backend=running.backend,
-            )
+            "The sweep failed; the next one catches up",
+            statement=running.statement,
+            backend=running.backend,
         )
     else:
         metrics.sweep_succeeded.set_to_current_time()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
+import logging
 import os
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import structlog
 import uvloop
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
@@ -47,6 +49,9 @@ MEMORY = Path("/dev/shm")
 # A database is made for each test: 15 ms in memory, 100 to 300 on a disk.
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 1024**3:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# As the standard library's: below WARNING nothing is logged until a test configures it.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 #: What the tests of a session tried, for its summary: how many by what they are.
 tried: Counter[str] = Counter()

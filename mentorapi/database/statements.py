@@ -15,7 +15,6 @@ Errors of the database and the driver are raised as `mentorapi.database.errors` 
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -23,11 +22,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NoReturn
 
+import structlog
+
 from mentorapi.database.errors import CONNECTION_UNUSABLE, RETRIED, translate
 from mentorapi.database.fair_queue import SYSTEM
 from mentorapi.database.pool import Connection, Database, Pool
 from mentorapi.telemetry import context
-from mentorapi.telemetry.logs import Event
 
 SQL = Path(__file__).resolve().parents[2] / "sql"
 
@@ -43,7 +43,7 @@ SLOW_SECONDS = 1.0
 #: Named in the log like the statements of files.
 BEGIN, COMMIT = "-- BEGIN", "-- COMMIT"
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -157,13 +157,11 @@ def _raise_translated(error: Exception) -> NoReturn:
 def _log_slow_statement(acquired: Connection, sql: str, seconds: float) -> None:
     running = context.current.get()
     log.warning(
-        Event(
-            "Slow statement",
-            statement=_name(sql),
-            ms=round(seconds * 1000),
-            backend=acquired.backend,
-            request_id=running and running.name,
-        )
+        "Slow statement",
+        statement=_name(sql),
+        ms=round(seconds * 1000),
+        backend=acquired.backend,
+        request_id=running and running.name,
     )
 
 

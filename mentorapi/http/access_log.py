@@ -6,16 +6,16 @@ import logging
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+import structlog
 from tornado.httputil import HTTPServerRequest
 
 from mentorapi import errors
 from mentorapi.http.base import ApiHandler
 from mentorapi.http.headers import header
 from mentorapi.telemetry import context
-from mentorapi.telemetry.logs import Event, tell
 from mentorapi.telemetry.metrics import Metrics
 
-log = logging.getLogger("mentorapi.access")
+log = structlog.get_logger("mentorapi.access")
 
 
 class Exchange(NamedTuple):
@@ -81,32 +81,26 @@ def record(exchange: Exchange, level: int = logging.INFO) -> None:
         level = logging.WARNING
     elif exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         level = logging.ERROR
-    event = Event(
-        f"{exchange.method} {exchange.route} {exchange.status}",
-        {"method": exchange.method, "route": exchange.route, "status": exchange.status},
-        request_id=exchange.request_id,
-        ms=round(exchange.seconds * 1000, 1),
-        user_id=exchange.user_id,
-        client=exchange.client,
-    )
+    fields = {
+        "method": exchange.method,
+        "route": exchange.route,
+        "status": exchange.status,
+        "request_id": exchange.request_id,
+        "ms": round(exchange.seconds * 1000, 1),
+        "user_id": exchange.user_id,
+        "client": exchange.client,
+    }
     if exchange.traceparent is not None:
         trace_id = context.parse_traceparent(exchange.traceparent)
         if trace_id is not None:
-            event["trace_id"] = trace_id
+            fields["trace_id"] = trace_id
     failure = exchange.failure
-    if level < logging.WARNING or failure is None:
-        tell(log, level, event)
-        return
-    event |= _whereabouts()
-    if level == logging.WARNING:
-        event["cause"] = repr(failure.__cause__ or failure)
-        log.warning(event)
-    else:
-        log.error(event, exc_info=failure)
-
-
-def _whereabouts() -> dict[str, Any]:
-    running = context.current.get()
-    if running is None or running.statement is None:
-        return {}
-    return {"statement": running.statement, "backend": running.backend}
+    if level >= logging.WARNING and failure is not None:
+        running = context.current.get()
+        if running is not None and running.statement is not None:
+            fields |= {"statement": running.statement, "backend": running.backend}
+        if level == logging.WARNING:
+            fields["cause"] = repr(failure.__cause__ or failure)
+        else:
+            fields["exc_info"] = failure
+    log.log(level, f"{exchange.method} {exchange.route} {exchange.status}", **fields)

@@ -1,4 +1,9 @@
-"""Log lines on stderr, as text for people or as one JSON object a line for machines."""
+"""Log lines on stderr: text for people, or one JSON object a line for machines.
+
+A line with fields comes from structlog: ``structlog.get_logger(name).info("Message", field=...)``.
+The records of the standard library (Tornado, asyncio, yoyo, and modules here that need no fields)
+are rendered in the same way.
+"""
 
 from __future__ import annotations
 
@@ -6,166 +11,153 @@ import asyncio
 import json
 import logging
 import re
-import time
-from collections.abc import Callable, Mapping
+import sys
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import orjson
+import structlog
+from structlog.typing import EventDict, Processor
 
-#: Seconds that a line may wait for others to go with it.
-SOON = 0.02
+Style: TypeAlias = Literal["text", "json"]
 
-#: Types whose text is always one word.
-_PLAIN = (int, float)
+#: A line below the level WARNING waits at most this long for others to be written with it.
+FLUSH_SECONDS = 0.02
 
-_BARE = re.compile(r"[!#-~]+")
+#: Fields that the message of the access log contains already; people need not read them twice.
+_IN_MESSAGE = frozenset({"method", "route", "status"})
 
-
-class Event(dict[str, Any]):
-    """A message with fields beside it; log it in the place of a text.
-
-    ``said`` are fields too, but the message says them already: people need not read them twice.
-    """
-
-    __slots__ = ("message", "said")
-
-    def __init__(self, message: str, said: Mapping[str, Any] | None = None, **fields: Any) -> None:
-        super().__init__(fields)
-        self.message, self.said = message, said or {}
-
-    def __str__(self) -> str:
-        text = self.message
-        for name, value in self.items():
-            text += f" {name}={value if type(value) in _PLAIN else _word(value)}"
-        return text
+_ONE_WORD = re.compile(r"[!#-~]+")
 
 
-def _word(value: object) -> object:
-    """What is in a token, say, must not pass for a line or a field of its own."""
+def render_text(_logger: object, _method: str, event: EventDict) -> str:
+    """``2026-11-26 14:42:42,123 INFO mentorapi.access: Message field=value``."""
+    now = f"{datetime.now():%Y-%m-%d %H:%M:%S,%f}"[:-3]
+    line = f"{now} {event.pop('level').upper()} {event.pop('logger')}: {event.pop('event')}"
+    exception = event.pop("exception", None)
+    for name, value in event.items():
+        if name not in _IN_MESSAGE:
+            line += f" {name}={_as_word(value)}"
+    return line if exception is None else f"{line}\n{exception}"
+
+
+def _as_word(value: object) -> object:
+    """Quote a text that could pass for another field or another line."""
     if not isinstance(value, str):
         return "-" if value is None else value
-    return value if _BARE.fullmatch(value) else json.dumps(value)
+    return value if _ONE_WORD.fullmatch(value) else json.dumps(value)
 
 
-#: Makes a line of when it was said (seconds since 1970), its level, its logger, and what was said.
-Style: TypeAlias = Callable[[float, str, str, Event], str]
-
-
-def text_line(created: float, level: str, logger: str, event: Event) -> str:
-    milliseconds = int(created % 1 * 1000)
-    return f"{_second(int(created))},{milliseconds:03} {level} {logger}: {event}"
-
-
-@lru_cache(maxsize=2)
-def _second(seconds: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-
-
-def json_line(created: float, level: str, logger: str, event: Event) -> str:
+def render_json(_logger: object, _method: str, event: EventDict) -> str:
     fields = {
-        "time": datetime.fromtimestamp(created, UTC).isoformat(),
-        "level": level,
-        "logger": logger,
-        "message": event.message,
-        **event.said,
+        "time": datetime.now(UTC).isoformat(),
+        "level": event.pop("level").upper(),
+        "logger": event.pop("logger"),
+        "message": event.pop("event"),
         **event,
     }
     try:
         return orjson.dumps(fields, default=str).decode()
     except TypeError:
-        # What JSON has a way to write, but not in UTF-8 or 64 bits.
+        # orjson refuses lone surrogates, integers of more than 64 bits, and keys that are no text.
         return json.dumps(fields, default=str)
 
 
-STYLES: dict[str, Style] = {"text": text_line, "json": json_line}
+def processors(style: Style) -> list[Processor]:
+    """Return what makes a line of the event of a structlog logger."""
+    return [*_PROCESSORS, _RENDERERS[style]]
 
 
-class Formatter(logging.Formatter):
-    def __init__(self, style: Literal["text", "json"]) -> None:
-        super().__init__()
-        self.line = STYLES[style]
-        self._exception_apart = style == "text"
-
-    def format(self, record: logging.LogRecord) -> str:
-        event = record.msg if isinstance(record.msg, Event) else Event(record.getMessage())
-        trouble = self.formatException(record.exc_info) if record.exc_info else ""
-        if trouble and not self._exception_apart:
-            event = Event(event.message, event.said, **event, exception=trouble)
-        line = self.line(record.created, record.levelname, record.name, event)
-        return f"{line}\n{trouble}" if trouble and self._exception_apart else line
+def formatter(style: Style) -> logging.Formatter:
+    """Return what makes a line of a record of the standard library."""
+    return structlog.stdlib.ProcessorFormatter(
+        processors=[
+            *_PROCESSORS,
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _RENDERERS[style],
+        ]
+    )
 
 
-class Handler(logging.StreamHandler[Any]):
-    """To stderr: what is logged while the event loop runs goes there in one piece, soon after.
+_PROCESSORS: list[Processor] = [
+    structlog.stdlib.add_logger_name,
+    structlog.processors.add_log_level,
+    structlog.processors.format_exc_info,
+]
 
-    To write each line by itself costs more than to make it. Warnings do not wait, and nothing
-    overtakes.
+_RENDERERS: dict[Style, Processor] = {"text": render_text, "json": render_json}
+
+
+class BufferedStderr:
+    """A stream that writes the lines of some milliseconds in one piece.
+
+    A system call for each line costs more than to render it: through a pipe, a line took 28 us as
+    text (19 as JSON) where it takes 12 (8) with this; a read from the cache takes some 65.
     """
 
-    def __init__(self, formatter: Formatter) -> None:
-        super().__init__()
-        self.setFormatter(formatter)
-        self.line = formatter.line
+    def __init__(self) -> None:
         self._lines: list[str] = []
+        self._lock = threading.Lock()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            line = self.format(record)
-        except Exception:
-            self.handleError(record)
-        else:
-            self.add(record.levelno, line)
-
-    def add(self, level: int, line: str) -> None:
-        self._lines.append(line + self.terminator)
-        if level >= logging.WARNING:
-            self.flush()
-        elif len(self._lines) == 1:
+    def write(self, text: str) -> None:
+        with self._lock:
+            self._lines.append(text)
+            first = len(self._lines) == 1
+        if first:
             try:
-                asyncio.get_running_loop().call_later(SOON, self.flush)
+                asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
             except RuntimeError:
+                # Another thread, or the event loop does not run.
                 self.flush()
 
     def flush(self) -> None:
-        self.acquire()
-        try:
+        # Logging must not fail when the reader of stderr is gone.
+        with self._lock, suppress(OSError, ValueError):
             lines, self._lines = self._lines, []
             if lines:
-                self.stream.write("".join(lines))
-                self.stream.flush()
-        except (OSError, ValueError):
-            # Whoever read it is gone, and there is nobody else to tell.
-            pass
-        finally:
-            self.release()
+                sys.stderr.write("".join(lines))
+                sys.stderr.flush()
 
 
-_handler: Handler | None = None
+class LineLogger:
+    """What structlog hands finished lines to."""
+
+    def __init__(self, stream: BufferedStderr, name: str) -> None:
+        self.name, self._stream = name, stream
+
+    def info(self, line: str) -> None:
+        self._stream.write(line + "\n")
+
+    def warning(self, line: str) -> None:
+        self.info(line)
+        self._stream.flush()
+
+    debug = info
+    error = critical = warning
 
 
-def configure(style: Literal["text", "json"]) -> None:
-    global _handler
-    _handler = Handler(Formatter(style))
-    logging.basicConfig(level=logging.INFO, handlers=[_handler])
-    logging.getLogger("tornado.general").addFilter(withhold)
+def configure(style: Style) -> None:
+    """Log to stderr from the level INFO up."""
+    stream = BufferedStderr()
+    handler: logging.StreamHandler[Any] = logging.StreamHandler(stream)
+    handler.setFormatter(formatter(style))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("tornado.general").addFilter(redact_malformed_message)
+    structlog.configure(
+        processors=processors(style),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=partial(LineLogger, stream),
+        cache_logger_on_first_use=True,
+    )
 
 
-def tell(logger: logging.Logger, level: int, event: Event) -> None:
-    """Log an event the short way, without a record of where in the code and in which thread that
-    was, which no line says and which takes a tenth of a request to find out."""
-    if _handler is None:
-        logger.log(level, event)
-    elif logger.isEnabledFor(level):
-        line = _handler.line(time.time(), logging.getLevelName(level), logger.name, event)
-        _handler.add(level, line)
-
-
-def withhold(record: logging.LogRecord) -> bool:
-    """A filter: Tornado quotes the header or the query string that it cannot read."""
+def redact_malformed_message(record: logging.LogRecord) -> bool:
+    """Filter for Tornado, which quotes the header or the query string that it cannot parse."""
     if isinstance(record.args, tuple) and str(record.msg).startswith("Malformed HTTP message"):
         client, error = record.args
-        said = re.match(r"[\w -]*", str(error))
-        record.args = (client, said[0].strip() if said else "")
+        reason = re.match(r"[\w -]*", str(error))
+        record.args = (client, reason[0].strip() if reason else "")
     return True

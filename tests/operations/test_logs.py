@@ -17,6 +17,8 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
+import structlog
+from structlog.typing import EventDict
 
 from mentorapi.config import Settings
 from mentorapi.database import statements
@@ -32,16 +34,28 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
+STYLES: tuple[logs.Style, ...] = ("text", "json")
+
+
 class Log:
     """What would stand on stderr, in both formats."""
 
     def __init__(self) -> None:
-        self.streams = {"text": io.StringIO(), "json": io.StringIO()}
+        self.streams = {style: io.StringIO() for style in STYLES}
         self.handlers = []
         for style, stream in self.streams.items():
             handler = logging.StreamHandler(stream)
-            handler.setFormatter(logs.Formatter(style))  # type: ignore[arg-type]
+            handler.setFormatter(logs.formatter(style))
             self.handlers.append(handler)
+
+    def write(self, logger: Any, method: str, event: EventDict) -> str:
+        """A processor for structlog: writes the event in both formats."""
+        for style, stream in self.streams.items():
+            made: Any = dict(event)
+            for process in logs.processors(style):
+                made = process(logger, method, made)
+            stream.write(f"{made}\n")
+        raise structlog.DropEvent
 
     @property
     def text(self) -> list[str]:
@@ -63,13 +77,20 @@ def log() -> Iterator[Log]:
     kept, root, general = Log(), logging.getLogger(), logging.getLogger("tornado.general")
     level = root.level
     root.setLevel(logging.INFO)
-    general.addFilter(logs.withhold)
+    general.addFilter(logs.redact_malformed_message)
     for handler in kept.handlers:
         root.addHandler(handler)
+    configuration = structlog.get_config()
+    structlog.configure(
+        processors=[kept.write],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
     yield kept
+    structlog.configure(**configuration)
     for handler in kept.handlers:
         root.removeHandler(handler)
-    general.removeFilter(logs.withhold)
+    general.removeFilter(logs.redact_malformed_message)
     root.setLevel(level)
 
 
@@ -500,7 +521,7 @@ def test_a_server_writes_them_to_stderr(tmp_path: Path, style: str) -> None:
     "value", ["\ud800", 2**70, b"\xff", ValueError("x"), {1: 2}, float("nan")], ids=ascii
 )
 def test_whatever_is_told_is_one_line(log: Log, value: object) -> None:
-    logging.getLogger("mentorapi").info(logs.Event("Look", strange=value))
+    structlog.get_logger("mentorapi").info("Look", strange=value)
     assert len(log.text) == 1
     assert "Look strange=" in log.text[0]
     (line,) = (json.loads(line) for line in log.streams["json"].getvalue().splitlines())
