@@ -1,11 +1,11 @@
-"""Validators, built once, that speak to people.
+"""Validation by JSON Schema, with messages for people.
 
-JSON Schema as its specification says, with four differences, all of them stricter in Python than
-the library's own reading: patterns end where ``$`` says (not before a final newline), an integer is
-an ``int``, formats are checked, and a decimal's digits are counted exactly.
+Four rules are stricter in Python than in the jsonschema library: a pattern's ``$`` matches only at
+the end (not before a final newline), an integer is an ``int``, formats are checked, and multiples
+of a decimal are exact.
 
-Validation stops early, since it runs on the event loop: what is inside a list, an object or a text
-that is too large is not looked at, and the first `MAX_DETAILS` findings are enough.
+Validation runs on the event loop, so it stops early: the contents of a list, an object or a text
+that is too large are not checked, and at most `MAX_DETAILS` findings are collected.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from jsonschema.validators import extend
 Schema = Mapping[str, Any]
 Details = list[dict[str, str]]
 
-#: As many as an answer names (`errors.MAX_DETAILS`).
+#: Findings in one answer, as in `errors.MAX_DETAILS`.
 MAX_DETAILS = 50
 
 formats = FormatChecker(formats=())
@@ -60,7 +60,7 @@ def is_date(value: object) -> bool:
 
 @formats.checks("date-time", raises=(ValueError, OverflowError))
 def is_instant(value: object) -> bool:
-    """A date-time of RFC 3339, which always has an offset, and in UTC a year of four digits."""
+    """A date-time of RFC 3339, with an offset; its year in UTC has four digits."""
     return not isinstance(value, str) or bool(
         _INSTANT.fullmatch(value) and parse_instant(value).astimezone(UTC)
     )
@@ -105,46 +105,39 @@ def is_nested_deeper(value: object, levels: int) -> bool:
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-#: Letters and symbols that are shown as nothing: Hangul fillers, an empty Braille cell, a note
-#: without a head.
+#: Invisible letters and symbols: Hangul fillers, the empty Braille cell, the null notehead.
 _BLANK_SYMBOLS = frozenset("\u115f\u1160\u3164\uffa0\u2800\U0001d159")
 
-#: Control, format, surrogate; space and line separators; marks, which need a letter to stand on.
-#: Not Cn: what Python does not know may be next year's emoji.
+#: Unicode categories: control, format, surrogate; separators; marks, which need a letter before
+#: them. Not Cn (unassigned): a new emoji is unassigned in an older Python.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
 
 
 def is_visible(text: str) -> bool:
-    """Whether a person sees any of it."""
+    """Whether at least one character is visible."""
     return any(
         unicodedata.category(character) not in _INVISIBLE
         and character not in _BLANK_SYMBOLS
-        # Unassigned, and ignored by all fonts for good.
+        # Reserved as invisible, though most are unassigned.
         and not "\U000e0000" <= character <= "\U000e0fff"
         for character in text
     )
 
 
-class _LineError(ValidationError):
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 def _line(validator: Any, kind: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
-    """Our own keyword: text of one line, which is ``visible`` or ``any``."""
+    """Our own keyword ``x-line``: a text of one line, ``visible`` or ``any``."""
     if not isinstance(value, str) or _is_too_large(value, schema):
         return
     if kind == "visible" and not is_visible(value):
-        yield _LineError("blank", "must not be blank")
+        yield ValidationError("is blank", validator="blank")
     elif _CONTROL.search(value):
-        yield _LineError("control_character", "must not contain control characters")
+        yield ValidationError("has control characters", validator="control_character")
 
 
 def _is_too_large(value: object, schema: Schema) -> bool:
-    """Whether a value has more entries or characters than its schema admits.
+    """Whether a value has more entries or characters than its schema allows.
 
-    Then what is in it is not looked at: it may be a thousand times as much.
+    The contents of such a value are not checked: it may be a thousand times too large.
     """
     match value:
         case str():
@@ -155,13 +148,14 @@ def _is_too_large(value: object, schema: Schema) -> bool:
             keyword = "maxProperties"
         case _:
             return False
-    most: int | None = schema.get(keyword)
-    return most is not None and len(value) > most
+    maximum: int | None = schema.get(keyword)
+    return maximum is not None and len(value) > maximum
 
 
 def _pattern(validator: Any, pattern: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
+    # If there is an x-line, its message is more exact.
     if "x-line" in schema:
-        return  # which says more
+        return
     if (
         isinstance(value, str)
         and not _is_too_large(value, schema)
@@ -183,8 +177,8 @@ def _format(validator: Any, name: str, value: Any, schema: Schema) -> Iterable[V
 def _iso_4217(
     validator: Any, wanted: bool, value: Any, schema: Schema
 ) -> Iterable[ValidationError]:
-    # Not a format of JSON Schema's: a strict validator refuses those that it does not know.
-    # What has the wrong form is told by `pattern`.
+    # Not a `format`, since a strict validator refuses formats that it does not know. `pattern`
+    # reports a value of another form.
     if isinstance(value, str) and re.fullmatch("[A-Z]{3}", value) and value not in CURRENCIES:
         yield ValidationError("is not a currency")
 
@@ -192,9 +186,9 @@ def _iso_4217(
 def _multiple_of(
     validator: Any, step: float, value: Any, schema: Schema
 ) -> Iterable[ValidationError]:
-    if not validator.is_type(value, "number") or abs(value) >= 10**15:
-        return  # `maximum` speaks about those
-    if Decimal(str(value)) % Decimal(str(step)):
+    # `maximum` reports numbers that are too large.
+    is_number = validator.is_type(value, "number") and abs(value) < 10**15
+    if is_number and Decimal(str(value)) % Decimal(str(step)):
         yield ValidationError(f"must be a multiple of {step}")
 
 
@@ -217,7 +211,7 @@ def _additional_properties(
         for name in value.keys() - known.keys() if known else value:
             yield from _errors_within(inner, value, name)
     elif not inner and not value.keys() <= known.keys():
-        # One error for all of them; `_entries` names them.
+        # One error for all of them; `_details` lists them.
         yield ValidationError("has unknown fields")
 
 
@@ -233,35 +227,33 @@ def _items(
     validator: Any, items: Schema, value: object, schema: Schema
 ) -> Iterable[ValidationError]:
     if isinstance(value, list) and not _is_too_large(value, schema):
-        for place in range(len(value)):
-            yield from _errors_within(items, value, place)
+        for index in range(len(value)):
+            yield from _errors_within(items, value, index)
 
 
 def _type(
     validator: Any, types: str | list[str], value: object, schema: Schema
 ) -> Iterable[ValidationError]:
-    # The library's own message quotes the value.
-    if not any(
-        validator.is_type(value, one) for one in ([types] if isinstance(types, str) else types)
-    ):
+    # Replaces the library's keyword, whose message quotes the whole value.
+    if not any(validator.is_type(value, name) for name in _list(types)):
         yield ValidationError("has another type")
 
 
 def _errors_within(schema: Schema, value: Any, step: str | int) -> Iterable[ValidationError]:
-    # The library makes a new validator for each step down, which takes most of its time.
-    _, validator = _children.get(id(schema)) or _remember_child(schema)
+    # The library creates a validator for each level of each value, which takes most of its time.
+    _, validator = _validators.get(id(schema)) or _keep_validator(schema)
     for error in validator.iter_errors(value[step]):
         error.path.appendleft(step)
         yield error
 
 
-#: By identity; each schema is kept with its validator, so that no other can get its id.
-_children: dict[int, tuple[Schema, Any]] = {}
+#: By the schema's id. The schema is kept, too, so that no other object gets its id.
+_validators: dict[int, tuple[Schema, Any]] = {}
 
 
-def _remember_child(schema: Schema) -> tuple[Schema, Any]:
-    child = _children[id(schema)] = schema, Validator(schema, format_checker=formats)
-    return child
+def _keep_validator(schema: Schema) -> tuple[Schema, Any]:
+    kept = _validators[id(schema)] = schema, Validator(schema, format_checker=formats)
+    return kept
 
 
 Validator = extend(
@@ -291,36 +283,33 @@ def validator_of(schema: Schema) -> Any:
 
 
 def details_of(validator: Any, value: object) -> Details:
-    """What is wrong with a value, one entry per finding: ``{"field", "code", "message"}``.
-
-    At most `MAX_DETAILS` entries, the first ones found.
-    """
+    """The findings in a value, as ``{"field", "code", "message"}``: the first `MAX_DETAILS`."""
     found = sorted(
         islice(validator.iter_errors(value), MAX_DETAILS),
-        key=lambda error: [str(p) for p in error.path],
+        key=lambda error: [str(step) for step in error.path],
     )
-    # These say all there is to say about a value; what else it breaks follows from them.
-    telling = {
+    # A value of the wrong type, or outside an enum, breaks other keywords as a consequence.
+    decisive = {
         tuple(error.path): error.validator
-        for decisive in ("type", "enum")
+        for keyword in ("type", "enum")
         for error in found
-        if error.validator == decisive
+        if error.validator == keyword
     }
-    entries = (
-        entry
+    details = (
+        detail
         for error in found
-        if telling.get(tuple(error.path), error.validator) == error.validator
-        for entry in _entries(error)
+        if decisive.get(tuple(error.path), error.validator) == error.validator
+        for detail in _details(error)
     )
-    return list(islice(entries, MAX_DETAILS))
+    return list(islice(details, MAX_DETAILS))
 
 
-def _entries(error: ValidationError) -> Iterable[dict[str, str]]:
-    path = [str(part) for part in error.absolute_path]
-    # The library folds these two into one error per object; a client wants them by field.
+def _details(error: ValidationError) -> Iterable[dict[str, str]]:
+    path = [str(step) for step in error.absolute_path]
+    # One detail for each field, though the library reports an object once.
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
-        # One error is raised for each missing name, and each finds all of them.
+        # The library raises one error for each missing field; its name is in the message only.
         name = re.match(r"'(.*)' is a required property", error.message, re.DOTALL)
         for field in missing if name is None else [name[1]]:
             yield entry([*path, field], "required", "is required")
@@ -329,8 +318,12 @@ def _entries(error: ValidationError) -> Iterable[dict[str, str]]:
         for field in nsmallest(MAX_DETAILS, unknown):
             yield entry([*path, field], "unknown_field", "is not a known field")
     else:
-        message = _MESSAGES.get(error.validator, _own_message)(error)
-        yield entry(path, _code(error), message)
+        code, message = _FINDINGS.get(str(error.validator), ("invalid", error.message))
+        if isinstance(message, str):
+            message = message.replace("{}", str(error.validator_value))
+        else:
+            message = message(error)
+        yield entry(path, code, message)
 
 
 def entry(path: Sequence[str], code: str, message: str) -> dict[str, str]:
@@ -338,17 +331,11 @@ def entry(path: Sequence[str], code: str, message: str) -> dict[str, str]:
     return {"field": ".".join(path), "code": code, "message": message}
 
 
-def _code(error: ValidationError) -> str:
-    if isinstance(error, _LineError):
-        return error.code
-    return _CODES.get(str(error.validator), "invalid")
+def _list(types: str | list[str]) -> list[str]:
+    return [types] if isinstance(types, str) else types
 
 
-def _own_message(error: ValidationError) -> str:
-    return str(error.message)
-
-
-#: What a detail's ``code`` can be, and what it says of the field.
+#: The values of ``code``, and what each says about the field.
 DETAIL_CODES = {
     "required": "is missing",
     "unknown_field": "is not a field of this body",
@@ -370,25 +357,6 @@ DETAIL_CODES = {
     "invalid": "is wrong in another way",
 }
 
-#: By the keyword of JSON Schema that found it.
-_CODES = {
-    "type": "type",
-    "enum": "not_allowed",
-    "const": "not_allowed",
-    "format": "format",
-    "pattern": "format",
-    "x-iso-4217": "format",
-    "minLength": "too_short",
-    "maxLength": "too_long",
-    "minItems": "too_few",
-    "maxItems": "too_many",
-    "minProperties": "too_few",
-    "maxProperties": "too_many",
-    "minimum": "out_of_range",
-    "maximum": "out_of_range",
-    "multipleOf": "out_of_range",
-}
-
 _NOUNS = {
     "object": "an object",
     "array": "a list",
@@ -407,37 +375,36 @@ _FORMATS = {
 
 
 def _type_message(error: ValidationError) -> str:
-    types = error.validator_value
-    names = [_NOUNS[name] for name in ([types] if isinstance(types, str) else types)]
-    return "must be " + " or ".join(names)
+    return "must be " + " or ".join(_NOUNS[name] for name in _list(error.validator_value))
 
 
-def _choice(error: ValidationError) -> str:
-    return "must be one of " + ", ".join(str(choice) for choice in error.validator_value)
+def _enum_message(error: ValidationError) -> str:
+    return "must be one of " + ", ".join(map(str, error.validator_value))
 
 
-def _text(template: str) -> Callable[[ValidationError], str]:
-    return lambda error: template.format(error.validator_value)
-
-
-def _pattern_message(error: ValidationError) -> str:
+def _schema_message(error: ValidationError) -> str:
     return str(error.schema.get("x-message", error.message))
 
 
-_MESSAGES: dict[object, Callable[[ValidationError], str]] = {
-    "type": _type_message,
-    "enum": _choice,
-    "const": _text("must be {}"),
-    "format": lambda error: _FORMATS[error.validator_value],
-    "pattern": _pattern_message,
-    "x-iso-4217": lambda error: str(error.schema["x-message"]),
-    "not": lambda error: str(error.validator_value["x-message"]),
-    "minLength": lambda error: "must not be empty",
-    "maxLength": _text("must be at most {} characters long"),
-    "minItems": _text("must have at least {} entries"),
-    "maxItems": _text("must have at most {} entries"),
-    "minProperties": _text("must have at least {} fields"),
-    "maxProperties": _text("must have at most {} entries"),
-    "minimum": _text("must be at least {}"),
-    "maximum": _text("must be at most {}"),
+#: Code and message by JSON Schema's keyword. A message is a function, or a text with {} for the
+#: keyword's value.
+_FINDINGS: dict[str, tuple[str, str | Callable[[ValidationError], str]]] = {
+    "type": ("type", _type_message),
+    "enum": ("not_allowed", _enum_message),
+    "const": ("not_allowed", "must be {}"),
+    "format": ("format", lambda error: _FORMATS[error.validator_value]),
+    "pattern": ("format", _schema_message),
+    "x-iso-4217": ("format", _schema_message),
+    "not": ("invalid", lambda error: str(error.validator_value["x-message"])),
+    "blank": ("blank", "must not be blank"),
+    "control_character": ("control_character", "must not contain control characters"),
+    "minLength": ("too_short", "must not be empty"),
+    "maxLength": ("too_long", "must be at most {} characters long"),
+    "minItems": ("too_few", "must have at least {} entries"),
+    "maxItems": ("too_many", "must have at most {} entries"),
+    "minProperties": ("too_few", "must have at least {} fields"),
+    "maxProperties": ("too_many", "must have at most {} entries"),
+    "minimum": ("out_of_range", "must be at least {}"),
+    "maximum": ("out_of_range", "must be at most {}"),
+    "multipleOf": ("out_of_range", "must be a multiple of {}"),
 }
