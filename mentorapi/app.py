@@ -13,10 +13,10 @@ from mentorapi.handlers import (
     sessions,
 )
 from mentorapi.http import docs, probes
-from mentorapi.http.base import ApiHandler, Services
+from mentorapi.http.base import ApiHandler
 from mentorapi.http.router import ApiApplication
-
-PREFIX = "/api"
+from mentorapi.http.services import Services
+from mentorapi.schemas.common import PREFIX
 
 RESOURCES = (mentors, reviews, profile, images, availability, requests, sessions, events, docs)
 

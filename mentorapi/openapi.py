@@ -11,9 +11,10 @@ from importlib.metadata import version
 from typing import Any, TypeAlias
 
 from mentorapi import errors
-from mentorapi.app import PREFIX, ROUTES
-from mentorapi.http.base import Raised
+from mentorapi.app import ROUTES
+from mentorapi.http.operation import Raised
 from mentorapi.schemas import common, examples
+from mentorapi.schemas.common import PREFIX
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Schema
 
@@ -110,12 +111,12 @@ HEADERS: dict[str, Json] = {
     "Link": {
         "description": "RFC 8288: where the list goes on; not there on the last page.",
         "schema": {"type": "string"},
-        "example": '</api/mentors?page=2&limit=10>; rel="next"',
+        "example": f'<{PREFIX}/mentors?page=2&limit=10>; rel="next"',
     },
     "Location": {
         "description": "The path of what came of it.",
         "schema": {"type": "string"},
-        "example": f"/api/requests/{examples.REQUEST_ID}",
+        "example": f"{PREFIX}/requests/{examples.REQUEST_ID}",
     },
     "ETag": {
         "description": "Changes with the answer; for `If-None-Match`.",

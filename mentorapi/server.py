@@ -26,8 +26,8 @@ from mentorapi.database.connections import connect, open_pool
 from mentorapi.database.migrate import known as known_migrations
 from mentorapi.errors import StartupError
 from mentorapi.events.listener import Listener
-from mentorapi.http.base import Services
 from mentorapi.http.router import ApiApplication
+from mentorapi.http.services import Services
 from mentorapi.http.sockets import Sockets, public_url, remove_files
 from mentorapi.http.transport import Server
 from mentorapi.images import Backend, Bucket, Folder, ImageStore

@@ -22,8 +22,8 @@ from mentorapi import errors, openapi
 from mentorapi.app import ROUTES
 from mentorapi.auth.development import make_token
 from mentorapi.events.listener import Listener
-from mentorapi.http.base import Services
 from mentorapi.http.router import pattern
+from mentorapi.http.services import Services
 from mentorapi.jobs import sweep
 from mentorapi.schemas import common
 from mentorapi.schemas.operation import Operation

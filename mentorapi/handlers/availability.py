@@ -6,12 +6,12 @@ from datetime import date
 
 from mentorapi import errors
 from mentorapi.http.base import ApiHandler, operation
-from mentorapi.http.cached_reads import DiscoveryHandler
+from mentorapi.http.cached_reads import CachedReadHandler
 from mentorapi.repositories import availability
 from mentorapi.schemas import availability as spec
 
 
-class ListSlots(DiscoveryHandler):
+class ListSlots(CachedReadHandler):
     @operation(spec.LIST_SLOTS, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
         start, end = (

@@ -38,10 +38,11 @@ class UploadImage(ApiHandler):
         self.write_json(updated)
 
     def uploaded_file(self) -> bytes:
-        kind, _, parameters = self.request.headers.get("Content-Type", "").partition(";")
-        if kind.strip().lower() != "multipart/form-data":
+        headers = self.request.headers
+        content_type = headers.get("Content-Type", "")
+        if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
             raise errors.UnsupportedMediaType(NOT_MULTIPART)
-        fields, files = body.parse_form(parameters, self.request)
+        fields, files = body.parse_form(content_type, self.request.body, headers)
         uploads = files.pop("file", [])
         details = [
             {

@@ -6,7 +6,7 @@ import asyncio
 
 from mentorapi import errors
 from mentorapi.http.base import operation
-from mentorapi.http.cached_reads import DiscoveryHandler
+from mentorapi.http.cached_reads import CachedReadHandler
 from mentorapi.repositories import mentors
 from mentorapi.schemas import mentors as spec
 
@@ -14,13 +14,13 @@ from mentorapi.schemas import mentors as spec
 SEARCH_QUEUE_SECONDS = 10
 
 
-class ListMentors(DiscoveryHandler):
+class ListMentors(CachedReadHandler):
     @operation(spec.LIST)
     async def get(self) -> None:
         self.write_list(await mentors.list_all(self.db, **self.parameters))
 
 
-class SearchMentors(DiscoveryHandler):
+class SearchMentors(CachedReadHandler):
     @operation(spec.SEARCH)
     async def get(self) -> None:
         # Other searches wait here, where they hold up nothing else, and not for a connection.
@@ -37,7 +37,7 @@ class SearchMentors(DiscoveryHandler):
         self.write_list(found)
 
 
-class ShowMentor(DiscoveryHandler):
+class ShowMentor(CachedReadHandler):
     @operation(spec.SHOW, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
         self.write_json(await mentors.show(self.db, mentor_id))

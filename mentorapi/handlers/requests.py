@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from mentorapi import errors
 from mentorapi.http.base import ApiHandler, as_id, operation
 from mentorapi.repositories import requests
@@ -30,8 +28,7 @@ class ListOrCreateRequests(ApiHandler):
         request_id, request = await requests.create(
             self.db, self.caller.user_id, as_id(self.body["mentorId"]), self.body
         )
-        self.set_header("Location", f"/api/requests/{request_id}")
-        self.write_json(request, HTTPStatus.CREATED)
+        self.write_created(f"/requests/{request_id}", request)
 
 
 class ListActiveRequests(ApiHandler):

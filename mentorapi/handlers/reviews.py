@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from mentorapi import errors
 from mentorapi.http.base import ApiHandler, operation
-from mentorapi.http.cached_reads import DiscoveryHandler
+from mentorapi.http.cached_reads import CachedReadHandler
 from mentorapi.repositories import reviews
 from mentorapi.schemas import reviews as spec
 
 
-class ListMentorReviews(DiscoveryHandler):
+class ListMentorReviews(CachedReadHandler):
     @operation(spec.LIST, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
         self.write_data(await reviews.list_of_mentor(self.db, mentor_id, **self.parameters))
@@ -41,8 +39,7 @@ class ReviewSession(ApiHandler):
             self.body["rating"],
             self.body.get("comment"),
         )
-        self.set_header("Location", f"/api/sessions/{session_id}")
-        self.write_json(session, HTTPStatus.CREATED)
+        self.write_created(f"/sessions/{session_id}", session)
 
 
 routes = [

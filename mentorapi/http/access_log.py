@@ -1,4 +1,4 @@
-"""What is told of a request when it has been answered: one line in the log, and the figures."""
+"""The access log, with one line per request, and the metrics of requests."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from mentorapi.telemetry.metrics import Metrics
 log = structlog.get_logger("mentorapi.access")
 
 
-class Exchange(NamedTuple):
-    """A request, and what became of it."""
+class AccessRecord(NamedTuple):
+    """A request and its response."""
 
     method: str
-    #: The template that its path fits.
+    #: The template of the path.
     route: str
     status: int
     seconds: float
@@ -30,12 +30,13 @@ class Exchange(NamedTuple):
     client: str | None
     traceparent: str | None
     user_id: str | None = None
+    #: The error that the response reports.
     failure: BaseException | None = None
 
     @classmethod
     def of(
         cls, request: HTTPServerRequest, route: str, status: int, request_id: str, **more: Any
-    ) -> Exchange:
+    ) -> AccessRecord:
         return cls(
             request.method or "",
             route,
@@ -48,10 +49,10 @@ class Exchange(NamedTuple):
         )
 
 
-def answered(handler: ApiHandler) -> None:
-    """Tornado's ``log_function``."""
+def log_handler(handler: ApiHandler) -> None:
+    """Record a finished request. Tornado's ``log_function``."""
     caller = getattr(handler, "caller", None)
-    exchange = Exchange.of(
+    record = AccessRecord.of(
         handler.request,
         handler.route,
         handler.get_status(),
@@ -60,41 +61,41 @@ def answered(handler: ApiHandler) -> None:
         failure=handler.failure,
     )
     if handler.ROUTINE:
-        record(exchange, logging.DEBUG)
+        write(record, logging.DEBUG)
     else:
         handler.services.metrics.requests_in_progress -= 1
-        count(handler.services.metrics, exchange)
-        record(exchange)
-    # It holds the frames, and they hold the handler.
+        count(handler.services.metrics, record)
+        write(record)
+    # The error refers to stack frames, which refer to the handler: break the reference cycle.
     handler.failure = None
 
 
-def count(metrics: Metrics, exchange: Exchange) -> None:
-    metrics.answered(exchange.method, exchange.route, exchange.status, exchange.seconds)
-    if isinstance(exchange.failure, errors.SlotTaken):
+def count(metrics: Metrics, record: AccessRecord) -> None:
+    metrics.answered(record.method, record.route, record.status, record.seconds)
+    if isinstance(record.failure, errors.SlotTaken):
         metrics.slots_refused.inc()
 
 
-def record(exchange: Exchange, level: int = logging.INFO) -> None:
-    """One line in the log; what is the server's fault, at a level of its own."""
-    if exchange.status == HTTPStatus.SERVICE_UNAVAILABLE:
+def write(record: AccessRecord, level: int = logging.INFO) -> None:
+    """Write one line: a 503 as a warning, other server errors with their traceback."""
+    if record.status == HTTPStatus.SERVICE_UNAVAILABLE:
         level = logging.WARNING
-    elif exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    elif record.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         level = logging.ERROR
     fields = {
-        "method": exchange.method,
-        "route": exchange.route,
-        "status": exchange.status,
-        "request_id": exchange.request_id,
-        "ms": round(exchange.seconds * 1000, 1),
-        "user_id": exchange.user_id,
-        "client": exchange.client,
+        "method": record.method,
+        "route": record.route,
+        "status": record.status,
+        "request_id": record.request_id,
+        "ms": round(record.seconds * 1000, 1),
+        "user_id": record.user_id,
+        "client": record.client,
     }
-    if exchange.traceparent is not None:
-        trace_id = context.parse_traceparent(exchange.traceparent)
+    if record.traceparent is not None:
+        trace_id = context.parse_traceparent(record.traceparent)
         if trace_id is not None:
             fields["trace_id"] = trace_id
-    failure = exchange.failure
+    failure = record.failure
     if level >= logging.WARNING and failure is not None:
         running = context.current.get()
         if running is not None and running.statement is not None:
@@ -103,4 +104,4 @@ def record(exchange: Exchange, level: int = logging.INFO) -> None:
             fields["cause"] = repr(failure.__cause__ or failure)
         else:
             fields["exc_info"] = failure
-    log.log(level, f"{exchange.method} {exchange.route} {exchange.status}", **fields)
+    log.log(level, f"{record.method} {record.route} {record.status}", **fields)

@@ -1,190 +1,94 @@
-"""What every handler shares: the way of a request from its token to its answer."""
+"""The handler that every endpoint extends: token, query, body, method, response, error."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache, wraps
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
 from http import HTTPStatus
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
-from tornado.httputil import HTTPServerRequest
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import HTTPError, RequestHandler
 
 from mentorapi import errors
-from mentorapi.auth.tokens import Caller, Verifier
-from mentorapi.cache.responses import Response, ResponseCache
-from mentorapi.config import Settings
-from mentorapi.database.idempotency import RunningAttempts
+from mentorapi.auth.tokens import Caller
+from mentorapi.database import idempotency as attempts
 from mentorapi.database.page import Page
-from mentorapi.database.pool import Database, Pool
-from mentorapi.events.listener import Listener
-from mentorapi.http import body as json_body
+from mentorapi.database.pool import Database
 from mentorapi.http import idempotency
-from mentorapi.http.headers import Head, allowed_headers, header, new_headers, request_id
-from mentorapi.http.turns import Turns
-from mentorapi.images import ImageStore
-from mentorapi.repositories import account
-from mentorapi.repositories.account import Claims
-from mentorapi.schemas.operation import Operation, is_repeatable
-from mentorapi.schemas.validation import Schema
+from mentorapi.http.body import read_body
+from mentorapi.http.headers import default_headers, preflight_headers, request_id
+from mentorapi.http.operation import Method, Raised
+from mentorapi.http.operation import operation as operation
+from mentorapi.http.query import next_page_link, read_parameters
+from mentorapi.http.services import Services
+from mentorapi.schemas.common import PREFIX
+from mentorapi.schemas.operation import Operation
 from mentorapi.telemetry import context
-from mentorapi.telemetry.metrics import Metrics
 
 log = logging.getLogger("mentorapi")
 
-#: A path id that is no UUID is simply not found; nothing has this one.
+#: Stands for an id in a path that is not a UUID. No row has it, so the resource is not found.
 NO_ID = str(UUID(int=0))
-
-# As it came, a URL may hold any character between spaces (each stands for a byte).
-_UNSAFE = re.compile(r"[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]")
-
-#: Seconds that a request waits for those of the same caller before it.
-MAX_WAIT_SECONDS = 10.0
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
-Method = Callable[..., Awaitable[None]]
-#: An instance where the message is not the class's own.
-Raised: TypeAlias = type[errors.ApiError] | errors.ApiError
+#: Seconds that a request waits until earlier requests of the same caller are done.
+MAX_WAIT_SECONDS = 10.0
 
-
-@dataclass
-class Services:
-    """What handlers work with. One for each process."""
-
-    db: Pool
-    verifier: Verifier
-    images: ImageStore
-    settings: Settings
-    cache: ResponseCache
-    listener: Listener
-    metrics: Metrics
-    #: Ids of the migrations that the code was written for.
-    migrations: Sequence[str]
-    #: The API in its own words (OpenAPI).
-    description: Response
-    known_users: KnownUsers = field(default_factory=lambda: KnownUsers())
-    running_attempts: RunningAttempts = field(default_factory=RunningAttempts)
-    draining: bool = False
-    #: Held by each search that runs: at most half of the pool's connections work for searches.
-    searches: asyncio.Semaphore = field(init=False)
-    #: One caller's requests that run at the same time: enough to keep all connections busy.
-    turns: Turns = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.searches = asyncio.Semaphore(max(1, self.settings.pool_size // 2))
-        self.turns = Turns(2 * self.settings.pool_size)
-
-
-class KnownUsers:
-    """What is stored of account, so that most requests need not ask."""
-
-    MOST = 100_000
-
-    def __init__(self) -> None:
-        self._known: dict[str, Claims] = {}
-
-    async def remember(self, db: Database, caller: Caller) -> bool:
-        """Store what is new; returns whether anything was."""
-        claims = Claims(caller.name, caller.email, caller.picture, caller.issued_at)
-        known = self._known.get(caller.user_id)
-        if known is not None and not claims.change(known):
-            return False
-        stored = await account.remember(db, caller.user_id, claims)
-        if stored is not None:
-            if len(self._known) >= self.MOST:
-                self._known.clear()
-            self._known[caller.user_id] = stored
-        return True
-
-    def forget(self) -> None:
-        """The database was changed beneath the server: it may know none of these users."""
-        self._known.clear()
-
-
-def operation(spec: Operation, raises: Sequence[Raised] = ()) -> Callable[[Method], Method]:
-    """Says what a handler's method is: its schemas, whether it is public, and the errors a client
-    can meet that are its own. Those that any operation of its kind has are not repeated."""
-
-    def mark(method: Method) -> Method:
-        @wraps(method)
-        async def run(handler: ApiHandler, *arguments: str) -> None:
-            key = handler.idempotency_key
-
-            async def attempt() -> None:
-                if key is None:
-                    await method(handler, *arguments)
-                else:
-                    # A repetition may wait for the first request, and costs nothing meanwhile.
-                    handler.end_turn()
-                    await idempotency.run_once(handler, key, lambda: method(handler, *arguments))
-
-            try:
-                await attempt()
-            except errors.UserMissing:
-                # After a restore, say. Nothing was changed: store the user and try once more.
-                services = handler.services
-                services.known_users.forget()
-                await services.known_users.remember(services.db, handler.caller)
-                await attempt()
-            if handler.request.method not in ("GET", "HEAD"):
-                # Who wrote must not read what was true before from the cache.
-                await handler.services.listener.wait_until_current()
-
-        run.operation = spec  # type: ignore[attr-defined]
-        run.raises = raises  # type: ignore[attr-defined]
-        return run
-
-    return mark
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class ApiHandler(RequestHandler):
-    """One path of the API. Its methods are marked with ``@operation``.
+    """One path of the API. Its methods are decorated with ``@operation``.
 
-    Before a method runs: the token (401), then the query and the body (400), as its operation says.
-    What they came to is in ``caller``, ``parameters`` and ``body``; ids in the path are UUIDs.
+    When a method runs, ``caller``, ``parameters`` and ``body`` hold what has been verified, and the
+    ids in the path are UUIDs.
     """
 
     SUPPORTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+    #: Whether the parts of the path that vary are ids.
     ID_ARGUMENTS: ClassVar[bool] = True
-    #: Part of running the server: not counted, and logged if it fails only.
+    #: Whether requests are made by the operator's tools: they are not counted, and logged only if
+    #: they fail.
     ROUTINE: ClassVar[bool] = False
 
-    #: The template that the path fits.
+    #: The template of the path.
     route: str
-    #: What it ends in, if not well.
-    failure: BaseException | None = None
+    spec: Operation
     #: The pool, or the connection of a transaction.
     db: Database
     caller: Caller
     parameters: dict[str, Any]
     body: Any
     idempotency_key: str | None = None
-    _end_turn: Callable[[], None] | None = None
+    #: The error that the response reports.
+    failure: BaseException | None = None
+    is_finished = False
+    #: The response that ``write_json`` has written.
+    _written: attempts.Answer
+    _release_caller: Callable[[], None] | None = None
 
-    _headers: Head  # type: ignore[assignment]
-
-    # The way in ----------------------------------------------------------------------------
-
-    def __init__(
-        self, application: Application, request: HTTPServerRequest, **settings: Any
-    ) -> None:
-        self.services: Services = application.settings["services"]
-        self.request_id = request_id(request.headers)
-        super().__init__(application, request, **settings)
+    # Request -------------------------------------------------------------------------------
 
     def initialize(self, route: str = "unknown") -> None:
         self.route = route
+        # Tornado would parse a form before the token is verified.
+        self.request._parse_body = lambda: None  # type: ignore[method-assign]
         if not self.ROUTINE:
             self.services.metrics.requests_in_progress += 1
-        # Tornado would read forms now, before the token. Who takes one reads it later.
-        self.request._parse_body = lambda: None  # type: ignore[method-assign]
+
+    @cached_property
+    def services(self) -> Services:
+        services: Services = self.settings["services"]
+        return services
+
+    @cached_property
+    def request_id(self) -> str:
+        return request_id(self.request.headers)
 
     async def prepare(self) -> None:
         if self.request.method == "OPTIONS":
@@ -193,46 +97,48 @@ class ApiHandler(RequestHandler):
             self.request_id, caller=self.request.remote_ip or "unknown"
         )
         context.current.set(running)
-        spec = self.spec()
-        self.db = self.services.db
-        self._headers["Cache-Control"] = spec.cache_control
+        spec = self.operation_of(self.request.method)
+        if spec is None:
+            raise errors.MethodNotAllowed(self.allowed())
+        self.spec, self.db = spec, self.services.db
+        self.set_header("Cache-Control", spec.cache_control)
         if not spec.public:
-            self.caller = await self.services.verifier.caller_of(
-                self.request.headers.get("Authorization")
-            )
+            authorization = self.request.headers.get("Authorization")
+            self.caller = await self.services.verifier.caller_of(authorization)
             running.caller = self.caller.user_id
         try:
-            self._end_turn = await self.services.turns.take(running.caller, MAX_WAIT_SECONDS)
+            acquire = self.services.caller_limiter.acquire
+            self._release_caller = await acquire(running.caller, MAX_WAIT_SECONDS)
         except TimeoutError as error:
             raise errors.Unavailable from error
-        arguments, problems = read_arguments(self.request, (spec.query or {}).get("properties", {}))
-        if not problems:
-            self.parameters, problems = spec.read_query(arguments)
-        if problems:
-            raise errors.ValidationFailed(problems)
+        self.parameters = read_parameters(self.request, spec)
         if self.request.method == "POST":
-            self.idempotency_key = idempotency.read_key(
-                self.request.headers.get(idempotency.HEADER)
-            )
-        self.read_body(spec)
-        if not spec.public and await self.services.known_users.remember(self.db, self.caller):
+            key = self.request.headers.get(idempotency.HEADER)
+            self.idempotency_key = idempotency.read_key(key)
+        if spec.body is not None:
+            content_type = self.request.headers.get("Content-Type", "")
+            self.body = read_body(content_type, self.request.body, spec)
+        if not spec.public and await self.services.known_users.store(self.db, self.caller):
             await self.services.listener.wait_until_current()
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
-        # What is no text is no id either: not found, and not Tornado's 400.
+        # Tornado would answer 400 to a path that is not UTF-8. It is a 404.
         text = value.decode("utf-8", "replace")
         return as_id(text) if self.ID_ARGUMENTS else text
+
+    # Method --------------------------------------------------------------------------------
 
     @classmethod
     @cache
     def operations(cls) -> dict[str, Operation]:
         """The operations of this path by HTTP method."""
-        found = {}
-        for name in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-            spec = getattr(getattr(cls, name.lower()), "operation", None)
-            if spec is not None:
-                found[name] = spec
-        return found
+        names = ("GET", "POST", "PUT", "PATCH", "DELETE")
+        found = {name: getattr(getattr(cls, name.lower()), "spec", None) for name in names}
+        return {name: spec for name, spec in found.items() if spec is not None}
+
+    @classmethod
+    def operation_of(cls, method: str | None) -> Operation | None:
+        return cls.operations().get("GET" if method == "HEAD" else method or "")
 
     @classmethod
     def raised_by(cls, method: str) -> Sequence[Raised]:
@@ -244,77 +150,93 @@ class ApiHandler(RequestHandler):
         names = list(cls.operations())
         return names + (["HEAD"] if "GET" in names else []) + ["OPTIONS"]
 
-    @classmethod
-    def operation_of(cls, method: str | None) -> Operation | None:
-        return cls.operations().get("GET" if method == "HEAD" else method or "")
+    async def run(self, method: Method, ids: Sequence[str]) -> None:
+        """Run the method of an operation."""
+        try:
+            await self._run_once(method, ids)
+        except errors.UserMissing:
+            # For example after a restore. Nothing was changed: store the user and try once more.
+            self.services.known_users.clear()
+            await self.services.known_users.store(self.services.db, self.caller)
+            await self._run_once(method, ids)
+        if self.request.method not in ("GET", "HEAD"):
+            # A client that reads after this response must not get an older state from the cache.
+            await self.services.listener.wait_until_current()
 
-    def spec(self) -> Operation:
-        spec = self.operation_of(self.request.method)
-        if spec is None:
-            raise errors.MethodNotAllowed(self.allowed())
-        return spec
-
-    def read_body(self, spec: Operation) -> None:
-        if spec.body is None:
+    async def _run_once(self, method: Method, ids: Sequence[str]) -> None:
+        if self.idempotency_key is None:
+            await method(self, *ids)
             return
-        raw = self.request.body
-        if not raw and spec.body_optional:
-            self.body = {}
-            return
-        content_type = self.request.headers.get("Content-Type", "")
-        if not is_json(content_type):
-            raise errors.UnsupportedMediaType
-        self.body = spec.normalize_body(json_body.parse(raw))
-        details = spec.check_body(self.body)
-        if details:
-            raise errors.ValidationFailed(details)
+        # A repetition may wait for the first request. Meanwhile it uses no connection.
+        self.release_caller()
+        pool = self.db
 
-    # The way out ---------------------------------------------------------------------------
+        async def effect(connection: Database) -> attempts.Answer:
+            self.db = connection
+            await method(self, *ids)
+            return self._written
 
-    def clear(self) -> None:
-        """An answer with nothing in it: at the start, and before an error takes its place."""
-        self._headers = new_headers(self.services.settings, self.request, self.request_id)
-        self._write_buffer: list[bytes] = []
-        self.set_status(200)
-
-    def write_json(self, body: str | bytes, status: int = 200) -> None:
-        """Write a JSON text."""
-        if status != HTTPStatus.OK:
-            self.set_status(status)
-        # write() would set the type of text itself.
-        self._write_buffer.append(body if isinstance(body, bytes) else body.encode())
-
-    def written(self) -> tuple[int, str | None, str]:
-        """Status, Location and body of what a method wrote."""
-        return (
-            self.get_status(),
-            self._headers.get("Location"),
-            b"".join(self._write_buffer).decode(),
+        attempt = idempotency.make_attempt(
+            self.caller.user_id,
+            f"{self.request.method} {self.route}",
+            self.idempotency_key,
+            self.path_args,
+            self.request.body,
         )
+        try:
+            answer, replayed = await self.services.running_attempts.once(pool, attempt, effect)
+        finally:
+            self.db = pool
+        if replayed:
+            location = {} if answer.location is None else {"Location": answer.location}
+            self.write_json(answer.body, answer.status, location)
+            self.set_header("Idempotent-Replayed", "true")
 
-    def rewrite(self, status: int, location: str | None, body: str) -> None:
-        """Answer this, whatever was written before."""
-        self.clear()
-        if location is not None:
-            self.set_header("Location", location)
-        self.write_json(body, status)
+    async def head(self, *ids: str) -> None:
+        # Tornado leaves the body out.
+        await self.get(*ids)  # type: ignore[misc]
+
+    def options(self, *ids: str) -> None:
+        methods = ", ".join(self.allowed())
+        settings = self.services.settings
+        for name, value in preflight_headers(settings, self.request.headers, methods):
+            self.set_header(name, value)
+        self.clear_header("Content-Type")
+        self.set_status(HTTPStatus.NO_CONTENT)
+
+    # Response ------------------------------------------------------------------------------
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        for name, value in default_headers(
+            self.services.settings, self.request.headers, self.request_id
+        ):
+            self.set_header(name, value)
+
+    def write_json(
+        self, text: str | bytes, status: int = 200, headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        """Write a JSON text, which is the whole body."""
+        self.set_status(status)
+        for name, value in headers.items():
+            self.set_header(name, value)
+        self.write(text)
+        text = text if isinstance(text, str) else text.decode()
+        self._written = attempts.Answer(status, headers.get("Location"), text)
+
+    def write_created(self, path: str, text: str) -> None:
+        """Write a new resource. Its path begins after the prefix."""
+        self.write_json(text, HTTPStatus.CREATED, {"Location": PREFIX + path})
 
     def write_list(self, page: Page) -> None:
-        """A plain array, with how many there are and where it goes on."""
-        self._headers["X-Total-Count"] = str(page.total)
+        """Write a plain array, with its total and the next page in headers."""
+        headers = {"X-Total-Count": str(page.total)}
         if page.page < page.pages:
-            others = [
-                parameter
-                for parameter in self.request.query.split("&")
-                if parameter and parameter.partition("=")[0] not in ("page", "limit")
-            ]
-            others += [f"page={page.page + 1}", f"limit={page.limit}"]
-            following = _UNSAFE.sub(_escaped, f"{self.request.path}?{'&'.join(others)}")
-            self._headers["Link"] = f'<{following}>; rel="next"'
-        self.write_json(page.items)
+            headers["Link"] = next_page_link(self.request, page)
+        self.write_json(page.items, headers=headers)
 
     def write_data(self, page: Page) -> None:
-        """``{"data": [...], "meta": {...}}``."""
+        """Write ``{"data": [...], "meta": {...}}``."""
         meta = {
             "total": page.total,
             "page": page.page,
@@ -323,110 +245,42 @@ class ApiHandler(RequestHandler):
         }
         self.write_json(b'{"data":%b,"meta":%b}' % (page.items.encode(), orjson.dumps(meta)))
 
-    def on_finish(self) -> None:
-        self.end_turn()
-
-    def end_turn(self) -> None:
-        """Let the next request of the same caller begin."""
-        if self._end_turn is not None:
-            self._end_turn()
-            self._end_turn = None
-
     def compute_etag(self) -> str | None:
-        """None: one's own data is not to be stored."""
+        # Private data must not be stored, so there is nothing to revalidate.
         return None
 
-    async def head(self, *arguments: str) -> None:
-        # Tornado leaves the body out.
-        await self.get(*arguments)  # type: ignore[misc]
+    def on_finish(self) -> None:
+        self.is_finished = True
+        self.release_caller()
 
-    def options(self, *arguments: str) -> None:
-        methods = ", ".join(self.allowed())
-        self.set_header("Allow", methods)
-        self.clear_header("Content-Type")
-        if "Access-Control-Allow-Origin" in self._headers:
-            self.set_header("Access-Control-Allow-Methods", methods)
-            requested = header(self.request.headers, "Access-Control-Request-Headers")
-            self.set_header("Access-Control-Allow-Headers", allowed_headers(requested))
-            vary = [self._headers["Vary"]] if "Vary" in self._headers else []
-            self.set_header("Vary", ", ".join([*vary, "Access-Control-Request-Headers"]))
-            self.set_header("Access-Control-Max-Age", "600")
-        self.set_status(HTTPStatus.NO_CONTENT)
+    def release_caller(self) -> None:
+        """Let the next request of the same caller begin."""
+        if self._release_caller is not None:
+            self._release_caller()
+            self._release_caller = None
 
-    # Errors --------------------------------------------------------------------------------
+    # Error ---------------------------------------------------------------------------------
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs["exc_info"][1]
-        if status_code == HTTPStatus.METHOD_NOT_ALLOWED and isinstance(error, HTTPError):
-            # Tornado refuses the methods that it does not know by itself.
+        if isinstance(error, HTTPError) and status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # Tornado's own, for methods that are not in SUPPORTED_METHODS.
             error = errors.MethodNotAllowed(self.allowed())
-        if isinstance(error, errors.ApiError):
-            for name, value in error.headers.items():
-                self.set_header(name, value)
-            code, content = error.code, error.body()
-        elif isinstance(error, HTTPError) and status_code < 500:
-            status = HTTPStatus(status_code)
-            code, content = status.name.lower(), errors.error_body(status, status.phrase)
-        else:
-            code, content = errors.ApiError.code, errors.ApiError().body()
-        self.set_header(errors.CODE_HEADER, code)
-        self.set_status(content["statusCode"])
-        self.finish(orjson.dumps(content))
+        if not isinstance(error, errors.ApiError):
+            error = errors.ApiError()
+        for name, value in error.headers.items():
+            self.set_header(name, value)
+        self.set_header(errors.CODE_HEADER, error.code)
+        self.set_status(error.status)
+        self.finish(orjson.dumps(error.body()))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        if not self._finished:
-            # It goes into the request's own line.
+        if not self.is_finished:
+            # The access log has one line per request, which includes the error.
             self.failure = value
         elif not isinstance(value, (errors.ApiError, HTTPError)):
             log.error("After the answer to %s", self.request_id, exc_info=(typ, value, tb))
 
-    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        # Tornado knows the status of its own errors only.
-        error = kwargs.get("exc_info", (None, None))[1]
-        if isinstance(error, errors.ApiError):
-            status_code = error.status
-        super().send_error(status_code, **kwargs)
-
-
-class UnknownRoute(ApiHandler):
-    """Everything that no route names."""
-
-    async def prepare(self) -> None:
-        raise errors.NotFound(f"No such route: {self.request.path}"[:200])
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"%{ord(found[0]):02X}"
-
 
 def as_id(text: str) -> str:
     return text.lower() if _UUID.fullmatch(text) else NO_ID
-
-
-def is_json(content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == "application/json" or (
-        kind.startswith("application/") and kind.endswith("+json")
-    )
-
-
-def read_arguments(
-    request: HTTPServerRequest, known: Mapping[str, Schema]
-) -> tuple[dict[str, list[str]], list[dict[str, str]]]:
-    """The known parameters of the query string as text, or what is wrong with them."""
-    arguments, problems = {}, []
-    for name, values in request.query_arguments.items():
-        if name not in known:
-            continue
-        if len(values) > 1 and not is_repeatable(known[name]):
-            problems.append({"field": name, "code": "repeated", "message": "must occur once"})
-            continue
-        try:
-            arguments[name] = [value.decode("utf-8") for value in values]
-        except UnicodeDecodeError:
-            problems.append({"field": name, "code": "encoding", "message": "is not valid UTF-8"})
-            continue
-        if "\0" in "".join(arguments[name]):
-            message = "must not contain a NUL character"
-            problems.append({"field": name, "code": "encoding", "message": message})
-    return arguments, problems

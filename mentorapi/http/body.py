@@ -1,4 +1,4 @@
-"""Bodies as clients send them, read strictly."""
+"""Request bodies: JSON, read strictly, and multipart forms."""
 
 from __future__ import annotations
 
@@ -8,67 +8,91 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from tornado.httputil import HTTPFile, HTTPInputError, HTTPServerRequest, parse_body_arguments
+from tornado.httputil import HTTPFile, HTTPHeaders, HTTPInputError, parse_body_arguments
 
 from mentorapi import errors
+from mentorapi.schemas.operation import Operation
 
-#: A JSON number is one kind of thing: 60.0 and 6e1 are the integer 60. Beyond this many digits
-#: it stays a decimal, which no schema here admits.
-MOST_DIGITS = 18
+#: Digits. A number whose value is whole is an integer: 60.0 and 6e1 are 60. Larger numbers are
+#: refused.
+MAX_DIGITS = 18
 
-MOST_DEPTH = 64
+MAX_DEPTH = 64
 
-#: Values in one body, at any depth. The largest that is of use, 500 weekly windows, has 2,500; each
-#: takes some 3 µs of the event loop.
+#: Values in one body, at any depth. The largest useful body, 500 weekly windows, has 2,500. Each
+#: value takes about 3 µs of the event loop.
 MAX_VALUES = 4000
 
 #: Characters of a field's name in a message.
 _MAX_QUOTED = 60
 
-#: Up to its end, or that of the body. It never goes back (`++`): linear for whatever is sent.
+# A string, up to its end or the end of the body. Possessive (`++`), so it takes linear time.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?', re.DOTALL)
 
 
-def parse(body: bytes) -> Any:
-    """The value of a JSON text, its fractions as ``Decimal``.
+def read_body(content_type: str, raw: bytes, spec: Operation) -> Any:
+    """The body as the operation's schema describes it.
 
-    orjson refuses what is no JSON, NaN and lone surrogates among it; the second reading finds what
-    it lets pass: a name that occurs twice with different values, and NUL, which PostgreSQL can't
-    store. It reads in Python, so how much there may be to read is limited.
+    Raises UnsupportedMediaType, MalformedJson and ValidationFailed.
+    """
+    if not raw and spec.body_optional:
+        return {}
+    if not is_json(content_type):
+        raise errors.UnsupportedMediaType
+    body = spec.normalize_body(parse(raw))
+    details = spec.check_body(body)
+    if details:
+        raise errors.ValidationFailed(details)
+    return body
+
+
+def is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
+
+
+def parse(raw: bytes) -> Any:
+    """The value of a JSON text, with fractions as ``Decimal``.
+
+    orjson refuses what is not JSON, also NaN and lone surrogates. The second pass, by Python's
+    parser, refuses what orjson accepts: a name that occurs twice with different values, and NUL,
+    which PostgreSQL cannot store. It is slow, so the number of values is limited.
 
     Raises MalformedJson.
     """
     try:
-        if _has_too_many_values(body):
+        if _has_too_many_values(raw):
             raise ValueError(f"more than {MAX_VALUES} values")
-        orjson.loads(body)
-        value = json.loads(body, object_pairs_hook=_object, parse_float=_number, parse_int=_number)
+        orjson.loads(raw)
+        value = json.loads(raw, object_pairs_hook=_object, parse_float=_number, parse_int=_number)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise errors.MalformedJson(f"Body is not valid JSON: {_reason(error)}") from error
-    _check(value, MOST_DEPTH)
+    _check(value, MAX_DEPTH)
     return value
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    # Decimal takes exponents of 18 digits at most; its own message names classes of Python.
+    # Decimal refuses exponents of more than 18 digits; its message names Python classes.
     return "number out of range" if isinstance(error, ArithmeticError) else str(error)
 
 
-def _has_too_many_values(body: bytes) -> bool:
-    # Counting within texts as well is quick, and enough for nearly all bodies.
-    return _count_marks(body) > MAX_VALUES and _count_marks(_STRING.sub(b"", body)) > MAX_VALUES
+def _has_too_many_values(raw: bytes) -> bool:
+    # The first count includes strings. It is quick, and enough for nearly all bodies.
+    return _count_marks(raw) > MAX_VALUES and _count_marks(_STRING.sub(b"", raw)) > MAX_VALUES
 
 
-def _count_marks(body: bytes) -> int:
+def _count_marks(raw: bytes) -> int:
     """An upper bound of the number of values in a JSON text."""
-    return 1 + body.count(b",") + body.count(b"[") + body.count(b"{")
+    return 1 + raw.count(b",") + raw.count(b"[") + raw.count(b"{")
 
 
 def _number(text: str) -> int | Decimal:
     value = Decimal(text)
-    if abs(value.adjusted()) > MOST_DIGITS:
+    if abs(value.adjusted()) > MAX_DIGITS:
         raise ValueError("number out of range")
     whole = int(value)
     return whole if whole == value else value
@@ -77,18 +101,18 @@ def _number(text: str) -> int | Decimal:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found and not _agree(found[name], value):
+        if name in found and not _are_equal(found[name], value):
             raise ValueError(f"{json.dumps(name[:_MAX_QUOTED])} occurs twice")
         found[name] = value
     return found
 
 
-def _agree(one: Any, other: Any) -> bool:
-    """Equal as JSON has it; to Python, true is 1."""
+def _are_equal(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal. In Python, True == 1."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_agree(one[name], other[name]) for name in one)
+        return one.keys() == other.keys() and all(_are_equal(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_agree, one, other))
+        return len(one) == len(other) and all(map(_are_equal, one, other))
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
@@ -108,17 +132,17 @@ def _check(value: Any, depth: int) -> None:
 
 
 def parse_form(
-    parameters: str, request: HTTPServerRequest
+    content_type: str, raw: bytes, headers: HTTPHeaders
 ) -> tuple[dict[str, list[bytes]], dict[str, list[HTTPFile]]]:
-    """The fields and the files of a multipart/form-data body.
-
-    ``parameters`` are those of its type.
-    """
+    """The fields and the files of a multipart/form-data body. Raises MalformedForm."""
     fields: dict[str, list[bytes]] = {}
     files: dict[str, list[HTTPFile]] = {}
-    kind = f"multipart/form-data;{parameters}"
+    # Tornado compares the type as written, in lower case.
+    kind, semicolon, parameters = content_type.partition(";")
     try:
-        parse_body_arguments(kind, request.body, fields, files, request.headers)
+        parse_body_arguments(
+            kind.strip().lower() + semicolon + parameters, raw, fields, files, headers
+        )
     except HTTPInputError as error:
         raise errors.MalformedForm from error
     return fields, files

@@ -1,32 +1,32 @@
-"""Public reads, answered from memory while what they show stays as it is."""
+"""Public reads: sent from the cache while they are current, else read from the database."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from time import time
+from typing import Any
 
-from tornado.http1connection import HTTP1Connection
 from tornado.httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,
     HTTPServerRequest,
     ResponseStartLine,
+    format_timestamp,
 )
 
 from mentorapi.cache.responses import LISTS, Load, Response
 from mentorapi.http import access_log
-from mentorapi.http.base import ApiHandler, Services
+from mentorapi.http.base import NO_HEADERS, ApiHandler
 from mentorapi.http.headers import (
-    COMPRESSED_FROM,
-    Head,
+    MIN_COMPRESSED_BYTES,
     accepts_gzip,
+    default_headers,
     header,
-    new_headers,
     request_id,
 )
-
-#: The headers in which answers differ.
-_OWN = ("Cache-Control", "Link", "X-Total-Count")
+from mentorapi.http.services import Services
 
 _OK = ResponseStartLine("HTTP/1.1", 200, "OK")
 _NOT_MODIFIED = ResponseStartLine("HTTP/1.1", 304, "Not Modified")
@@ -34,105 +34,135 @@ _NOT_MODIFIED = ResponseStartLine("HTTP/1.1", 304, "Not Modified")
 _ETAG = re.compile(r'\*|(?:W/)?"[^"]*"')
 
 
-class WholeAnswerHandler(ApiHandler):
-    """Answers with what is there as a whole."""
+class ResponseHandler(ApiHandler):
+    """Writes responses that are complete: with their headers, ETag and compressed form."""
 
-    answer: Response | None = None
+    response: Response | None = None
 
-    def write_answer(self, answer: Response) -> None:
-        self.answer = answer
+    def write_response(self, response: Response) -> None:
+        self.response = response
+        for name, value in response.headers.items():
+            self.set_header(name, value)
+        encoding, body = encode(response, self.request.headers)
+        if encoding is not None:
+            self.set_header("Content-Encoding", encoding)
+        self.write(body)
 
-    def finish(self, chunk: Any = None) -> Any:
-        if self.answer is None or self._status_code != 200:
-            return super().finish(chunk)
-        # As Tornado ends an answer.
-        cast(HTTP1Connection, self.request.connection).set_close_callback(None)
-        self._status_code = send(self.services, self.request, self._headers, self.answer)
-        self._headers_written = self._finished = True
-        access_log.answered(self)
-        self.on_finish()
-        self._break_cycles()
-        return None
+    def compute_etag(self) -> str | None:
+        return None if self.response is None else self.response.etag
+
+    def clear(self) -> None:
+        self.response = None
+        super().clear()
 
 
-class DiscoveryHandler(WholeAnswerHandler):
-    """Answers from the database, and leaves a copy in the cache, under the URL as it came."""
+class CachedReadHandler(ResponseHandler):
+    """Answers from the database, and keeps the response in the cache under the request's URL."""
 
     load: Load | None = None
 
     async def prepare(self) -> None:
         if self.request.method in ("GET", "HEAD"):
             cache, url = self.services.cache, self.request.uri or ""
-            others = cache.find_load(url)
-            answer = None if others is None else await cache.wait(others)
-            if answer is not None:
-                self.write_answer(answer)
+            running = cache.find_load(url)
+            response = None if running is None else await cache.wait(running)
+            if response is not None:
+                self.write_response(response)
                 self.finish()
                 return
             self.load = cache.begin(url, self.path_args[0] if self.path_args else LISTS)
         await super().prepare()
 
+    def write_json(
+        self, text: str | bytes, status: int = 200, headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        headers = {"Cache-Control": self.spec.cache_control, **headers}
+        self.write_response(Response(text if isinstance(text, bytes) else text.encode(), headers))
+
     def finish(self, chunk: Any = None) -> Any:
         if self.load is not None:
-            if self._status_code == 200:
-                own = {name: self._headers[name] for name in _OWN if name in self._headers}
-                self.answer = Response(b"".join(self._write_buffer), own)
-            self.services.cache.end(self.load, self.answer)
+            self.services.cache.end(self.load, self.response)
             self.load = None
         return super().finish(chunk)
 
 
-class KeptAnswer(HTTPMessageDelegate):
-    """Sends an answer from the cache. A body, which no reader should send, is not looked at."""
+class CachedResponse(HTTPMessageDelegate):
+    """Sends a response from the cache without a handler."""
 
     def __init__(
-        self, services: Services, request: HTTPServerRequest, route: str, answer: Response
+        self, services: Services, request: HTTPServerRequest, route: str, response: Response
     ) -> None:
-        self.services, self.request, self.route, self.answer = services, request, route, answer
+        self._services, self._request = services, request
+        self._route, self._response = route, response
 
     @classmethod
-    def find(cls, services: Services, request: HTTPServerRequest, route: str) -> KeptAnswer | None:
+    def find(
+        cls, services: Services, request: HTTPServerRequest, route: str
+    ) -> CachedResponse | None:
         if request.method not in ("GET", "HEAD"):
             return None
-        answer = services.cache.find(request.uri or "")
-        return None if answer is None else cls(services, request, route, answer)
+        response = services.cache.find(request.uri or "")
+        return None if response is None else cls(services, request, route, response)
 
     def finish(self) -> None:
-        named = request_id(self.request.headers)
-        headers = new_headers(self.services.settings, self.request, named)
-        status = send(self.services, self.request, headers, self.answer)
-        exchange = access_log.Exchange.of(self.request, self.route, status, named)
-        access_log.count(self.services.metrics, exchange)
-        access_log.record(exchange)
+        name = request_id(self._request.headers)
+        status = self._send(name)
+        record = access_log.AccessRecord.of(self._request, self._route, status, name)
+        access_log.count(self._services.metrics, record)
+        access_log.write(record)
+
+    def _send(self, name: str) -> int:
+        request, response = self._request, self._response
+        fields = ResponseHeaders(default_headers(self._services.settings, request.headers, name))
+        fields.update(response.headers)
+        fields["Date"] = _date(int(time()))
+        fields["Etag"] = response.etag
+        fields["Vary"] = "Origin, Accept-Encoding" if "Vary" in fields else "Accept-Encoding"
+        if self._services.draining:
+            fields["Connection"] = "close"
+        body: bytes | None = None
+        if matches_etag(request.headers, response.etag):
+            start_line = _NOT_MODIFIED
+            del fields["Content-Type"]
+        else:
+            start_line = _OK
+            encoding, body = encode(response, request.headers)
+            if encoding is not None:
+                fields["Content-Encoding"] = encoding
+            fields["Content-Length"] = str(len(body))
+            if request.method == "HEAD":
+                body = None
+        assert request.connection is not None
+        request.connection.write_headers(start_line, fields, body)  # type: ignore[arg-type]
+        request.connection.finish()
+        return start_line.code
 
 
-def send(services: Services, request: HTTPServerRequest, headers: Head, answer: Response) -> int:
-    """Answer a request, with these headers and the answer's own; returns the status."""
-    headers.update(answer.headers)
-    headers["Etag"] = answer.etag
-    headers["Vary"] = "Origin, Accept-Encoding" if "Vary" in headers else "Accept-Encoding"
-    if services.draining:
-        headers["Connection"] = "close"
-    if has_already(request.headers, answer.etag):
-        status, body = _NOT_MODIFIED, None
-        del headers["Content-Type"]
-    else:
-        status, body = _OK, answer.body
-        if len(body) >= COMPRESSED_FROM and accepts_gzip(request.headers):
-            headers["Content-Encoding"] = "gzip"
-            body = answer.gzipped
-        headers["Content-Length"] = str(len(body))
-        if request.method == "HEAD":
-            body = None
-    assert request.connection is not None
-    request.connection.write_headers(status, headers, body)  # type: ignore[arg-type]
-    request.connection.finish()
-    return status.code
+class ResponseHeaders(dict[str, str]):
+    """Headers that are spelled in one way only.
+
+    Tornado's class corrects the spelling on each access: 5 µs per response, a tenth of such a read.
+    """
+
+    def get_all(self) -> Iterable[tuple[str, str]]:
+        return self.items()
 
 
-def has_already(headers: HTTPHeaders, etag: str) -> bool:
-    """Whether a request with these headers knows the answer with this ETag (weak comparison)."""
-    given = header(headers, "If-None-Match")
+@lru_cache(maxsize=2)
+def _date(seconds: int) -> str:
+    return format_timestamp(seconds)
+
+
+def encode(response: Response, request_headers: HTTPHeaders) -> tuple[str | None, bytes]:
+    """The Content-Encoding and the body that the client accepts."""
+    if len(response.body) >= MIN_COMPRESSED_BYTES and accepts_gzip(request_headers):
+        return "gzip", response.gzipped
+    return None, response.body
+
+
+def matches_etag(request_headers: HTTPHeaders, etag: str) -> bool:
+    """Whether If-None-Match names this ETag (weak comparison, RFC 9110, 13.1.2)."""
+    given = header(request_headers, "If-None-Match")
     if given is None:
         return False
     known = _ETAG.findall(given)

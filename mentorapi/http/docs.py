@@ -11,8 +11,9 @@ from swagger_ui_bundle import swagger_ui_path
 from mentorapi import errors
 from mentorapi.cache.responses import Response
 from mentorapi.http.base import ApiHandler, operation
-from mentorapi.http.cached_reads import WholeAnswerHandler
+from mentorapi.http.cached_reads import ResponseHandler
 from mentorapi.schemas import docs as spec
+from mentorapi.schemas.common import PREFIX
 
 STATIC = Path(__file__).resolve().parent / "static"
 
@@ -48,28 +49,28 @@ POLICY = "; ".join(
 )
 
 
-class ShowDescription(WholeAnswerHandler):
+class ShowDescription(ResponseHandler):
     @operation(spec.DOCUMENT)
     async def get(self) -> None:
-        self.write_answer(self.services.description)
+        self.write_response(self.services.description)
 
 
-class ShowPage(WholeAnswerHandler):
+class ShowPage(ResponseHandler):
     @operation(spec.PAGE)
     async def get(self) -> None:
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("Referrer-Policy", "no-referrer")
-        self.write_answer(read(STATIC, "docs.html"))
+        self.write_response(read(STATIC, "docs.html"))
 
 
-class ShowAsset(WholeAnswerHandler):
+class ShowAsset(ResponseHandler):
     ID_ARGUMENTS = False
 
     @operation(spec.ASSET, raises=(errors.NotFound,))
     async def get(self, name: str) -> None:
         if name not in ASSETS:
             raise errors.NotFound
-        self.write_answer(read(ASSETS[name], name))
+        self.write_response(read(ASSETS[name], name))
 
 
 class ShowTheWay(ApiHandler):
@@ -85,7 +86,7 @@ class ShowTheWay(ApiHandler):
     async def get(self) -> None:
         # Not for good: a browser would remember that for ever.
         self.set_status(HTTPStatus.FOUND)
-        self.set_header("Location", "/api/docs")
+        self.set_header("Location", f"{PREFIX}/docs")
         self.clear_header("Content-Type")
 
 
@@ -102,4 +103,4 @@ routes = [
 ]
 
 #: Outside the API.
-redirects = [(path, ShowTheWay) for path in ("/", "/api", "/api/", "/docs")]
+redirects = [(path, ShowTheWay) for path in ("/", PREFIX, f"{PREFIX}/", "/docs")]

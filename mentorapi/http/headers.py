@@ -1,22 +1,18 @@
-"""What is done with every answer on its way out."""
+"""Request headers that every endpoint reads, and response headers that every response has."""
 
 from __future__ import annotations
 
+import gzip
 import re
-import time
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest, format_timestamp
-from tornado.web import GZipContentEncoding
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.web import OutputTransform
 
 from mentorapi.config import Settings
-
-if TYPE_CHECKING:
-    from mentorapi.http.base import Services
+from mentorapi.http.services import Services
 
 EXPOSED_HEADERS = (
     "Content-Disposition, ETag, Idempotent-Replayed, Link, Location, Retry-After, "
@@ -27,67 +23,54 @@ ACCEPTED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match,
 #: Characters of the names of headers that a preflight may ask for.
 MAX_REQUESTED_HEADERS = 1024
 
+#: Seconds for which a browser may keep the answer to a preflight.
+PREFLIGHT_SECONDS = 600
+
+#: Bytes. Compression of smaller bodies saves too little.
+MIN_COMPRESSED_BYTES = 1024
+
+_COMPRESSION_LEVEL = 6
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 
-#: Bytes. Smaller answers are not worth compressing.
-COMPRESSED_FROM = 1024
-
-# With a weight of 0 it is what the client does not want (RFC 9110, 12.5.3).
+# A weight of 0 means "not acceptable" (RFC 9110, 12.5.3).
 _GZIP = re.compile(r"(?:^|[\s,])gzip\s*(?:$|,|;\s*q=(?!0(?:\.0*)?\s*(?:$|,)))", re.IGNORECASE)
-
-_ALWAYS = {
-    "Content-Type": "application/json; charset=UTF-8",
-    "X-Content-Type-Options": "nosniff",
-    # Of errors, and until an operation says otherwise.
-    "Cache-Control": "no-store",
-}
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
-# Request ids of our own are UUIDs: the process, and which request of it. A random one costs more.
+# Our own request ids are UUIDs made of a random part per process and a number per request. A
+# random one for each request costs more.
 _PROCESS = str(uuid4())[:24]
 _numbers = count(1)
 
 
-class Head(dict[str, str]):
-    """Headers of an answer: each has one value, and is always spelled in the same way.
-
-    Tornado's own put the spelling right each time that one is touched, in Python.
-    """
-
-    def get_all(self) -> Iterable[tuple[str, str]]:
-        return self.items()
-
-
 def header(headers: HTTPHeaders, name: str) -> str | None:
-    """Of a request, if it is there. ``get`` raises and catches an exception where it is not."""
+    """A request header. Tornado's ``get`` raises and catches an exception if it is missing."""
     return headers[name] if name in headers else None  # noqa: SIM401
 
 
 def request_id(headers: HTTPHeaders) -> str:
-    """The one that the client gave, or one of our own."""
+    """The client's request id, or a new one."""
     given = header(headers, "X-Request-Id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
     return f"{_PROCESS}{next(_numbers):012x}"
 
 
-def new_headers(settings: Settings, request: HTTPServerRequest, named: str) -> Head:
-    """What the answer to a request begins with."""
-    headers = Head(_ALWAYS)
-    headers["Date"] = _date_of(int(time.time()))
-    headers["X-Request-Id"] = named
-    headers.update(cors_headers(settings, request.headers))
-    return headers
-
-
-@lru_cache(maxsize=2)
-def _date_of(seconds: int) -> str:
-    return format_timestamp(seconds)
+def default_headers(
+    settings: Settings, headers: HTTPHeaders, request_id: str
+) -> Iterable[tuple[str, str]]:
+    """The headers of every response to a request with these headers, apart from Date."""
+    yield "Content-Type", "application/json; charset=UTF-8"
+    yield "X-Content-Type-Options", "nosniff"
+    # Also for errors. An operation may replace it.
+    yield "Cache-Control", "no-store"
+    yield "X-Request-Id", request_id
+    yield from cors_headers(settings, headers)
 
 
 def cors_headers(settings: Settings, headers: HTTPHeaders) -> Sequence[tuple[str, str]]:
-    """For an answer to a request with these headers."""
+    """The CORS headers of the response to a request with these headers."""
     allowed = settings.cors_origins
     if not allowed:
         return ()
@@ -100,11 +83,25 @@ def cors_headers(settings: Settings, headers: HTTPHeaders) -> Sequence[tuple[str
     return ("Vary", "Origin"), ("Access-Control-Allow-Origin", origin), exposed
 
 
-def allowed_headers(requested: str | None) -> str:
-    """For a preflight that names the headers of the request to come.
+def preflight_headers(
+    settings: Settings, headers: HTTPHeaders, methods: str
+) -> Iterable[tuple[str, str]]:
+    """The headers of the response to an OPTIONS request, beside the default ones."""
+    yield "Allow", methods
+    cors = dict(cors_headers(settings, headers))
+    if "Access-Control-Allow-Origin" in cors:
+        asked = header(headers, "Access-Control-Request-Headers")
+        vary = [cors["Vary"]] if "Vary" in cors else []
+        yield "Access-Control-Allow-Methods", methods
+        yield "Access-Control-Allow-Headers", allowed_headers(asked)
+        yield "Vary", ", ".join([*vary, "Access-Control-Request-Headers"])
+        yield "Access-Control-Max-Age", str(PREFLIGHT_SECONDS)
 
-    An allowed origin may send what it likes (``traceparent`` or ``sentry-trace``, say): a header
-    that this server does not know does nothing.
+
+def allowed_headers(requested: str | None) -> str:
+    """The headers that an allowed origin may send: the usual ones and those that it asks for.
+
+    The server ignores headers that it does not know, such as ``traceparent``.
     """
     if requested is None or len(requested) > MAX_REQUESTED_HEADERS:
         return ACCEPTED_HEADERS
@@ -119,11 +116,15 @@ def accepts_gzip(headers: HTTPHeaders) -> bool:
     return accepted is not None and _GZIP.search(accepted) is not None
 
 
-class Outgoing(GZipContentEncoding):
-    """Tornado makes one for each answer: compresses what is not compressed already, and asks the
-    client to close its connection while the services drain."""
+def is_compressible(content_type: str) -> bool:
+    return content_type.startswith(("text/", "application/json"))
 
-    MIN_LENGTH = COMPRESSED_FROM
+
+class ResponseTransform(OutputTransform):
+    """Compresses a response, and asks for a new connection while the server drains.
+
+    Tornado creates one for each response.
+    """
 
     def __init__(self, services: Services, request: HTTPServerRequest) -> None:
         self._services, self._request = services, request
@@ -131,7 +132,18 @@ class Outgoing(GZipContentEncoding):
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
-        self._gzipping = accepts_gzip(self._request.headers)
         if self._services.draining:
             headers["Connection"] = "close"
-        return super().transform_first_chunk(status_code, headers, chunk, finishing)
+        vary = header(headers, "Vary")
+        headers["Vary"] = "Accept-Encoding" if vary is None else f"{vary}, Accept-Encoding"
+        if (
+            finishing
+            and len(chunk) >= MIN_COMPRESSED_BYTES
+            and "Content-Encoding" not in headers
+            and is_compressible(headers.get("Content-Type", ""))
+            and accepts_gzip(self._request.headers)
+        ):
+            chunk = gzip.compress(chunk, _COMPRESSION_LEVEL, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+            headers["Content-Length"] = str(len(chunk))
+        return status_code, headers, chunk

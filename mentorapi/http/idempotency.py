@@ -1,25 +1,22 @@
-"""The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header) on POST."""
+"""The Idempotency-Key header of POST requests (draft-ietf-httpapi-idempotency-key-header)."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from mentorapi import errors
-from mentorapi.database import idempotency
-
-if TYPE_CHECKING:
-    from mentorapi.http.base import ApiHandler
+from mentorapi.database.idempotency import Attempt, Owner
 
 HEADER = "Idempotency-Key"
 
-#: The draft wants a quoted string; what most clients send is a bare UUID.
+#: The draft wants a quoted string; most clients send a UUID without quotes.
 _KEY = re.compile(r'"?([!#-~]{1,255})"?')
 
 
 def read_key(header: str | None) -> str | None:
+    """The key in a header, None without a header. Raises ValidationFailed."""
     if header is None:
         return None
     key = _KEY.fullmatch(header)
@@ -30,29 +27,7 @@ def read_key(header: str | None) -> str | None:
     return key[1]
 
 
-async def run_once(handler: ApiHandler, key: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Run a handler's method, or answer as it did the first time."""
-
-    async def effect(connection: Any) -> idempotency.Answer:
-        handler.db = connection
-        await run()
-        return idempotency.Answer(*handler.written())
-
-    # The route is the template: a path is as long as a client makes it.
-    owner = idempotency.Owner(
-        handler.caller.user_id, f"{handler.request.method} {handler.route}", key
-    )
-    attempt = idempotency.Attempt(owner, _fingerprint(handler.path_args, handler.request.body))
-    pool = handler.db
-    try:
-        answer, replayed = await handler.services.running_attempts.once(pool, attempt, effect)
-    finally:
-        handler.db = pool
-    handler.rewrite(answer.status, answer.location, answer.body)
-    if replayed:
-        handler.set_header("Idempotent-Replayed", "true")
-
-
-def _fingerprint(ids: Sequence[str], body: bytes) -> bytes:
-    """Of what tells two requests to one route apart."""
-    return hashlib.sha256("".join(f"{one}\n" for one in ids).encode() + body).digest()
+def make_attempt(user_id: str, route: str, key: str, ids: Sequence[str], body: bytes) -> Attempt:
+    """``route`` is method and path template: a client cannot make it longer."""
+    fingerprint = hashlib.sha256("".join(f"{one}\n" for one in ids).encode() + body).digest()
+    return Attempt(Owner(user_id, route, key), fingerprint)

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from mentorapi import errors
 from mentorapi.database import readiness
-from mentorapi.http.base import ApiHandler, Services
+from mentorapi.http.base import ApiHandler
+from mentorapi.http.services import Services
 from mentorapi.repositories import sessions
 from mentorapi.telemetry import context
 

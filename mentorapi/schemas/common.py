@@ -8,6 +8,9 @@ from typing import Any
 from mentorapi.schemas import examples
 from mentorapi.schemas.validation import DETAIL_CODES, Schema
 
+#: All paths of the API begin with it.
+PREFIX = "/api"
+
 #: Browsers skip blanks and control characters before a scheme, and line breaks and tabs within it.
 SCRIPT_LINK = {
     # Null is no text, and no link either.

@@ -28,7 +28,6 @@ from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.http import body as json_body
 from mentorapi.http import transport
-from mentorapi.http.base import is_json
 from tests.client import (
     SECRET,
     Answer,
@@ -167,7 +166,7 @@ def input_is_wrong(target: Target, call: Call) -> bool:
             return True
     if spec.body is None or (not call.body and spec.body_optional):
         return False
-    if not is_json(call.headers.get("Content-Type", "")):
+    if not json_body.is_json(call.headers.get("Content-Type", "")):
         return True
     try:
         return bool(spec.check_body(json_body.parse(call.body or b"")))

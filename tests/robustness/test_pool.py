@@ -16,7 +16,7 @@ from mentorapi.database import fair_queue, statements
 from mentorapi.database import pool as pools
 from mentorapi.database.connections import connect, open_pool
 from mentorapi.database.pool import Pool
-from mentorapi.http.turns import Turns
+from mentorapi.http.limiter import CallerLimiter
 from tests.client import Api
 from tests.conftest import execute
 
@@ -268,27 +268,29 @@ async def test_send_many_requests_of_one_user_admits_few_at_a_time(
             asyncio.ensure_future(mentor.patch("/mentor/me", {"headline": str(number)}))
             for number in range(80)
         ]
-        while api.services.turns.waiting < len(writes) - 2 * api.services.settings.pool_size:
+        while (
+            api.services.caller_limiter.waiting < len(writes) - 2 * api.services.settings.pool_size
+        ):
             await api.db.execute("SELECT")
         assert pool.waiting <= 2 * api.services.settings.pool_size
     assert {answer.status for answer in await asyncio.gather(*writes)} == {200}
-    assert api.services.turns.waiting == api.services.turns.running == 0
+    assert api.services.caller_limiter.waiting == api.services.caller_limiter.running == 0
 
 
 async def test_wait_for_a_turn_in_vain_takes_none() -> None:
-    turns = Turns(20)
-    held = [await turns.take("ada", 1) for _ in range(20)]
+    limiter = CallerLimiter(20)
+    held = [await limiter.acquire("ada", 1) for _ in range(20)]
     with pytest.raises(TimeoutError):
-        await turns.take("ada", 0.01)
-    leaving = asyncio.create_task(turns.take("ada", 10))
+        await limiter.acquire("ada", 0.01)
+    leaving = asyncio.create_task(limiter.acquire("ada", 10))
     await asyncio.sleep(0)
     held.pop()()
     leaving.cancel()
     await asyncio.wait([leaving])
-    held += [await turns.take(name, 1) for name in ("ada", "bob")]
+    held += [await limiter.acquire(name, 1) for name in ("ada", "bob")]
     for end in held:
         end()
-    assert turns.waiting == turns.running == 0
+    assert limiter.waiting == limiter.running == 0
 
 
 LOCKED = """

@@ -80,7 +80,7 @@ async def test_older_token_leaves_name_and_picture_as_they_are(api: Api) -> None
     await older.ok("GET", COUNT)
     assert await stored(api) == [("jane", "New", None, new)]
     # Nor does it when the server has forgotten everything.
-    api.services.known_users.forget()
+    api.services.known_users.clear()
     await older.ok("GET", COUNT)
     await older.ok("GET", COUNT)
     assert await stored(api) == [("jane", "New", None, new)]

@@ -1,4 +1,4 @@
-"""A limit to the requests of one caller that the server works on at the same time."""
+"""Limits how many requests of one caller run at the same time."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections import deque
 from collections.abc import Callable
 
 
-class Turns:
-    """First come, first served, for each caller apart.
+class CallerLimiter:
+    """A semaphore for each caller, first come, first served.
 
-    Bodies are read and checked after `take`: otherwise the event loop checks all bodies of a caller
-    with hundreds of connections before it comes to a request of another one.
+    Bodies are read and checked after `acquire`. Otherwise the event loop would check the bodies of
+    a caller with hundreds of connections before it serves another caller.
     """
 
-    def __init__(self, most: int) -> None:
-        """``most``: requests of one caller that run at the same time."""
-        self._most = most
+    def __init__(self, max_running: int) -> None:
+        self._max_running = max_running
         self._running: dict[str, int] = {}
         self._queues: dict[str, deque[asyncio.Future[None]]] = {}
 
@@ -28,14 +27,17 @@ class Turns:
     def waiting(self) -> int:
         return sum(map(len, self._queues.values()))
 
-    async def take(self, caller: str, seconds: float) -> Callable[[], None]:
-        """Wait for a turn; returns what ends it. Raises TimeoutError after so many seconds."""
+    async def acquire(self, caller: str, seconds: float) -> Callable[[], None]:
+        """Wait until the caller may run one more request; returns a function that ends it.
+
+        Raises TimeoutError after so many seconds.
+        """
         running = self._running.get(caller, 0)
-        if running < self._most:
+        if running < self._max_running:
             self._running[caller] = running + 1
         else:
             await self._wait(caller, seconds)
-        return lambda: self._end(caller)
+        return lambda: self._release(caller)
 
     async def _wait(self, caller: str, seconds: float) -> None:
         waiter = asyncio.get_running_loop().create_future()
@@ -46,12 +48,12 @@ class Turns:
                 await waiter
         except BaseException:
             if waiter.done() and not waiter.cancelled():
-                self._end(caller)
+                self._release(caller)
             elif waiter in queue:
                 queue.remove(waiter)
             raise
 
-    def _end(self, caller: str) -> None:
+    def _release(self, caller: str) -> None:
         queue = self._queues.get(caller, deque())
         while queue:
             waiter = queue.popleft()

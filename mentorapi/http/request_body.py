@@ -1,4 +1,4 @@
-"""Request bodies on their way in: what can be refused without reading them is refused at once."""
+"""Receives request bodies, and refuses as early as possible those that cannot be accepted."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ from mentorapi import errors
 from mentorapi.http.base import ApiHandler
 from mentorapi.schemas.operation import DEFAULT_MAX_BODY
 
-#: Bytes of a refused body that are read and thrown away, so that its sender reads the answer.
+#: Bytes of a refused body that are read and dropped, so that the client reads the response.
 MAX_DRAINED = 64 * 1024 * 1024
 
-#: After so long without a byte, the rest of a refused body is not waited for.
+#: Seconds without a byte after which the rest of a refused body is no longer awaited.
 DRAIN_SECONDS = 2.0
 
 
-def announces_body(headers: HTTPHeaders) -> bool:
+def is_announced(headers: HTTPHeaders) -> bool:
+    """Whether a request has a body."""
     if "Transfer-Encoding" in headers:
         return True
     return "Content-Length" in headers and headers["Content-Length"] != "0"
 
 
-class Body(HTTPMessageDelegate):
+class RequestBody(HTTPMessageDelegate):
     """Collects the body of one request for its handler.
 
-    When the head is there, it refuses a wrong method, a body that says it is too large and a bad
-    token. A body that turns out to be too large is refused as soon as it is. Nothing of a refused
-    body is kept.
+    After the headers it refuses a wrong method, a Content-Length above the limit and a bad token.
+    A body without a length is refused as soon as it exceeds the limit. Nothing of a refused body is
+    kept.
     """
 
     def __init__(
@@ -59,17 +60,17 @@ class Body(HTTPMessageDelegate):
         self._handler = handler
         self._spec = handler.operation_of(request.method)
         self._limit = self._spec.max_body if self._spec else DEFAULT_MAX_BODY
-        self._received = 0
-        self._delegate = self._run(handler, ids)
-        self._rest: RefusedBody | None = None
+        self._size = 0
+        self._delegate = self._delegate_to(handler, ids)
+        self._refused: RefusedConnection | None = None
 
     async def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> None:
-        length = announced_length(headers)
-        self._keeps = length is not None and length <= self._limit
+        length = content_length(headers)
+        self._keep_alive = length is not None and length <= self._limit
         if self._spec is None and self._request.method not in self._handler.allowed():
-            # The handler refuses by itself: 404 or 405.
+            # The handler itself answers 404 or 405.
             await self._answer_now()
         elif length is not None and length > self._limit:
             await self._refuse(errors.BodyTooLarge())
@@ -81,77 +82,79 @@ class Body(HTTPMessageDelegate):
                 await self._refuse(error)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        if self._rest is not None:
-            self._rest.received(len(chunk))
+        if self._refused is not None:
+            self._refused.drop(len(chunk))
             return None
-        self._received += len(chunk)
-        if self._received > self._limit:
+        self._size += len(chunk)
+        if self._size > self._limit:
             return self._refuse(errors.BodyTooLarge())
         return self._delegate.data_received(chunk)
 
     def finish(self) -> None:
-        if self._rest is None:
+        if self._refused is None:
             self._delegate.finish()
         else:
-            self._rest.end()
+            self._refused.end()
 
     def on_connection_close(self) -> None:
-        if self._rest is None:
+        if self._refused is None:
             self._delegate.on_connection_close()
         else:
-            self._rest.stop()
+            self._refused.stop()
 
-    def _run(self, handler: type[ApiHandler], ids: list[bytes], **more: Any) -> HTTPMessageDelegate:
+    def _delegate_to(
+        self, handler: type[ApiHandler], ids: list[bytes], **more: Any
+    ) -> HTTPMessageDelegate:
         arguments = {"route": self._route, **more}
         return self._application.get_handler_delegate(self._request, handler, arguments, ids)
 
     async def _refuse(self, error: errors.ApiError) -> None:
-        self._delegate = self._run(Refusal, [], error=error)
+        self._delegate = self._delegate_to(RefusalHandler, [], error=error)
         await self._answer_now()
 
     async def _answer_now(self) -> None:
         connection = self._request.connection
         assert isinstance(connection, HTTP1Connection)
-        self._rest = self._request.connection = RefusedBody(
+        self._refused = self._request.connection = RefusedConnection(
             connection,
-            keeps_connection=self._keeps,
+            keep_alive=self._keep_alive,
             client_waits="Expect" in self._request.headers,
         )
-        # Without a body.
+        # The handler gets an empty body.
         self._delegate.finish()
-        await self._rest.answered.wait()
+        await self._refused.answered.wait()
 
 
-class Refusal(ApiHandler):
+class RefusalHandler(ApiHandler):
     """Answers with an error."""
 
-    def initialize(self, route: str = "unknown", error: errors.ApiError | None = None) -> None:
+    def initialize(self, route: str = "unknown", *, error: errors.ApiError) -> None:  # type: ignore[override]
         super().initialize(route)
-        self._error = error or errors.ApiError()
+        self._error = error
 
     async def prepare(self) -> None:
         raise self._error
 
 
-class RefusedBody(HTTPConnection):
-    """The connection of a request that is answered while its body still comes in.
+class RefusedConnection(HTTPConnection):
+    """The connection of a request that is answered before its body has been read.
 
-    Its sender reads the answer only if the connection stays open meanwhile: a connection closed
-    with bytes unread is reset.
+    It stays open while the client sends: a connection that is closed with bytes unread is reset,
+    and the client would not read the response.
     """
 
     def __init__(
-        self, connection: HTTP1Connection, *, keeps_connection: bool, client_waits: bool
+        self, connection: HTTP1Connection, *, keep_alive: bool, client_waits: bool
     ) -> None:
         self.answered = asyncio.Event()
         self._connection = connection
-        self._keeps = keeps_connection and not client_waits
-        #: After `Expect: 100-continue` a client sends nothing before it has an answer.
+        self._keep_alive = keep_alive and not client_waits
+        #: With `Expect: 100-continue`, a client sends no body before it has a response.
         self._client_waits = client_waits
-        self._drained = self._drained_before = 0
+        self._dropped = self._dropped_before = 0
         self._written: Any = None
         self._timer: asyncio.TimerHandle | None = None
-        # Counted here instead: Tornado would write an error of its own after the answer.
+        # The limit is MAX_DRAINED. At its own limit, Tornado would write a second response.
         connection.set_max_body_size(sys.maxsize)
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
@@ -163,7 +166,7 @@ class RefusedBody(HTTPConnection):
         headers: HTTPHeaders,
         chunk: bytes | None = None,
     ) -> Any:
-        if not self._keeps:
+        if not self._keep_alive:
             headers["Connection"] = "close"
         self._written = self._connection.write_headers(start_line, headers, chunk)
         return self._written
@@ -173,54 +176,54 @@ class RefusedBody(HTTPConnection):
         return self._written
 
     def finish(self) -> None:
-        """The answer is complete."""
+        """The response is complete."""
         self.answered.set()
         if self._client_waits:
             # Tornado closes the connection, since it has not read the body.
             self._connection.finish()
-        elif not self._keeps:
-            self._watch()
+        elif not self._keep_alive:
+            self._close_if_idle()
 
-    def received(self, size: int) -> None:
-        self._drained += size
-        if self._drained > MAX_DRAINED:
+    def drop(self, size: int) -> None:
+        self._dropped += size
+        if self._dropped > MAX_DRAINED:
             self._close()
 
     def stop(self) -> None:
-        """The client is gone."""
+        """The client has closed the connection."""
         if self._timer is not None:
             self._timer.cancel()
 
     def end(self) -> None:
-        """The body is there to its end."""
+        """The whole body has been read."""
         self.stop()
-        if self._keeps:
+        if self._keep_alive:
             self._connection.finish()
         else:
             self._close()
 
-    def _watch(self) -> None:
-        if self._timer is not None and self._drained == self._drained_before:
+    def _close_if_idle(self) -> None:
+        if self._timer is not None and self._dropped == self._dropped_before:
             self._close()
             return
-        self._drained_before = self._drained
-        self._timer = asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._watch)
+        self._dropped_before = self._dropped
+        self._timer = asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._close_if_idle)
 
     def _close(self) -> None:
-        # Not before the answer is sent.
+        # Not before the response is sent.
         self._written.add_done_callback(lambda _: self._connection.close())
 
 
-def announced_length(headers: HTTPHeaders) -> int | None:
-    """The length in bytes of the body, None if it comes in chunks.
+def content_length(headers: HTTPHeaders) -> int | None:
+    """Bytes of the body; None if it is chunked.
 
-    Raises HTTPInputError if the headers contradict each other, which Tornado answers.
+    Raises HTTPInputError if the headers contradict each other. Tornado answers that.
     """
     if is_transfer_encoding_chunked(headers):
         return None
     length = headers["Content-Length"]
     if "," in length:
-        # Some proxies repeat it; Tornado takes it if all are the same.
+        # Some proxies repeat the header. Tornado accepts that if all values are the same.
         length, *others = re.split(r",[ \t]*", length)
         if any(one != length for one in others):
             raise HTTPInputError("Content-Length is given twice")

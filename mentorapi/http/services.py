@@ -1,0 +1,74 @@
+"""The services that handlers work with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mentorapi.auth.tokens import Caller, Verifier
+from mentorapi.cache.responses import Response, ResponseCache
+from mentorapi.config import Settings
+from mentorapi.database.idempotency import RunningAttempts
+from mentorapi.database.pool import Database, Pool
+from mentorapi.events.listener import Listener
+from mentorapi.http.limiter import CallerLimiter
+from mentorapi.images import ImageStore
+from mentorapi.repositories import account
+from mentorapi.repositories.account import Claims
+from mentorapi.telemetry.metrics import Metrics
+
+#: Users whose stored claims are kept in memory.
+MAX_KNOWN_USERS = 100_000
+
+
+class KnownUsers:
+    """The claims of users as the database has them, so that most requests need not store them."""
+
+    def __init__(self) -> None:
+        self._claims: dict[str, Claims] = {}
+
+    async def store(self, db: Database, caller: Caller) -> bool:
+        """Store the caller's claims if they are new; returns whether they were."""
+        claims = Claims(caller.name, caller.email, caller.picture, caller.issued_at)
+        known = self._claims.get(caller.user_id)
+        if known is not None and not claims.change(known):
+            return False
+        stored = await account.remember(db, caller.user_id, claims)
+        if stored is not None:
+            if len(self._claims) >= MAX_KNOWN_USERS:
+                self._claims.clear()
+            self._claims[caller.user_id] = stored
+        return True
+
+    def clear(self) -> None:
+        """Call when the database may have lost users, for example after a restore."""
+        self._claims.clear()
+
+
+@dataclass
+class Services:
+    """One instance per process."""
+
+    db: Pool
+    verifier: Verifier
+    images: ImageStore
+    settings: Settings
+    cache: ResponseCache
+    listener: Listener
+    metrics: Metrics
+    #: Ids of the migrations that the code was written for.
+    migrations: Sequence[str]
+    #: The OpenAPI document.
+    description: Response
+    known_users: KnownUsers = field(default_factory=KnownUsers)
+    running_attempts: RunningAttempts = field(default_factory=RunningAttempts)
+    draining: bool = False
+    #: Held by each running search: searches use at most half of the pool's connections.
+    searches: asyncio.Semaphore = field(init=False)
+    #: Twice as many requests of one caller as connections keep all connections busy.
+    caller_limiter: CallerLimiter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.searches = asyncio.Semaphore(max(1, self.settings.pool_size // 2))
+        self.caller_limiter = CallerLimiter(2 * self.settings.pool_size)
