@@ -13,12 +13,12 @@ import logging
 import math
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
+from cachetools import LRUCache
 
 from mentorapi import errors
 from mentorapi.auth.jwks import KeySet
@@ -69,7 +69,7 @@ class Verifier:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
-        self._verified: OrderedDict[bytes, Caller] = OrderedDict()
+        self._verified: LRUCache[bytes, Caller] = LRUCache(MAX_CACHED_TOKENS)
 
     @classmethod
     def from_secret(cls, secret: str | bytes, **claims: str | None) -> Verifier:
@@ -112,9 +112,6 @@ class Verifier:
         # Verified again once it has expired: the verification says so.
         if caller is None or caller.expires_at <= time.time():
             self._verified[digest] = caller = await self._verify_anew(token)
-        self._verified.move_to_end(digest)
-        if len(self._verified) > MAX_CACHED_TOKENS:
-            self._verified.popitem(last=False)
         return caller
 
     async def _verify_anew(self, token: str) -> Caller:

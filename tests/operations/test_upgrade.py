@@ -22,6 +22,7 @@ from mentorapi.config import Settings
 from mentorapi.database import embedded, migrate
 from mentorapi.database.connections import open_pool
 from mentorapi.demo import fill
+from mentorapi.schemas import examples
 from tests.client import SECRET, Api
 from tests.conftest import execute, on, serve
 from tests.docs.documents import UPGRADING
@@ -121,7 +122,7 @@ async def journey(api: Api, sub: str) -> None:
     history = await jane.ok("GET", f"/sessions/{session['id']}/history")
     assert history[-1]["to"] == "completed"
     # Those who were there before.
-    mentee = api.user(fill.MENTEE)
+    mentee = api.user(examples.MENTEE_USER)
     for before in await mentee.ok("GET", "/sessions"):
         told = await mentee.ok("GET", f"/sessions/{before['id']}/history")
         assert told[-1]["to"] == before["status"]
