@@ -1,17 +1,35 @@
--- The extensions stay: others in the database may use them.
-ALTER TABLE requests DROP CONSTRAINT requests_booking_fkey;
+-- The extensions stay: others in the database may use them. Functions, views and triggers go first,
+-- since they use the tables.
+DO $$
+DECLARE
+    object text;
+BEGIN
+    FOR object IN
+        SELECT o.object
+        FROM applied_functions AS a
+        CROSS JOIN unnest(a.objects) WITH ORDINALITY AS o (object, place)
+        ORDER BY o.place
+    LOOP
+        EXECUTE 'DROP ' || object;
+    END LOOP;
+END
+$$;
+DROP TABLE applied_functions;
+DROP TABLE state_changes;
+DROP TABLE idempotency_keys;
 DROP TABLE reviews;
+ALTER TABLE requests DROP CONSTRAINT requests_booking_fkey;
 DROP TABLE bookings;
-DROP FUNCTION booking_is_live;
-DROP FUNCTION occupied;
 DROP TABLE requests;
 DROP TABLE availability_windows;
-DROP TABLE mentors;
-DROP FUNCTION mentors_learn_words;
+DROP TABLE search_postings;
 DROP TABLE search_vocabulary;
-DROP FUNCTION words_in;
+DROP TABLE mentor_counts;
+DROP TABLE mentors;
+DROP TABLE users;
+DROP FUNCTION booking_is_live(text);
+DROP FUNCTION occupied(timestamptz, timestamptz, integer);
+DROP FUNCTION short_parts(text);
 DROP FUNCTION fold(text[]);
 DROP FUNCTION fold(text);
-DROP TABLE users;
-DROP FUNCTION touch_updated_at;
-DROP FUNCTION public.uuidv7;
+DROP FUNCTION public.uuidv7();

@@ -1,15 +1,19 @@
 -- The tables, their constraints and indexes.
 --
 -- Names are API: the server tells errors apart by constraint name, tests find indexes by name.
--- Instants are timestamptz, ranges half open '[)', durations whole minutes, money numeric.
+-- Instants are timestamptz, ranges half-open '[)', durations whole minutes, money numeric.
+--
+-- Functions, views and triggers are in sql/functions/. Only those are here that a column default, a
+-- generated column, an index or a constraint needs. Such a function must not change what it
+-- returns: PostgreSQL does not compute again what it has stored.
 
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION IF NOT EXISTS unaccent;
 
--- PostgreSQL 18 brings uuidv7(); 15 to 17 get one here (RFC 9562, section 5.7: 48 bits of
--- milliseconds, then version, variant and random bits). pg_catalog comes first on the search path,
--- so after an upgrade to 18 the server's own is used.
+-- For the default of each id. PostgreSQL 18 has a uuidv7(); 15 to 17 get one here (RFC 9562,
+-- section 5.7: 48 bits of milliseconds, then version, variant and random bits). pg_catalog comes
+-- first on the search path, so after an upgrade to 18 the server's own is used.
 CREATE OR REPLACE FUNCTION uuidv7() RETURNS uuid
 LANGUAGE sql VOLATILE PARALLEL SAFE
 AS $$
@@ -28,15 +32,54 @@ AS $$
     )::uuid
 $$;
 
-CREATE OR REPLACE FUNCTION touch_updated_at() RETURNS trigger
-LANGUAGE plpgsql
+-- For the columns mentors.search_…: folds case and accents. unaccent() is STABLE only because its
+-- dictionary can be altered; this one comes with the extension.
+--
+-- In PL/pgSQL because of pg_upgrade. It restores a table before the dictionary that its generated
+-- columns use. It inlines SQL functions at that point and fails; it does not look into PL/pgSQL.
+CREATE OR REPLACE FUNCTION fold(words text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $$
 BEGIN
-    -- now() is when the transaction began, which may be before the change that it waited for.
-    NEW.updated_at := greatest(now(), OLD.updated_at);
-    RETURN NEW;
+    RETURN lower(public.unaccent('public.unaccent'::regdictionary, words));
 END
 $$;
+
+-- For mentors.search_expertise. array_to_string() is STABLE because the output of some types
+-- depends on settings; that of text does not.
+CREATE OR REPLACE FUNCTION fold(words text[]) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+    RETURN lower(
+        public.unaccent('public.unaccent'::regdictionary, array_to_string(words, E'\n'))
+    );
+END
+$$;
+
+-- For search_vocabulary.short_parts: the letters of a word and its pairs of letters, which are too
+-- short to have a trigram.
+CREATE OR REPLACE FUNCTION short_parts(word text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT array_agg(DISTINCT substr(word, i, length))
+    FROM generate_series(1, char_length(word)) AS i
+    CROSS JOIN generate_series(1, 2) AS length
+$$;
+
+-- For bookings_no_overlap: the time of a session and the buffer after it. Widening the end alone
+-- keeps the gap on both sides, since the session before has its own buffer. timestamptz + interval
+-- is STABLE because of days and months; minutes do not depend on the time zone.
+CREATE OR REPLACE FUNCTION occupied(
+    start_time timestamptz, end_time timestamptz, buffer_time integer
+) RETURNS tstzrange
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT tstzrange(start_time, end_time + make_interval(mins => buffer_time)) $$;
+
+-- For bookings.live.
+CREATE OR REPLACE FUNCTION booking_is_live(status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT status IN ('pending', 'confirmed', 'rescheduled', 'in_progress') $$;
 
 -- People, as their tokens describe them. The id is the token's `sub`.
 CREATE TABLE users (
@@ -46,29 +89,12 @@ CREATE TABLE users (
     picture text,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
+    -- `iat` of the token that name, email and picture came from, in seconds since 1970. Null: the
+    -- token had none, and counts as older than any other.
+    claims_issued_at bigint,
     CONSTRAINT users_pkey PRIMARY KEY (id),
     CONSTRAINT users_id_length CHECK (char_length(id) BETWEEN 1 AND 255)
 );
-
--- Folds case and accents for the search. unaccent() is STABLE only because its dictionary can be
--- altered; ours is the one that comes with the extension.
-CREATE OR REPLACE FUNCTION fold(words text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT lower(public.unaccent('public.unaccent'::regdictionary, words)) $$;
-
--- array_to_string() is STABLE because of types whose output depends on settings; text's does not.
-CREATE OR REPLACE FUNCTION fold(words text[]) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT public.fold(array_to_string(words, E'\n')) $$;
-
--- The different words of a text, folded. Longer ones than an index takes are cut.
-CREATE OR REPLACE FUNCTION words_in(words text) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$
-    SELECT coalesce(array_agg(DISTINCT left(w.word, 200)), '{}')
-    FROM regexp_split_to_table(public.fold(words), '\s+') AS w (word)
-    WHERE w.word <> ''
-$$;
 
 CREATE TABLE mentors (
     id uuid NOT NULL DEFAULT uuidv7(),
@@ -79,7 +105,6 @@ CREATE TABLE mentors (
     expertise text[] NOT NULL DEFAULT '{}',
     location text,
     profile_image_url text,
-    -- the stored file behind profile_image_url when it was uploaded here
     profile_image_file text,
     -- until the mentor sets them, name and picture are those of the user
     own_name boolean NOT NULL DEFAULT FALSE,
@@ -100,17 +125,19 @@ CREATE TABLE mentors (
         round(rating_sum::numeric / nullif(review_count, 0), 1)
     ) STORED,
     total_sessions integer NOT NULL DEFAULT 0,
-    -- what the search looks at
+    -- the folded texts that the search looks at
     search_name text GENERATED ALWAYS AS (fold(coalesce(full_name, ''))) STORED,
     search_expertise text GENERATED ALWAYS AS (fold(expertise)) STORED,
     search_headline text GENERATED ALWAYS AS (fold(coalesce(headline, ''))) STORED,
     search_bio text GENERATED ALWAYS AS (fold(coalesce(bio, ''))) STORED,
-    search_words text[] GENERATED ALWAYS AS (
-        words_in(fold(ARRAY[full_name, headline, bio] || expertise))
-    ) STORED,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
+    -- the mentor's bit in search_postings; no number is used twice
+    number integer NOT NULL GENERATED ALWAYS AS IDENTITY,
+    -- whether the mentor has set the rate: 0 is the default, and may be meant
+    own_rate boolean NOT NULL DEFAULT FALSE,
     CONSTRAINT mentors_pkey PRIMARY KEY (id),
+    CONSTRAINT mentors_number UNIQUE (number),
     CONSTRAINT mentors_one_per_user UNIQUE (user_id),
     CONSTRAINT mentors_user_fkey FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT mentors_session_duration CHECK (session_duration IN (30, 60, 90, 120)),
@@ -126,43 +153,52 @@ CREATE TABLE mentors (
     )
 );
 
--- GET /mentors walks this from the top.
+COMMENT ON COLUMN mentors.profile_image_url IS
+'An image elsewhere; null if the image was uploaded here. image_url(mentors) is what is shown.';
+
+COMMENT ON COLUMN mentors.profile_image_file IS
+'The name of the uploaded image''s file, or null.';
+
+-- GET /mentors walks this from the top, and so does a search that finds many.
 CREATE INDEX mentors_best_first ON mentors (
     rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id
-) WHERE visibility = 'public';
+) INCLUDE (number) WHERE visibility = 'public';
 
-CREATE INDEX mentors_search ON mentors USING gin (search_words)
-WHERE visibility = 'public';
+-- How many mentors there are, kept by a trigger: to count them takes too long.
+CREATE TABLE mentor_counts (
+    visibility text NOT NULL,
+    mentors bigint NOT NULL,
+    CONSTRAINT mentor_counts_pkey PRIMARY KEY (visibility),
+    CONSTRAINT mentor_counts_not_negative CHECK (mentors >= 0)
+);
 
--- All words that profiles have or had: what a search may mean is looked up here, among some ten
--- thousand words, rather than in every text.
+INSERT INTO mentor_counts (visibility, mentors)
+VALUES ('public', 0), ('private', 0);
+
+-- The two tables of the search; sql/functions/09_search.sql explains them.
+--
+-- All words that profiles have or had.
 CREATE TABLE search_vocabulary (
     word text COLLATE "C" NOT NULL,
+    short_parts text[] GENERATED ALWAYS AS (short_parts(word)) STORED,
     CONSTRAINT search_vocabulary_pkey PRIMARY KEY (word)
 );
 
 CREATE INDEX search_vocabulary_trigrams ON search_vocabulary USING gin (word gin_trgm_ops);
+CREATE INDEX search_vocabulary_short_parts ON search_vocabulary USING gin (short_parts);
 
-CREATE OR REPLACE FUNCTION mentors_learn_words() RETURNS trigger
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    -- In order, so that two who learn the same words wait for each other and don't deadlock.
-    INSERT INTO search_vocabulary (word)
-    SELECT w.word
-    FROM unnest(NEW.search_words) AS w (word)
-    ORDER BY w.word
-    ON CONFLICT (word) DO NOTHING;
-    RETURN NULL;
-END
-$$;
+-- Which public mentors have a word in a field, as a bitmap for each block of mentors. The width is
+-- search_block_size(). PostgreSQL compresses only rows above toast_tuple_target, 2 kB by default.
+CREATE TABLE search_postings (
+    word text COLLATE "C" NOT NULL,
+    -- the better a match there, the higher: 4 name, 3 expertise, 2 headline, 1 bio
+    field smallint NOT NULL,
+    block integer NOT NULL,
+    mentors bit(16384) NOT NULL,
+    CONSTRAINT search_postings_pkey PRIMARY KEY (word, field, block)
+) WITH (toast_tuple_target = 128);
 
-CREATE TRIGGER mentors_words_new AFTER INSERT ON mentors
-FOR EACH ROW EXECUTE FUNCTION mentors_learn_words();
-
-CREATE TRIGGER mentors_words_changed AFTER UPDATE ON mentors
-FOR EACH ROW WHEN (old.search_words IS DISTINCT FROM new.search_words)
-EXECUTE FUNCTION mentors_learn_words();
+ALTER TABLE search_postings ALTER COLUMN mentors SET STORAGE MAIN;
 
 -- Weekly windows, in UTC. Monday is 0. A window may end at 24:00.
 CREATE TABLE availability_windows (
@@ -206,6 +242,11 @@ CREATE TABLE requests (
     booking_id uuid,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
+    -- what the session costs, fixed when the mentee asks
+    session_rate numeric(12, 2) NOT NULL,
+    session_currency text NOT NULL,
+    -- rejected by the passing of time
+    expired boolean NOT NULL DEFAULT FALSE,
     CONSTRAINT requests_pkey PRIMARY KEY (id),
     CONSTRAINT requests_mentor_fkey FOREIGN KEY (mentor_id) REFERENCES mentors (id),
     CONSTRAINT requests_mentee_fkey FOREIGN KEY (mentee_id) REFERENCES users (id),
@@ -216,35 +257,25 @@ CREATE TABLE requests (
     CONSTRAINT requests_length CHECK (
         end_time - start_time BETWEEN interval '15 minutes' AND interval '180 minutes'
     ),
+    CONSTRAINT requests_session_rate CHECK (session_rate >= 0),
+    CONSTRAINT requests_session_currency CHECK (session_currency ~ '^[A-Z]{3}$'),
     CONSTRAINT requests_accepted_has_booking CHECK (
         (status = 'accepted') = (booking_id IS NOT NULL)
     ),
     CONSTRAINT requests_reason_only_when_rejected CHECK (
         status = 'rejected' OR rejection_reason IS NULL
-    )
+    ),
+    CONSTRAINT requests_expired_is_rejected CHECK (NOT expired OR status = 'rejected')
 );
 
--- Also what GET /requests/pending-count counts.
+-- GET /requests/pending-count counts these, too.
 CREATE UNIQUE INDEX requests_one_pending ON requests (mentor_id, mentee_id)
 WHERE status = 'pending';
 CREATE INDEX requests_by_mentor ON requests (mentor_id, created_at DESC, id DESC);
 CREATE INDEX requests_by_mentee ON requests (mentee_id, created_at DESC, id DESC);
-
-CREATE TRIGGER requests_touch BEFORE UPDATE ON requests
-FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
-
--- What a session keeps others from: itself and the buffer after it. Widening the end alone keeps
--- the gap on both sides, since the session before carries its own. timestamptz + interval is
--- STABLE because of days and months; minutes do not depend on the time zone.
-CREATE OR REPLACE FUNCTION occupied(
-    start_time timestamptz, end_time timestamptz, buffer_time integer
-) RETURNS tstzrange
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT tstzrange(start_time, end_time + make_interval(mins => buffer_time)) $$;
-
-CREATE OR REPLACE FUNCTION booking_is_live(status text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT status IN ('pending', 'confirmed', 'rescheduled', 'in_progress') $$;
+-- The sweep looks through these.
+CREATE INDEX requests_pending_by_start ON requests (start_time)
+WHERE status = 'pending';
 
 -- Sessions. A booking without a request was made by hand.
 CREATE TABLE bookings (
@@ -267,6 +298,8 @@ CREATE TABLE bookings (
     session_currency text NOT NULL DEFAULT 'NGN',
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
+    -- tells a calendar which of two copies is the newer one
+    calendar_sequence integer NOT NULL DEFAULT 0,
     CONSTRAINT bookings_pkey PRIMARY KEY (id),
     CONSTRAINT bookings_one_per_request UNIQUE (request_id),
     CONSTRAINT bookings_request_fkey FOREIGN KEY (request_id) REFERENCES requests (id),
@@ -300,11 +333,8 @@ FOREIGN KEY (booking_id) REFERENCES bookings (id);
 
 CREATE INDEX bookings_by_mentor ON bookings (mentor_id, start_time, id);
 CREATE INDEX bookings_by_mentee ON bookings (mentee_id, start_time, id);
--- What the sweep looks through.
+-- The sweep looks through these.
 CREATE INDEX bookings_live_by_start ON bookings (start_time) WHERE live;
-
-CREATE TRIGGER bookings_touch BEFORE UPDATE ON bookings
-FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
 
 CREATE TABLE reviews (
     id uuid NOT NULL DEFAULT uuidv7(),
@@ -324,3 +354,66 @@ CREATE TABLE reviews (
 
 CREATE INDEX reviews_by_mentor ON reviews (mentor_id, created_at DESC, id DESC);
 CREATE INDEX reviews_by_mentee ON reviews (mentee_id, created_at DESC, id DESC);
+
+-- Answers to POSTs that carried an Idempotency-Key, kept for 24 hours. A row is written in the
+-- transaction of its effect.
+CREATE TABLE idempotency_keys (
+    user_id text NOT NULL,
+    route text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    status integer NOT NULL,
+    location text,
+    answer text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, route, key),
+    CONSTRAINT idempotency_keys_user_fkey FOREIGN KEY (user_id) REFERENCES users (id)
+);
+
+COMMENT ON COLUMN idempotency_keys.route IS 'method and path template';
+COMMENT ON COLUMN idempotency_keys.fingerprint IS 'SHA-256 of the path''s ids and the body';
+
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
+
+-- The history of requests and sessions, written by triggers (sql/functions/10_history.sql).
+CREATE TABLE state_changes (
+    id uuid NOT NULL DEFAULT uuidv7(),
+    request_id uuid,
+    booking_id uuid,
+    -- null for the first state
+    old_status text,
+    new_status text NOT NULL,
+    -- a session's times after the change
+    start_time timestamptz,
+    end_time timestamptz,
+    -- null unless a user made the change through the API
+    user_id text,
+    source text NOT NULL,
+    -- the database's own record of the login that made the change
+    database_user text NOT NULL DEFAULT session_user,
+    reason text,
+    changed_at timestamptz NOT NULL,
+    CONSTRAINT state_changes_pkey PRIMARY KEY (id),
+    CONSTRAINT state_changes_request_fkey
+    FOREIGN KEY (request_id) REFERENCES requests (id) ON DELETE CASCADE,
+    CONSTRAINT state_changes_booking_fkey
+    FOREIGN KEY (booking_id) REFERENCES bookings (id) ON DELETE CASCADE,
+    CONSTRAINT state_changes_of_one CHECK (num_nonnulls(request_id, booking_id) = 1),
+    CONSTRAINT state_changes_source CHECK (source IN ('user', 'sweep', 'database')),
+    CONSTRAINT state_changes_user CHECK ((source = 'user') = (user_id IS NOT NULL))
+);
+
+CREATE INDEX state_changes_by_request ON state_changes (request_id, changed_at, id)
+WHERE request_id IS NOT NULL;
+CREATE INDEX state_changes_by_booking ON state_changes (booking_id, changed_at, id)
+WHERE booking_id IS NOT NULL;
+
+-- What `migrate` applied last from sql/functions/: one row.
+CREATE TABLE applied_functions (
+    -- SHA-256 of the files' text
+    hash text NOT NULL,
+    -- each as DROP names it, such as 'view public.mentor_list'
+    objects text[] NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT applied_functions_pkey PRIMARY KEY (hash)
+);

@@ -546,7 +546,7 @@ BEGIN
             ) IS DISTINCT FROM (
                 n.search_name, n.search_expertise, n.search_headline, n.search_bio, n.visibility
             );
-        -- A review or a completed session changes a mentor, too; most often there is nothing to do.
+        -- Reviews and completed sessions change a mentor's row, but not its words.
         IF changed IS NULL THEN
             RETURN NULL;
         END IF;
@@ -877,18 +877,21 @@ $$;
 
 CREATE FUNCTION public.search_bit(number integer) RETURNS bit
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT set_bit(b'0'::bit(16384), number % 16384, 1) $$;
+    AS $$ SELECT set_bit(search_no_mentors(), number % search_block_size(), 1) $$;
 
 CREATE FUNCTION public.search_block(number integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT number / 16384 $$;
+    AS $$ SELECT number / search_block_size() $$;
+
+CREATE FUNCTION public.search_block_size() RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT 16384 $$;
 
 CREATE FUNCTION public.search_clean(after text, most integer) RETURNS TABLE(deleted bigint, last text)
     LANGUAGE plpgsql
     SET lock_timeout TO '200ms'
     AS $$
 DECLARE
-    none CONSTANT bit(16384) := b'0'::bit(16384);
     unused text[];
 BEGIN
     deleted := 0;
@@ -904,7 +907,7 @@ BEGIN
         LIMIT most
     ) AS v
     LEFT JOIN LATERAL (
-        SELECT bool_or(mentors = none) AS empty
+        SELECT bool_or(mentors = search_no_mentors()) AS empty
         FROM search_postings
         WHERE word = v.word
     ) AS p ON TRUE;
@@ -912,7 +915,7 @@ BEGIN
     IF unused IS NOT NULL THEN
         LOCK TABLE search_vocabulary IN SHARE ROW EXCLUSIVE MODE;
         DELETE FROM search_postings
-        WHERE word = ANY (unused) AND mentors = none;
+        WHERE word = ANY (unused) AND mentors = search_no_mentors();
         DELETE FROM search_vocabulary AS v
         WHERE
             v.word = ANY (unused)
@@ -950,8 +953,8 @@ CREATE FUNCTION public.search_finds(words text[]) RETURNS TABLE(place bigint, ti
             p.mentors
         FROM unnest(words) WITH ORDINALITY AS asked (word, place)
         CROSS JOIN LATERAL search_meaning(asked.word) AS meaning
-        -- PostgreSQL expects thousands of meanings, and would rather read all postings there are.
-        -- OFFSET keeps it from that.
+        -- PostgreSQL expects thousands of meanings, and would read all postings.
+        -- OFFSET prevents that.
         CROSS JOIN LATERAL (
             SELECT
                 field,
@@ -967,7 +970,7 @@ $$;
 
 CREATE FUNCTION public.search_has(mentors bit[], number integer) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT get_bit(mentors[search_block(number) + 1], number % 16384) = 1 $$;
+    AS $$ SELECT get_bit(mentors[search_block(number) + 1], number % search_block_size()) = 1 $$;
 
 CREATE FUNCTION public.search_having_all(words integer, places bigint[], tiers integer[], blocks integer[], finds bit[], least_tier integer) RETURNS TABLE(block integer, mentors bit)
     LANGUAGE sql IMMUTABLE ROWS 10 PARALLEL SAFE
@@ -1033,16 +1036,15 @@ CREATE FUNCTION public.search_mentors(words text[], phrase text, wanted bigint, 
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
-    none CONSTANT bit(16384) := b'0'::bit(16384);
     pattern CONSTANT text := containing(phrase);
     places bigint[];
     tiers integer[];
     blocks integer[];
-    finds bit(16384)[];
+    finds varbit[];
     this_tier integer;
-    better bit(16384)[];
-    so_good bit(16384)[];
-    here bit(16384)[];
+    better varbit[];
+    so_good varbit[];
+    here varbit[];
     matches bigint;
 BEGIN
     SELECT array_agg(f.place), array_agg(f.tier), array_agg(f.block), array_agg(f.mentors)
@@ -1059,7 +1061,7 @@ BEGIN
         WHERE total > skipped
         ORDER BY t.tier DESC
     LOOP
-        SELECT array_agg(coalesce(has_all.mentors, none) ORDER BY b.block) INTO so_good
+        SELECT array_agg(coalesce(has_all.mentors, search_no_mentors()) ORDER BY b.block) INTO so_good
         FROM generate_series(0, (SELECT max(b.block) FROM unnest(blocks) AS b (block))) AS b (block)
         LEFT JOIN
             search_having_all(
@@ -1081,10 +1083,10 @@ BEGIN
             skipped := skipped - matches;
             CONTINUE;
         END IF;
-        -- To sort a find takes as long as to pass twenty mentors on the way down the list.
+        -- Sorting one match takes as long as walking past twenty mentors of the list.
         IF
             (cardinality(words) > 1 AND matches <= 1000)
-            OR 20 * matches * matches < (wanted + skipped) * cardinality(here) * 16384
+            OR 20 * matches * matches < (wanted + skipped) * cardinality(here) * search_block_size()
         THEN
             ids := ids || ARRAY(
                 SELECT m.id
@@ -1123,11 +1125,15 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.search_no_mentors() RETURNS bit
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT repeat('0', search_block_size())::varbit $$;
+
 CREATE FUNCTION public.search_numbers(mentors bit[]) RETURNS TABLE(number integer)
     LANGUAGE sql IMMUTABLE ROWS 100 PARALLEL SAFE
     AS $$
     SELECT (
-        (block.place - 1) * 16384 - 1
+        (block.place - 1) * search_block_size() - 1
         + sum(length(zeros.run) + 1) OVER (PARTITION BY block.place ORDER BY zeros.place)
     )::integer
     FROM
@@ -1308,6 +1314,12 @@ CREATE TABLE public._yoyo_version (
     installed_at_utc timestamp without time zone
 );
 
+CREATE TABLE public.applied_functions (
+    hash text NOT NULL,
+    objects text[] NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.availability_windows (
     id uuid DEFAULT uuidv7() NOT NULL,
     mentor_id uuid NOT NULL,
@@ -1420,6 +1432,9 @@ ALTER TABLE ONLY public._yoyo_migration
 
 ALTER TABLE ONLY public._yoyo_version
     ADD CONSTRAINT _yoyo_version_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY public.applied_functions
+    ADD CONSTRAINT applied_functions_pkey PRIMARY KEY (hash);
 
 ALTER TABLE ONLY public.availability_windows
     ADD CONSTRAINT availability_windows_no_overlap EXCLUDE USING gist (mentor_id WITH =, day_of_week WITH =, int4range((EXTRACT(epoch FROM start_time))::integer, (EXTRACT(epoch FROM end_time))::integer) WITH &&);

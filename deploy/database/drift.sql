@@ -57,7 +57,7 @@ SELECT
 FROM search_postings AS p
 FULL JOIN search_postings_recounted AS r
     ON r.word = p.word AND r.field = p.field AND r.block = p.block
-WHERE coalesce(p.mentors, b'0'::bit(16384)) <> coalesce(r.mentors, b'0'::bit(16384))
+WHERE coalesce(p.mentors, search_no_mentors()) <> coalesce(r.mentors, b'0'::bit(16384))
 UNION ALL
 SELECT
     'search_vocabulary',

@@ -27,6 +27,7 @@ CALLER_CONSTRAINTS = frozenset(
 #: A violation is a fault of the service, so the client gets a 500.
 INTERNAL_CONSTRAINTS = frozenset(
     """
+    applied_functions_pkey
     availability_windows_day_of_week availability_windows_mentor_fkey
     availability_windows_no_overlap availability_windows_order availability_windows_pkey
     availability_windows_whole_minutes

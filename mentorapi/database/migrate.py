@@ -1,7 +1,7 @@
-"""Schema migrations: the files of ``migrations/``, applied by yoyo.
+"""Bring a database up to date: ``migrations/`` by yoyo, then ``sql/functions/``.
 
-yoyo's own lock is a row that a killed process leaves behind. Ours is an advisory lock, which ends
-with its connection; under it, any row still there is such a leftover.
+yoyo's own lock is a row, which a killed process leaves behind. The lock here is an advisory lock,
+which ends with its connection. A process that holds it removes such a row.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList, default_migration_table
 
+from mentorapi.database import functions
 from mentorapi.database.connections import reason
 from mentorapi.errors import StartupError
 
@@ -26,32 +27,56 @@ MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 _ADVISORY_LOCK = 0x6D656E746F72  # "mentor"
 
-# A migration that waits for a busy table makes everyone after it wait too: rather give up. The
-# check interval ends the statements of a killed process, whose locks would hold up its successor.
-_SESSION = "-c lock_timeout=10s -c client_connection_check_interval=1s -c timezone=UTC"
+# A migration that waits for the lock on a busy table makes all statements behind it wait: give up
+# after 10 seconds. The check interval ends the statements of a killed process, whose locks would
+# block the next process.
+_SESSION = (
+    "-c lock_timeout=10s -c client_connection_check_interval=1s"
+    " -c timezone=UTC -c client_encoding=UTF8"
+)
+
+log = logging.getLogger(__name__)
 
 logging.getLogger("yoyo").setLevel(logging.WARNING)
 
 
 def migrate(database_url: str) -> list[str]:
-    """Apply what is pending and return its ids. Raises StartupError.
+    """Bring the schema and the functions up to date, and return what was applied.
 
     Processes that start at once queue up here; the later ones find nothing to do. Where nothing is
-    pending, the right to read is enough.
+    to be done, the right to read is enough. Raises StartupError.
     """
-    if not pending(database_url):
-        return []
+    with _reading(database_url) as connection:
+        if not _pending(connection) and not _functions_differ(connection):
+            return []
     with _alone(database_url) as backend:
         todo = backend.to_apply(_migrations())
         for migration in todo:
             with _named(migration.id):
                 _apply(backend, migration)
-        return [migration.id for migration in todo]
+        applied = [migration.id for migration in todo]
+        with psycopg.connect(database_url, options=_SESSION, autocommit=True) as connection:
+            if _functions_differ(connection):
+                functions.apply(connection)
+                applied.append("sql/functions")
+        return applied
+
+
+def _functions_differ(connection: psycopg.Connection) -> bool:
+    """Whether to apply the functions: never those of code that is older than the database."""
+    newer = sorted(_applied(connection) - set(known()))
+    if newer:
+        log.info("The database has newer migrations (%s): its functions stay", ", ".join(newer))
+        return False
+    return not functions.are_applied(connection)
 
 
 def _apply(backend: DatabaseBackend, migration: Migration) -> None:
-    """In one transaction with its mark. yoyo makes two of it: whoever is killed between them leaves
-    a schema to which no later start can apply the migration."""
+    """Apply a migration and mark it as applied, in one transaction.
+
+    yoyo takes two transactions. A process killed between them leaves a schema to which no later
+    start can apply the migration.
+    """
     migration.load()
     if not migration.use_transactions:
         backend.apply_one(migration)
@@ -62,25 +87,24 @@ def _apply(backend: DatabaseBackend, migration: Migration) -> None:
         backend.mark_one(migration, log=False)
 
 
-def rollback(database_url: str, keep: int = 0) -> list[str]:
-    """Undo all but the first ``keep`` migrations, newest first; returns the ids of the undone."""
-    with _alone(database_url) as backend:
-        kept = {migration.id for migration in _migrations()[:keep]}
-        todo = [m for m in backend.to_rollback(_migrations()) if m.id not in kept]
-        for migration in todo:
-            with _named(migration.id):
-                backend.rollback_one(migration)
-        return [migration.id for migration in todo]
-
-
 def pending(database_url: str) -> list[str]:
     """The ids of the migrations that the database lacks, oldest first."""
+    with _reading(database_url) as connection:
+        return _pending(connection)
+
+
+@contextmanager
+def _reading(database_url: str) -> Iterator[psycopg.Connection]:
     try:
-        with psycopg.connect(database_url, connect_timeout=5) as connection:
-            applied = _applied(connection)
+        with psycopg.connect(database_url, connect_timeout=5, autocommit=True) as connection:
+            yield connection
     except psycopg.Error as error:
         raise StartupError(f"cannot read the database's migrations: {reason(error)}") from error
-    return [migration.id for migration in _migrations() if migration.id not in applied]
+
+
+def _pending(connection: psycopg.Connection) -> list[str]:
+    applied = _applied(connection)
+    return [migration_id for migration_id in known() if migration_id not in applied]
 
 
 def _applied(connection: psycopg.Connection) -> set[str]:
@@ -103,7 +127,7 @@ def _migrations() -> MigrationList:
 
 @contextmanager
 def _alone(database_url: str) -> Iterator[DatabaseBackend]:
-    # Handed to psycopg as it is: yoyo's own reading of URLs knows less than libpq's.
+    # The URL goes to psycopg unchanged: yoyo parses fewer kinds of URLs than libpq.
     arguments = {"conninfo": database_url, "options": _SESSION}
     try:
         with psycopg.connect(database_url, autocommit=True, connect_timeout=5) as connection:
@@ -119,7 +143,7 @@ def _alone(database_url: str) -> Iterator[DatabaseBackend]:
 
 
 def _check_rights(connection: psycopg.Connection) -> None:
-    """yoyo passes over the refusal and complains later that its tables are missing."""
+    """Raise StartupError early: yoyo ignores the refusal and fails later at its missing tables."""
     query = "SELECT current_user, has_schema_privilege(current_schema(), 'CREATE')"
     user, may_create = connection.execute(query).fetchone() or ("", None)
     if not may_create:

@@ -17,11 +17,13 @@ import pytest
 from yoyo.backends import DatabaseBackend
 
 from mentorapi.database import embedded
-from mentorapi.database.migrate import MIGRATIONS, migrate, pending, rollback
+from mentorapi.database.migrate import MIGRATIONS, migrate, pending
 from mentorapi.errors import StartupError
 from tests.conftest import DEBIANS, on
+from tests.operations.undoing import roll_back
 
 IDS = [path.stem for path in sorted(MIGRATIONS.glob("*.sql")) if ".rollback" not in path.name]
+FUNCTIONS = "sql/functions"
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,18 @@ def empty(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 def test_down_and_up_again_gives_the_same_schema(empty: Database) -> None:
     url = empty.url
-    assert migrate(url) == IDS
+    assert migrate(url) == [*IDS, FUNCTIONS]
     schema = empty.schema()
     assert "CREATE TABLE public.bookings" in schema
     for keep in reversed(range(len(IDS))):
-        assert rollback(url, keep) == IDS[keep:][::-1]
-        assert migrate(url) == IDS[keep:]
+        assert roll_back(url, keep) == IDS[keep:][::-1]
+        assert migrate(url) == [*IDS[keep:], FUNCTIONS]
         assert empty.schema() == schema
 
 
 def test_all_the_way_down_leaves_nothing_but_extensions(empty: Database) -> None:
     migrate(empty.url)
-    rollback(empty.url)
+    roll_back(empty.url)
     left = re.findall(r"^CREATE .*", empty.schema(), re.MULTILINE)
     assert [line for line in left if not line.startswith("CREATE EXTENSION")] == []
 
@@ -78,8 +80,8 @@ def test_the_owner_of_the_database_need_not_be_a_superuser(empty: Database) -> N
         try:
             connection.execute("ALTER DATABASE up_and_down OWNER TO somebody")
             url = empty.url.replace("postgres@", "somebody@")
-            assert migrate(url) == IDS
-            assert rollback(url) == IDS[::-1]
+            assert migrate(url) == [*IDS, FUNCTIONS]
+            assert roll_back(url) == IDS[::-1]
         finally:
             connection.execute("REASSIGN OWNED BY somebody TO postgres")
             connection.execute("DROP OWNED BY somebody")
@@ -98,7 +100,7 @@ def test_a_migration_is_there_with_its_mark_or_not_at_all(
         patch.setattr(DatabaseBackend, "mark_one", killed)
         with pytest.raises(StartupError, match="killed"):
             migrate(empty.url)
-    assert migrate(empty.url) == IDS
+    assert migrate(empty.url) == [*IDS, FUNCTIONS]
 
 
 def test_ids_are_uuids_of_version_7_in_order_of_time(empty: Database) -> None:

@@ -25,7 +25,7 @@ async def words(api: Api) -> set[str]:
 
 async def empty_rows(api: Api) -> int:
     count = await api.db.fetchval(
-        "SELECT count(*) FROM search_postings WHERE mentors = b'0'::bit(16384)"
+        "SELECT count(*) FROM search_postings WHERE mentors = search_no_mentors()"
     )
     return int(count)
 

@@ -13,10 +13,14 @@ from tornado.ioloop import IOLoop
 
 import mentorapi
 from mentorapi.database import statements
+from mentorapi.database.functions import FUNCTIONS
 from mentorapi.database.statements import SQL, Folder, Statement
 from tests import starting
 
-STATEMENTS = [Statement(path) for path in sorted(SQL.glob("*/*.sql"))]
+FOLDERS = {path.name: path for path in SQL.iterdir() if path.is_dir() and path != FUNCTIONS}
+STATEMENTS = [
+    Statement(path) for folder in sorted(FOLDERS) for path in sorted(FOLDERS[folder].glob("*.sql"))
+]
 
 HEADER = re.compile(
     r"""
@@ -122,4 +126,4 @@ def test_every_folder_is_a_name_in_statements() -> None:
     named = {
         name: value.path for name, value in vars(statements).items() if isinstance(value, Folder)
     }
-    assert named == {path.name: path for path in SQL.iterdir() if path.is_dir()}
+    assert named == FOLDERS

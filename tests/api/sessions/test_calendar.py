@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import vobject
 
-from mentorapi.database.migrate import MIGRATIONS
 from tests.client import Answer, Api, Mentor, User, day_after_tomorrow, instant, is_error, iso
 from tests.clock import Clock
 
@@ -254,9 +253,3 @@ async def test_head_tells_what_get_would(api: Api) -> None:
     head = await jane.request("HEAD", path(session))
     assert (head.status, head.body) == (200, b"")
     assert head.headers["Content-Type"] == "text/calendar; charset=utf-8"
-
-
-async def test_the_migration_can_run_twice(api: Api) -> None:
-    await api.db.execute((MIGRATIONS / "0005.calendar.sql").read_text())
-    for _ in range(2):
-        await api.db.execute((MIGRATIONS / "0005.calendar.rollback.sql").read_text())

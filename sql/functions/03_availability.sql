@@ -1,6 +1,49 @@
--- What is offered: weekly windows cut into slots, so that a free stretch of time that is long
--- enough for a session is always offered.
--- depends: 0008.search
+-- Free time, and the slots cut from it.
+--
+-- mentor_free_time() is the one rule about time: GET /mentors/:id/availability offers what
+-- mentor_slots() cuts from it, and POST /requests admits what lies within it.
+
+-- The weekly windows from one date to another (UTC, both inclusive), adjacent ones merged, without
+-- the live sessions and the mentor's buffer before and after each.
+CREATE OR REPLACE FUNCTION mentor_free_time(
+    for_mentor uuid, from_date date, to_date date
+) RETURNS tstzmultirange
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT coalesce(open_time.hours, '{}') - coalesce(busy.hours, '{}')
+    FROM mentors AS m
+    CROSS JOIN LATERAL (
+        SELECT range_agg(
+            tstzrange(
+                (d.day::date + w.start_time) AT TIME ZONE 'UTC',
+                (d.day::date + w.end_time) AT TIME ZONE 'UTC'
+            )
+        ) AS hours
+        FROM generate_series(
+            from_date::timestamp, to_date::timestamp, interval '1 day'
+        ) AS d (day)
+        INNER JOIN availability_windows AS w
+            ON w.day_of_week = extract(ISODOW FROM d.day)::integer - 1
+        WHERE w.mentor_id = for_mentor
+    ) AS open_time
+    CROSS JOIN LATERAL (
+        SELECT range_agg(
+            tstzrange(
+                b.start_time - make_interval(mins => m.buffer_time),
+                b.end_time + make_interval(mins => m.buffer_time)
+            )
+        ) AS hours
+        FROM bookings AS b
+        WHERE
+            b.mentor_id = for_mentor
+            AND b.live
+            AND occupied(b.start_time, b.end_time, b.buffer_time) && tstzrange(
+                from_date::timestamp AT TIME ZONE 'UTC' - interval '1 hour',
+                (to_date + 1)::timestamp AT TIME ZONE 'UTC' + interval '1 hour'
+            )
+    ) AS busy
+    WHERE m.id = for_mentor
+$$;
 
 -- The slots of a mentor that start on these dates (UTC, both inclusive) and in the future. Each
 -- lies within mentor_free_time(), so POST /requests admits it. Their starts:
@@ -147,4 +190,30 @@ AS $$
     ) AS o
     CROSS JOIN setting
     WHERE o.start_time >= setting.begins AND o.start_time < setting.ends
+$$;
+
+-- A mentor's settings for bookings; `slots` are the weekly windows.
+CREATE OR REPLACE FUNCTION availability_shape(m mentors) RETURNS TABLE (body json)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS $$
+    SELECT json_build_object(
+        'sessionDuration', m.session_duration,
+        'bufferTime', m.buffer_time,
+        'timezone', m.timezone,
+        'defaultMeetingLink', m.default_meeting_link,
+        'slots', coalesce((
+            SELECT
+                json_agg(
+                    json_build_object(
+                        'id', w.id,
+                        'dayOfWeek', w.day_of_week,
+                        'startTime', to_char(w.start_time, 'HH24:MI'),
+                        'endTime', to_char(w.end_time, 'HH24:MI')
+                    )
+                    ORDER BY w.day_of_week, w.start_time
+                )
+            FROM availability_windows AS w
+            WHERE w.mentor_id = m.id
+        ), '[]')
+    )
 $$;

@@ -1,44 +1,6 @@
--- Public reads are answered from memory. What they show is told on the channel `mentorapi` when it
--- changes, whoever changes it: a mentor's id, or `lists` when the order or a card of the lists may
--- be another. How many public mentors there are is kept, since counting them takes too long.
--- depends: 0005.calendar
-
-CREATE TABLE IF NOT EXISTS mentor_counts (
-    visibility text NOT NULL,
-    mentors bigint NOT NULL,
-    CONSTRAINT mentor_counts_pkey PRIMARY KEY (visibility),
-    CONSTRAINT mentor_counts_not_negative CHECK (mentors >= 0)
-);
-
-INSERT INTO mentor_counts (visibility, mentors)
-SELECT
-    v.visibility,
-    count(m.id)
-FROM (VALUES ('public'), ('private')) AS v (visibility)
-LEFT JOIN mentors AS m ON m.visibility = v.visibility
-GROUP BY v.visibility
-ON CONFLICT (visibility) DO UPDATE SET mentors = excluded.mentors;
-
-CREATE OR REPLACE FUNCTION mentors_count() RETURNS trigger
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        UPDATE mentor_counts SET mentors = mentors - 1 WHERE visibility = OLD.visibility;
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-        UPDATE mentor_counts SET mentors = mentors + 1 WHERE visibility = NEW.visibility;
-    END IF;
-    RETURN NULL;
-END
-$$;
-
-CREATE OR REPLACE TRIGGER mentors_counted AFTER INSERT OR DELETE ON mentors
-FOR EACH ROW EXECUTE FUNCTION mentors_count();
-
-CREATE OR REPLACE TRIGGER mentors_recounted AFTER UPDATE OF visibility ON mentors
-FOR EACH ROW WHEN (old.visibility <> new.visibility)
-EXECUTE FUNCTION mentors_count();
+-- What makes cached answers stale. Servers keep the answers to public reads in memory and listen on
+-- the channel `mentorapi`. A message is a mentor's id (what is shown of this mentor has changed),
+-- `lists` (the order or a card of the lists may have changed), or `all`.
 
 CREATE OR REPLACE FUNCTION tell_mentor() RETURNS trigger
 LANGUAGE plpgsql
@@ -67,7 +29,7 @@ BEGIN
 END
 $$;
 
--- A review shows the name and picture of the mentee who wrote it.
+-- A review shows the name and the picture of the mentee who wrote it.
 CREATE OR REPLACE FUNCTION tell_mentors_reviewed() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -91,16 +53,18 @@ FOR EACH ROW EXECUTE FUNCTION tell_mentor();
 CREATE OR REPLACE TRIGGER mentors_tell_changed AFTER UPDATE ON mentors
 FOR EACH ROW EXECUTE FUNCTION tell_mentor();
 
--- What stands on a card or orders the cards; generated columns follow from these.
+-- The columns that a card shows or that order the cards. Generated columns follow from these.
 CREATE OR REPLACE TRIGGER mentors_tell_card_changed AFTER UPDATE ON mentors
 FOR EACH ROW
 WHEN (
     (
-        old.user_id, old.full_name, old.profile_image_url, old.headline, old.bio, old.expertise,
-        old.session_duration, old.rating_sum, old.review_count, old.total_sessions, old.visibility
+        old.user_id, old.full_name, old.profile_image_url, old.profile_image_file, old.headline,
+        old.bio, old.expertise, old.session_duration, old.rating_sum, old.review_count,
+        old.total_sessions, old.visibility
     ) IS DISTINCT FROM (
-        new.user_id, new.full_name, new.profile_image_url, new.headline, new.bio, new.expertise,
-        new.session_duration, new.rating_sum, new.review_count, new.total_sessions, new.visibility
+        new.user_id, new.full_name, new.profile_image_url, new.profile_image_file, new.headline,
+        new.bio, new.expertise, new.session_duration, new.rating_sum, new.review_count,
+        new.total_sessions, new.visibility
     )
 )
 EXECUTE FUNCTION tell_lists();

@@ -1,80 +1,72 @@
--- A search finds its mentors in bitmaps: a row for each word, field and block of mentors, a bit for
--- each mentor. To unite, intersect and count them takes a millisecond, whatever they hold. With a
--- row for each find, as before, the search of a common word took as long as there were mentors.
--- depends: 0007.history
+-- The search for mentors.
+--
+-- WHAT IS SEARCHED. Four fields of each public profile: name, expertise, headline, bio. The
+-- generated columns mentors.search_… hold them folded (lower case, no accents). search_words()
+-- splits them into words.
+--
+-- HOW IT IS KEPT. Two tables, which the trigger mentors_index() keeps up to date:
+--
+-- * search_vocabulary has one row for each word that a profile has or had. Trigram indexes and
+--   short_parts find in it the words that a word of a search may mean.
+-- * search_postings has one row for each word, field and block of mentors. Its bitmap `mentors` has
+--   one bit for each mentor of the block. A mentor's column `number` says which bit: bit
+--   number % block size of block number / block size. No number is used twice.
+--
+-- HOW A SEARCH RUNS. search_mentors() is the entry point; sql/mentors/search.sql calls it.
+--
+-- 1. search_meaning() finds, for each word of the search, the words of the vocabulary that it may
+--    mean: those that contain it, and those that are like it (misspelt, or two letters swapped).
+-- 2. search_finds() unites the bitmaps of these words, one for each word of the search and each
+--    tier. The tier says how good the match is.
+-- 3. search_having_all() intersects them: which mentors have all words in this tier or a better
+--    one. A mentor is as good a match as the weakest of the words.
+-- 4. search_mentors() walks the tiers from the best one down until the page is full. Equal matches
+--    stand in the order of the list of mentors.
+--
+-- WHY BITMAPS. To unite, intersect and count bitmaps takes a millisecond, however many mentors have
+-- the word. With one row for each word and mentor, the search for a common word took as long as
+-- there were mentors. Most words are rare, so most bits are 0: compressed, a bitmap takes some
+-- fifty bytes.
+--
+-- CLEANING. A word that no profile has any more keeps its rows; search_clean() deletes them.
+-- search_rebuild() makes both tables anew from the profiles. The view search_postings_recounted
+-- shows what the postings should be; deploy/database/drift.sql compares.
+--
+-- THE BLOCK SIZE is 16384 mentors: search_block_size(), and the type of search_postings.mentors.
+-- A block is what one change of a profile rewrites for each of its words.
 
--- It rewrites the mentors, which nobody reads meanwhile (docs/upgrading.md).
--- squawk-ignore-file adding-field-with-default, ban-drop-column, ban-drop-function
--- squawk-ignore-file constraint-missing-not-valid, disallowed-unique-constraint
--- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
-
-DROP TRIGGER mentors_words_changed ON mentors;
-DROP TRIGGER mentors_words_new ON mentors;
-DROP FUNCTION mentors_learn_words;
-DROP INDEX mentors_search;
-DROP INDEX mentors_best_first;
-
-ALTER TABLE mentors
-DROP COLUMN search_words,
--- Which bit is the mentor's. Nobody gets that of one who is gone.
-ADD COLUMN number integer GENERATED ALWAYS AS IDENTITY,
-ADD CONSTRAINT mentors_number UNIQUE (number);
-
-DROP FUNCTION words_in;
-
--- GET /mentors walks this from the top, and so does a search that finds many.
-CREATE INDEX mentors_best_first ON mentors (
-    rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id
-) INCLUDE (number) WHERE visibility = 'public';
-
--- The letters of a word and its pairs of letters: parts too short to have a trigram.
-CREATE OR REPLACE FUNCTION short_parts(word text) RETURNS text[]
+CREATE OR REPLACE FUNCTION search_block_size() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$
-    SELECT array_agg(DISTINCT substr(word, i, length))
-    FROM generate_series(1, char_length(word)) AS i
-    CROSS JOIN generate_series(1, 2) AS length
-$$;
+AS $$ SELECT 16384 $$;
 
-ALTER TABLE search_vocabulary
-ADD COLUMN short_parts text[] GENERATED ALWAYS AS (short_parts(word)) STORED;
+-- The bitmap of a block without a mentor.
+CREATE OR REPLACE FUNCTION search_no_mentors() RETURNS bit
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT repeat('0', search_block_size())::varbit $$;
 
-CREATE INDEX search_vocabulary_short_parts ON search_vocabulary USING gin (short_parts);
-
--- Which public mentors have a word in a field: the bits of mentors 16384 * block and following.
--- Most words are rare and most bits zeros: compressed they take some fifty bytes. PostgreSQL only
--- thinks of compressing a row of two kilobytes or more, and by default is content with just less.
-CREATE TABLE search_postings (
-    word text COLLATE "C" NOT NULL,
-    -- the better a find there, the more: 4 name, 3 expertise, 2 headline, 1 bio
-    field smallint NOT NULL,
-    block integer NOT NULL,
-    mentors bit(16384) NOT NULL,
-    CONSTRAINT search_postings_pkey PRIMARY KEY (word, field, block)
-) WITH (toast_tuple_target = 128);
-
-ALTER TABLE search_postings ALTER COLUMN mentors SET STORAGE MAIN;
-
+-- The block of a mentor, by number.
 CREATE OR REPLACE FUNCTION search_block(number integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT number / 16384 $$;
+AS $$ SELECT number / search_block_size() $$;
 
+-- The bitmap that holds only this mentor.
 CREATE OR REPLACE FUNCTION search_bit(number integer) RETURNS bit
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT set_bit(b'0'::bit(16384), number % 16384, 1) $$;
+AS $$ SELECT set_bit(search_no_mentors(), number % search_block_size(), 1) $$;
 
--- Whether a mentor is among those of all blocks, from the first one on.
-CREATE OR REPLACE FUNCTION search_has(mentors bit(16384)[], number integer) RETURNS boolean
+-- Whether a mentor is in the bitmaps of all blocks, from the first block on.
+CREATE OR REPLACE FUNCTION search_has(mentors bit[], number integer) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT get_bit(mentors[search_block(number) + 1], number % 16384) = 1 $$;
+AS $$ SELECT get_bit(mentors[search_block(number) + 1], number % search_block_size()) = 1 $$;
 
--- The numbers of the mentors of all blocks, from the first one on: every 1 ends a run of 0s.
-CREATE OR REPLACE FUNCTION search_numbers(mentors bit(16384)[])
+-- The numbers of the mentors in the bitmaps of all blocks, from the first block on: every 1 ends a
+-- run of 0s.
+CREATE OR REPLACE FUNCTION search_numbers(mentors bit[])
 RETURNS TABLE (number integer)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 100
 AS $$
     SELECT (
-        (block.place - 1) * 16384 - 1
+        (block.place - 1) * search_block_size() - 1
         + sum(length(zeros.run) + 1) OVER (PARTITION BY block.place ORDER BY zeros.place)
     )::integer
     FROM
@@ -83,23 +75,28 @@ AS $$
     WHERE zeros.place <= bit_count(block.bits)
 $$;
 
--- The words of a profile's fields, which are folded. Longer ones than an index takes are cut.
+-- The words of a profile's fields, which are folded. Longer ones than an index takes are cut. At
+-- most 500 are kept, from the name on: a long bio has some 400 different ones.
 CREATE OR REPLACE FUNCTION search_words(name text, expertise text, headline text, bio text)
 RETURNS TABLE (word text, field smallint)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 50
 AS $$
-    SELECT DISTINCT
+    SELECT
         left(w.word, 200),
         f.field
     FROM (
         VALUES (4::smallint, name), (3, expertise), (2, headline), (1, bio)
     ) AS f (field, words)
-    CROSS JOIN LATERAL regexp_split_to_table(f.words, '\s+') AS w (word)
+    CROSS JOIN LATERAL
+        regexp_split_to_table(f.words, '\s+') WITH ORDINALITY AS w (word, place)
     WHERE w.word <> ''
+    GROUP BY left(w.word, 200), f.field
+    ORDER BY f.field DESC, min(w.place) ASC
+    LIMIT 500
 $$;
 
--- search_postings as the profiles want it. There, a word that nobody has any more may have kept its
--- row, without a bit.
+-- search_postings as the profiles want it. In search_postings, a word that no profile has any more
+-- may have kept its row, without a bit.
 CREATE OR REPLACE VIEW search_postings_recounted AS
 SELECT
     w.word,
@@ -112,7 +109,7 @@ FROM
 WHERE m.visibility = 'public'
 GROUP BY w.word, w.field, search_block(m.number);
 
--- Makes what is kept for the search anew. Who would change a profile waits meanwhile.
+-- Makes both tables anew. Changes of profiles wait meanwhile.
 CREATE OR REPLACE FUNCTION search_rebuild() RETURNS void
 LANGUAGE sql
 AS $$
@@ -131,15 +128,10 @@ AS $$
     ON CONFLICT (word) DO NOTHING;
 $$;
 
-DO $$
-BEGIN
-    PERFORM search_rebuild();
-END
-$$;
-
--- Turns the bits of the words that come and go, once for all mentors of a statement. In order, so
--- that two who turn the same bits wait for each other and don't deadlock. The bits of a mentor have
--- one writer at a time, who holds the lock on the profile.
+-- Flips the bits of the words that a statement adds or removes, once for all mentors of the
+-- statement. In order, so that two transactions that flip the same bits wait for each other and do
+-- not deadlock. The bits of a mentor have one writer at a time: the transaction that holds the lock
+-- on the profile.
 CREATE OR REPLACE FUNCTION mentors_index() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -159,7 +151,7 @@ BEGIN
             ) IS DISTINCT FROM (
                 n.search_name, n.search_expertise, n.search_headline, n.search_bio, n.visibility
             );
-        -- A review or a completed session changes a mentor, too; most often there is nothing to do.
+        -- Reviews and completed sessions change a mentor's row, but not its words.
         IF changed IS NULL THEN
             RETURN NULL;
         END IF;
@@ -231,8 +223,23 @@ CREATE OR REPLACE TRIGGER mentors_index_gone AFTER DELETE ON mentors
 REFERENCING OLD TABLE AS come_or_gone
 FOR EACH STATEMENT EXECUTE FUNCTION mentors_index();
 
--- The words of profiles that a word of a search may mean: those that it is a part of (`exact`), and
--- those that it is like (above pg_trgm.word_similarity_threshold). Of short words too many are.
+-- The LIKE pattern for texts that contain these words; %, _ and \ are letters like any other.
+CREATE OR REPLACE FUNCTION containing(words text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT '%' || regexp_replace(fold(words), '([\\%_])', '\\\1', 'g') || '%' $$;
+
+-- The same for a word with two neighbouring letters swapped, one pattern for each pair: of all
+-- misspellings, a swap leaves the fewest trigrams of a word.
+CREATE OR REPLACE FUNCTION containing_swapped(word text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT array_agg(containing(overlay(word PLACING reverse(substr(word, i, 2)) FROM i FOR 2)))
+    FROM generate_series(1, char_length(word) - 1) AS i
+$$;
+
+-- The words of profiles that a word of a search may mean: those that contain it (`exact`), and
+-- those that are like it (above pg_trgm.word_similarity_threshold). Short words are like too many
+-- others. At most 5,000, the shortest first, since each of them is looked up.
 CREATE OR REPLACE FUNCTION search_meaning(asked text)
 RETURNS TABLE (word text, likeness real, exact boolean)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -255,23 +262,32 @@ AS $$
     )
 
     SELECT
-        v.word,
-        similarity(a.folded, v.word),
-        v.word LIKE a.pattern
-    FROM a
-    INNER JOIN search_vocabulary AS v
-        ON
-            v.short_parts @> a.short
-            OR v.word LIKE a.long
-            OR a.misspelt <% v.word
-            OR v.word LIKE ANY (a.swapped)
+        meant.word,
+        similarity(meant.folded, meant.word),
+        meant.exact
+    FROM (
+        SELECT
+            v.word,
+            a.folded,
+            v.word LIKE a.pattern AS exact
+        FROM a
+        INNER JOIN search_vocabulary AS v
+            ON
+                v.short_parts @> a.short
+                OR v.word LIKE a.long
+                OR a.misspelt <% v.word
+                OR v.word LIKE ANY (a.swapped)
+        ORDER BY v.word LIKE a.pattern DESC, char_length(v.word) ASC, v.word ASC
+        LIMIT 5000
+    ) AS meant
 $$;
 
--- Who of a block has one of the words, by its place in the search and by how good a match it is: of
--- words that the asked one is a part of, the better field comes first and then the more alike; of
--- those that it is only like, the more alike, and the bio last.
+-- Which mentors of a block have a word that may be meant, by the place of the word in the search
+-- and by tier. The higher the tier, the better the match: among words that contain the asked one,
+-- the better field comes first and then the more alike; among words that are only like it, the more
+-- alike, and the bio last.
 CREATE OR REPLACE FUNCTION search_finds(words text[])
-RETURNS TABLE (place bigint, tier integer, block integer, mentors bit(16384))
+RETURNS TABLE (place bigint, tier integer, block integer, mentors bit)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
     SELECT
@@ -290,8 +306,8 @@ AS $$
             p.mentors
         FROM unnest(words) WITH ORDINALITY AS asked (word, place)
         CROSS JOIN LATERAL search_meaning(asked.word) AS meaning
-        -- PostgreSQL expects thousands of meanings, and would rather read all postings there are.
-        -- OFFSET keeps it from that.
+        -- PostgreSQL expects thousands of meanings, and would read all postings.
+        -- OFFSET prevents that.
         CROSS JOIN LATERAL (
             SELECT
                 field,
@@ -305,17 +321,17 @@ AS $$
     GROUP BY meant.place, meant.tier, meant.block
 $$;
 
--- Who of each block has all words of a search in this tier or in better ones. The arrays hold the
--- rows of search_finds: to unnest them would copy all bits each time.
+-- Which mentors of each block have all words of a search in this tier or in better ones. The arrays
+-- hold the rows of search_finds: to unnest them would copy all bits each time.
 CREATE OR REPLACE FUNCTION search_having_all(
     words integer,
     places bigint[],
     tiers integer[],
     blocks integer[],
-    finds bit(16384)[],
+    finds bit[],
     least_tier integer
 )
-RETURNS TABLE (block integer, mentors bit(16384))
+RETURNS TABLE (block integer, mentors bit)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10
 AS $$
     SELECT
@@ -333,28 +349,26 @@ AS $$
     HAVING count(*) = words
 $$;
 
--- How many public mentors have each of these words, and a page of their ids, best first: a mentor
--- is as good a match as the weakest of the words, and equals stand as in the list. Where few are
--- equal, those who have the phrase come first; of many nobody reads the texts.
+-- How many public mentors have each of these words, and a page of their ids, best first. Where few
+-- are equal, those that have the phrase come first; where many are equal, their texts are not read.
 CREATE OR REPLACE FUNCTION search_mentors(
     words text[], phrase text, wanted bigint, skipped bigint
 )
 RETURNS TABLE (total bigint, ids uuid[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
--- To plan for each call would take longer than what is planned.
+-- Planning at each call would take longer than running.
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    none CONSTANT bit(16384) := b'0'::bit(16384);
     pattern CONSTANT text := containing(phrase);
     places bigint[];
     tiers integer[];
     blocks integer[];
-    finds bit(16384)[];
+    finds varbit[];
     this_tier integer;
-    better bit(16384)[];
-    so_good bit(16384)[];
-    here bit(16384)[];
+    better varbit[];
+    so_good varbit[];
+    here varbit[];
     matches bigint;
 BEGIN
     SELECT array_agg(f.place), array_agg(f.tier), array_agg(f.block), array_agg(f.mentors)
@@ -371,7 +385,7 @@ BEGIN
         WHERE total > skipped
         ORDER BY t.tier DESC
     LOOP
-        SELECT array_agg(coalesce(has_all.mentors, none) ORDER BY b.block) INTO so_good
+        SELECT array_agg(coalesce(has_all.mentors, search_no_mentors()) ORDER BY b.block) INTO so_good
         FROM generate_series(0, (SELECT max(b.block) FROM unnest(blocks) AS b (block))) AS b (block)
         LEFT JOIN
             search_having_all(
@@ -393,10 +407,10 @@ BEGIN
             skipped := skipped - matches;
             CONTINUE;
         END IF;
-        -- To sort a find takes as long as to pass twenty mentors on the way down the list.
+        -- Sorting one match takes as long as walking past twenty mentors of the list.
         IF
             (cardinality(words) > 1 AND matches <= 1000)
-            OR 20 * matches * matches < (wanted + skipped) * cardinality(here) * 16384
+            OR 20 * matches * matches < (wanted + skipped) * cardinality(here) * search_block_size()
         THEN
             ids := ids || ARRAY(
                 SELECT m.id
@@ -432,5 +446,59 @@ BEGIN
         skipped := 0;
     END LOOP;
     RETURN NEXT;
+END
+$$;
+
+-- Looks at the next words of the vocabulary and deletes those that no public profile has, and the
+-- rows of search_postings without a bit. `last` is the word to go on after, or NULL at the end.
+--
+-- Each change of a profile's words locks search_vocabulary in ROW EXCLUSIVE MODE until it commits.
+-- So while this function holds its own lock, no such change is open, and the DELETEs see all words.
+CREATE OR REPLACE FUNCTION search_clean(after text, most integer)
+RETURNS TABLE (deleted bigint, last text)
+LANGUAGE plpgsql
+-- Changes of profiles queue up behind this lock. Without the lock, the next run does the work.
+SET lock_timeout = '200ms'
+AS $$
+DECLARE
+    unused text[];
+BEGIN
+    deleted := 0;
+    SELECT
+        max(v.word),
+        array_agg(v.word) FILTER (WHERE coalesce(p.empty, TRUE))
+    INTO last, unused
+    FROM (
+        SELECT word
+        FROM search_vocabulary
+        WHERE word > after
+        ORDER BY word
+        LIMIT most
+    ) AS v
+    LEFT JOIN LATERAL (
+        SELECT bool_or(mentors = search_no_mentors()) AS empty
+        FROM search_postings
+        WHERE word = v.word
+    ) AS p ON TRUE;
+
+    IF unused IS NOT NULL THEN
+        LOCK TABLE search_vocabulary IN SHARE ROW EXCLUSIVE MODE;
+        DELETE FROM search_postings
+        WHERE word = ANY (unused) AND mentors = search_no_mentors();
+        DELETE FROM search_vocabulary AS v
+        WHERE
+            v.word = ANY (unused)
+            AND NOT EXISTS (
+                SELECT
+                FROM search_postings AS p
+                WHERE p.word = v.word
+            );
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+    END IF;
+    RETURN NEXT;
+EXCEPTION
+    WHEN lock_not_available THEN
+        deleted := 0;
+        RETURN NEXT;
 END
 $$;

@@ -1,1 +1,0 @@
-DROP FUNCTION mentor_slots;

@@ -1,0 +1,47 @@
+-- Instants, durations, texts and links: small functions without tables.
+--
+-- Used by all other files of this folder and by many statements of sql/.
+
+-- RFC 3339 in UTC, with milliseconds only if there are any.
+CREATE OR REPLACE FUNCTION iso(instant timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT replace(
+        to_char(instant AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS'), '.000', ''
+    ) || 'Z'
+$$;
+
+CREATE OR REPLACE FUNCTION minutes_between(start_time timestamptz, end_time timestamptz)
+RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT (extract(EPOCH FROM end_time - start_time) / 60)::integer $$;
+
+-- Whether a text has a character that a person can see.
+CREATE OR REPLACE FUNCTION has_text(words text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT coalesce(words ~ '[^\s\u00a0\u00ad\u200b\u2060\u2800\u3164]', FALSE) $$;
+
+-- A merge patch (RFC 7396) of a profile's links: null removes a link.
+CREATE OR REPLACE FUNCTION merge_links(links jsonb, patch jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT jsonb_strip_nulls(links || patch) $$;
+
+CREATE OR REPLACE FUNCTION count_links(links jsonb) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT count(*) FROM jsonb_object_keys(links) $$;
+
+CREATE OR REPLACE FUNCTION touch_updated_at() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    -- now() is when the transaction began, which may be before the change that it waited for.
+    NEW.updated_at := greatest(now(), OLD.updated_at);
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER requests_touch BEFORE UPDATE ON requests
+FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
+
+CREATE OR REPLACE TRIGGER bookings_touch BEFORE UPDATE ON bookings
+FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
