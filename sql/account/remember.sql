@@ -1,4 +1,4 @@
--- account.remember: keep what a token says of its user, unless what is kept came from a newer token.
+-- account.remember: keep what a token says of its user, unless a newer token said it before.
 -- What the token leaves out stays as it was. A token without iat counts as older than any other.
 -- $1 user_id   text
 -- $2 name      text

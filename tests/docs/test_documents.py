@@ -183,7 +183,6 @@ def test_find_every_room_on_the_maps() -> None:
     """The map of the README and the tree of docs/architecture.md name every module and package
     directly below mentorapi/."""
     modules = {path.name for path in ROOT.glob("mentorapi/[a-z]*.py")}
-    modules -= {"processes.py", "startup.py"}  # both are about to go
     packages = {f"{path.parent.name}/" for path in ROOT.glob("mentorapi/*/__init__.py")}
     assert modules | packages <= set(re.findall(r"\w+\.py|\w+/", section(README, "Map")))
     tree = blocks(DOCUMENTS["docs/architecture.md"], "")[1]
