@@ -282,12 +282,14 @@ class Description:
             content: Json = {"name": name, "in": "query"}
             if name in query.get("required", ()):
                 content["required"] = True
-            if "description" in schema:
+            # A named schema is described where it is defined.
+            if "description" in schema and "title" not in schema:
                 content["description"] = schema["description"]
             if "examples" in schema:
                 content["example"] = schema["examples"][0]
-            own = {k: v for k, v in schema.items() if k not in ("description", "examples")}
-            yield content | {"schema": self.components.schema(own)}
+            if "title" not in schema:
+                schema = {k: v for k, v in schema.items() if k not in ("description", "examples")}
+            yield content | {"schema": self.components.schema(schema)}
 
     def headers_sent(self) -> Iterable[Json]:
         wanted = {"Idempotency-Key": self.method == "POST", "If-None-Match": self.has_etag}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from mentorapi import errors
+from mentorapi import errors, transitions
 from mentorapi.http.base import ApiHandler, as_id, operation
 from mentorapi.repositories import requests
 from mentorapi.schemas import requests as spec
+
+#: Those of each action that ``PATCH /requests/:id`` can do.
+ANSWER_ERRORS = tuple(dict.fromkeys(error for one in transitions.ANSWERS for error in one.errors))
 
 
 class ListOrCreateRequests(ApiHandler):
@@ -46,54 +49,26 @@ class CountPendingRequests(ApiHandler):
 
 
 class ShowOrUpdateRequest(ApiHandler):
-    @operation(spec.SHOW, raises=(errors.RequestNotFound, errors.NotPartyToRequest))
+    @operation(spec.SHOW, raises=transitions.REQUEST.read_errors)
     async def get(self, request_id: str) -> None:
         self.write_json(await requests.show(self.db, request_id, self.caller.user_id))
 
-    @operation(
-        spec.UPDATE,
-        raises=(
-            errors.RequestNotFound,
-            errors.OnlyMentorAccepts,
-            errors.OnlyMentorRejects,
-            errors.OnlyMenteeCancelsRequest,
-            errors.NotAcceptable,
-            errors.NotRejectable,
-            errors.RequestNotCancellable,
-            errors.SlotTaken,
-        ),
-    )
+    @operation(spec.UPDATE, raises=ANSWER_ERRORS)
     async def patch(self, request_id: str) -> None:
-        change = requests.CHANGES[self.body["status"]]
-        self.write_json(
-            await change(self.db, request_id, self.caller.user_id, self.body.get("reason"))
-        )
+        status, reason = self.body["status"], self.body.get("reason")
+        user_id = self.caller.user_id
+        self.write_json(await requests.update(self.db, request_id, user_id, status, reason))
 
 
 class AcceptRequest(ApiHandler):
-    @operation(
-        spec.ACCEPT,
-        raises=(
-            errors.RequestNotFound,
-            errors.OnlyMentorAccepts,
-            errors.NotAcceptable,
-            errors.SlotTaken,
-        ),
-    )
+    @operation(spec.ACCEPT, raises=transitions.ACCEPT.errors)
     async def post(self, request_id: str) -> None:
         request, booking = await requests.accept(self.db, request_id, self.caller.user_id)
         self.write_json(f'{{"request":{request},"booking":{booking}}}')
 
 
 class RejectRequest(ApiHandler):
-    @operation(
-        spec.REJECT,
-        raises=(
-            errors.RequestNotFound,
-            errors.OnlyMentorRejects,
-            errors.NotRejectable,
-        ),
-    )
+    @operation(spec.REJECT, raises=transitions.REJECT.errors)
     async def post(self, request_id: str) -> None:
         self.write_json(
             await requests.reject(self.db, request_id, self.caller.user_id, self.body.get("reason"))
@@ -101,14 +76,7 @@ class RejectRequest(ApiHandler):
 
 
 class CancelRequest(ApiHandler):
-    @operation(
-        spec.CANCEL,
-        raises=(
-            errors.RequestNotFound,
-            errors.OnlyMenteeCancelsRequest,
-            errors.RequestNotCancellable,
-        ),
-    )
+    @operation(spec.CANCEL, raises=transitions.CANCEL_REQUEST.errors)
     async def patch(self, request_id: str) -> None:
         self.write_json(await requests.cancel(self.db, request_id, self.caller.user_id))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mentorapi import errors
+from mentorapi import errors, transitions
 from mentorapi.http.base import ApiHandler, operation
 from mentorapi.http.cached_reads import CachedReadHandler
 from mentorapi.repositories import reviews
@@ -22,15 +22,7 @@ class ListOwnReviews(ApiHandler):
 
 
 class ReviewSession(ApiHandler):
-    @operation(
-        spec.CREATE,
-        raises=(
-            errors.SessionNotFound,
-            errors.OnlyMenteeReviews,
-            errors.NotReviewable,
-            errors.AlreadyReviewed,
-        ),
-    )
+    @operation(spec.CREATE, raises=transitions.REVIEW.errors)
     async def post(self, session_id: str) -> None:
         session = await reviews.create(
             self.db,

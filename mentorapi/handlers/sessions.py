@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from mentorapi import calendar, errors
+from mentorapi import calendar, errors, transitions
 from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import sessions
 from mentorapi.schemas import sessions as spec
@@ -21,13 +21,13 @@ class ListSessions(ApiHandler):
 
 
 class ShowSession(ApiHandler):
-    @operation(spec.SHOW, raises=(errors.SessionNotFound, errors.NotPartyToSession))
+    @operation(spec.SHOW, raises=transitions.SESSION.read_errors)
     async def get(self, session_id: str) -> None:
         self.write_json(await sessions.show(self.db, session_id, self.caller.user_id))
 
 
 class ShowInCalendar(ApiHandler):
-    @operation(spec.CALENDAR, raises=(errors.SessionNotFound, errors.NotPartyToSession))
+    @operation(spec.CALENDAR, raises=transitions.SESSION.read_errors)
     async def get(self, session_id: str) -> None:
         entry = await sessions.calendar_entry(self.db, session_id, self.caller.user_id)
         self.set_header("Content-Type", calendar.CONTENT_TYPE)
@@ -36,67 +36,41 @@ class ShowInCalendar(ApiHandler):
 
 
 class ConfirmSession(ApiHandler):
-    @operation(
-        spec.CONFIRM,
-        raises=(
-            errors.SessionNotFound,
-            errors.OnlyMentorConfirms,
-            errors.NotConfirmable,
-        ),
-    )
+    @operation(spec.CONFIRM, raises=transitions.CONFIRM.errors)
     async def post(self, session_id: str) -> None:
-        self.write_json(await sessions.confirm(self.db, session_id, self.caller.user_id))
+        self.write_json(
+            await sessions.move(self.db, session_id, self.caller.user_id, transitions.CONFIRM)
+        )
 
 
 class CompleteSession(ApiHandler):
-    @operation(
-        spec.COMPLETE,
-        raises=(
-            errors.SessionNotFound,
-            errors.OnlyMentorCompletes,
-            errors.NotCompletable,
-            errors.NotEnded,
-        ),
-    )
+    @operation(spec.COMPLETE, raises=transitions.COMPLETE.errors)
     async def post(self, session_id: str) -> None:
-        self.write_json(await sessions.complete(self.db, session_id, self.caller.user_id))
+        self.write_json(
+            await sessions.move(self.db, session_id, self.caller.user_id, transitions.COMPLETE)
+        )
 
 
 class ConfirmCompletion(ApiHandler):
-    @operation(
-        spec.CONFIRM_COMPLETION,
-        raises=(
-            errors.SessionNotFound,
-            errors.OnlyMenteeConfirmsCompletion,
-            errors.CompletionNotConfirmable,
-        ),
-    )
+    @operation(spec.CONFIRM_COMPLETION, raises=transitions.CONFIRM_COMPLETION.errors)
     async def post(self, session_id: str) -> None:
-        self.write_json(await sessions.confirm_completion(self.db, session_id, self.caller.user_id))
+        self.write_json(
+            await sessions.move(
+                self.db, session_id, self.caller.user_id, transitions.CONFIRM_COMPLETION
+            )
+        )
 
 
 class DisputeSession(ApiHandler):
-    @operation(
-        spec.DISPUTE,
-        raises=(
-            errors.SessionNotFound,
-            errors.OnlyMenteeDisputes,
-            errors.NotDisputable,
-        ),
-    )
+    @operation(spec.DISPUTE, raises=transitions.DISPUTE.errors)
     async def post(self, session_id: str) -> None:
-        self.write_json(await sessions.dispute(self.db, session_id, self.caller.user_id))
+        self.write_json(
+            await sessions.move(self.db, session_id, self.caller.user_id, transitions.DISPUTE)
+        )
 
 
 class CancelSession(ApiHandler):
-    @operation(
-        spec.CANCEL,
-        raises=(
-            errors.SessionNotFound,
-            errors.OnlyPartiesCancelSession,
-            errors.SessionNotCancellable,
-        ),
-    )
+    @operation(spec.CANCEL, raises=transitions.CANCEL_SESSION.errors)
     async def post(self, session_id: str) -> None:
         self.write_json(
             await sessions.cancel(self.db, session_id, self.caller.user_id, self.body.get("reason"))
@@ -104,15 +78,7 @@ class CancelSession(ApiHandler):
 
 
 class RescheduleSession(ApiHandler):
-    @operation(
-        spec.RESCHEDULE,
-        raises=(
-            errors.SessionNotFound,
-            errors.OnlyMentorReschedules,
-            errors.NotReschedulable,
-            errors.SlotTaken,
-        ),
-    )
+    @operation(spec.RESCHEDULE, raises=transitions.RESCHEDULE.errors)
     async def put(self, session_id: str) -> None:
         start = parse_instant(self.body["newStartTime"])
         end = parse_instant(self.body["newEndTime"])

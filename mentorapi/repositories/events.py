@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from mentorapi import errors
 from mentorapi.database import statements
 from mentorapi.database.page import Page, offset
 from mentorapi.database.pool import Database
+from mentorapi.database.transitions import ids, require_party
+from mentorapi.transitions import Resource
 
 
-async def list_of_request(
-    db: Database, request_id: str, user_id: str, page: int, limit: int
+async def list_changes(
+    db: Database, resource: Resource, row_id: str, user_id: str, page: int, limit: int
 ) -> Page:
-    """Return the changes of a request, oldest first."""
+    """Return the changes of one request or session, oldest first."""
     row = await statements.events.list(
-        db,
-        request_id=request_id,
-        session_id=None,
-        user_id=user_id,
-        limit=limit,
-        offset=offset(page, limit),
+        db, **ids(resource, row_id), user_id=user_id, limit=limit, offset=offset(page, limit)
     )
-    if row is None:
-        raise errors.RequestNotFound
-    if not row["is_party"]:
-        raise errors.NotPartyToRequest
-    return Page.of(row, page, limit)
-
-
-async def list_of_session(
-    db: Database, session_id: str, user_id: str, page: int, limit: int
-) -> Page:
-    """Return the changes of a session, oldest first."""
-    row = await statements.events.list(
-        db,
-        request_id=None,
-        session_id=session_id,
-        user_id=user_id,
-        limit=limit,
-        offset=offset(page, limit),
-    )
-    if row is None:
-        raise errors.SessionNotFound
-    if not row["is_party"]:
-        raise errors.NotPartyToSession
-    return Page.of(row, page, limit)
+    return Page.of(require_party(row, resource), page, limit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -14,6 +13,8 @@ from mentorapi import errors
 from mentorapi.database import listing, statements
 from mentorapi.database.page import Page, offset
 from mentorapi.database.pool import Database
+from mentorapi.database.transitions import refusal, require_party
+from mentorapi.transitions import ACCEPT, CANCEL_REQUEST, REJECT, REQUEST
 
 
 async def create(
@@ -43,7 +44,7 @@ async def create(
     )
     if row is not None:
         return str(row["request_id"]), row["body"]
-    why = await statements.requests.why_not_created(db, **asked)
+    why = await statements.requests.create_refused(db, **asked)
     if why is None:
         raise errors.MentorNotFound
     if why["to_self"]:
@@ -104,18 +105,14 @@ async def count_pending(db: Database, user_id: str) -> int:
 
 async def show(db: Database, request_id: str, user_id: str) -> str:
     row = await statements.requests.show(db, request_id=request_id, user_id=user_id)
-    if row is None:
-        raise errors.RequestNotFound
-    if not row["is_party"]:
-        raise errors.NotPartyToRequest
-    return str(row["body"])
+    return str(require_party(row, REQUEST)["body"])
 
 
 async def accept(db: Database, request_id: str, user_id: str) -> tuple[str, str]:
     """Returns the request and its booking as JSON."""
     row = await statements.requests.accept(db, request_id=request_id, user_id=user_id)
     if row is None:
-        raise await why_not(db, request_id, user_id, ACCEPT)
+        raise await refusal(db, ACCEPT, request_id, user_id)
     return row["body"], row["booking"]
 
 
@@ -124,68 +121,30 @@ async def reject(db: Database, request_id: str, user_id: str, reason: str | None
         db, request_id=request_id, user_id=user_id, reason=reason
     )
     if row is None:
-        raise await why_not(db, request_id, user_id, REJECT)
+        raise await refusal(db, REJECT, request_id, user_id)
     return str(row["body"])
 
 
 async def cancel(db: Database, request_id: str, user_id: str) -> str:
     row = await statements.requests.cancel(db, request_id=request_id, user_id=user_id)
     if row is None:
-        raise await why_not(db, request_id, user_id, CANCEL)
+        raise await refusal(db, CANCEL_REQUEST, request_id, user_id)
     return str(row["body"])
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
-    """What an action on a pending request refuses with: the wrong person, the wrong state, and
-    where neither is to blame, the wrong time."""
-
-    by: str
-    others: type[errors.ApiError]
-    not_pending: type[errors.ApiError]
-    otherwise: type[errors.ApiError]
-
-
-ACCEPT = Action("is_mentor", errors.OnlyMentorAccepts, errors.NotAcceptable, errors.SlotTaken)
-REJECT = Action("is_mentor", errors.OnlyMentorRejects, errors.NotRejectable, errors.NotRejectable)
-CANCEL = Action(
-    "is_mentee",
-    errors.OnlyMenteeCancelsRequest,
-    errors.RequestNotCancellable,
-    errors.RequestNotCancellable,
-)
-
-
-async def why_not(db: Database, request_id: str, user_id: str, action: Action) -> errors.ApiError:
-    """The error for an action that changed no row.
-
-    A second statement, since the first one would still see its old snapshot.
-    """
-    row = await statements.requests.why_not(db, request_id=request_id, user_id=user_id)
-    if row is None:
-        return errors.RequestNotFound()
-    if not row[action.by]:
-        return action.others()
-    # The sweep may have ended it or not: the answer is the same.
-    if row["status"] == "pending" or row["expired"]:
-        return action.otherwise()
-    return action.not_pending()
+async def update(
+    db: Database, request_id: str, user_id: str, status: str, reason: str | None
+) -> str:
+    """Do what the action does that leads to ``status``."""
+    if status == ACCEPT.to:
+        request, _ = await accept(db, request_id, user_id)
+        return request
+    if status == REJECT.to:
+        return await reject(db, request_id, user_id, reason)
+    return await cancel(db, request_id, user_id)
 
 
 async def expire(db: Database, batch_size: int) -> int:
     """End at most so many pending requests whose time has come; returns how many there were."""
     row = await statements.requests.expire(db, batch_size=batch_size)
     return int(row["expired"])
-
-
-async def _accept(db: Database, request_id: str, user_id: str, reason: str | None) -> str:
-    request, _ = await accept(db, request_id, user_id)
-    return request
-
-
-async def _cancel(db: Database, request_id: str, user_id: str, reason: str | None) -> str:
-    return await cancel(db, request_id, user_id)
-
-
-#: What PATCH /requests/:id does for each status.
-CHANGES = {"accepted": _accept, "rejected": reject, "cancelled": _cancel}

@@ -6,7 +6,8 @@ from mentorapi import errors
 from mentorapi.database import statements
 from mentorapi.database.page import Page, offset
 from mentorapi.database.pool import Database
-from mentorapi.repositories import sessions
+from mentorapi.database.transitions import refusal
+from mentorapi.transitions import REVIEW
 
 
 async def list_of_mentor(db: Database, mentor_id: str, page: int, limit: int) -> Page:
@@ -33,4 +34,6 @@ async def create(
     row = await statements.reviews.create(
         db, session_id=session_id, user_id=user_id, rating=rating, comment=comment
     )
-    return await sessions.answer(db, row, session_id, user_id, sessions.REVIEW)
+    if row is None:
+        raise await refusal(db, REVIEW, session_id, user_id)
+    return str(row["body"])

@@ -40,8 +40,13 @@ from mentorapi.schemas.common import (
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.sessions import SESSION
 from mentorapi.schemas.sessions import STATUS as SESSION_STATUS
+from mentorapi.transitions import ANSWERS, describe_states
+from mentorapi.transitions import REQUEST as REQUEST_STATES
 
-STATUS = named("RequestStatus", choice("pending", "accepted", "rejected", "cancelled"))
+STATUS = named(
+    "RequestStatus",
+    {**choice(*REQUEST_STATES.states), "description": describe_states(REQUEST_STATES)},
+)
 
 BOOKING = named(
     "RequestBooking",
@@ -217,7 +222,7 @@ UPDATE = Operation(
         "RequestUpdate",
         fields(
             {
-                "status": such_as(choice("accepted", "rejected", "cancelled"), "rejected"),
+                "status": such_as(choice(*(one.to for one in ANSWERS)), "rejected"),
                 "reason": REJECTION,
             },
             ["status"],

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mentorapi import transitions
 from mentorapi.schemas import examples
 from mentorapi.schemas.common import (
     ARRAY_PAGING,
@@ -34,19 +35,11 @@ from mentorapi.schemas.common import (
     such_as,
 )
 from mentorapi.schemas.operation import Operation
+from mentorapi.transitions import Transition, describe_states
 
 STATUS = named(
     "SessionStatus",
-    choice(
-        "pending",
-        "confirmed",
-        "rescheduled",
-        "in_progress",
-        "pending_completion",
-        "completed",
-        "disputed",
-        "cancelled",
-    ),
+    {**choice(*transitions.SESSION.states), "description": describe_states(transitions.SESSION)},
 )
 
 REVIEW = named(
@@ -156,7 +149,7 @@ CALENDAR = Operation(
 )
 
 
-def action(name: str, status: str, summary: str, description: str) -> Operation:
+def action(name: str, transition: Transition, summary: str, description: str) -> Operation:
     return Operation(
         name=name,
         summary=summary,
@@ -164,31 +157,31 @@ def action(name: str, status: str, summary: str, description: str) -> Operation:
         body=NOTHING,
         body_optional=True,
         response=SESSION,
-        example={"status": status},
+        example={"status": transition.to},
     )
 
 
 CONFIRM = action(
     "confirmSession",
-    "confirmed",
+    transitions.CONFIRM,
     "The mentor confirms a pending session",
     "Sessions that come of a request are confirmed from the start.",
 )
 COMPLETE = action(
     "completeSession",
-    "pending_completion",
+    transitions.COMPLETE,
     "The mentor marks a session complete",
     "Only after its end. The mentee then confirms or disputes.",
 )
 CONFIRM_COMPLETION = action(
     "confirmSessionCompletion",
-    "completed",
+    transitions.CONFIRM_COMPLETION,
     "The mentee confirms that the session took place",
     "Now it counts in the mentor's statistics and can be reviewed.",
 )
 DISPUTE = action(
     "disputeSession",
-    "disputed",
+    transitions.DISPUTE,
     "The mentee disputes that the session took place",
     "It then counts nowhere.",
 )

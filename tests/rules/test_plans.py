@@ -35,6 +35,14 @@ from mentorapi.repositories import (
     reviews,
     sessions,
 )
+from mentorapi.transitions import (
+    COMPLETE,
+    CONFIRM,
+    CONFIRM_COMPLETION,
+    DISPUTE,
+    REQUEST,
+    SESSION,
+)
 from tests.rules.test_sql_files import STATEMENTS
 
 MUCH = Path(__file__).with_suffix(".sql").read_text()
@@ -188,7 +196,7 @@ CASES: dict[str, tuple[Run, str]] = {
         "requests_pkey mentors_pkey users_pkey",
     ),
     "history of a request": (
-        call(events.list_of_request, REQUEST_6, "mentor6", *PAGE),
+        call(events.list_changes, REQUEST, REQUEST_6, "mentor6", *PAGE),
         "requests_pkey state_changes_by_request",
     ),
     "request accepted": (
@@ -224,11 +232,11 @@ CASES: dict[str, tuple[Run, str]] = {
         "bookings_pkey mentors_pkey users_pkey",
     ),
     "history of a session": (
-        call(events.list_of_session, SESSION_7, "mentor7", *PAGE),
+        call(events.list_changes, SESSION, SESSION_7, "mentor7", *PAGE),
         "bookings_pkey state_changes_by_booking",
     ),
     "session confirmed": (
-        call(sessions.confirm, SESSION_6, "mentor6"),
+        call(sessions.move, SESSION_6, "mentor6", CONFIRM),
         "bookings_pkey mentors_pkey users_pkey",
     ),
     "session moved": (
@@ -244,19 +252,19 @@ CASES: dict[str, tuple[Run, str]] = {
         "bookings_pkey mentors_pkey users_pkey",
     ),
     "session complete": (
-        call(sessions.complete, id_of("session", 3008), "mentor8"),
+        call(sessions.move, id_of("session", 3008), "mentor8", COMPLETE),
         "bookings_pkey mentors_pkey users_pkey",
     ),
     "session settled": (
-        call(sessions.confirm_completion, id_of("session", 3007), "mentee8"),
+        call(sessions.move, id_of("session", 3007), "mentee8", CONFIRM_COMPLETION),
         "bookings_pkey mentors_pkey users_pkey",
     ),
     "session disputed": (
-        call(sessions.dispute, id_of("session", 3007), "mentee8"),
+        call(sessions.move, id_of("session", 3007), "mentee8", DISPUTE),
         "bookings_pkey mentors_pkey users_pkey",
     ),
     "session not disputed": (
-        refused(sessions.dispute, id_of("session", 3007), "mentor7"),
+        refused(sessions.move, id_of("session", 3007), "mentor7", DISPUTE),
         "bookings_pkey mentors_pkey",
     ),
     "session reviewed": (

@@ -1,4 +1,4 @@
--- requests.why_not_created: what keeps a mentee from asking a mentor for this time.
+-- requests.create_refused: why requests.create made no request.
 -- $1 mentor_id  uuid
 -- $2 mentee_id  text
 -- $3 start_time timestamptz

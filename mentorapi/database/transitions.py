@@ -1,0 +1,42 @@
+"""Why a statement found no row of a request or session that it may read or change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mentorapi import errors
+from mentorapi.database import statements
+from mentorapi.database.pool import Database
+from mentorapi.transitions import Resource, Transition
+
+
+def ids(resource: Resource, row_id: str) -> dict[str, str | None]:
+    """Return the arguments of a statement that takes a request's id or a session's."""
+    return {"request_id": None, "session_id": None, f"{resource.name}_id": row_id}
+
+
+def require_party(row: Any, resource: Resource) -> Any:
+    """Return the row if it exists and its ``is_party`` is true, else raise the resource's error."""
+    if row is None:
+        raise resource.not_found
+    if not row["is_party"]:
+        raise resource.not_party
+    return row
+
+
+async def refusal(
+    db: Database, transition: Transition, row_id: str, user_id: str
+) -> errors.ApiError:
+    """Return the error for a transition that changed no row.
+
+    This is a second statement because the first one would still see its old snapshot.
+    """
+    resource = transition.resource
+    row = await statements.transitions.refused(db, **ids(resource, row_id), user_id=user_id)
+    if row is None:
+        return resource.not_found()
+    if not any(row[f"is_{party}"] for party in transition.by):
+        return transition.wrong_party()
+    if row["status"] in transition.states and transition.wrong_time is not None:
+        return transition.wrong_time()
+    return transition.wrong_state()
