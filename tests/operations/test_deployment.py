@@ -344,7 +344,7 @@ def test_nginx_understands_the_site(tmp_path: Path, authority: Authority) -> Non
 
 @needs_nginx
 async def test_the_whole_journey_goes_through_nginx(api: Api, clock: Clock, proxied: Nginx) -> None:
-    await test_journeys.test_a_mentee_books_and_both_settle_it(api, clock)
+    await test_journeys.test_book_and_complete_session_succeeds_step_by_step(api, clock)
     seen = proxied.log.read_text()
     assert re.search(r"^127\.0\.0\.1 \S+ POST /api/requests 201 ", seen, re.MULTILINE)
     assert "startDate" not in seen

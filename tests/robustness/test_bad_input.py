@@ -123,7 +123,7 @@ def trying(request: pytest.FixtureRequest, share: float) -> Callable[[Any], Any]
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=str)
-def test_no_input_upsets_an_operation(
+def test_send_random_input_to_any_operation_is_answered_without_fault(
     target: Target,
     api: Api,
     people: list[Client],
@@ -175,14 +175,14 @@ def input_is_wrong(target: Target, call: Call) -> bool:
 
 
 @pytest.mark.parametrize("target", [one for one in TARGETS if not one.spec.public], ids=str)
-async def test_the_token_is_looked_at_first(target: Target, api: Api) -> None:
+async def test_send_wrong_input_without_token_is_unauthorized(target: Target, api: Api) -> None:
     path = target.template.replace("{", "").replace("}", "")
     answer = await api.nobody.request(target.method, f"{path}?page=x", body="{", headers={})
     assert is_error(answer, 401, "Missing or invalid token")
 
 
 @pytest.mark.parametrize("target", [one for one in TARGETS if one.spec.body is not None], ids=str)
-async def test_a_wrong_body_counts_before_what_is_not_there(
+async def test_send_wrong_body_to_missing_resource_fails_validation(
     target: Target, api: Api, people: list[Client]
 ) -> None:
     path = target.template.replace("{requestId}", UNKNOWN).replace("{sessionId}", UNKNOWN)
@@ -201,7 +201,7 @@ ODD = "\u202e\u200bz\u0301😀"
 @pytest.mark.parametrize(
     "text", [*SQL, "<script>alert(1)</script>", "\u202e\u200bz\u0301😀", "\\u0000"]
 )
-async def test_any_text_is_kept_and_shown_to_the_letter(text: str, api: Api) -> None:
+async def test_store_any_text_returns_it_unchanged(text: str, api: Api) -> None:
     sub = f"writer {text}"
     mentor: Mentor = await api.mentor(sub)
     own = {"fullName": text, "headline": text, "bio": text, "location": text, "expertise": [text]}
@@ -262,7 +262,7 @@ def authorizations(draw: st.DrawFn) -> str:
     return draw(ENVELOPES).format(token)
 
 
-def test_only_a_good_token_gets_in(
+def test_send_random_authorization_is_unauthorized(
     api: Api, people: list[Client], io_loop: IOLoop, request: pytest.FixtureRequest
 ) -> None:
     @trying(request, TOKENS)
@@ -300,7 +300,7 @@ GET = "GET /api/mentors HTTP/1.1"
 POST = "POST /api/requests HTTP/1.1"
 
 
-async def test_headers_that_are_too_long_get_no_answer(api: Api) -> None:
+async def test_send_too_long_headers_closes_the_connection(api: Api) -> None:
     for piece in ({"X_Long": "x" * 20_000}, {f"X_{n}": "x" * 500 for n in range(40)}):
         answers, rest, closed = await exchange(api.base, http(GET, **piece))
         assert (answers, rest, closed) == ([], b"", True)
@@ -308,13 +308,13 @@ async def test_headers_that_are_too_long_get_no_answer(api: Api) -> None:
     assert [one.status for one in answers] == [200]
 
 
-async def test_a_token_of_64_kb_gets_no_answer(api: Api) -> None:
+async def test_send_token_of_64_kb_closes_the_connection(api: Api) -> None:
     raw = http(POST, Authorization="Bearer " + "e" * 65536)
     assert (await exchange(api.base, raw))[::2] == ([], True)
 
 
 @pytest.mark.parametrize("length", [1024 * 1024 + 1, 9 * 1024**2, 2**31, 2**63, 10**30])
-async def test_a_body_that_says_it_is_too_long_is_refused_unread(api: Api, length: int) -> None:
+async def test_announce_too_large_body_is_refused_before_it_is_read(api: Api, length: int) -> None:
     raw = http(POST, Content_Length=str(length), Content_Type="application/json")
     answers, _, closed = await exchange(api.base, raw)
     assert closed
@@ -323,7 +323,9 @@ async def test_a_body_that_says_it_is_too_long_is_refused_unread(api: Api, lengt
 
 
 @pytest.mark.parametrize("size", [1024 * 1024 + 1, 4 * 1024**2, 7 * 1024**2])
-async def test_a_chunked_body_has_the_same_limit(api: Api, people: list[Client], size: int) -> None:
+async def test_send_too_large_chunked_body_is_refused(
+    api: Api, people: list[Client], size: int
+) -> None:
     chunk = b"%x\r\n%b\r\n" % (64 * 1024, b"x" * 64 * 1024)
     raw = http(
         POST,
@@ -337,7 +339,7 @@ async def test_a_chunked_body_has_the_same_limit(api: Api, people: list[Client],
     assert is_error(answers[0], 413, "Body is too large")
 
 
-async def test_a_chunked_body_without_end_is_cut(api: Api) -> None:
+async def test_send_endless_chunked_body_closes_the_connection(api: Api) -> None:
     raw = http(POST, Content_Type="application/json", Transfer_Encoding="chunked")
     chunk = b"%x\r\n%b\r\n" % (1024 * 1024, b"x" * 1024 * 1024)
     _, _, closed = await exchange(api.base, raw, *[chunk] * 80)
@@ -402,7 +404,7 @@ HARDLY_HTTP = {
 
 
 @pytest.mark.parametrize("case", HARDLY_HTTP)
-async def test_what_is_hardly_http_is_refused_and_never_a_fault(case: str, api: Api) -> None:
+async def test_send_malformed_http_is_refused_without_fault(case: str, api: Api) -> None:
     raw, allowed = HARDLY_HTTP[case]
     answers, rest, closed = await exchange(api.base, raw)
     assert closed
@@ -414,7 +416,7 @@ async def test_what_is_hardly_http_is_refused_and_never_a_fault(case: str, api: 
         assert [one.status in allowed for one in answers] == [True]
 
 
-async def test_requests_in_a_row_are_answered_in_a_row(api: Api) -> None:
+async def test_send_pipelined_requests_answers_them_in_order(api: Api) -> None:
     paths = ["mentors", f"mentors/{UNKNOWN}", "nowhere", "requests"] * 10
     *row, last = [f"GET /api/{path} HTTP/1.1" for path in paths]
     raw = b"".join(http(start, Connection="keep-alive") for start in row) + http(last)
@@ -423,7 +425,7 @@ async def test_requests_in_a_row_are_answered_in_a_row(api: Api) -> None:
     assert rest == b""
 
 
-async def test_what_follows_a_refused_body_is_not_taken_for_a_request(api: Api) -> None:
+async def test_send_bytes_after_refused_body_is_not_read_as_request(api: Api) -> None:
     smuggled = http("GET /api/nowhere HTTP/1.1")
     for raw in (
         http(POST, smuggled, Content_Length=str(9 * 1024**2)),
@@ -437,7 +439,7 @@ async def test_what_follows_a_refused_body_is_not_taken_for_a_request(api: Api) 
         assert rest.count(b"HTTP/1.1") <= 1
 
 
-def test_no_bytes_on_the_wire_are_a_fault(
+def test_send_random_bytes_never_causes_a_fault(
     api: Api, people: list[Client], io_loop: IOLoop, request: pytest.FixtureRequest
 ) -> None:
     body = orjson.dumps(asking(people[0]))
@@ -511,7 +513,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize("client", SLOW)
-async def test_a_slow_client_is_cut(client: str, hasty: str) -> None:
+async def test_send_request_too_slowly_closes_the_connection(client: str, hasty: str) -> None:
     loop = asyncio.get_running_loop()
     start = loop.time()
     _, rest, closed = await exchange(hasty, *SLOW[client], pause=0.05)
@@ -521,7 +523,7 @@ async def test_a_slow_client_is_cut(client: str, hasty: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux cuts these")
-async def test_a_client_that_reads_nothing_is_cut(hasty: str) -> None:
+async def test_read_no_answers_closes_the_connection(hasty: str) -> None:
     loop, asked = asyncio.get_running_loop(), 300
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -537,7 +539,7 @@ async def test_a_client_that_reads_nothing_is_cut(hasty: str) -> None:
     assert received.count(b"HTTP/1.1 200") < asked
 
 
-async def test_many_slow_clients_keep_nobody_waiting(hasty: str) -> None:
+async def test_request_beside_many_slow_clients_is_answered_soon(hasty: str) -> None:
     slow = [
         asyncio.create_task(exchange(hasty, *pieces, pause=0.05))
         for pieces in list(SLOW.values()) * 30
@@ -642,7 +644,9 @@ FORMS = {
 
 
 @pytest.mark.parametrize("case", FORMS)
-async def test_no_form_upsets_an_upload(case: str, api: Api, people: list[Client]) -> None:
+async def test_upload_malformed_form_is_answered_without_fault(
+    case: str, api: Api, people: list[Client]
+) -> None:
     content_type, body, allowed = FORMS[case]
     folder: Path = api.services.settings.data_dir
     answer = await people[0].request(
@@ -673,7 +677,7 @@ async def test_no_form_upsets_an_upload(case: str, api: Api, people: list[Client
         "a" * 5000,
     ],
 )
-async def test_no_image_name_leads_elsewhere(name: str, api: Api) -> None:
+async def test_get_image_by_path_outside_the_folder_is_refused(name: str, api: Api) -> None:
     folder: Path = api.services.settings.data_dir
     (folder / "secret").write_text("secret")
     try:

@@ -144,7 +144,7 @@ def milliseconds(call: Callable[[], object]) -> float:
 
 
 @pytest.mark.parametrize("target", WITH_BODY, ids=str)
-def test_validate_any_shape_takes_little_time_and_says_little(target: Target) -> None:
+def test_validate_any_shape_is_quick_and_its_answer_short(target: Target) -> None:
     for name, make in SHAPES.items():
         body = make(target.spec.max_body)
         assert len(body) <= target.spec.max_body, name
@@ -155,7 +155,7 @@ def test_validate_any_shape_takes_little_time_and_says_little(target: Target) ->
 
 
 @pytest.mark.parametrize("target", [PROFILE, WINDOWS], ids=str)
-async def test_send_any_shape_gets_a_small_answer(target: Target, api: Api) -> None:
+async def test_send_any_shape_gets_a_short_answer(target: Target, api: Api) -> None:
     user = api.user("mia")
     for name, make in SHAPES.items():
         body = make(target.spec.max_body)
@@ -165,7 +165,7 @@ async def test_send_any_shape_gets_a_small_answer(target: Target, api: Api) -> N
         assert len(answer.json.get("details", ())) <= 50, name
 
 
-def test_validate_too_long_list_does_not_look_at_its_entries() -> None:
+def test_validate_too_long_list_skips_its_entries() -> None:
     details = details_of(WINDOWS.spec._body_validator, {"slots": [{}] * 501})
     assert details == [
         {"field": "slots", "code": "too_many", "message": "must have at most 500 entries"}
@@ -177,7 +177,7 @@ def test_validate_too_long_list_does_not_look_at_its_entries() -> None:
     ]
 
 
-def test_validate_many_findings_names_fifty() -> None:
+def test_validate_many_findings_lists_fifty() -> None:
     details = WINDOWS.spec.check_body({"slots": [{}] * 500})
     assert len(details) == 50
     assert details[0] == {
@@ -189,7 +189,7 @@ def test_validate_many_findings_names_fifty() -> None:
     assert [one["field"] for one in details] == [f"x{number:03}" for number in range(50)]
 
 
-async def test_send_long_field_name_gets_it_back_cut(api: Api) -> None:
+async def test_send_long_unknown_field_shortens_its_name_in_the_answer(api: Api) -> None:
     answer = await api.user("mia").patch("/mentor/me", {"x" * 5000: 1})
     assert is_error(answer, 400, "Validation failed")
     (detail,) = answer.json["details"]
@@ -237,7 +237,7 @@ async def first_answer(api: Api, raw: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("announced", ANNOUNCED, ids=["length", "chunks"])
-async def test_send_head_that_is_wrong_is_answered_before_the_body(
+async def test_send_wrong_headers_is_answered_before_the_body(
     announced: dict[str, str], api: Api
 ) -> None:
     good = {"Authorization": f"Bearer {api.user('mia').token}", **announced}
@@ -259,7 +259,7 @@ async def test_send_head_that_is_wrong_is_answered_before_the_body(
             assert answer.split()[1] == status, start
 
 
-async def test_send_too_large_body_is_refused_at_its_head(api: Api) -> None:
+async def test_announce_too_large_body_is_refused_at_its_headers(api: Api) -> None:
     for target in TARGETS:
         path = "/api" + target.template.replace("{", "").replace("}", "")
         length = str(target.spec.max_body + 1)
@@ -268,7 +268,7 @@ async def test_send_too_large_body_is_refused_at_its_head(api: Api) -> None:
 
 
 @pytest.mark.parametrize("announced", ["length", "chunks"])
-async def test_upload_of_six_megabytes_gets_its_refusal(announced: str, api: Api) -> None:
+async def test_upload_six_megabytes_is_refused_with_an_answer(announced: str, api: Api) -> None:
     """By a client that reads nothing before it has sent everything."""
     user, parts = api.user("mia"), urlsplit(api.base)
     photo = b"x" * 5_900_000
@@ -305,7 +305,7 @@ async def test_send_bad_token_with_small_body_keeps_the_connection(api: Api) -> 
     assert (rest, closed) == (b"", True)
 
 
-async def test_refused_body_that_never_comes_closes_the_connection(api: Api) -> None:
+async def test_announce_refused_body_without_sending_it_closes_connection(api: Api) -> None:
     for headers in ({"Content_Length": "90000000"}, {"Transfer_Encoding": "chunked"}):
         raw = head("POST /api/requests HTTP/1.1", **headers)
         answers, rest, closed = await exchange(api.base, raw, patience=20)
@@ -313,14 +313,14 @@ async def test_refused_body_that_never_comes_closes_the_connection(api: Api) -> 
         assert (rest, closed) == (b"", True)
 
 
-async def test_refused_body_without_end_is_cut(api: Api) -> None:
+async def test_send_endless_refused_body_closes_the_connection(api: Api) -> None:
     raw = head("POST /api/requests HTTP/1.1", Transfer_Encoding="chunked")
     chunk = b"%x\r\n%b\r\n" % (1024 * 1024, b"x" * 1024 * 1024)
     _, _, closed = await exchange(api.base, raw, *[chunk] * 80, patience=30)
     assert closed
 
 
-async def test_expecting_client_with_bad_token_is_told_not_to_send(api: Api) -> None:
+async def test_expect_continue_with_bad_token_is_refused(api: Api) -> None:
     raw = head("POST /api/requests HTTP/1.1", Content_Length="90", Expect="100-continue")
     answers, rest, closed = await exchange(api.base, raw)
     assert ([one.status for one in answers], rest, closed) == ([401], b"", True)
@@ -337,7 +337,7 @@ LONG_IDS = [
 
 
 @pytest.mark.parametrize("target", [one for one in TARGETS if "{" in one.template], ids=str)
-async def test_call_with_very_long_id_is_never_a_fault(target: Target, api: Api) -> None:
+async def test_send_very_long_id_never_causes_a_fault(target: Target, api: Api) -> None:
     user = api.user("mia")
     for long_id in LONG_IDS:
         for headers in ({}, {"Idempotency-Key": "k" * 255}):

@@ -59,7 +59,7 @@ def clients() -> Iterator[ExitStack]:
         yield stack
 
 
-def test_more_connections_than_files_leaves_the_server_idle(
+def test_open_more_connections_than_files_leaves_the_server_idle(
     tmp_path: Path, clients: ExitStack
 ) -> None:
     with serving(tmp_path / "data") as (process, url, logged):
@@ -73,7 +73,7 @@ def test_more_connections_than_files_leaves_the_server_idle(
         assert len(waits(logged)) == 1
 
 
-def test_running_out_of_files_elsewhere_leaves_the_server_idle(
+def test_run_out_of_files_elsewhere_leaves_the_server_idle(
     tmp_path: Path, clients: ExitStack
 ) -> None:
     """The number of connections is below its limit, but something else holds the files."""

@@ -96,7 +96,7 @@ def test_write_after_primary_became_read_only_reaches_the_new_one(
     io_loop.run_sync(scenario)
 
 
-async def test_connect_to_several_hosts_heeds_their_attributes(pair: Pair) -> None:
+async def test_connect_to_several_hosts_selects_by_their_attributes(pair: Pair) -> None:
     wanted = {"any": False, "read-write": False, "standby": True, "prefer-standby": True}
     for attributes, in_recovery in wanted.items():
         connection = await connections.connect(f"{pair.both}&target_session_attrs={attributes}")

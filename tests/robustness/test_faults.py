@@ -114,7 +114,7 @@ def site(tmp_path: Path, io_loop: IOLoop) -> Site:
     return Site(tmp_path / "var", port, io_loop)
 
 
-def test_postgres_is_killed_under_load(site: Site, rounds: int) -> None:
+def test_kill_postgres_under_load_loses_nothing_confirmed(site: Site, rounds: int) -> None:
     load = Load(site.base)
 
     async def kill_again_and_again() -> None:
@@ -134,7 +134,7 @@ def test_postgres_is_killed_under_load(site: Site, rounds: int) -> None:
     site.assert_kept(load, "kills of PostgreSQL under load", 2 * rounds)
 
 
-def test_the_server_is_killed_under_load(site: Site, rounds: int) -> None:
+def test_kill_server_under_load_loses_nothing_confirmed(site: Site, rounds: int) -> None:
     load = Load(site.base, server_may_vanish=True)
 
     async def kill_again_and_again(server: Process) -> Process:
@@ -156,7 +156,7 @@ def test_the_server_is_killed_under_load(site: Site, rounds: int) -> None:
     site.assert_kept(load, "kills of the server under load", 2 * rounds)
 
 
-def test_the_server_is_told_to_end_under_load(site: Site, rounds: int) -> None:
+def test_terminate_server_under_load_answers_every_request(site: Site, rounds: int) -> None:
     load = Load(site.base)
 
     async def end(server: Process, name: str) -> None:
@@ -178,7 +178,7 @@ def test_the_server_is_told_to_end_under_load(site: Site, rounds: int) -> None:
     site.assert_kept(load, "ends of the server under load, no request dropped", 2 * rounds)
 
 
-def test_a_request_that_is_half_there_when_the_server_is_told_to_end(site: Site) -> None:
+def test_terminate_server_within_a_request_answers_it(site: Site) -> None:
     async def send_in_halves(server: Process) -> Answer:
         mentor, jane = await make_mentor(site.base, "mia"), await make_mentor(site.base, "jane")
         whole = message("POST", "/requests", jane.token, asking(mentor))
@@ -200,7 +200,9 @@ def test_a_request_that_is_half_there_when_the_server_is_told_to_end(site: Site)
     assert (answer.status, answer.headers["Connection"]) == (201, "close")
 
 
-async def test_what_was_sent_before_the_end_is_answered(api: Api, settings: Settings) -> None:
+async def test_terminate_server_with_buffered_requests_answers_them(
+    api: Api, settings: Settings
+) -> None:
     server = http_server(make_app(api.services), settings)
     listening, port = bind_unused_port()
     server.add_socket(listening)
@@ -240,7 +242,7 @@ async def refused(base: str) -> None:
             await Line(base).ask("GET", "/mentors", None, Connection="close")
 
 
-def test_this_would_find_a_loss(site: Site) -> None:
+def test_kill_postgres_without_durability_is_found_as_a_loss(site: Site) -> None:
     """The same load on a database that confirms before it has written: it must not pass."""
     killed = 0
 
@@ -294,7 +296,7 @@ async def served_again(base: str) -> None:
     line.close()
 
 
-def test_a_database_that_may_forget_is_refused(tmp_path: Path) -> None:
+def test_start_on_database_without_durability_is_refused(tmp_path: Path) -> None:
     changes = {
         "ALTER DATABASE mentorapi SET synchronous_commit = off": "synchronous_commit",
         "ALTER DATABASE mentorapi RESET synchronous_commit": None,
@@ -332,7 +334,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def test_after_a_crash_nothing_stays_broken(tmp_path: Path, io_loop: IOLoop) -> None:
+def test_crash_postgres_leaves_the_service_working(tmp_path: Path, io_loop: IOLoop) -> None:
     async def scenario(url: str) -> None:
         async for api in serve(url, settings, Verifier.from_secret(SECRET), tmp_path / "images"):
             await crash_and_look(api)
@@ -377,7 +379,9 @@ async def listens(api: Api, mentor_id: str) -> None:
     assert (await api.nobody.get(path)).json["headline"] == "By hand"
 
 
-def test_who_watches_over_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kill_embedded_postgres_starts_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(embedded, "_WATCH_SECONDS", 0.05)
     data_dir = tmp_path / "var"
     with embedded.running(data_dir) as url, embedded.running(data_dir):
@@ -404,7 +408,7 @@ def reachable(url: str) -> bool:
 # Clients that leave ------------------------------------------------------------------------------
 
 
-async def test_a_client_that_leaves_has_its_request_done_or_not_at_all(api: Api) -> None:
+async def test_close_connection_within_request_does_it_all_or_nothing(api: Api) -> None:
     mentor, jane, pool = await api.mentor(), api.user("jane"), api.services.db
     # Keys, and all of a request's bytes or the first of them.
     sent = {f"{number}": number % 3 > 0 for number in range(60)}
@@ -461,7 +465,9 @@ def proxied(
 
 
 @pytest.mark.parametrize("when", ["before the commit", "after the commit"])
-async def test_a_connection_cut_at_the_commit(proxied: Api, proxy: Proxy, when: str) -> None:
+async def test_cut_connection_at_commit_keeps_one_effect(
+    proxied: Api, proxy: Proxy, when: str
+) -> None:
     mentor, jane = await proxied.mentor(), proxied.user("jane")
     request = await proxied.request(jane, mentor)
     path, headers = f"/requests/{request['id']}/accept", {KEY: "one"}
@@ -483,9 +489,7 @@ async def test_a_connection_cut_at_the_commit(proxied: Api, proxy: Proxy, when: 
     assert [str(row["id"]) for row in bookings] == [retried.json["booking"]["id"]]
 
 
-async def test_a_connection_cut_after_a_statement_that_commits_itself(
-    proxied: Api, proxy: Proxy
-) -> None:
+async def test_cut_connection_after_autocommit_keeps_one_effect(proxied: Api, proxy: Proxy) -> None:
     mentor, jane = await proxied.mentor(), proxied.user("jane")
     request = await proxied.request(jane, mentor)
     path, ready = f"/requests/{request['id']}/accept", b"Z\0\0\0\5I"
@@ -499,7 +503,9 @@ async def test_a_connection_cut_after_a_statement_that_commits_itself(
 
 
 @pytest.mark.parametrize("chunks", range(1, 12))
-async def test_a_connection_cut_anywhere(proxied: Api, proxy: Proxy, chunks: int) -> None:
+async def test_cut_connection_at_any_message_keeps_one_effect(
+    proxied: Api, proxy: Proxy, chunks: int
+) -> None:
     """At the first, the second, … word that PostgreSQL says."""
     mentor, jane = await proxied.mentor(), proxied.user("jane")
     request = await proxied.request(jane, mentor)
@@ -533,7 +539,7 @@ def quick_to_despair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "HEARTBEAT_SECONDS", 0.2)
 
 
-async def test_a_network_that_swallows_everything(
+async def test_lose_every_packet_is_unavailable_until_it_passes(
     quick_to_despair: None, proxied: Api, proxy: Proxy, database_url: str
 ) -> None:
     mentor = await proxied.mentor()
@@ -560,7 +566,7 @@ async def test_a_network_that_swallows_everything(
 # What the pool meets -----------------------------------------------------------------------------
 
 
-async def test_all_connections_are_busy(
+async def test_request_with_all_connections_busy_is_unavailable(
     impatience: pytest.MonkeyPatch, api: Api, settings: Settings
 ) -> None:
     mentor, pool = await api.mentor(), api.services.db
@@ -574,7 +580,7 @@ async def test_all_connections_are_busy(
 
 @pytest.mark.parametrize("headers", [{}, {KEY: "one"}], ids=["plain", "with a key"])
 @pytest.mark.parametrize("limit", ["lock_timeout", "statement_timeout"])
-async def test_a_lock_is_not_to_be_had(
+async def test_wait_for_lock_longer_than_the_limit_is_unavailable(
     impatience: pytest.MonkeyPatch, api: Api, limit: str, headers: dict[str, str]
 ) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
@@ -599,7 +605,7 @@ TERMINATE = """
 """
 
 
-async def test_backends_are_terminated(api: Api) -> None:
+async def test_terminate_backends_is_unavailable_or_answered(api: Api) -> None:
     mentor = await api.mentor()
     for _ in range(3):
         await api.db.execute(TERMINATE, await api.db.fetchval("SELECT current_database()"))
@@ -616,7 +622,7 @@ async def test_backends_are_terminated(api: Api) -> None:
         ("ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true"),
     ],
 )
-async def test_a_database_that_is_closed_for_a_while(
+async def test_close_database_for_a_while_is_unavailable_until_it_opens(
     api: Api, postgres: str, database_url: str, close: str, open_again: str
 ) -> None:
     mentor = await api.mentor()
@@ -643,7 +649,7 @@ TEMPORARY = """
 
 
 @pytest.mark.parametrize("code", TEMPORARY.split())
-def test_a_trouble_that_passes_is_unavailability(code: str) -> None:
+def test_translate_temporary_error_is_unavailable(code: str) -> None:
     error = asyncpg.PostgresError.new({"C": code, "S": "ERROR", "M": "trouble"})
     assert isinstance(translate(error), errors.Unavailable)
 
@@ -663,7 +669,7 @@ def test_a_trouble_that_passes_is_unavailability(code: str) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_trouble_of_the_connection_is_unavailability(error: Exception) -> None:
+def test_translate_connection_error_is_unavailable(error: Exception) -> None:
     assert isinstance(translate(error), errors.Unavailable)
 
 
@@ -710,6 +716,6 @@ async def test_raise_os_error_within_a_transaction_passes_as_it_is(api: Api) -> 
 
 
 @pytest.mark.parametrize("code", FAULTS.split())
-def test_a_fault_of_ours_is_none(code: str) -> None:
+def test_translate_fault_of_a_statement_is_none(code: str) -> None:
     error = asyncpg.PostgresError.new({"C": code, "S": "ERROR", "M": "fault"})
     assert translate(error) is None

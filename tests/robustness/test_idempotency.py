@@ -22,7 +22,7 @@ async def count(api: Api, table: str) -> int:
     return await api.db.fetchval(f"SELECT count(*) FROM {table}")
 
 
-async def test_the_second_time_is_answered_like_the_first(api: Api) -> None:
+async def test_repeat_post_with_key_returns_the_first_answer(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     first = await jane.post("/requests", asking(mentor), headers=with_key("one"))
     again = await jane.post("/requests", asking(mentor), headers=with_key("one"))
@@ -33,14 +33,14 @@ async def test_the_second_time_is_answered_like_the_first(api: Api) -> None:
     assert await count(api, "requests") == 1
 
 
-async def test_a_quoted_key_is_the_same_key(api: Api) -> None:
+async def test_repeat_post_with_quoted_key_returns_the_first_answer(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     await jane.post("/requests", asking(mentor), headers=with_key("one"))
     again = await jane.post("/requests", asking(mentor), headers=with_key('"one"'))
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
-async def test_every_kind_of_post_can_be_repeated(api: Api) -> None:
+async def test_repeat_each_post_with_key_returns_the_first_answer(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
 
     async def twice(user: User, path: str, json: object = None) -> Answer:
@@ -60,14 +60,14 @@ async def test_every_kind_of_post_can_be_repeated(api: Api) -> None:
     assert (await mentor.ok("GET", "/mentor/dashboard"))["totalSessions"] == 1
 
 
-async def test_another_body_is_refused(api: Api) -> None:
+async def test_repeat_key_with_another_body_is_refused(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     await jane.post("/requests", asking(mentor), headers=with_key("one"))
     other = await jane.post("/requests", asking(mentor, topic="Other"), headers=with_key("one"))
     assert is_error(other, 422, "This Idempotency-Key was used with a different request body")
 
 
-async def test_a_key_belongs_to_its_user_and_its_route(api: Api) -> None:
+async def test_use_key_of_another_user_or_route_is_a_new_request(api: Api) -> None:
     mentor, jane, ken = await api.mentor(), api.user("jane"), api.user("ken")
     mine = (await jane.post("/requests", asking(mentor), headers=with_key("one"))).json
     other = (await ken.post("/requests", asking(mentor), headers=with_key("one"))).json
@@ -77,7 +77,7 @@ async def test_a_key_belongs_to_its_user_and_its_route(api: Api) -> None:
     assert (rejected.status, accepted.status) == (200, 200)
 
 
-async def test_a_repetition_of_a_refused_post_is_decided_anew(api: Api) -> None:
+async def test_repeat_refused_post_is_decided_anew(api: Api) -> None:
     mentor, jane, ken = await api.mentor(), api.user("jane"), api.user("ken")
     at = day_after_tomorrow()
     late = await api.request(ken, mentor, at)
@@ -91,7 +91,7 @@ async def test_a_repetition_of_a_refused_post_is_decided_anew(api: Api) -> None:
     assert (again.status, "Idempotent-Replayed" in again.headers) == (200, False)
 
 
-async def test_invalid_input_does_not_use_up_the_key(api: Api) -> None:
+async def test_repeat_key_after_invalid_input_succeeds(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     wrong = await jane.post("/requests", {"topic": "x"}, headers=with_key("one"))
     assert wrong.status == 400
@@ -99,7 +99,7 @@ async def test_invalid_input_does_not_use_up_the_key(api: Api) -> None:
     assert right.status == 201
 
 
-async def test_a_fault_does_not_use_up_the_key(api: Api) -> None:
+async def test_repeat_key_after_a_fault_succeeds(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     await api.db.execute("ALTER TABLE requests RENAME TO away")
     broken = await jane.post("/requests", asking(mentor), headers=with_key("one"))
@@ -110,13 +110,13 @@ async def test_a_fault_does_not_use_up_the_key(api: Api) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 256, "kéy"])
-async def test_an_unusable_key_is_refused(api: Api, key: str) -> None:
+async def test_send_malformed_key_is_refused(api: Api, key: str) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     answer = await jane.post("/requests", asking(mentor), headers=with_key(key))
     assert fields_of(answer) == ["Idempotency-Key"]
 
 
-async def test_fifty_at_once_have_one_effect_and_one_answer(api: Api) -> None:
+async def test_send_key_fifty_times_at_once_has_one_effect_and_answer(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     answers = await asyncio.gather(
         *(jane.post("/requests", asking(mentor), headers=with_key("one")) for _ in range(50))
@@ -145,7 +145,7 @@ async def in_progress(api: Api, requests: int) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_repetition_while_the_first_runs_waits_for_its_answer(api: Api) -> None:
+async def test_repeat_while_the_first_runs_waits_for_its_answer(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     await jane.ok("GET", "/requests")
     async with held_up(api, mentor, jane, "one") as first:
@@ -166,7 +166,7 @@ async def test_repetition_while_the_first_runs_waits_for_its_answer(api: Api) ->
     assert await count(api, "requests") == 1
 
 
-async def test_repetition_that_waits_too_long_is_a_conflict(
+async def test_repeat_while_the_first_runs_too_long_is_a_conflict(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert idempotency.WAIT_SECONDS == 5
@@ -179,7 +179,7 @@ async def test_repetition_that_waits_too_long_is_a_conflict(
     assert (await first).status == 201
 
 
-async def test_repetition_with_another_body_while_the_first_runs_is_refused(api: Api) -> None:
+async def test_repeat_with_another_body_while_the_first_runs_is_refused(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     async with held_up(api, mentor, jane, "one"):
         other = asyncio.create_task(
@@ -189,7 +189,7 @@ async def test_repetition_with_another_body_while_the_first_runs_is_refused(api:
     assert (await other).status == 422
 
 
-async def test_repetition_after_the_first_failed_has_the_effect_itself(api: Api) -> None:
+async def test_repeat_after_the_first_failed_has_the_effect(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     async with held_up(api, mentor, jane, "one") as first:
         again = asyncio.create_task(jane.post("/requests", asking(mentor), headers=with_key("one")))
@@ -200,7 +200,7 @@ async def test_repetition_after_the_first_failed_has_the_effect_itself(api: Api)
     assert (answer.status, "Idempotent-Replayed" in answer.headers) == (201, False)
 
 
-async def test_repetition_waits_for_another_process_as_well(
+async def test_repeat_at_another_process_waits_for_the_answer(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
@@ -225,7 +225,7 @@ async def test_repetition_waits_for_another_process_as_well(
     assert (answer.body, answer.headers["Idempotent-Replayed"]) == (made.body, "true")
 
 
-async def test_key_of_one_request_is_refused_for_another(api: Api) -> None:
+async def test_use_key_for_another_request_is_refused(api: Api) -> None:
     mentor = await api.mentor()
     one, two = [
         await api.request(api.user(sub), mentor, day_after_tomorrow(hour))
@@ -239,7 +239,7 @@ async def test_key_of_one_request_is_refused_for_another(api: Api) -> None:
     assert kept["route"] == "POST /api/requests/{requestId}/accept"
 
 
-async def test_key_with_a_long_path_is_not_found_as_without_one(api: Api) -> None:
+async def test_send_key_with_unknown_long_path_is_not_found(api: Api) -> None:
     jane = api.user("jane")
     for length in (2700, 10_000):
         path = f"/requests/{'x' * length}/accept"
@@ -249,7 +249,7 @@ async def test_key_with_a_long_path_is_not_found_as_without_one(api: Api) -> Non
     assert await count(api, "idempotency_keys") == 0
 
 
-async def test_expired_keys_are_forgotten_in_batches(
+async def test_expire_keys_deletes_them_in_batches(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "EXPIRY_BATCH", 10)
@@ -266,7 +266,7 @@ async def test_expired_keys_are_forgotten_in_batches(
     assert await count(api, "idempotency_keys") == 23
 
 
-async def test_a_key_can_be_used_again_after_a_day(api: Api, clock: Clock) -> None:
+async def test_use_key_again_after_a_day_is_a_new_request(api: Api, clock: Clock) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     at = day_after_tomorrow()
     first = await jane.post("/requests", asking(mentor, at), headers=with_key("one"))

@@ -36,18 +36,18 @@ def locked(name: str) -> str | None:
 
 
 @pytest.mark.parametrize("requirement", required(), ids=lambda requirement: requirement.name)
-def test_what_setup_cfg_wants_is_locked(requirement: Requirement) -> None:
+def test_compare_lock_with_setup_cfg_finds_each_package(requirement: Requirement) -> None:
     assert requirement.specifier.contains(locked(requirement.name))
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_every_package_has_one_version_and_hashes(name: str) -> None:
+def test_read_lock_finds_one_version_and_hashes_of_each_package(name: str) -> None:
     assert re.fullmatch(
         r"[a-z0-9-]+==[0-9][\w.]*( ; [^;]+?)?( +--hash=sha256:[0-9a-f]{64})+", ENTRIES[name]
     )
 
 
-def test_what_these_need_in_turn_is_locked() -> None:
+def test_follow_dependencies_finds_each_in_the_lock() -> None:
     wanted, seen = required(), set()
     while wanted:
         requirement = wanted.pop()
@@ -66,7 +66,7 @@ def test_what_these_need_in_turn_is_locked() -> None:
     assert {canonicalize_name(name) for name, _ in seen} <= ENTRIES.keys()
 
 
-def test_it_names_no_place_to_install_from() -> None:
+def test_read_lock_finds_no_registry() -> None:
     assert "://" not in LOCK
     assert "--index" not in LOCK
     assert "--find-links" not in LOCK

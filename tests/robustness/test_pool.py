@@ -30,7 +30,7 @@ async def pool_of(url: str, size: int) -> AsyncIterator[Pool]:
         await pool.close()
 
 
-async def test_who_came_first_is_served_first(database_url: str) -> None:
+async def test_acquire_when_busy_serves_waiters_in_order(database_url: str) -> None:
     served: list[int] = []
 
     async def come(number: int) -> None:
@@ -43,7 +43,7 @@ async def test_who_came_first_is_served_first(database_url: str) -> None:
     assert served == list(range(20))
 
 
-async def test_there_are_never_more_than_its_size(database_url: str) -> None:
+async def test_acquire_many_opens_no_more_than_the_maximum(database_url: str) -> None:
     async def look() -> int:
         async with pool.connection(10) as connection:
             return int(await connection.fetchval("SELECT pg_backend_pid()"))
@@ -55,7 +55,7 @@ async def test_there_are_never_more_than_its_size(database_url: str) -> None:
     assert 1 <= len(set(seen)) <= 3
 
 
-async def test_one_that_is_waited_for_in_vain_is_free_afterwards(database_url: str) -> None:
+async def test_acquire_in_vain_leaves_the_connection_free(database_url: str) -> None:
     async with pool_of(database_url, 1) as pool:
         async with pool.connection(10):
             for _ in range(3):
@@ -68,7 +68,7 @@ async def test_one_that_is_waited_for_in_vain_is_free_afterwards(database_url: s
             assert await connection.fetchval("SELECT 1") == 1
 
 
-async def test_each_waits_as_long_as_she_wanted_to(database_url: str) -> None:
+async def test_acquire_with_timeout_waits_that_long(database_url: str) -> None:
     async def come(seconds: float) -> float:
         try:
             async with pool.connection(seconds):
@@ -85,7 +85,7 @@ async def test_each_waits_as_long_as_she_wanted_to(database_url: str) -> None:
         assert await patient == 0
 
 
-async def test_who_leaves_when_her_turn_comes_does_not_take_the_connection_along(
+async def test_cancel_waiter_at_its_turn_leaves_the_connection_free(
     database_url: str,
 ) -> None:
     async def come() -> None:
@@ -104,7 +104,7 @@ async def test_who_leaves_when_her_turn_comes_does_not_take_the_connection_along
             assert await connection.fetchval("SELECT 1") == 1
 
 
-async def test_a_connection_that_was_cut_while_nobody_used_it_is_not_handed_out(api: Api) -> None:
+async def test_acquire_after_idle_connection_was_cut_gets_another(api: Api) -> None:
     ours = (
         "FROM pg_stat_activity "
         "WHERE application_name = 'mentorapi' AND datname = current_database()"
@@ -124,7 +124,7 @@ async def test_a_connection_that_was_cut_while_nobody_used_it_is_not_handed_out(
 # Deadlines -------------------------------------------------------------------------------------
 
 
-async def test_wait_with_close_deadlines_leaves_every_connection_free(database_url: str) -> None:
+async def test_acquire_with_close_deadlines_leaves_every_connection_free(database_url: str) -> None:
     """Deadlines that are due at once are what uvloop makes handles of another kind for."""
     ended: list[object] = []
 
@@ -145,7 +145,7 @@ async def test_wait_with_close_deadlines_leaves_every_connection_free(database_u
             assert await connection.fetchval("SELECT 1") == 1
 
 
-async def test_storm_of_one_user_ends_with_every_connection_free(
+async def test_send_storm_of_one_user_leaves_every_connection_free(
     monkeypatch: pytest.MonkeyPatch, api: Api
 ) -> None:
     monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 0.02)
@@ -277,7 +277,7 @@ async def test_send_many_requests_of_one_user_admits_few_at_a_time(
     assert api.services.caller_limiter.waiting == api.services.caller_limiter.running == 0
 
 
-async def test_wait_for_a_turn_in_vain_takes_none() -> None:
+async def test_acquire_turn_in_vain_takes_none() -> None:
     limiter = CallerLimiter(20)
     held = [await limiter.acquire("ada", 1) for _ in range(20)]
     with pytest.raises(TimeoutError):

@@ -30,7 +30,7 @@ async def empty_rows(api: Api) -> int:
     return int(count)
 
 
-async def test_words_that_no_profile_has_any_more_are_deleted(api: Api) -> None:
+async def test_clean_up_unused_words_deletes_them(api: Api) -> None:
     mentor = await api.mentor("mia", fullName="Mia", bio="alpha beta", headline="alpha")
     await mentor.ok("PATCH", "/mentor/me", {"bio": "gamma", "headline": "gamma"})
     await mentor.ok("PATCH", "/mentor/me", {"bio": "delta"})
@@ -42,7 +42,7 @@ async def test_words_that_no_profile_has_any_more_are_deleted(api: Api) -> None:
     assert await found(api, "alpha") == []
 
 
-async def test_words_of_a_private_profile_come_back_with_it(api: Api) -> None:
+async def test_publish_private_profile_again_finds_its_words(api: Api) -> None:
     mentor = await api.mentor("mia", fullName="Mia", bio="alpha")
     await mentor.ok("PATCH", "/mentor/me", {"visibility": "private"})
     await api.sweep()
@@ -51,7 +51,7 @@ async def test_words_of_a_private_profile_come_back_with_it(api: Api) -> None:
     assert await found(api, "alpha") == ["mia"]
 
 
-async def test_clean_up_in_slices_reaches_every_word(api: Api) -> None:
+async def test_clean_up_in_slices_checks_every_word(api: Api) -> None:
     mentor = await api.mentor("mia", fullName="Mia")
     for number in range(5):
         bio = " ".join(f"w{number}x{word}" for word in range(20))
@@ -60,7 +60,7 @@ async def test_clean_up_in_slices_reaches_every_word(api: Api) -> None:
     assert len(await words(api)) == 21
 
 
-async def test_clean_up_beside_writers_loses_no_word(api: Api) -> None:
+async def test_clean_up_beside_writers_keeps_every_used_word(api: Api) -> None:
     """Words come and go all the time. At its end each test compares what is kept with profiles."""
     people = [await api.mentor(f"m{number}") for number in range(6)]
     writing = True
@@ -106,7 +106,7 @@ async def test_clean_up_waits_for_a_word_that_is_being_written(api: Api, databas
     assert await found(api, "alpha") == ["tom"]
 
 
-async def test_a_profile_is_found_by_its_first_500_words(api: Api) -> None:
+async def test_search_long_profile_finds_its_first_500_words(api: Api) -> None:
     bio = " ".join(f"w{number:x}" for number in range(497)) + " giraffe zebra"
     mentor = await api.mentor("mia", fullName="Mia", headline="Last", bio=bio)
     assert len(await words(api)) == 500
@@ -118,7 +118,7 @@ async def test_a_profile_is_found_by_its_first_500_words(api: Api) -> None:
     assert await words(api) == {"mia", "last", "short"}
 
 
-async def test_a_word_means_at_most_5000_others_the_shortest_first(api: Api) -> None:
+async def test_search_part_of_many_words_uses_the_5000_shortest(api: Api) -> None:
     await api.mentor("mia", fullName="Mia", headline="Xylophonist")
     await api.db.execute(
         "INSERT INTO search_vocabulary (word) SELECT 'xyz' || n FROM generate_series(1, 6000) AS n"
@@ -132,7 +132,7 @@ async def test_a_word_means_at_most_5000_others_the_shortest_first(api: Api) -> 
     assert await found(api, "x", limit=11) == ["mia"]
 
 
-async def test_a_search_that_takes_too_long_is_unavailable(
+async def test_search_longer_than_the_time_limit_is_unavailable(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mentors, "MAX_SEARCH_SECONDS", 0.2)
@@ -148,7 +148,7 @@ async def test_a_search_that_takes_too_long_is_unavailable(
     assert await found(api, "alpha") == ["mia"]
 
 
-async def test_many_searches_at_once_leave_other_requests_their_connections(api: Api) -> None:
+async def test_search_many_times_at_once_leaves_connections_to_others(api: Api) -> None:
     """All of them hang. Before, they had all connections, and others waited for one in vain."""
     mentor = await api.mentor("mia", bio="alpha")
     async with api.db.acquire() as connection, connection.transaction():

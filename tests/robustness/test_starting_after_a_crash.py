@@ -63,14 +63,14 @@ MILESTONES = [
         for name in MILESTONES
     ],
 )
-def test_killed_in_its_first_start(data_dir: Path, milestone: str) -> None:
+def test_start_after_kill_at_first_start_succeeds(data_dir: Path, milestone: str) -> None:
     with Process(data_dir) as server:
         server.reached(milestone)
         server.kill()
     assert_starts_and_ends(data_dir)
 
 
-def test_killed_again_and_again(data_dir: Path) -> None:
+def test_start_after_repeated_kills_succeeds(data_dir: Path) -> None:
     for milestone in MILESTONES:
         with Process(data_dir) as server:
             server.reached(milestone)
@@ -78,7 +78,7 @@ def test_killed_again_and_again(data_dir: Path) -> None:
     assert_starts_and_ends(data_dir)
 
 
-def test_killed_while_serving(data_dir: Path) -> None:
+def test_start_after_kill_while_serving_keeps_the_data(data_dir: Path) -> None:
     with Process(data_dir) as server:
         server.listening()
         remember(data_dir, "committed")
@@ -90,7 +90,7 @@ def test_killed_while_serving(data_dir: Path) -> None:
     assert nothing_left_of(data_dir)
 
 
-def test_killed_together_with_its_database(data_dir: Path) -> None:
+def test_start_after_kill_with_database_keeps_the_data(data_dir: Path) -> None:
     with Process(data_dir) as server:
         server.listening()
         remember(data_dir, "committed")
@@ -103,7 +103,7 @@ def test_killed_together_with_its_database(data_dir: Path) -> None:
     assert nothing_left_of(data_dir)
 
 
-def test_only_the_head_of_the_database_was_killed(data_dir: Path) -> None:
+def test_start_after_kill_of_postmaster_succeeds(data_dir: Path) -> None:
     with Process(data_dir) as server:
         server.listening()
         os.kill(postmaster(data_dir), signal.SIGKILL)
@@ -111,7 +111,7 @@ def test_only_the_head_of_the_database_was_killed(data_dir: Path) -> None:
     assert_starts_and_ends(data_dir)
 
 
-def test_killed_while_it_ends(data_dir: Path) -> None:
+def test_start_after_kill_while_ending_succeeds(data_dir: Path) -> None:
     with Process(data_dir) as server:
         server.listening()
         server.signal(signal.SIGTERM)
@@ -120,7 +120,7 @@ def test_killed_while_it_ends(data_dir: Path) -> None:
     assert_starts_and_ends(data_dir)
 
 
-def test_a_number_file_of_the_database_that_names_another_process(data_dir: Path) -> None:
+def test_start_with_pid_file_of_another_process_succeeds(data_dir: Path) -> None:
     """As after a restart of a container, where the same numbers come round again."""
     run("migrate", data_dir=data_dir)
     left = f"{os.getpid()}\n{data_dir}/postgres\n1700000000\n5432\n.\n\n  1 1\nready\n"
@@ -129,7 +129,7 @@ def test_a_number_file_of_the_database_that_names_another_process(data_dir: Path
 
 
 @pytest.mark.parametrize("left", ["", "12", "12\n/half"])
-def test_a_number_file_of_the_database_cut_short(data_dir: Path, left: str) -> None:
+def test_start_with_truncated_pid_file_succeeds(data_dir: Path, left: str) -> None:
     run("migrate", data_dir=data_dir)
     (data_dir / "postgres" / "postmaster.pid").write_text(left)
     assert_starts_and_ends(data_dir)
@@ -153,7 +153,7 @@ def test_kill_in_the_middle_of_migrate_leaves_a_start_whole(data_dir: Path, bloc
     assert_starts_and_ends(data_dir)
 
 
-def test_a_lock_of_the_migrations_left_behind(data_dir: Path) -> None:
+def test_migrate_with_lock_left_behind_succeeds(data_dir: Path) -> None:
     run("migrate", data_dir=data_dir)
     with embedded.running(data_dir) as url, psycopg.connect(url) as connection:
         connection.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")

@@ -97,14 +97,14 @@ async def is_refused(api: Api, token: str, message: str | None = None) -> bool:
 # How it is sent ----------------------------------------------------------------------------------
 
 
-async def test_a_token_is_sent_as_a_bearer(api: Api) -> None:
+async def test_send_token_as_bearer_is_accepted(api: Api) -> None:
     good = make_token(SECRET, sub="ada", ttl_seconds=60)
     for header in (f"Bearer {good}", f"bearer {good}", f"BEARER   {good}"):
         answer = await api.nobody.get(PATH, headers={"Authorization": header})
         assert answer.status == 200, header
 
 
-async def test_anything_else_in_the_header_is_no_token(api: Api) -> None:
+async def test_send_other_authorization_header_is_unauthorized(api: Api) -> None:
     good = make_token(SECRET, sub="ada", ttl_seconds=60)
     headers = [
         "",
@@ -129,7 +129,7 @@ async def test_anything_else_in_the_header_is_no_token(api: Api) -> None:
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_a_token_in_the_query_or_a_cookie_is_no_token(api: Api) -> None:
+async def test_send_token_in_query_or_cookie_is_unauthorized(api: Api) -> None:
     good = make_token(SECRET, sub="ada", ttl_seconds=60)
     assert (await api.nobody.get(PATH, access_token=good, token=good)).status == 401
     cookie = {"Cookie": f"Authorization=Bearer {good}; token={good}"}
@@ -139,7 +139,7 @@ async def test_a_token_in_the_query_or_a_cookie_is_no_token(api: Api) -> None:
 # What it says ------------------------------------------------------------------------------------
 
 
-async def test_sub_is_who_one_is_to_the_letter(api: Api) -> None:
+async def test_send_sub_with_any_letters_identifies_the_user_exactly(api: Api) -> None:
     subs = ("ada", " ada", "ADA", "auth0|5f7c", "a/b?c#d", "é" * 255, "日本", "42", "<b>", "'--")
     for number, sub in enumerate(subs):
         token = signed(claims(sub=sub, name=f"N{number}"))
@@ -149,7 +149,7 @@ async def test_sub_is_who_one_is_to_the_letter(api: Api) -> None:
     assert {mentor["userId"] for mentor in listed} == set(subs)
 
 
-async def test_sub_and_exp_are_required(api: Api) -> None:
+async def test_send_token_without_sub_or_exp_is_unauthorized(api: Api) -> None:
     for sub in (None, "", " ", 5, True, ["ada"], {"id": "ada"}, "a" * 256, "a\0b", "a\nb", "\x7f"):
         assert await is_refused(api, signed(claims(sub=sub)), "Token has no valid sub"), sub
     assert await is_refused(api, signed({"exp": time.time() + 60, "sub": None}))
@@ -158,7 +158,7 @@ async def test_sub_and_exp_are_required(api: Api) -> None:
         assert await is_refused(api, signed(claims(exp=exp)), "Token has no valid exp"), exp
 
 
-async def test_absurd_claims_are_refused_or_do_no_harm(api: Api) -> None:
+async def test_send_absurd_claims_is_refused_or_ignored(api: Api) -> None:
     for payload in (
         '{"sub":"ada","exp":NaN}',
         '{"sub":"ada","exp":Infinity}',
@@ -185,7 +185,7 @@ async def test_absurd_claims_are_refused_or_do_no_harm(api: Api) -> None:
 
 
 @pytest.mark.parametrize("text", ["[{}]", '{{"x":{}}}'], ids=["lists", "objects"])
-async def test_token_nested_too_deeply_is_refused(text: str, api: Api) -> None:
+async def test_send_token_nested_too_deeply_is_unauthorized(text: str, api: Api) -> None:
     """By a limit of our own, since Python's differs between its versions."""
 
     def nested(levels: int) -> str:
@@ -206,7 +206,7 @@ async def test_token_nested_too_deeply_is_refused(text: str, api: Api) -> None:
         assert await is_refused(api, signed(claims(), extra=json.loads(nested(levels)))), levels
 
 
-def test_key_set_nested_too_deeply_is_no_key_set(issuer: Issuer) -> None:
+def test_read_key_set_nested_too_deeply_is_refused(issuer: Issuer) -> None:
     document = json.dumps(issuer.document())
     assert jwks.read_key_set(document.encode())
     for levels in (65, 900, 2500, 100_000):
@@ -220,14 +220,14 @@ def test_key_set_nested_too_deeply_is_no_key_set(issuer: Issuer) -> None:
                 jwks.read_key_set(text.encode())
 
 
-async def test_a_token_expires(api: Api) -> None:
+async def test_send_expired_token_is_unauthorized(api: Api) -> None:
     assert await is_refused(api, signed(claims(exp=int(time.time()) - 1)), "Token has expired")
     assert await is_refused(api, signed(claims(exp=0)), "Token has expired")
     assert await is_refused(api, signed(claims(exp=-1)), "Token has expired")
     assert (await ask(api, signed(claims(exp=time.time() + 60.5)))).status == 200
 
 
-async def test_a_token_that_was_good_before_expires_too(
+async def test_send_cached_token_after_its_expiry_is_unauthorized(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = signed(claims())
@@ -238,7 +238,7 @@ async def test_a_token_that_was_good_before_expires_too(
     assert await is_refused(api, token, "Token has expired")
 
 
-async def test_a_token_is_not_used_before_its_time(api: Api) -> None:
+async def test_send_token_before_nbf_or_iat_is_unauthorized(api: Api) -> None:
     now = int(time.time())
     for claim in ("nbf", "iat"):
         late = signed(claims(**{claim: now + 3600}))
@@ -252,12 +252,12 @@ async def test_a_token_is_not_used_before_its_time(api: Api) -> None:
 # Who signed it -----------------------------------------------------------------------------------
 
 
-async def test_the_wrong_secret_is_refused(api: Api) -> None:
+async def test_send_token_of_another_secret_is_unauthorized(api: Api) -> None:
     token = signed(claims(), secret="x" * 40)
     assert await is_refused(api, token, "Token has an invalid signature")
 
 
-async def test_a_signature_covers_header_and_claims(api: Api) -> None:
+async def test_send_token_with_changed_parts_is_unauthorized(api: Api) -> None:
     head, body, signature = signed(claims()).split(".")
     other = in_base64(json.dumps(claims(sub="eve")).encode())
     assert await is_refused(api, f"{head}.{other}.{signature}", "Token has an invalid signature")
@@ -268,14 +268,14 @@ async def test_a_signature_covers_header_and_claims(api: Api) -> None:
     assert await is_refused(api, f"{head}.{body}.{signature}.{signature}")
 
 
-async def test_no_algorithm_is_no_signature(api: Api) -> None:
+async def test_send_unsigned_token_is_unauthorized(api: Api) -> None:
     for algorithm in ("none", "None", "NONE", "nOnE", ""):
         assert await is_refused(api, unsigned(algorithm)), algorithm
     for algorithm in (None, [], ["HS256"], {}, 5):
         assert await is_refused(api, signed(claims(), alg=algorithm)), algorithm
 
 
-async def test_another_hmac_is_not_the_configured_one(api: Api) -> None:
+async def test_send_token_of_another_hmac_is_unauthorized(api: Api) -> None:
     for algorithm in ("HS384", "HS512"):
         token = jwt.encode(claims(), SECRET * 2, algorithm=algorithm)
         assert await is_refused(api, token), algorithm
@@ -283,12 +283,12 @@ async def test_another_hmac_is_not_the_configured_one(api: Api) -> None:
         assert await is_refused(api, token), algorithm
 
 
-async def test_critical_headers_that_nobody_understands_are_refused(api: Api) -> None:
+async def test_send_unknown_critical_header_is_unauthorized(api: Api) -> None:
     assert await is_refused(api, signed(claims(), crit=["exp"]))
     assert await is_refused(api, signed(claims(), crit=["b64"], b64=False))
 
 
-async def test_keys_that_a_token_brings_along_are_not_used(api: Api) -> None:
+async def test_send_token_with_its_own_key_is_unauthorized(api: Api) -> None:
     own = key_of("RS256", 1)
     jwk = json.loads(RSAAlgorithm.to_jwk(own.public_key()))
     for header in (
@@ -302,7 +302,7 @@ async def test_keys_that_a_token_brings_along_are_not_used(api: Api) -> None:
     assert (await ask(api, signed(claims(), kid="' OR 1=1"))).status == 200
 
 
-async def test_what_is_no_token_is_refused(api: Api) -> None:
+async def test_send_malformed_token_is_unauthorized(api: Api) -> None:
     for token in (
         "x",
         "..",
@@ -327,7 +327,7 @@ async def test_what_is_no_token_is_refused(api: Api) -> None:
         assert answer.headers["WWW-Authenticate"] == INVALID
 
 
-async def test_a_good_token_may_be_long_but_not_too_long(api: Api) -> None:
+async def test_send_token_above_maximum_length_is_unauthorized(api: Api) -> None:
     assert (await ask(api, signed(claims(x="y" * 5000)))).status == 200
     assert await is_refused(api, signed(claims(x="y" * 8000)))
 
@@ -347,7 +347,7 @@ OF_PUBLIC_KEYS = pytest.mark.parametrize(
 
 
 @OF_PUBLIC_KEYS
-async def test_the_configured_key_and_no_other(api: Api, algorithm: str) -> None:
+async def test_send_token_of_configured_key_alone_is_accepted(api: Api, algorithm: str) -> None:
     assert (
         await ask(api, jwt.encode(claims(), key_of(algorithm), algorithm=algorithm))
     ).status == 200
@@ -364,7 +364,9 @@ async def test_the_configured_key_and_no_other(api: Api, algorithm: str) -> None
 
 
 @OF_PUBLIC_KEYS
-async def test_a_public_key_is_no_secret(api: Api, algorithm: str) -> None:
+async def test_send_token_signed_with_public_key_as_secret_is_unauthorized(
+    api: Api, algorithm: str
+) -> None:
     pem = pem_of(algorithm)
     for secret in (pem, pem.strip(), pem.replace("\n", ""), ""):
         assert await is_refused(api, signed(claims(), secret=secret))
@@ -376,7 +378,7 @@ async def test_a_public_key_is_no_secret(api: Api, algorithm: str) -> None:
 @pytest.mark.parametrize(
     "verifier", [lambda: Verifier.from_public_key(pem_of("RS256"))], indirect=True
 )
-async def test_other_algorithms_with_the_right_rsa_key_are_refused(api: Api) -> None:
+async def test_send_token_of_other_rsa_algorithm_is_unauthorized(api: Api) -> None:
     for algorithm in ("RS384", "RS512", "PS256", "PS512"):
         token = jwt.encode(claims(), key_of("RS256"), algorithm=algorithm)
         assert await is_refused(api, token), algorithm
@@ -390,7 +392,7 @@ async def test_other_algorithms_with_the_right_rsa_key_are_refused(api: Api) -> 
     [lambda: Verifier.from_secret(SECRET, issuer="https://id.example", audience="mentorship")],
     indirect=True,
 )
-async def test_issuer_and_audience_are_checked_where_set(api: Api) -> None:
+async def test_send_other_issuer_or_audience_is_unauthorized_if_configured(api: Api) -> None:
     right: dict[str, Any] = {"iss": "https://id.example", "aud": "mentorship"}
     assert (await ask(api, signed(claims(**right)))).status == 200
     assert (
@@ -409,7 +411,7 @@ async def test_issuer_and_audience_are_checked_where_set(api: Api) -> None:
         assert await is_refused(api, signed(claims(**right | {"aud": audience}))), audience
 
 
-async def test_issuer_and_audience_do_not_matter_otherwise(api: Api) -> None:
+async def test_send_any_issuer_or_audience_is_accepted_by_default(api: Api) -> None:
     assert (await ask(api, signed(claims(iss="anybody", aud="anything")))).status == 200
 
 
@@ -480,12 +482,16 @@ class TestOfAKeySet:
         yield io_loop.run_sync(lambda: anext(running))
         io_loop.run_sync(lambda: anext(running, None))
 
-    async def test_every_published_key_signs(self, api: Api, issuer: Issuer) -> None:
+    async def test_send_token_of_each_published_key_is_accepted(
+        self, api: Api, issuer: Issuer
+    ) -> None:
         for kid, algorithm in (("r", "RS256"), ("e", "ES256"), ("d", "EdDSA")):
             assert (await ask(api, issuer.token(kid, algorithm))).status == 200, kid
         assert issuer.hits == 1
 
-    async def test_a_key_signs_under_its_own_id_only(self, api: Api, issuer: Issuer) -> None:
+    async def test_send_token_with_other_key_id_is_unauthorized(
+        self, api: Api, issuer: Issuer
+    ) -> None:
         for kid, algorithm in (("r", "ES256"), ("e", "EdDSA"), ("d", "RS256"), (None, "RS256")):
             assert await is_refused(api, issuer.token(kid, algorithm)), kid
         assert await is_refused(
@@ -499,7 +505,7 @@ class TestOfAKeySet:
         for kid in (5, ["r"], {"r": 1}, True, ""):
             assert await is_refused(api, signed(claims(), kid=kid)), kid
 
-    async def test_a_new_key_is_found_and_a_withdrawn_one_is_forgotten(
+    async def test_change_key_set_accepts_new_key_and_refuses_withdrawn_one(
         self, api: Api, issuer: Issuer
     ) -> None:
         old, new = issuer.token("d", "EdDSA"), issuer.token("new", "EdDSA", 1)
@@ -510,7 +516,7 @@ class TestOfAKeySet:
         assert (await ask(api, new)).status == 200
         assert await is_refused(api, old)
 
-    async def test_of_keys_with_one_id_or_none_the_one_for_alg_counts(
+    async def test_send_token_of_keys_with_one_id_selects_by_algorithm(
         self, api: Api, issuer: Issuer
     ) -> None:
         issuer.keys.clear()
@@ -524,7 +530,7 @@ class TestOfAKeySet:
                 assert await is_refused(api, issuer.token(kid, algorithm, 1))
         assert await is_refused(api, signed(claims(), kid="shared"))
 
-    async def test_while_the_issuer_is_away_the_last_keys_stay(
+    async def test_fetch_key_set_in_vain_keeps_the_last_keys(
         self, api: Api, issuer: Issuer
     ) -> None:
         issuer.status = 500
@@ -532,9 +538,7 @@ class TestOfAKeySet:
         assert issuer.hits == 2
         assert (await ask(api, issuer.token("r", "RS256"))).status == 200
 
-    async def test_secrets_and_keys_for_other_uses_are_passed_over(
-        self, api: Api, issuer: Issuer
-    ) -> None:
+    async def test_publish_keys_for_other_uses_ignores_them(self, api: Api, issuer: Issuer) -> None:
         public = json.loads(RSAAlgorithm.to_jwk(key_of("RS256", 1).public_key()))
         issuer.extra = [
             {"kty": "oct", "k": in_base64(SECRET.encode()), "kid": "secret"},
@@ -551,7 +555,7 @@ class TestOfAKeySet:
         assert (await ask(api, issuer.token("good", "RS256", 1))).status == 200
 
 
-async def test_made_up_key_ids_do_not_make_the_issuer_busy(issuer: Issuer) -> None:
+async def test_send_many_unknown_key_ids_fetches_the_key_set_once(issuer: Issuer) -> None:
     running = publishing(issuer)
     verifier = await anext(running)
     for number in range(50):

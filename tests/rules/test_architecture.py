@@ -30,7 +30,7 @@ def files() -> list[Path]:
 
 
 @pytest.mark.parametrize("secret", PRIVATE)
-def test_no_file_tells_of(secret: str) -> None:
+def test_search_files_for_private_details_finds_none(secret: str) -> None:
     telling = [
         str(path.relative_to(ROOT))
         for path in files()
@@ -40,7 +40,7 @@ def test_no_file_tells_of(secret: str) -> None:
     assert telling == []
 
 
-def test_configuration_comes_from_one_place() -> None:
+def test_search_package_for_environment_finds_the_configuration() -> None:
     package = Path(mentorapi.__path__[0])
     readers = {
         path.name

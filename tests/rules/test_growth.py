@@ -31,7 +31,7 @@ def block(containing: str) -> list[str]:
     return statements_of(found)
 
 
-async def test_everything_that_it_tells_to_run(api: Api) -> None:
+async def test_run_every_command_of_the_document_succeeds(api: Api) -> None:
     """Statement by statement, since some refuse to be in a transaction."""
     mentor, jane = await api.mentor(), api.user("jane")
     await api.completed(jane, mentor)
@@ -49,7 +49,7 @@ async def test_everything_that_it_tells_to_run(api: Api) -> None:
         await api.db.release(connection)
 
 
-def test_every_table_and_index_that_it_names_is_there() -> None:
+def test_read_document_names_existing_tables_and_indexes() -> None:
     schema = (DRIFT.parents[2] / "sql" / "schema.sql").read_text()
     for table in ("requests", "bookings", "reviews", "state_changes", "mentors"):
         named = set(re.findall(rf"`({table}_\w+)`", PAGE)) - {"state_changes_archive"}
@@ -58,7 +58,7 @@ def test_every_table_and_index_that_it_names_is_there() -> None:
             assert re.search(rf"\b{name}\b", schema), name
 
 
-async def test_what_is_archived_leaves_no_drift(api: Api) -> None:
+async def test_archive_old_rows_leaves_no_drift(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     session = await api.completed(jane, mentor)
     await api.db.execute("UPDATE state_changes SET changed_at = changed_at - interval '3 years'")
@@ -71,14 +71,12 @@ async def test_what_is_archived_leaves_no_drift(api: Api) -> None:
 
 
 @pytest.mark.parametrize("index", ["bookings_no_overlap", "availability_windows_no_overlap"])
-async def test_exclusion_constraints_cannot_be_reindexed_beside_writers(
-    api: Api, index: str
-) -> None:
+async def test_reindex_exclusion_constraint_concurrently_is_refused(api: Api, index: str) -> None:
     with pytest.raises(asyncpg.FeatureNotSupportedError, match="exclusion constraints"):
         await api.db.execute(f"REINDEX INDEX CONCURRENTLY {index}")
 
 
-async def test_a_partition_refuses_by_the_name_that_the_code_knows(api: Api) -> None:
+async def test_insert_into_full_partition_names_a_known_constraint(api: Api) -> None:
     if await api.db.fetchval("SELECT current_setting('server_version_num')::int") < 170000:
         pytest.skip("PostgreSQL 17 or newer")
     for statement in block("PARTITION BY HASH"):

@@ -15,7 +15,7 @@ TUESDAY_AFTERNOON = [
 ]
 
 
-async def test_a_mentee_books_and_both_settle_it(api: Api, clock: Clock) -> None:
+async def test_book_and_complete_session_succeeds_step_by_step(api: Api, clock: Clock) -> None:
     # Flow 3: the mentor sets up availability.
     mentor = await api.mentor(
         "john",
@@ -95,7 +95,7 @@ async def test_a_mentee_books_and_both_settle_it(api: Api, clock: Clock) -> None
     }
 
 
-async def test_a_mentee_disputes_a_no_show(api: Api, clock: Clock) -> None:
+async def test_dispute_session_after_no_show_succeeds_step_by_step(api: Api, clock: Clock) -> None:
     mentor, jane = await api.mentor("john", sessionRate=5000), api.user("jane")
     monday = coming(0, 9)
     session = await api.session(jane, mentor, monday)

@@ -75,7 +75,7 @@ DAYS = st.sets(st.integers(0, 6), min_size=1)
 QUARTERS = st.lists(st.integers(0, 96), min_size=2, max_size=8, unique=True)
 
 
-def test_the_api_is_the_model(
+def test_run_random_history_agrees_with_the_model(
     api: Api, clock: Clock, io_loop: IOLoop, request: pytest.FixtureRequest
 ) -> None:
     examples = request.config.getoption("--model-examples")

@@ -27,7 +27,7 @@ def optional_fields(schema: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_null_for_an_optional_field_is_read_as_left_out(name: str) -> None:
+def test_validate_null_for_optional_field_reads_it_as_absent(name: str) -> None:
     spec = SPECS[name]
     schema: Any = spec.body
     whole = openapi.example_of(schema)
@@ -40,7 +40,7 @@ def test_null_for_an_optional_field_is_read_as_left_out(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_openapi_admits_null_for_each_optional_field(name: str) -> None:
+def test_read_openapi_allows_null_for_each_optional_field(name: str) -> None:
     described: Any = SPECS[name].accepted_body
     for field in optional_fields(described):
         schema = described["properties"][field]
@@ -49,7 +49,7 @@ def test_openapi_admits_null_for_each_optional_field(name: str) -> None:
         assert None in schema.get("enum", [None]), field
 
 
-def test_null_within_lists_of_objects_is_read_as_left_out() -> None:
+def test_validate_null_within_list_reads_it_as_absent() -> None:
     inner = {
         "type": "object",
         "properties": {"id": {"type": "string"}, "at": {"type": "string"}},
@@ -87,7 +87,7 @@ async def test_put_availability_with_nulls_leaves_settings_alone(api: Api) -> No
         assert after["defaultMeetingLink"] is None
 
 
-async def test_action_with_a_null_reason_or_comment_has_none(api: Api) -> None:
+async def test_send_null_reason_or_comment_stores_none(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     request = await api.request(jane, mentor)
     rejected = await mentor.ok("POST", f"/requests/{request['id']}/reject", {"reason": None})
@@ -99,7 +99,7 @@ async def test_action_with_a_null_reason_or_comment_has_none(api: Api) -> None:
     assert instant(reviewed["review"]["createdAt"])
 
 
-async def test_null_for_a_required_field_is_still_refused(api: Api) -> None:
+async def test_send_null_for_required_field_is_refused(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     assert fields_of(await jane.post("/requests", asking(mentor, topic=None))) == ["topic"]
     assert fields_of(await mentor.put("/mentor/availability", {"slots": None})) == ["slots"]

@@ -401,7 +401,7 @@ async def work_for(run: Run, connection: Any) -> Work:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("case", CASES)
-def test_it_finds_its_rows_by_indexes(records: Records, case: str, mode: str) -> None:
+def test_run_statement_on_many_rows_uses_indexes(records: Records, case: str, mode: str) -> None:
     work = records.work[mode, case]
     if work.error:
         raise work.error
@@ -412,18 +412,18 @@ def test_it_finds_its_rows_by_indexes(records: Records, case: str, mode: str) ->
     assert not work.long_scans
 
 
-def test_every_statement_is_among_the_cases(records: Records) -> None:
+def test_compare_cases_with_files_finds_every_statement(records: Records) -> None:
     seen = set().union(*(work.statements for work in records.work.values()))
     # The statements of "database" read no table of ours.
     assert {one.name for one in STATEMENTS if not one.name.startswith("database.")} <= seen
 
 
-def test_there_is_much_of_everything(records: Records) -> None:
+def test_count_rows_of_each_table_finds_thousands(records: Records) -> None:
     assert {name for name, rows in records.rows.items() if rows < 3000} == SMALL_TABLES
 
 
 @pytest.mark.usefixtures("records")
-async def test_it_is_planned_once_and_not_at_each_call(shared_database_url: str) -> None:
+async def test_run_statement_ten_times_plans_it_once(shared_database_url: str) -> None:
     pool = await open_pool(shared_database_url, 1)
     async with pool.connection() as connection:
         for _ in range(10):

@@ -124,7 +124,7 @@ CONTRADICTIONS = {
 # Requests -----------------------------------------------------------------------------------------
 
 
-async def test_of_fifty_accepts_for_one_time_one_wins(api: Api) -> None:
+async def test_accept_fifty_requests_for_one_time_books_one(api: Api) -> None:
     mentor = await api.mentor()
     requests = await make_requests(api, mentor, [day_after_tomorrow()] * 50)
     answers = await at_once(*(accept(mentor, request) for request in requests))
@@ -135,7 +135,7 @@ async def test_of_fifty_accepts_for_one_time_one_wins(api: Api) -> None:
     assert await is_sound(api)
 
 
-async def test_of_accepts_that_overlap_or_touch_the_buffer_none_come_too_close(api: Api) -> None:
+async def test_accept_overlapping_requests_at_once_keeps_the_buffer(api: Api) -> None:
     mentor = await api.mentor(bufferTime=15)
     requests = await make_requests(api, mentor, every(15 * MINUTE, 40), duration=45)
     random.Random(1).shuffle(requests)
@@ -146,14 +146,14 @@ async def test_of_accepts_that_overlap_or_touch_the_buffer_none_come_too_close(a
     assert await is_sound(api)
 
 
-async def test_accepts_for_times_that_only_touch_all_succeed(api: Api) -> None:
+async def test_accept_adjacent_requests_at_once_books_all(api: Api) -> None:
     mentor = await api.mentor(bufferTime=15)
     requests = await make_requests(api, mentor, every(60 * MINUTE, 20), duration=45)
     answers = await at_once(*(accept(mentor, request) for request in requests))
     assert Counter(answers) == {(200, None): 20}
 
 
-async def test_accepts_of_different_mentors_do_not_meet(api: Api) -> None:
+async def test_accept_requests_of_different_mentors_at_once_books_all(api: Api) -> None:
     mentors = [await api.mentor(f"mia-{number}") for number in range(10)]
     mentees = [api.user(f"ann-{number}") for number in range(3)]
     pairs = list(itertools.product(mentors, mentees))
@@ -165,7 +165,7 @@ async def test_accepts_of_different_mentors_do_not_meet(api: Api) -> None:
     assert await is_sound(api)
 
 
-async def test_one_request_accepted_thirty_times_gives_one_booking(api: Api) -> None:
+async def test_accept_one_request_thirty_times_books_once(api: Api) -> None:
     mentor = await api.mentor()
     request = await api.request(api.user("ann"), mentor)
     patch = {"status": "accepted"}
@@ -179,7 +179,7 @@ async def test_one_request_accepted_thirty_times_gives_one_booking(api: Api) -> 
     assert await is_sound(api)
 
 
-async def test_a_request_ends_as_the_one_who_came_first_says(api: Api) -> None:
+async def test_answer_request_in_two_ways_at_once_keeps_the_first(api: Api) -> None:
     mentor = await api.mentor()
     requests = await make_requests(api, mentor, every(HOUR, 15))
     calls, ends = [], ("accepted", "rejected", "cancelled")
@@ -204,7 +204,7 @@ async def test_a_request_ends_as_the_one_who_came_first_says(api: Api) -> None:
     assert await is_sound(api)
 
 
-async def test_of_twenty_requests_by_one_mentee_one_is_made(api: Api) -> None:
+async def test_create_twenty_requests_of_one_mentee_at_once_stores_one(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     answers = await at_once(
         *(ann.post("/requests", asking(mentor, at)) for at in every(30 * MINUTE, 20))
@@ -217,7 +217,7 @@ async def test_of_twenty_requests_by_one_mentee_one_is_made(api: Api) -> None:
     assert await mentor.ok("GET", "/requests/pending-count") == 1
 
 
-async def test_of_a_hundred_requests_after_an_expired_one_one_is_made(api: Api) -> None:
+async def test_create_many_requests_after_an_expired_one_stores_one(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     stale = await api.request(ann, mentor)
     await api.db.execute(
@@ -239,7 +239,7 @@ async def test_of_a_hundred_requests_after_an_expired_one_one_is_made(api: Api) 
     assert await is_sound(api)
 
 
-async def test_answers_racing_with_the_sweep_leave_expired_ones_rejected(api: Api) -> None:
+async def test_answer_expired_requests_during_sweep_leaves_them_rejected(api: Api) -> None:
     mentor = await api.mentor()
     requests = await make_requests(api, mentor, every(HOUR, 20))
     await api.db.execute(
@@ -260,7 +260,7 @@ async def test_answers_racing_with_the_sweep_leave_expired_ones_rejected(api: Ap
     assert await is_sound(api)
 
 
-async def test_asking_again_while_cancelling_leaves_at_most_one_pending(api: Api) -> None:
+async def test_create_request_while_cancelling_leaves_one_pending(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for _ in range(5):
         request = await api.request(ann, mentor)
@@ -278,7 +278,7 @@ async def test_asking_again_while_cancelling_leaves_at_most_one_pending(api: Api
 # Moving sessions ----------------------------------------------------------------------------------
 
 
-async def test_of_an_accept_and_a_reschedule_to_its_time_one_wins(api: Api) -> None:
+async def test_accept_and_reschedule_to_one_time_books_one(api: Api) -> None:
     mentor = await api.mentor(bufferTime=15)
     times = every(3 * HOUR, 10)
     sessions = await make_sessions(api, mentor, [at + timedelta(weeks=1) for at in times])
@@ -298,7 +298,7 @@ async def test_of_an_accept_and_a_reschedule_to_its_time_one_wins(api: Api) -> N
     assert await is_sound(api)
 
 
-async def test_of_sessions_rescheduled_to_one_time_one_gets_there(api: Api) -> None:
+async def test_reschedule_many_sessions_to_one_time_moves_one(api: Api) -> None:
     mentor = await api.mentor(bufferTime=45)
     sessions = await make_sessions(api, mentor, every(2 * HOUR, 12))
     target = day_after_tomorrow() + timedelta(weeks=2)
@@ -313,7 +313,7 @@ async def test_of_sessions_rescheduled_to_one_time_one_gets_there(api: Api) -> N
     assert await is_sound(api)
 
 
-async def test_one_session_rescheduled_to_many_times_is_at_one_of_them(api: Api) -> None:
+async def test_reschedule_one_session_to_many_times_keeps_one_of_them(api: Api) -> None:
     mentor = await api.mentor(bufferTime=15)
     (session,) = await make_sessions(api, mentor, [day_after_tomorrow()])
     times = every(20 * MINUTE, 12)
@@ -324,7 +324,7 @@ async def test_one_session_rescheduled_to_many_times_is_at_one_of_them(api: Api)
     assert after["duration"] == 60
 
 
-async def test_two_sessions_that_want_to_swap_stay_where_they_are(api: Api) -> None:
+async def test_reschedule_two_sessions_to_swap_leaves_both(api: Api) -> None:
     mentor = await api.mentor()
     times = every(HOUR, 10)
     sessions = await make_sessions(api, mentor, times)
@@ -336,7 +336,7 @@ async def test_two_sessions_that_want_to_swap_stay_where_they_are(api: Api) -> N
     assert await is_sound(api)
 
 
-async def test_a_cancelled_session_stays_cancelled_whatever_else_is_tried(api: Api) -> None:
+async def test_change_session_while_cancelling_leaves_it_cancelled(api: Api) -> None:
     mentor = await api.mentor()
     sessions = await make_sessions(api, mentor, every(2 * HOUR, 10))
     calls: list[Awaitable[Answer]] = []
@@ -361,7 +361,7 @@ async def test_a_cancelled_session_stays_cancelled_whatever_else_is_tried(api: A
         assert after["status"] == "cancelled"
 
 
-async def test_a_freed_time_is_given_away_once(api: Api) -> None:
+async def test_accept_many_requests_for_freed_time_books_one(api: Api) -> None:
     mentor = await api.mentor()
     first, *requests = await make_requests(api, mentor, [day_after_tomorrow()] * 13)
     session = (await mentor.ok("POST", f"/requests/{first['id']}/accept"))["booking"]
@@ -375,7 +375,7 @@ async def test_a_freed_time_is_given_away_once(api: Api) -> None:
     assert await is_sound(api)
 
 
-async def test_who_began_first_and_came_second_is_second_in_the_history(api: Api) -> None:
+async def test_read_history_after_waiting_change_has_order_of_commits(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     async with api.db.acquire() as connection, connection.transaction():
@@ -391,7 +391,7 @@ async def test_who_began_first_and_came_second_is_second_in_the_history(api: Api
 # Settings that change meanwhile -------------------------------------------------------------------
 
 
-async def test_a_buffer_that_changes_while_times_are_given_away_is_kept(api: Api) -> None:
+async def test_change_buffer_while_accepting_keeps_the_buffer(api: Api) -> None:
     for first, last in ((0, 45), (45, 0)):
         mentor = await api.mentor(f"mia-{first}", bufferTime=first)
         requests = await make_requests(api, mentor, every(HOUR, 12))
@@ -403,7 +403,7 @@ async def test_a_buffer_that_changes_while_times_are_given_away_is_kept(api: Api
         assert await is_sound(api)
 
 
-async def test_once_a_larger_buffer_is_answered_nothing_comes_closer(api: Api) -> None:
+async def test_accept_after_larger_buffer_was_set_keeps_it(api: Api) -> None:
     mentor = await api.mentor(bufferTime=0)
     requests = await make_requests(api, mentor, every(HOUR, 10))
     await mentor.ok("POST", f"/requests/{requests[4]['id']}/accept")
@@ -412,7 +412,7 @@ async def test_once_a_larger_buffer_is_answered_nothing_comes_closer(api: Api) -
     assert await at_once(*(accept(mentor, request) for request in others)) == [TAKEN, TAKEN]
 
 
-async def test_windows_replaced_while_mentees_ask_are_the_old_or_the_new(api: Api) -> None:
+async def test_create_request_while_windows_change_sees_old_or_new_ones(api: Api) -> None:
     mentor = await api.mentor()
     answers = await at_once(
         *(api.user(f"ann-{n}").post("/requests", asking(mentor)) for n in range(10)),
@@ -436,7 +436,7 @@ async def ended(api: Api, mentor: Mentor, count: int, status: str) -> list[str]:
     ]
 
 
-async def test_a_session_is_confirmed_or_disputed_and_counted_if_it_was_confirmed(
+async def test_confirm_and_dispute_at_once_counts_only_if_confirmed(
     api: Api,
 ) -> None:
     mentor = await api.mentor()
@@ -462,7 +462,7 @@ async def test_a_session_is_confirmed_or_disputed_and_counted_if_it_was_confirme
     assert await is_sound(api)
 
 
-async def test_a_session_confirmed_twenty_times_counts_once(api: Api) -> None:
+async def test_confirm_one_session_twenty_times_counts_once(api: Api) -> None:
     mentor = await api.mentor(sessionRate=10)
     ann = api.user("mentee-0")
     (session,) = await ended(api, mentor, 1, "pending_completion")
@@ -474,7 +474,7 @@ async def test_a_session_confirmed_twenty_times_counts_once(api: Api) -> None:
     assert (await mentor.ok("GET", "/mentor/dashboard"))["totalSessions"] == 1
 
 
-async def test_thirty_sessions_confirmed_at_once_all_count(api: Api) -> None:
+async def test_confirm_thirty_sessions_at_once_counts_all(api: Api) -> None:
     mentor = await api.mentor()
     sessions = await ended(api, mentor, 30, "pending_completion")
     answers = await at_once(
@@ -488,7 +488,7 @@ async def test_thirty_sessions_confirmed_at_once_all_count(api: Api) -> None:
     assert (dashboard["totalSessions"], dashboard["totalMentees"]) == (30, 30)
 
 
-async def test_of_twenty_reviews_of_one_session_one_is_kept(api: Api) -> None:
+async def test_review_one_session_twenty_times_stores_one(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("mentee-0")
     (session,) = await ended(api, mentor, 1, "completed")
     answers = await at_once(
@@ -500,7 +500,7 @@ async def test_of_twenty_reviews_of_one_session_one_is_kept(api: Api) -> None:
     assert (profile["totalReviews"], profile["rating"]) == (1, 1 + answers.index((201, None)) % 5)
 
 
-async def test_reviews_and_confirmations_at_once_are_all_counted(api: Api) -> None:
+async def test_review_and_confirm_at_once_counts_all(api: Api) -> None:
     mentor = await api.mentor()
     done = await ended(api, mentor, 15, "completed")
     waiting = await ended(api, mentor, 15, "pending_completion")
@@ -526,7 +526,7 @@ async def test_reviews_and_confirmations_at_once_are_all_counted(api: Api) -> No
 # The sweep ----------------------------------------------------------------------------------------
 
 
-async def test_of_cancels_and_sweeps_of_begun_sessions_the_sweeps_win(api: Api) -> None:
+async def test_cancel_begun_sessions_during_sweep_is_refused(api: Api) -> None:
     ann, now = api.user("ann"), datetime.now(UTC)
     mentors = [await api.mentor(f"mia-{number}") for number in range(20)]
     sessions = [
@@ -543,7 +543,7 @@ async def test_of_cancels_and_sweeps_of_begun_sessions_the_sweeps_win(api: Api) 
         assert (await ann.ok("GET", f"/sessions/{session}"))["status"] == "in_progress"
 
 
-async def test_completing_and_sweeping_lead_to_one_state(api: Api) -> None:
+async def test_complete_sessions_during_sweep_leads_to_one_state(api: Api) -> None:
     mentor = await api.mentor()
     sessions = await ended(api, mentor, 20, "in_progress")
     completes = [mentor.post(f"/sessions/{session}/complete") for session in sessions]
@@ -558,7 +558,7 @@ async def test_completing_and_sweeping_lead_to_one_state(api: Api) -> None:
 # Everything ---------------------------------------------------------------------------------------
 
 
-async def test_in_a_storm_of_everything_nothing_breaks(api: Api) -> None:
+async def test_run_all_actions_at_once_breaks_no_rule(api: Api) -> None:
     chance = random.Random(20260208)
     mentors = [
         await api.mentor(f"mentor-{n}", bufferTime=buffer) for n, buffer in enumerate((0, 15, 45))

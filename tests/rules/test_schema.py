@@ -51,17 +51,17 @@ def names(database: psycopg.Connection, query: str) -> set[str]:
     return {name for (name,) in database.execute(query)}
 
 
-def test_each_constraint_is_told_to_clients_or_kept_from_them(database: psycopg.Connection) -> None:
+def test_compare_constraints_with_errors_finds_each(database: psycopg.Connection) -> None:
     known = CONSTRAINTS.keys() | INTERNAL_CONSTRAINTS | CALLER_CONSTRAINTS
     assert names(database, GUARDS) == known
 
 
-def test_no_constraint_is_both() -> None:
+def test_compare_client_errors_with_internal_ones_finds_no_overlap() -> None:
     assert not CONSTRAINTS.keys() & INTERNAL_CONSTRAINTS
     assert not CALLER_CONSTRAINTS & (CONSTRAINTS.keys() | INTERNAL_CONSTRAINTS)
 
 
-def test_somebody_chose_each_name(database: psycopg.Connection) -> None:
+def test_read_schema_finds_no_generated_names(database: psycopg.Connection) -> None:
     written = "".join(path.read_text() for path in MIGRATIONS.glob("*.sql"))
     chosen = set(
         re.findall(r"\b(?:CONSTRAINT|INDEX(?: CONCURRENTLY)?(?: IF NOT EXISTS)?)\s+(\w+)", written)
@@ -69,7 +69,7 @@ def test_somebody_chose_each_name(database: psycopg.Connection) -> None:
     assert names(database, f"{GUARDS} UNION {INDEXES}") <= chosen
 
 
-def test_instants_know_their_time_zone(database: psycopg.Connection) -> None:
+def test_read_schema_finds_no_time_without_zone(database: psycopg.Connection) -> None:
     types = dict(database.execute(COLUMNS).fetchall())
     assert types["bookings.start_time"] == "timestamp with time zone"
     assert "timestamp without time zone" not in types.values()

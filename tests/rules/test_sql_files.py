@@ -43,14 +43,14 @@ def connection(shared_database_url: str, io_loop: IOLoop) -> Iterator[asyncpg.Co
 
 
 @each_file
-def test_its_first_line_names_it(statement: Statement) -> None:
+def test_read_first_line_of_file_finds_its_name(statement: Statement) -> None:
     header = HEADER.match(statement.sql)
     assert header, "no header, or one that is not like the others"
     assert header["name"] == statement.name
 
 
 @each_file
-async def test_its_header_has_the_types_that_the_server_wants(
+async def test_prepare_file_finds_the_types_of_its_header(
     connection: asyncpg.Connection, statement: Statement
 ) -> None:
     # Fails for more than one statement, too.
@@ -64,7 +64,7 @@ async def test_its_header_has_the_types_that_the_server_wants(
 
 
 @each_file
-async def test_its_header_names_what_it_returns(
+async def test_prepare_file_finds_the_columns_of_its_header(
     connection: asyncpg.Connection, statement: Statement
 ) -> None:
     header = HEADER.match(statement.sql)
@@ -78,7 +78,7 @@ async def test_its_header_names_what_it_returns(
 
 
 @each_file
-def test_it_names_its_columns(statement: Statement) -> None:
+def test_read_file_finds_no_star(statement: Statement) -> None:
     """A star would break prepared statements when a migration adds a column."""
     code = re.sub(r"--.*", "", statement.sql)
     assert not re.search(r"\.\*|\b(SELECT|RETURNING)\s+\*|,\s*\*", code)
@@ -92,7 +92,7 @@ def test_it_names_its_columns(statement: Statement) -> None:
         "-- users.show: without its first parameter.\n-- $2 name text\nSELECT $2",
     ],
 )
-def test_read_file_with_a_wrong_header_is_an_error(tmp_path: Path, text: str) -> None:
+def test_read_file_with_wrong_header_raises_an_error(tmp_path: Path, text: str) -> None:
     folder = tmp_path / "users"
     folder.mkdir()
     (folder / "show.sql").write_text(text)
@@ -115,14 +115,14 @@ def test_change_files_while_serving_changes_no_answer(
         assert starting.answers(url)
 
 
-def test_every_file_has_a_caller_and_every_caller_a_file() -> None:
+def test_compare_files_with_callers_finds_each_other() -> None:
     files = set(Path(mentorapi.__path__[0]).rglob("*.py")) - {Path(statements.__file__)}
     code = "".join(path.read_text() for path in files)
     called = {".".join(names) for names in re.findall(r"\bstatements\.(\w+)\.(\w+)\b", code)}
     assert called == {statement.name for statement in STATEMENTS}
 
 
-def test_every_folder_is_a_name_in_statements() -> None:
+def test_compare_folders_with_statements_finds_each() -> None:
     named = {
         name: value.path for name, value in vars(statements).items() if isinstance(value, Folder)
     }

@@ -50,16 +50,16 @@ def details_of(answer: Answer) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("text", INVISIBLE, ids=ascii)
-def test_text_of_invisible_characters_counts_as_blank(text: str) -> None:
+def test_check_text_of_invisible_characters_is_blank(text: str) -> None:
     assert not is_visible(text)
 
 
 @pytest.mark.parametrize("text", VISIBLE, ids=ascii)
-def test_text_with_a_visible_character_counts_as_text(text: str) -> None:
+def test_check_text_with_a_visible_character_is_visible(text: str) -> None:
     assert is_visible(text)
 
 
-async def test_required_text_without_a_visible_character_is_refused(api: Api) -> None:
+async def test_send_required_text_without_visible_character_is_refused(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     for text in INVISIBLE:
         answer = await jane.post("/requests", asking(mentor, topic=text))
@@ -73,7 +73,7 @@ async def test_required_text_without_a_visible_character_is_refused(api: Api) ->
     assert details_of(answer) == [("timezone", "blank")]
 
 
-async def test_one_line_with_a_control_character_is_refused(api: Api) -> None:
+async def test_send_line_with_control_character_is_refused(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     for character in "\n\r\t\b\x01\x7f\x85":
         text = f"a{character}b"
@@ -91,14 +91,14 @@ async def test_one_line_with_a_control_character_is_refused(api: Api) -> None:
     assert profile["bio"] == "One\n\tTwo"
 
 
-async def test_joined_emoji_is_stored_as_it_came(api: Api) -> None:
+async def test_store_joined_emoji_returns_it_unchanged(api: Api) -> None:
     mentor = await api.mentor()
     for text in VISIBLE:
         profile = await mentor.ok("PATCH", "/mentor/me", {"fullName": text, "headline": text})
         assert (profile["fullName"], profile["headline"]) == (text, text)
 
 
-async def test_token_with_an_invisible_name_counts_as_without_one(api: Api) -> None:
+async def test_send_token_with_invisible_name_stores_no_name(api: Api) -> None:
     await api.user("jane", name="Jane").ok("GET", "/requests")
     for text in INVISIBLE:
         await api.user("jane", name=text).ok("GET", "/requests")
