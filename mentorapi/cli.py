@@ -127,12 +127,13 @@ def _migrate(settings: Settings, _args: argparse.Namespace) -> None:
 
 
 def _sweep(settings: Settings, _args: argparse.Namespace) -> None:
-    from mentorapi.jobs.sweep import run_once
+    from mentorapi.jobs import sweep
 
-    swept = _with_pool(settings, run_once)
-    print(f"{swept.sessions} session{'' if swept.sessions == 1 else 's'} moved on")
-    if swept.requests:
-        print(f"{swept.requests} unanswered request{'' if swept.requests == 1 else 's'} expired")
+    changed = _with_pool(settings, sweep.run)
+    sessions, requests = changed["sessions"], changed["requests"]
+    print(f"{sessions} session{'' if sessions == 1 else 's'} moved on")
+    if requests:
+        print(f"{requests} unanswered request{'' if requests == 1 else 's'} expired")
 
 
 def _demo(settings: Settings, _args: argparse.Namespace) -> None:

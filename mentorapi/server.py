@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 
 import orjson
-import structlog
-from tornado.ioloop import PeriodicCallback
 
 from mentorapi import openapi
 from mentorapi.app import make_app, make_metrics_app
@@ -31,8 +29,8 @@ from mentorapi.http.services import Services
 from mentorapi.http.sockets import Sockets, public_url, remove_files
 from mentorapi.http.transport import Server
 from mentorapi.images import Backend, Bucket, Folder, ImageStore
-from mentorapi.jobs.sweep import run_once
-from mentorapi.telemetry import context
+from mentorapi.jobs import all_jobs
+from mentorapi.jobs.runner import Runner
 from mentorapi.telemetry.metrics import Metrics
 
 #: Largest body of any operation; most take less.
@@ -45,15 +43,13 @@ MAX_HEADER_BYTES = 16 * 1024
 HEADER_SECONDS = 65
 BODY_SECONDS = 30
 
-#: At the end: time for requests in progress, and for the first sweep and the pool each.
+#: At the end: time for requests in progress, and for the jobs and the pool each.
 DRAIN_SECONDS = 15
 CLOSE_SECONDS = 5
 
 #: File descriptors kept free of clients' connections, besides one for each connection of the pool:
 #: for images, logs, listening sockets, keys from a URL, a bucket, probes.
 _RESERVED_FILES = 64
-
-log = structlog.get_logger(__name__)
 
 
 async def serve(
@@ -73,9 +69,8 @@ async def serve(
         server.add_sockets(sockets.main)
         metrics_server = http_server(make_metrics_app(services), settings)
         metrics_server.add_sockets(sockets.metrics)
-        sweeper = PeriodicCallback(lambda: _sweep(services), settings.sweep_interval * 1000)
-        sweeper.start()
-        first_sweep = asyncio.create_task(_sweep(services))
+        runner = Runner(services.db, services.metrics, all_jobs(settings.sweep_interval))
+        runner.start()
         # Objects made until now stay. Without them a full collection of the garbage collector takes
         # microseconds, with them 100 ms (75,000 objects), in which the server answers nothing.
         gc.collect()
@@ -87,13 +82,12 @@ async def serve(
         remove_files(sockets)
         # Connections that wait at systemd's sockets are served by the next process.
         server.stop(accept_waiting=not sockets.inherited)
-        sweeper.stop()
         await _wait(server.finish_requests(services.metrics), hurry, DRAIN_SECONDS)
         await server.close_all_connections()
         # Until now it answered that the server is draining.
         metrics_server.stop()
         await metrics_server.close_all_connections()
-        await _wait(first_sweep, hurry, CLOSE_SECONDS)
+        await _wait(runner.stop(), hurry, CLOSE_SECONDS)
         await _wait(services.db.close(), hurry, CLOSE_SECONDS)
 
 
@@ -140,7 +134,6 @@ async def open_services(
     images = ImageStore(await _image_backend(settings))
     stack.push_async_callback(images.close)
     metrics = Metrics()
-    metrics.sweep_interval.set(settings.sweep_interval)
     metrics.watch(pool, cache, listener)
     return Services(
         db=pool,
@@ -221,25 +214,3 @@ def _max_connections(settings: Settings) -> int | None:
     if limit == resource.RLIM_INFINITY:
         return None
     return max(limit - settings.pool_size - _RESERVED_FILES, limit // 2)
-
-
-# The sweep ---------------------------------------------------------------------------------------
-
-
-async def _sweep(services: Services) -> None:
-    running = context.ExecutionContext("sweep")
-    context.current.set(running)
-    metrics = services.metrics
-    try:
-        swept = await run_once(services.db)
-        metrics.sweep_moved.inc(swept.sessions)
-        metrics.sweep_expired.inc(swept.requests)
-    except Exception:
-        metrics.sweep_failures.inc()
-        log.exception(
-            "The sweep failed; the next one catches up",
-            statement=running.statement,
-            backend=running.backend,
-        )
-    else:
-        metrics.sweep_succeeded.set_to_current_time()

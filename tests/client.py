@@ -24,7 +24,7 @@ from mentorapi.auth.development import make_token
 from mentorapi.events.listener import Listener
 from mentorapi.http.router import pattern
 from mentorapi.http.services import Services
-from mentorapi.jobs import sweep
+from mentorapi.jobs import all_jobs, sweep
 from mentorapi.schemas import common
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Details, details_of, validator_of
@@ -283,7 +283,12 @@ class Api:
 
     async def sweep(self) -> int:
         """How many sessions and requests moved on."""
-        return sum(await sweep.run_once(self.services.db))
+        return sum((await sweep.run(self.services.db)).values())
+
+    async def run_job(self, name: str) -> None:
+        """Run a background job once, as the server does at its interval."""
+        jobs = {job.name: job for job in all_jobs(sweep_interval=300)}
+        await jobs[name].run(self.services.db)
 
 
 def asking(mentor: Mentor, at: datetime | None = None, **body: Any) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def log_handler(handler: ApiHandler) -> None:
 
 
 def count(metrics: Metrics, record: AccessRecord) -> None:
-    metrics.answered(record.method, record.route, record.status, record.seconds)
+    metrics.count_request(record.method, record.route, record.status, record.seconds)
     if isinstance(record.failure, errors.SlotTaken):
         metrics.slots_refused.inc()
 

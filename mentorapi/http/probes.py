@@ -1,4 +1,4 @@
-"""/livez, /readyz and /metrics: for those who run the readiness, and not part of the API."""
+"""/livez, /readyz and /metrics: for operating the server, not part of the API."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mentorapi.http.services import Services
 from mentorapi.repositories import sessions
 from mentorapi.telemetry import context
 
-#: Seconds. Who asks has little more.
-PATIENCE = 2.0
+#: Time for the database to answer. Programs that probe do not wait much longer.
+DATABASE_SECONDS = 2.0
 
 
 class Probe(ApiHandler):
-    """Asks for no token, is not counted, and not worth a line in the log while all is well."""
+    """A path that needs no token, is not counted, and is logged when it fails only."""
 
     ROUTINE: ClassVar[bool] = True
 
@@ -30,31 +30,32 @@ class Probe(ApiHandler):
         return ["GET", "HEAD", "OPTIONS"]
 
 
-class ShowLife(Probe):
+class ShowLiveness(Probe):
     def get(self) -> None:
         self.write_json(b'{"status":"ok"}')
 
 
 class ShowReadiness(Probe):
     async def get(self) -> None:
-        await check(self.services)
+        await check_readiness(self.services)
         self.write_json(b'{"status":"ok"}')
 
 
 class ShowMetrics(Probe):
     async def get(self) -> None:
-        await look(self.services)
-        text, content_type = self.services.metrics.text(self.request.headers.get("Accept", ""))
+        await update_metrics(self.services)
+        accepted = self.request.headers.get("Accept", "")
+        text, content_type = self.services.metrics.render(accepted)
         self.set_header("Content-Type", content_type)
         self.write(text)
 
 
-async def check(services: Services) -> None:
-    """Raises Unavailable, saying why, while no request should be sent here."""
+async def check_readiness(services: Services) -> None:
+    """Raise Unavailable, with the reason, while no request should be sent to this server."""
     if services.draining:
         raise errors.Unavailable("The server is shutting down")
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DATABASE_SECONDS):
             read_only, missing = await readiness.find_obstacles(services.db, services.migrations)
     except (errors.Unavailable, TimeoutError) as error:
         raise errors.Unavailable("The database does not answer") from error.__cause__ or error
@@ -64,21 +65,23 @@ async def check(services: Services) -> None:
         raise errors.Unavailable(f"Migrations are missing: {', '.join(missing)}")
 
 
-async def look(services: Services) -> None:
-    """Bring the figures up to date that only the database knows."""
+async def update_metrics(services: Services) -> None:
+    """Set the metrics that only the database knows."""
     metrics = services.metrics
     try:
-        await check(services)
-        async with asyncio.timeout(PATIENCE):
-            metrics.sweep_lag.set(await sessions.lag(services.db))
+        await check_readiness(services)
+        async with asyncio.timeout(DATABASE_SECONDS):
+            lag = await sessions.lag(services.db)
     except (errors.Unavailable, TimeoutError):
-        metrics.ready.set(0)
-        metrics.sweep_lag.set(nan)
+        ready, lag = 0, nan
     else:
-        metrics.ready.set(1)
+        ready = 1
+    metrics.ready.set(ready)
+    metrics.sweep_lag.set(lag)
 
 
-#: On the main port and on that of the metrics, if they have one.
-routes = [("/livez", ShowLife), ("/readyz", ShowReadiness)]
+#: On the main address, and on MENTORAPI_METRICS_ADDRESS if it is set.
+routes = [("/livez", ShowLiveness), ("/readyz", ShowReadiness)]
 
+#: On one of the two.
 metrics_routes = [("/metrics", ShowMetrics)]

@@ -1,34 +1,29 @@
-"""The status sweep: sessions and requests move on as time passes, by the database's clock."""
+"""The sweep: moves sessions and requests on as time passes, by the clock of the database."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable
 
-from mentorapi.database import idempotency
 from mentorapi.database.pool import Database
-from mentorapi.repositories import mentors, requests, sessions
+from mentorapi.repositories import requests, sessions
 
 #: Small enough that a batch holds its locks for some milliseconds only.
 BATCH_SIZE = 500
 
 
-class Swept(NamedTuple):
-    """How many sessions a sweep moved on, and how many unanswered requests it ended."""
+async def run(db: Database) -> dict[str, int]:
+    """Move all due sessions on, and end the unanswered requests whose time has come.
 
-    sessions: int
-    requests: int
-
-
-async def run_once(db: Database) -> Swept:
-    """Move on all sessions that are due, and end the requests whose time has come.
-
-    Safe to run in several processes at once: what one has locked, the others skip.
+    Several processes may sweep at once: each skips the rows that another one has locked.
     """
-    await idempotency.expire(db)
-    moved = expired = 0
-    while batch := await sessions.sweep(db, BATCH_SIZE):
-        moved += batch
-    while batch := await requests.expire(db, BATCH_SIZE):
-        expired += batch
-    await mentors.clean_search(db, BATCH_SIZE)
-    return Swept(moved, expired)
+    return {
+        "sessions": await _in_batches(sessions.sweep, db),
+        "requests": await _in_batches(requests.expire, db),
+    }
+
+
+async def _in_batches(change: Callable[[Database, int], Awaitable[int]], db: Database) -> int:
+    total = 0
+    while changed := await change(db, BATCH_SIZE):
+        total += changed
+    return total

@@ -1,192 +1,146 @@
-"""Figures for Prometheus, in a registry of their own for each application."""
+"""Metrics for Prometheus, in a registry of their own for each application."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
-from itertools import accumulate
-from math import inf
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
+    Histogram,
     Info,
     ProcessCollector,
+    Summary,
     disable_created_metrics,
 )
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
     from mentorapi.cache.responses import ResponseCache
     from mentorapi.database.pool import Pool
     from mentorapi.events.listener import Listener
 
+NAMESPACE = "mentorapi"
 
-PREFIX = "mentorapi"
+BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
-#: Seconds.
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-#: Anybody can make up methods, and each would be a series for good.
+#: Clients can invent methods, and each would be a series that stays.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
-# A series more for each counter and histogram, with the time of its birth.
+# Otherwise each counter and histogram has one more series, with the time of its creation.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """What is counted as it happens; ``watch`` adds what can be looked up when somebody asks."""
+    """What is counted as it happens; ``watch`` adds what is read at each scrape."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
+        counter = partial(Counter, namespace=NAMESPACE, registry=self.registry)
+        gauge = partial(Gauge, namespace=NAMESPACE, registry=self.registry)
+        histogram = partial(
+            Histogram, namespace=NAMESPACE, registry=self.registry, buckets=BUCKETS_SECONDS
+        )
+        summary = partial(Summary, namespace=NAMESPACE, registry=self.registry)
+
         self.requests_in_progress = 0
-        self._answers: dict[tuple[str, str, int], Spread] = {}
-        self.pool_wait = Spread()
-        registry.register(_Spreads(self._answers, self.pool_wait))
-        Gauge(
-            f"{PREFIX}_http_requests_in_progress", "Requests under way", registry=registry
-        ).set_function(lambda: self.requests_in_progress)
-        self.slots_refused = Counter(
-            f"{PREFIX}_slots_refused",
+        gauge("http_requests_in_progress", "Requests in progress").set_function(
+            lambda: self.requests_in_progress
+        )
+        self._requests = counter(
+            "http_requests",
+            "Requests answered, by route template, method and status",
+            ["method", "route", "status"],
+        )
+        self._durations = histogram(
+            "http_request_duration_seconds",
+            "From the head of a request to the end of its response",
+            ["method", "route"],
+        )
+        #: Looking up the metric of some labels takes longer than counting.
+        self._by_labels: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self.slots_refused = counter(
+            "slots_refused",
             "Requests refused since the time slot was no longer available (409)",
-            registry=registry,
         )
-        self.ready = Gauge(
-            f"{PREFIX}_ready", "1 where /readyz would answer 200, as of now", registry=registry
+        self.pool_wait = histogram(
+            "pool_wait_seconds", "Wait for a database connection, successful or not"
         )
-        self._count_sweeps(registry)
-        Info(PREFIX + "_build", "What is running", registry=registry).info(
+        self.ready = gauge("ready", "1 while /readyz answers 200")
+        self.sweep_lag = gauge(
+            "sweep_lag_seconds",
+            "How long the oldest due session or request has waited; NaN while unknown",
+        )
+
+        # The label is not called job: Prometheus sets a label of that name on all it scrapes.
+        self.job_interval = gauge("job_interval_seconds", "Time between two runs", ["name"])
+        self.job_runs = counter("job_runs", "Runs, by their outcome", ["name", "outcome"])
+        self.job_duration = summary("job_duration_seconds", "Duration of the runs", ["name"])
+        self.job_last_success = gauge(
+            "job_last_success_timestamp_seconds",
+            "When a run last succeeded; 0 before the first",
+            ["name"],
+        )
+        self.job_rows = counter("job_rows_changed", "Rows that runs changed", ["name", "kind"])
+
+        Info("build", "The version that runs", namespace=NAMESPACE, registry=self.registry).info(
             {"version": version("mentorapi")}
         )
-        ProcessCollector(registry=registry)
-
-    def _count_sweeps(self, registry: CollectorRegistry) -> None:
-        self.sweep_interval = Gauge(
-            f"{PREFIX}_sweep_interval_seconds", "Between two sweeps", registry=registry
-        )
-        self.sweep_succeeded = Gauge(
-            f"{PREFIX}_sweep_last_success_timestamp_seconds",
-            "When a sweep last came to its end; 0 before the first",
-            registry=registry,
-        )
-        self.sweep_moved = Counter(
-            f"{PREFIX}_sweep_sessions_moved", "Sessions moved on by sweeps", registry=registry
-        )
-        self.sweep_expired = Counter(
-            f"{PREFIX}_sweep_requests_expired",
-            "Unanswered requests ended by sweeps",
-            registry=registry,
-        )
-        self.sweep_failures = Counter(
-            f"{PREFIX}_sweep_failures", "Sweeps that failed", registry=registry
-        )
-        self.sweep_lag = Gauge(
-            f"{PREFIX}_sweep_lag_seconds",
-            "For how long the oldest due session has waited; NaN while nobody can tell",
-            registry=registry,
-        )
+        ProcessCollector(registry=self.registry)
 
     def watch(self, pool: Pool, cache: ResponseCache, listener: Listener) -> None:
         pool.waited = self.pool_wait.observe
-        for name, tells, look in (
-            ("pool_connections", "Database connections that are open", pool.get_size),
-            ("pool_idle_connections", "Of those, the ones that nobody uses", pool.get_idle_size),
-            ("pool_max_connections", "As many as there may be", pool.get_max_size),
-            ("pool_waiting", "Those who wait for a connection", lambda: pool.waiting),
-            ("cache_bytes", "Kept in the cache of answers", lambda: cache.bytes_kept),
+        for name, help_text, read in (
+            ("pool_connections", "Open database connections", pool.get_size),
+            ("pool_idle_connections", "The unused ones among them", pool.get_idle_size),
+            ("pool_max_connections", "The most that the pool opens", pool.get_max_size),
+            ("pool_waiting", "Requests that wait for a connection", lambda: pool.waiting),
+            ("cache_bytes", "Size of the cached responses", lambda: cache.bytes_kept),
             (
                 "listener_connected",
-                "1 while changes are heard of, and the cache is in use",
+                "1 while the listener is connected and the cache is in use",
                 lambda: listener.connected,
             ),
         ):
-            Gauge(f"{PREFIX}_{name}", tells, registry=self.registry).set_function(look)
+            gauge = Gauge(name, help_text, namespace=NAMESPACE, registry=self.registry)
+            gauge.set_function(read)
         self.registry.register(_CacheReads(cache))
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        key = method if method in _METHODS else "other", route, status
-        spread = self._answers.get(key)
-        if spread is None:
-            spread = self._answers[key] = Spread()
-        spread.observe(seconds)
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that has been answered."""
+        labels = method if method in _METHODS else "other", route, status
+        found = self._by_labels.get(labels)
+        if found is None:
+            method, route, status = labels
+            found = self._by_labels[labels] = (
+                self._requests.labels(method, route, status),
+                self._durations.labels(method, route),
+            )
+        requests, durations = found
+        requests.inc()
+        durations.observe(seconds)
 
-    def text(self, accepted: str) -> tuple[bytes, str]:
-        """All figures in a format that is accepted, and its content type."""
+    def render(self, accepted: str) -> tuple[bytes, str]:
+        """Return all metrics in a format that is accepted, and its content type."""
         encode, content_type = choose_encoder(accepted)
         return encode(self.registry), content_type
 
 
-class Spread:
-    """How many took how long: a histogram's figures.
-
-    For one event loop. The library's are for threads, and their locks and checks take ten times as
-    long, two or three times in each request.
-    """
-
-    __slots__ = ("counts", "seconds")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BUCKETS) + 1)
-        self.seconds = 0.0
-
-    def observe(self, seconds: float) -> None:
-        self.counts[bisect_left(BUCKETS, seconds)] += 1
-        self.seconds += seconds
-
-    def add(self, other: Spread) -> None:
-        self.counts = [one + more for one, more in zip(self.counts, other.counts, strict=True)]
-        self.seconds += other.seconds
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Each with its bound, and with all that took no longer."""
-        bounds = (floatToGoString(bound) for bound in (*BUCKETS, inf))  # type: ignore[no-untyped-call]
-        return list(zip(bounds, accumulate(self.counts), strict=True))
-
-
-class _Spreads(Collector):
-    def __init__(self, answers: Mapping[tuple[str, str, int], Spread], pool_wait: Spread) -> None:
-        self._answers, self._pool_wait = answers, pool_wait
-
-    def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
-        requests = CounterMetricFamily(
-            f"{PREFIX}_http_requests",
-            "Requests answered, by route template, method and status",
-            labels=("method", "route", "status"),
-        )
-        spreads: dict[tuple[str, str], Spread] = {}
-        for (method, route, status), spread in self._answers.items():
-            requests.add_metric((method, route, str(status)), sum(spread.counts))
-            spreads.setdefault((method, route), Spread()).add(spread)
-        yield requests
-        durations = HistogramMetricFamily(
-            f"{PREFIX}_http_request_duration_seconds",
-            "From the head of a request to the end of its answer",
-            labels=("method", "route"),
-        )
-        for labels, spread in spreads.items():
-            durations.add_metric(labels, spread.buckets(), spread.seconds)
-        yield durations
-        yield HistogramMetricFamily(
-            f"{PREFIX}_pool_wait_seconds",
-            "Until a database connection was there, or was given up on",
-            buckets=self._pool_wait.buckets(),
-            sum_value=self._pool_wait.seconds,
-        )
-
-
 class _CacheReads(Collector):
+    """Counters that the cache keeps itself."""
+
     def __init__(self, cache: ResponseCache) -> None:
         self._cache = cache
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         reads = CounterMetricFamily(
-            f"{PREFIX}_cache_reads", "Looks into the cache of answers", labels=("result",)
+            f"{NAMESPACE}_cache_reads", "Reads of the response cache", labels=("result",)
         )
         reads.add_metric(["hit"], self._cache.hits)
         reads.add_metric(["miss"], self._cache.misses)

@@ -46,7 +46,7 @@ async def make_due(url: str) -> None:
 async def sweep_once(url: str) -> float:
     pool = await open_pool(url, 1)
     started = time.perf_counter()
-    moved = (await sweep.run_once(pool)).sessions
+    moved = (await sweep.run(pool))["sessions"]
     seconds = time.perf_counter() - started
     await pool.close()
     if moved != DUE:

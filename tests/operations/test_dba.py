@@ -35,7 +35,9 @@ async def story(api: Api) -> None:
     moved = {"newStartTime": at.isoformat(), "newEndTime": at.replace(hour=13).isoformat()}
     await mentor.ok("PUT", f"{path}/reschedule", moved)
     await api.make_past(accepted["booking"]["id"])
-    assert await sweep.run_once(api.services.db) == (1, 0)
+    assert await sweep.run(api.services.db) == {"sessions": 1, "requests": 0}
+    await api.run_job("idempotency_keys")
+    await api.run_job("search_vocabulary")
     await jane.ok("POST", f"{path}/confirm-completion")
     await jane.ok("POST", f"{path}/review", {"rating": 5})
     assert len(await jane.ok("GET", f"{path}/history")) == 5

@@ -22,6 +22,8 @@ from structlog.typing import EventDict
 
 from mentorapi.config import Settings
 from mentorapi.database import statements
+from mentorapi.jobs import all_jobs
+from mentorapi.jobs.runner import Runner
 from mentorapi.telemetry import logs
 from mentorapi.telemetry.context import parse_traceparent
 from tests.client import SECRET, Api, day_after_tomorrow, is_error
@@ -266,6 +268,17 @@ async def test_fail_to_connect_logs_the_statement_and_why(
     (line,) = log.of("r-away")
     assert "is not currently accepting connections" in line["cause"]
     assert (line["statement"], line["backend"]) == ("session_list", None)
+
+
+async def test_job_fails_in_a_statement_logs_where_and_why(api: Api, log: Log) -> None:
+    await api.db.execute("DROP TABLE bookings CASCADE")
+    sweep, *_ = all_jobs(sweep_interval=300)
+    await Runner(api.services.db, api.services.metrics, [sweep]).run(sweep)
+    (line,) = log.json
+    assert (line["level"], line["job"], line["statement"]) == ("ERROR", "sweep", "sessions.sweep")
+    assert line["message"] == "Job failed; its next run catches up"
+    assert line["backend"] > 0
+    assert "UndefinedTableError" in line["exception"]
 
 
 async def test_a_slot_that_is_refused_is_no_trouble(api: Api, log: Log) -> None:

@@ -36,6 +36,8 @@ from tests.starting import Process, answers, environment, wait_until
 #: For one process to hear of what another has done; it takes milliseconds.
 SOON = 5.0
 
+SESSIONS_MOVED = r'mentorapi_job_rows_changed_total\{kind="sessions",name="sweep"\}'
+
 CACHE_HITS = r'mentorapi_cache_reads_total\{result="hit"\}'
 
 
@@ -112,7 +114,7 @@ async def test_each_session_that_is_due_is_moved_once(two: list[str], server_url
     assert [tuple(row) for row in changes] == [(1, "sweep")] * 500
     # A sweep counts when it has committed.
     await asyncio.sleep(0.2)
-    moved = [await figure(base, "mentorapi_sweep_sessions_moved_total") for base in two]
+    moved = [await figure(base, SESSIONS_MOVED) for base in two]
     assert sum(moved) == 500
 
 

@@ -21,10 +21,12 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
-from mentorapi import openapi, server
+from mentorapi import openapi
 from mentorapi.app import ROUTES
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
+from mentorapi.jobs import all_jobs
+from mentorapi.jobs.runner import Runner
 from tests.client import Answer as ApiAnswer
 from tests.client import Api, asking, day_after_tomorrow, is_error
 from tests.conftest import serve
@@ -35,6 +37,9 @@ ALERTS = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
 
 REQUESTS = "mentorapi_http_requests_total"
 SECONDS = "mentorapi_http_request_duration_seconds"
+RUNS = "mentorapi_job_runs_total"
+ROWS = "mentorapi_job_rows_changed_total"
+SUCCEEDED = "mentorapi_job_last_success_timestamp_seconds"
 
 
 async def ask(base: str, path: str, method: str = "GET", **headers: str) -> ApiAnswer:
@@ -59,7 +64,7 @@ class Figures(dict[tuple[str, frozenset[tuple[str, str]]], float]):
                 assert key not in self, f"{key} twice"
                 self[key] = sample.value
 
-    def of(self, name: str, **labels: str) -> float:
+    def of(self, name: str, /, **labels: str) -> float:
         return self[name, frozenset(labels.items())]
 
     def all(self, name: str) -> dict[frozenset[tuple[str, str]], float]:
@@ -242,7 +247,7 @@ async def test_requests_in_progress(api: Api) -> None:
 
 
 async def figures_without_the_database(api: Api) -> Figures:
-    return Figures(api.services.metrics.text("")[0].decode())
+    return Figures(api.services.metrics.render("")[0].decode())
 
 
 # Slots, sweeps, pool, cache ----------------------------------------------------------------------
@@ -264,12 +269,17 @@ async def test_slots_refused(api: Api) -> None:
     assert (await figures(api)).of("mentorapi_slots_refused_total") == 3
 
 
-async def test_sweeps(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def runner_of(api: Api) -> Runner:
+    return Runner(api.services.db, api.services.metrics, all_jobs(sweep_interval=300))
+
+
+async def test_run_sweep_counts_what_it_changed(api: Api) -> None:
     mentor, ada = await api.mentor(), api.user("ada")
+    runner, (job, *_) = runner_of(api), all_jobs(sweep_interval=300)
     found = await figures(api)
-    assert found.of("mentorapi_sweep_last_success_timestamp_seconds") == 0
+    assert found.of(SUCCEEDED, name="sweep") == 0
     assert found.of("mentorapi_sweep_lag_seconds") == 0
-    assert found.of("mentorapi_sweep_interval_seconds") == 300
+    assert found.of("mentorapi_job_interval_seconds", name="sweep") == 300
 
     session = await api.session(ada, mentor)
     await api.make_past(session["id"])
@@ -277,23 +287,23 @@ async def test_sweeps(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await figures(api)).of("mentorapi_sweep_lag_seconds") == pytest.approx(7200, abs=30)
 
     started = time.time()
-    await server._sweep(api.services)
+    await runner.run(job)
     found = await figures(api)
-    assert started <= found.of("mentorapi_sweep_last_success_timestamp_seconds") <= time.time()
-    assert found.of("mentorapi_sweep_sessions_moved_total") == 1
-    assert found.of("mentorapi_sweep_requests_expired_total") == 0
+    assert started <= found.of(SUCCEEDED, name="sweep") <= time.time()
+    assert found.of(ROWS, name="sweep", kind="sessions") == 1
+    assert found.of(ROWS, name="sweep", kind="requests") == 0
     assert found.of("mentorapi_sweep_lag_seconds") == 0
-    assert found.of("mentorapi_sweep_failures_total") == 0
+    assert found.of(RUNS, name="sweep", outcome="success") == 1
+    assert found.of(RUNS, name="sweep", outcome="failure") == 0
+    assert 0 < found.of("mentorapi_job_duration_seconds_sum", name="sweep") < 30
 
-    async def fail(_: Any) -> int:
+    async def fail(_: Any) -> dict[str, int]:
         raise OSError("gone")
 
-    monkeypatch.setattr(server, "run_once", fail)
-    await server._sweep(api.services)
+    await runner.run(replace(job, run=fail))
     failed = await figures(api)
-    assert failed.of("mentorapi_sweep_failures_total") == 1
-    succeeded = "mentorapi_sweep_last_success_timestamp_seconds"
-    assert failed.of(succeeded) == found.of(succeeded)
+    assert failed.of(RUNS, name="sweep", outcome="failure") == 1
+    assert failed.of(SUCCEEDED, name="sweep") == found.of(SUCCEEDED, name="sweep")
 
 
 async def test_the_lag_of_a_session_under_way_begins_after_its_grace(api: Api) -> None:
@@ -311,9 +321,9 @@ async def test_metrics_show_overdue_request_until_it_is_swept(api: Api) -> None:
         "UPDATE requests SET start_time = now() - interval '45 min', end_time = now()"
     )
     assert (await figures(api)).of("mentorapi_sweep_lag_seconds") == pytest.approx(2700, abs=30)
-    await server._sweep(api.services)
+    await runner_of(api).run(all_jobs(sweep_interval=300)[0])
     found = await figures(api)
-    assert found.of("mentorapi_sweep_requests_expired_total") == 1
+    assert found.of(ROWS, name="sweep", kind="requests") == 1
     assert found.of("mentorapi_sweep_lag_seconds") == 0
 
 
@@ -455,6 +465,7 @@ def prove(*command: str) -> subprocess.CompletedProcess[str]:
 
 async def test_the_alerts_go_by_figures_that_are_there(api: Api) -> None:
     await api.nobody.get("/mentors")
+    runner_of(api)
     there = {name for name, _ in await figures(api)}
     used = set(re.findall(r"\bmentorapi_\w+", (ALERTS / "alerts.yml").read_text()))
     assert used <= there
@@ -462,7 +473,7 @@ async def test_the_alerts_go_by_figures_that_are_there(api: Api) -> None:
 
 
 async def test_the_readme_names_every_figure_and_no_other(api: Api) -> None:
-    text = api.services.metrics.text("")[0].decode()
+    text = api.services.metrics.render("")[0].decode()
     # Families of counters are named without what their samples end in.
     there = {
         family.name + ("_total" if family.type == "counter" else "")

@@ -262,7 +262,7 @@ async def test_expire_keys_deletes_them_in_batches(
         """
     )
     assert (await statements.idempotency.expire(api.services.db, batch_size=10))["forgotten"] == 10
-    await api.sweep()
+    await api.run_job("idempotency_keys")
     assert await count(api, "idempotency_keys") == 23
 
 
@@ -282,5 +282,5 @@ async def test_use_key_again_after_a_day_is_a_new_request(api: Api, clock: Clock
     again = await john.post("/requests", asking(mentor, at), headers=with_key("two"))
     assert (again.status, again.json["id"]) == (201, made.json["id"])
     await clock.move(hours=25)
-    await api.sweep()
+    await api.run_job("idempotency_keys")
     assert await count(api, "idempotency_keys") == 0

@@ -9,7 +9,7 @@ from time import perf_counter
 import asyncpg
 import pytest
 
-from mentorapi.jobs.sweep import BATCH_SIZE
+from mentorapi.jobs.search_vocabulary import BATCH_SIZE
 from mentorapi.repositories import mentors
 from tests.api.mentors.test_mentors_search import found
 from tests.client import Api
@@ -35,7 +35,7 @@ async def test_clean_up_unused_words_deletes_them(api: Api) -> None:
     await mentor.ok("PATCH", "/mentor/me", {"bio": "gamma", "headline": "gamma"})
     await mentor.ok("PATCH", "/mentor/me", {"bio": "delta"})
     assert {"alpha", "beta"} < await words(api)
-    await api.sweep()
+    await api.run_job("search_vocabulary")
     assert await words(api) == {"mia", "gamma", "delta"}
     assert await empty_rows(api) == 0
     assert await found(api, "gamma") == ["mia"]
@@ -45,7 +45,7 @@ async def test_clean_up_unused_words_deletes_them(api: Api) -> None:
 async def test_publish_private_profile_again_finds_its_words(api: Api) -> None:
     mentor = await api.mentor("mia", fullName="Mia", bio="alpha")
     await mentor.ok("PATCH", "/mentor/me", {"visibility": "private"})
-    await api.sweep()
+    await api.run_job("search_vocabulary")
     assert await words(api) == set()
     await mentor.ok("PATCH", "/mentor/me", {"visibility": "public"})
     assert await found(api, "alpha") == ["mia"]
@@ -114,7 +114,7 @@ async def test_search_long_profile_finds_its_first_500_words(api: Api) -> None:
         assert await found(api, word) == ["mia"], word
     assert await found(api, "zebra") == []
     await mentor.ok("PATCH", "/mentor/me", {"bio": "Short"})
-    await api.sweep()
+    await api.run_job("search_vocabulary")
     assert await words(api) == {"mia", "last", "short"}
 
 
@@ -128,7 +128,7 @@ async def test_search_part_of_many_words_uses_the_5000_shortest(api: Api) -> Non
     assert await found(api, "xylophonist") == ["mia"]
     # Words that no profile has crowd it out until they are deleted.
     assert await found(api, "x") == []
-    await api.sweep()
+    await api.run_job("search_vocabulary")
     assert await found(api, "x", limit=11) == ["mia"]
 
 

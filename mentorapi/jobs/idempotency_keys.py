@@ -1,0 +1,10 @@
+"""Deletes the idempotency keys that have expired."""
+
+from __future__ import annotations
+
+from mentorapi.database import idempotency
+from mentorapi.database.pool import Database
+
+
+async def run(db: Database) -> dict[str, int]:
+    return {"idempotency_keys": await idempotency.expire(db)}

@@ -1,0 +1,13 @@
+"""Deletes the words of the search that no public profile contains any more."""
+
+from __future__ import annotations
+
+from mentorapi.database.pool import Database
+from mentorapi.repositories import mentors
+
+#: Words that one statement looks at; meanwhile nobody can change the words of a profile.
+BATCH_SIZE = 500
+
+
+async def run(db: Database) -> dict[str, int]:
+    return {"words": await mentors.clean_search(db, BATCH_SIZE)}

@@ -1,0 +1,100 @@
+"""The runner of the background jobs: first runs, intervals, overlaps and the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from mentorapi.database.pool import Database
+from mentorapi.jobs import all_jobs
+from mentorapi.jobs.runner import Job, Runner
+from tests.client import Api
+
+
+class Recorder:
+    """A job that counts its runs and ends each when it is told to."""
+
+    def __init__(self, interval: float) -> None:
+        self.job = Job("recorder", interval, self.run)
+        self.started = self.ended = 0
+        self.may_end = asyncio.Event()
+
+    async def run(self, _: Database) -> dict[str, int]:
+        self.started += 1
+        await self.may_end.wait()
+        self.ended += 1
+        return {}
+
+
+@asynccontextmanager
+async def running(api: Api, *jobs: Job) -> AsyncIterator[Runner]:
+    runner = Runner(api.services.db, api.services.metrics, jobs)
+    runner.start()
+    try:
+        async with asyncio.timeout(30):
+            yield runner
+    finally:
+        await runner.stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - the runner has no event to wait for
+        await asyncio.sleep(0.005)
+
+
+async def test_start_runs_job_at_once(api: Api) -> None:
+    recorder = Recorder(interval=3600)
+    recorder.may_end.set()
+    async with running(api, recorder.job):
+        await until(lambda: recorder.ended == 1)
+
+
+async def test_interval_passes_runs_job_again(api: Api) -> None:
+    recorder = Recorder(interval=0.01)
+    recorder.may_end.set()
+    async with running(api, recorder.job):
+        await until(lambda: recorder.ended >= 3)
+
+
+async def test_run_longer_than_its_interval_is_not_joined(api: Api) -> None:
+    slow, quick = Recorder(interval=0.01), Recorder(interval=0.01)
+    quick.may_end.set()
+    async with running(api, slow.job, Job("quick", 0.01, quick.run)):
+        await until(lambda: quick.ended >= 3)
+        assert (slow.started, slow.ended) == (1, 0)
+        slow.may_end.set()
+
+
+async def test_stop_waits_for_the_run_in_progress(api: Api) -> None:
+    recorder = Recorder(interval=3600)
+    async with running(api, recorder.job) as runner:
+        await until(lambda: recorder.started == 1)
+        stopping = asyncio.create_task(runner.stop())
+        await asyncio.sleep(0)
+        assert not stopping.done()
+        recorder.may_end.set()
+        await stopping
+        assert recorder.ended == 1
+
+
+async def test_job_fails_and_runs_again(api: Api) -> None:
+    runs = 0
+
+    async def fail_once(_: Database) -> dict[str, int]:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise OSError("gone")
+        return {}
+
+    async with running(api, Job("fails", 0.01, fail_once)):
+        await until(lambda: runs >= 3)
+
+
+@pytest.mark.parametrize("name", [job.name for job in all_jobs(sweep_interval=300)])
+async def test_run_job_with_nothing_to_do_changes_nothing(api: Api, name: str) -> None:
+    (job,) = (job for job in all_jobs(sweep_interval=300) if job.name == name)
+    assert set((await job.run(api.services.db)).values()) == {0}
