@@ -30,7 +30,7 @@ async def stored(api: Api) -> list[tuple[str, str | None, str | None, str | None
     return [tuple(row) for row in rows]
 
 
-async def test_the_first_request_stores_who_asks(api: Api) -> None:
+async def test_send_first_request_stores_the_user(api: Api) -> None:
     assert await stored(api) == []
     picture = "https://example.com/jane.png"
     jane = api.user("jane", name="Jane", email="jane@example.com", picture=picture)
@@ -38,13 +38,13 @@ async def test_the_first_request_stores_who_asks(api: Api) -> None:
     assert await stored(api) == [("jane", "Jane", "jane@example.com", picture)]
 
 
-async def test_public_requests_store_nobody(api: Api) -> None:
+async def test_send_public_request_stores_no_user(api: Api) -> None:
     await api.user("jane").get("/mentors")
     await api.nobody.get(COUNT)
     assert await stored(api) == []
 
 
-async def test_a_changed_name_email_or_picture_is_kept(api: Api) -> None:
+async def test_send_changed_claims_stores_them(api: Api) -> None:
     picture = "https://example.com/1.png"
     await api.user("jane", name="Jane", email="j@example.com", picture=picture).ok("GET", COUNT)
     for name, value in {
@@ -57,7 +57,7 @@ async def test_a_changed_name_email_or_picture_is_kept(api: Api) -> None:
     assert await stored(api) == [expected]
 
 
-async def test_a_claim_that_is_left_out_takes_nothing_away(api: Api) -> None:
+async def test_send_token_without_a_claim_keeps_the_stored_one(api: Api) -> None:
     await api.user("jane", name="Jane", email="jane@example.com").ok("GET", COUNT)
     await api.user("jane", name=None).ok("GET", COUNT)
     assert await stored(api) == [("jane", "Jane", "jane@example.com", None)]
@@ -72,7 +72,7 @@ def issued(api: Api, iat: int | None, **claims: object) -> User:
     return user
 
 
-async def test_older_token_leaves_name_and_picture_as_they_are(api: Api) -> None:
+async def test_send_older_token_keeps_name_and_picture(api: Api) -> None:
     old, new = "https://example.com/old.png", "https://example.com/new.png"
     older = issued(api, 1000, name="Old", picture=old)
     await older.ok("GET", COUNT)
@@ -88,7 +88,7 @@ async def test_older_token_leaves_name_and_picture_as_they_are(api: Api) -> None
     assert await stored(api) == [("jane", "Newest", None, new)]
 
 
-async def test_token_without_iat_counts_as_older_than_any_other(api: Api) -> None:
+async def test_send_token_without_iat_counts_as_oldest(api: Api) -> None:
     for name in ("Jane", "Janet"):
         await issued(api, None, name=name).ok("GET", COUNT)
         assert (await stored(api))[0][1] == name
@@ -98,7 +98,7 @@ async def test_token_without_iat_counts_as_older_than_any_other(api: Api) -> Non
     assert (await stored(api))[0][1] == "Jo"
 
 
-async def test_older_token_costs_no_statement(api: Api) -> None:
+async def test_send_older_token_costs_no_statement(api: Api) -> None:
     older, newer = issued(api, 1000, name="Old"), issued(api, 2000, name="New")
     await older.ok("GET", COUNT)
     await newer.ok("GET", COUNT)
@@ -124,7 +124,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_user_deleted_under_the_server_is_stored_again(api: Api, write: str) -> None:
+async def test_delete_user_in_database_stores_it_again(api: Api, write: str) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     await jane.ok("GET", COUNT)
     # As after a restore from a backup that did not know her.
@@ -137,13 +137,13 @@ async def test_user_deleted_under_the_server_is_stored_again(api: Api, write: st
         assert (again.body, again.headers["Idempotent-Replayed"]) == (answer.body, "true")
 
 
-async def test_an_old_name_comes_back_with_a_new_token(api: Api) -> None:
+async def test_send_old_name_with_newer_token_stores_it(api: Api) -> None:
     for name in ("Jane", "Janet", "Jane"):
         await api.user("jane", name=name).ok("GET", COUNT)
         assert (await stored(api))[0][1] == name
 
 
-async def test_claims_that_make_no_sense_count_as_left_out(api: Api) -> None:
+async def test_send_malformed_claims_ignores_them(api: Api) -> None:
     for name, picture in (
         ("a\0b", "javascript:alert(1)"),
         ("line\nbreak", "data:image/png;base64,AAAA"),
@@ -154,26 +154,26 @@ async def test_claims_that_make_no_sense_count_as_left_out(api: Api) -> None:
     assert await stored(api) == [("jane", None, None, None)]
 
 
-async def test_a_long_name_is_cut_to_what_a_profile_takes(api: Api) -> None:
+async def test_send_long_name_shortens_it(api: Api) -> None:
     user = api.user("jane", name="é" * 500)
     profile = await user.ok("PATCH", "/mentor/me", {})
     assert profile["fullName"] == "é" * 120
     await user.ok("PATCH", "/mentor/me", {"fullName": profile["fullName"]})
 
 
-async def test_names_are_trimmed(api: Api) -> None:
+async def test_send_name_with_spaces_trims_it(api: Api) -> None:
     await api.user("jane", name="  Jane  Doe ").ok("GET", COUNT)
     assert (await stored(api))[0][1] == "Jane  Doe"
 
 
-async def test_first_requests_at_once_store_one_person(api: Api) -> None:
+async def test_send_first_requests_at_once_stores_one_user(api: Api) -> None:
     clients = [api.user("jane") for _ in range(20)]
     answers = await asyncio.gather(*(client.get(COUNT) for client in clients))
     assert {answer.status for answer in answers} == {200}
     assert await stored(api) == [("jane", "Jane", None, None)]
 
 
-async def test_the_requests_in_between_cost_no_statement(api: Api) -> None:
+async def test_send_known_token_costs_no_statement(api: Api) -> None:
     jane = api.user("jane")
     assert await jane.ok("GET", COUNT) == 0
     await api.db.execute("ALTER TABLE users RENAME TO people")
@@ -186,7 +186,7 @@ async def test_the_requests_in_between_cost_no_statement(api: Api) -> None:
         assert is_error(await newcomer.get(COUNT), 500, "Internal server error")
 
 
-async def test_who_could_not_be_stored_is_stored_with_the_next_request(api: Api) -> None:
+async def test_fail_to_store_user_stores_it_with_the_next_request(api: Api) -> None:
     jane = api.user("jane")
     await api.db.execute("ALTER TABLE users RENAME TO people")
     assert (await jane.get(COUNT)).status == 500
@@ -195,7 +195,7 @@ async def test_who_could_not_be_stored_is_stored_with_the_next_request(api: Api)
     assert [row[0] for row in await stored(api)] == ["jane"]
 
 
-async def test_a_new_name_shows_in_what_was_there_before(api: Api) -> None:
+async def test_send_new_name_shows_it_in_older_sessions(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane", name="Jane")
     request = await api.request(jane, mentor)
     assert request["mentee"]["name"] == "Jane"

@@ -14,7 +14,7 @@ WINDOWS = [
 NOT_FOUND = "Availability pattern not found"
 
 
-async def test_a_window_is_deleted_and_its_slots_with_it(api: Api) -> None:
+async def test_delete_window_removes_its_slots(api: Api) -> None:
     mentor = await api.mentor("mia", WINDOWS)
     monday = f"{coming(0):%Y-%m-%d}"
     path = f"/mentors/{mentor.id}/availability?startDate={monday}&endDate={monday}"
@@ -28,7 +28,7 @@ async def test_a_window_is_deleted_and_its_slots_with_it(api: Api) -> None:
     assert slot["startTime"] == "10:00"
 
 
-async def test_a_window_is_deleted_once(api: Api) -> None:
+async def test_delete_window_twice_is_not_found(api: Api) -> None:
     mentor = await api.mentor("mia", WINDOWS)
     first, _ = (await mentor.ok("GET", "/mentor/availability"))["slots"]
     path = f"/mentor/availability/{first['id']}"
@@ -37,7 +37,7 @@ async def test_a_window_is_deleted_once(api: Api) -> None:
     assert is_error(await mentor.delete(path), 404, NOT_FOUND)
 
 
-async def test_the_window_of_somebody_else_is_not_found_and_stays(api: Api) -> None:
+async def test_delete_window_of_another_mentor_is_not_found(api: Api) -> None:
     mentor, other = await api.mentor("mia", WINDOWS), await api.mentor("max", WINDOWS)
     windows = (await mentor.ok("GET", "/mentor/availability"))["slots"]
     answer = await other.delete(f"/mentor/availability/{windows[0]['id']}")
@@ -45,7 +45,7 @@ async def test_the_window_of_somebody_else_is_not_found_and_stays(api: Api) -> N
     assert (await mentor.ok("GET", "/mentor/availability"))["slots"] == windows
 
 
-async def test_what_is_no_window_is_not_found(api: Api) -> None:
+async def test_delete_unknown_window_is_not_found(api: Api) -> None:
     mentor = await api.mentor("mia", WINDOWS)
     for window_id in (uuid.uuid4(), mentor.id, "slot-1", "0", "%FF", "%00"):
         answer = await mentor.delete(f"/mentor/availability/{window_id}")
@@ -53,7 +53,7 @@ async def test_what_is_no_window_is_not_found(api: Api) -> None:
     assert len((await mentor.ok("GET", "/mentor/availability"))["slots"]) == 2
 
 
-async def test_without_a_profile_it_is_the_profile_that_is_missing(api: Api) -> None:
+async def test_delete_window_without_profile_misses_the_profile(api: Api) -> None:
     mentor = await api.mentor("mia", WINDOWS)
     first, _ = (await mentor.ok("GET", "/mentor/availability"))["slots"]
     for window_id in (first["id"], "slot-1"):
@@ -62,7 +62,7 @@ async def test_without_a_profile_it_is_the_profile_that_is_missing(api: Api) -> 
     assert len((await mentor.ok("GET", "/mentor/availability"))["slots"]) == 2
 
 
-async def test_the_last_window_counts_for_the_profile(api: Api) -> None:
+async def test_delete_last_window_lowers_completeness(api: Api) -> None:
     mentor = await api.mentor("mia", WINDOWS[:1])
     before = (await mentor.ok("GET", "/mentor/me"))["profileCompleteness"]
     (window,) = (await mentor.ok("GET", "/mentor/availability"))["slots"]

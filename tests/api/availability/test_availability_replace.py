@@ -25,7 +25,7 @@ def times(answer: Answer) -> list[tuple[int, str, str]]:
     ]
 
 
-async def test_the_first_put_makes_the_profile_with_the_name_of_the_token(api: Api) -> None:
+async def test_put_first_windows_creates_profile_with_name_of_token(api: Api) -> None:
     user = api.user("mia", name="Mia Mentor", picture="https://example.com/mia.png")
     await put(user, window())
     profile = (await user.ok("GET", "/mentor/me"))["profile"]
@@ -34,7 +34,7 @@ async def test_the_first_put_makes_the_profile_with_the_name_of_the_token(api: A
     assert profile["visibility"] == "public"
 
 
-async def test_windows_replace_all_that_were_there(api: Api) -> None:
+async def test_put_windows_replaces_all_others(api: Api) -> None:
     user = api.user("mia")
     first = await put(user, window("09:00", "10:00"), window("09:00", "10:00", day=1))
     second = await put(user, window("09:30", "11:00"))
@@ -43,13 +43,13 @@ async def test_windows_replace_all_that_were_there(api: Api) -> None:
     assert second.json["slots"][0]["id"] not in [slot["id"] for slot in first.json["slots"]]
 
 
-async def test_no_windows_at_all_is_fine(api: Api) -> None:
+async def test_put_no_windows_succeeds(api: Api) -> None:
     user = api.user("mia")
     await put(user, window())
     assert times(await put(user)) == []
 
 
-async def test_settings_left_out_stay(api: Api) -> None:
+async def test_put_without_settings_keeps_them(api: Api) -> None:
     user = api.user("mia")
     settings = {
         "sessionDuration": 90,
@@ -70,13 +70,13 @@ async def test_settings_left_out_stay(api: Api) -> None:
     assert len((await put(user, window())).json["slots"]) == 1
 
 
-async def test_the_meeting_link_may_be_cleared(api: Api) -> None:
+async def test_put_null_meeting_link_clears_it(api: Api) -> None:
     user = api.user("mia")
     await put(user, defaultMeetingLink="https://example.com/room")
     assert (await put(user, defaultMeetingLink=None)).json["defaultMeetingLink"] is None
 
 
-async def test_settings_show_in_the_profile_and_in_the_slots(api: Api) -> None:
+async def test_put_settings_shows_them_in_profile_and_slots(api: Api) -> None:
     mentor = await api.mentor(sessionDuration=30, bufferTime=15, timezone="WAT")
     profile = (await mentor.ok("GET", "/mentor/me"))["profile"]
     slots = (await api.nobody.get(f"/mentors/{mentor.id}/availability")).json
@@ -121,7 +121,7 @@ RANGES: list[tuple[str, list[Any], list[Any]]] = [
 ]
 
 
-async def test_a_setting_has_its_range(api: Api) -> None:
+async def test_put_setting_out_of_range_is_refused(api: Api) -> None:
     user = api.user("mia")
     for name, good, bad in RANGES:
         for value in good:
@@ -131,7 +131,7 @@ async def test_a_setting_has_its_range(api: Api) -> None:
         assert (await user.ok("GET", PATH))[name] == good[-1]
 
 
-async def test_all_days_from_monday_to_sunday(api: Api) -> None:
+async def test_put_windows_on_every_day_succeeds(api: Api) -> None:
     user = api.user("mia")
     answer = await put(user, *(window(day=day) for day in range(7)))
     assert [day for day, _, _ in times(answer)] == list(range(7))
@@ -140,14 +140,14 @@ async def test_all_days_from_monday_to_sunday(api: Api) -> None:
         assert fields_of(await put(user, window(day=day))) == ["slots.0.dayOfWeek"], day
 
 
-async def test_a_window_may_fill_the_day_to_its_end(api: Api) -> None:
+async def test_put_window_until_24_00_succeeds(api: Api) -> None:
     user = api.user("mia")
     answer = await put(user, window("00:00", "24:00"), window("23:59", "24:00", day=1))
     assert times(answer) == [(0, "00:00", "24:00"), (1, "23:59", "24:00")]
     assert times(await put(user, *ALWAYS)) == [(day, "00:00", "24:00") for day in range(7)]
 
 
-async def test_times_are_hours_and_minutes_of_a_day(api: Api) -> None:
+async def test_put_malformed_time_is_refused(api: Api) -> None:
     user = api.user("mia")
     assert times(await put(user, window("00:00", "00:01"))) == [(0, "00:00", "00:01")]
     bad = [
@@ -185,7 +185,7 @@ async def test_times_are_hours_and_minutes_of_a_day(api: Api) -> None:
     assert fields_of(await put(user, window(start="24:00", end="24:00"))) == ["slots.0.startTime"]
 
 
-async def test_a_window_starts_before_it_ends(api: Api) -> None:
+async def test_put_window_that_ends_before_it_starts_is_refused(api: Api) -> None:
     user = api.user("mia")
     good = window("08:00", "09:00")
     for start, end in (("10:00", "10:00"), ("10:00", "09:59"), ("23:00", "00:00")):
@@ -193,7 +193,7 @@ async def test_a_window_starts_before_it_ends(api: Api) -> None:
         assert fields_of(answer) == ["slots.1.startTime"], (start, end)
 
 
-async def test_overlapping_windows_are_refused_naming_both(api: Api) -> None:
+async def test_put_overlapping_windows_names_both(api: Api) -> None:
     user = api.user("mia")
     pairs = [
         (window("09:00", "10:00"), window("09:30", "10:30")),
@@ -216,7 +216,7 @@ async def test_overlapping_windows_are_refused_naming_both(api: Api) -> None:
             assert f"slots.{place}" in f"{field} {message}"
 
 
-async def test_every_overlap_is_named(api: Api) -> None:
+async def test_put_many_overlaps_names_each(api: Api) -> None:
     user = api.user("mia")
     answer = await put(
         user,
@@ -229,18 +229,18 @@ async def test_every_overlap_is_named(api: Api) -> None:
     assert fields_of(answer) == ["slots.1", "slots.2", "slots.3"]
 
 
-async def test_windows_may_touch_and_those_of_other_days_do_not_matter(api: Api) -> None:
+async def test_put_adjacent_windows_or_other_days_succeeds(api: Api) -> None:
     user = api.user("mia")
     windows = [window("09:00", "10:00"), window("10:00", "11:00"), window("09:30", "10:30", day=1)]
     assert len(times(await put(user, *windows))) == 3
 
 
-async def test_windows_of_others_do_not_matter(api: Api) -> None:
+async def test_put_windows_equal_to_another_mentors_succeeds(api: Api) -> None:
     assert len(times(await put(api.user("one"), window()))) == 1
     assert len(times(await put(api.user("other"), window()))) == 1
 
 
-async def test_a_refused_put_changes_nothing(api: Api) -> None:
+async def test_put_refused_windows_changes_nothing(api: Api) -> None:
     user = api.user("mia")
     await put(user, window(), sessionDuration=90)
     before = await user.ok("GET", PATH)
@@ -253,7 +253,7 @@ async def test_a_refused_put_changes_nothing(api: Api) -> None:
     assert (await newcomer.ok("GET", "/mentor/me"))["isProfileCreated"] is False
 
 
-async def test_slots_are_required_and_a_list(api: Api) -> None:
+async def test_put_without_list_of_slots_is_refused(api: Api) -> None:
     user = api.user("mia")
     assert fields_of(await user.put(PATH, {"sessionDuration": 60})) == ["slots"]
     for slots in (None, {}, "09:00-10:00", 0):
@@ -262,7 +262,7 @@ async def test_slots_are_required_and_a_list(api: Api) -> None:
         assert fields_of(await put(user, slot)) == ["slots.0"], slot
 
 
-async def test_of_a_window_every_field_is_required_and_no_other_is_known(api: Api) -> None:
+async def test_put_window_with_missing_or_unknown_field_names_it(api: Api) -> None:
     user = api.user("mia")
     assert sorted(fields_of(await put(user, {}))) == [
         "slots.0.dayOfWeek",
@@ -274,7 +274,7 @@ async def test_of_a_window_every_field_is_required_and_no_other_is_known(api: Ap
     assert fields_of(await put(user, visibility="public", slot=[])) == ["slot", "visibility"]
 
 
-async def test_there_is_an_end_to_the_number_of_windows(api: Api) -> None:
+async def test_put_more_than_500_windows_is_refused(api: Api) -> None:
     user = api.user("mia")
     windows = [
         window(
@@ -286,7 +286,7 @@ async def test_there_is_an_end_to_the_number_of_windows(api: Api) -> None:
     assert fields_of(await put(user, *windows)) == ["slots"]
 
 
-async def test_puts_at_once_leave_one_of_them(api: Api) -> None:
+async def test_put_many_at_once_stores_one_of_them(api: Api) -> None:
     users = [api.user("mia") for _ in range(12)]
     answers = await asyncio.gather(
         *(
@@ -300,7 +300,7 @@ async def test_puts_at_once_leave_one_of_them(api: Api) -> None:
     assert len((await api.nobody.get("/mentors")).json) == 1
 
 
-async def test_sessions_stay_when_their_windows_go(api: Api) -> None:
+async def test_put_without_window_of_a_session_keeps_the_session(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     session = await api.session(jane, mentor)
     await put(mentor, sessionDuration=30, bufferTime=45)
@@ -386,7 +386,7 @@ async def test_put_with_an_id_that_is_no_uuid_is_refused(api: Api) -> None:
         assert fields_of(await put(api.user("mia"), window(id=bad))) == ["slots.0.id"], bad
 
 
-async def test_put_of_a_window_until_00_00_mentions_24_00(api: Api) -> None:
+async def test_put_window_until_00_00_mentions_24_00(api: Api) -> None:
     answer = await put(api.user("mia"), window("22:00", "00:00"))
     assert fields_of(answer) == ["slots.0.startTime"]
     assert "24:00" in answer.json["details"][0]["message"]

@@ -20,7 +20,7 @@ EXAMPLE = {
 }
 
 
-async def test_the_guides_example_comes_back_with_ids(api: Api) -> None:
+async def test_show_example_of_the_guide_returns_it_with_ids(api: Api) -> None:
     mentor = api.user("john")
     put = await mentor.ok("PUT", "/mentor/availability", EXAMPLE)
     assert await mentor.ok("GET", "/mentor/availability") == put
@@ -30,7 +30,7 @@ async def test_the_guides_example_comes_back_with_ids(api: Api) -> None:
     assert {uuid.UUID(window_id).version for window_id in ids} == {7}
 
 
-async def test_windows_are_listed_by_day_and_time_whatever_order_they_came_in(api: Api) -> None:
+async def test_show_windows_in_any_order_sorts_them_by_day_and_time(api: Api) -> None:
     mentor = api.user("john")
     slots = EXAMPLE["slots"]
     await mentor.ok("PUT", "/mentor/availability", {"slots": slots[::-1]})
@@ -38,7 +38,7 @@ async def test_windows_are_listed_by_day_and_time_whatever_order_they_came_in(ap
     assert [{**window, "id": None} for window in found] == [{**slot, "id": None} for slot in slots]
 
 
-async def test_a_new_profile_has_the_defaults_and_no_windows(api: Api) -> None:
+async def test_show_new_profile_has_defaults_and_no_windows(api: Api) -> None:
     mentor = api.user("john")
     await mentor.ok("PATCH", "/mentor/me", {})
     assert await mentor.ok("GET", "/mentor/availability") == {
@@ -50,13 +50,13 @@ async def test_a_new_profile_has_the_defaults_and_no_windows(api: Api) -> None:
     }
 
 
-async def test_without_a_profile_there_is_no_availability(api: Api) -> None:
+async def test_show_without_profile_is_not_found(api: Api) -> None:
     answer = await api.user("jane").get("/mentor/availability")
     assert is_error(answer, 404, "Mentor profile not found")
     assert (await api.user("jane").ok("GET", "/mentor/me"))["isProfileCreated"] is False
 
 
-async def test_everybody_sees_their_own(api: Api) -> None:
+async def test_show_as_two_mentors_returns_each_ones_own(api: Api) -> None:
     one, other = api.user("one"), api.user("other")
     await one.ok("PUT", "/mentor/availability", {"slots": EXAMPLE["slots"][:1]})
     await other.ok("PUT", "/mentor/availability", {"slots": EXAMPLE["slots"][3:]})

@@ -57,7 +57,7 @@ async def starts(api: Api, mentor: Mentor, *day: Any) -> list[str]:
 # What is offered ---------------------------------------------------------------------------------
 
 
-async def test_the_guides_example(api: Api) -> None:
+async def test_list_slots_of_the_guides_example_returns_its_answer(api: Api) -> None:
     mentor = await api.mentor(
         "john",
         [window("09:00", "10:00"), window("10:00", "11:00"), window("14:00", "15:00", day=1)],
@@ -103,12 +103,12 @@ async def test_the_guides_example(api: Api) -> None:
     }
 
 
-async def test_without_windows_there_are_no_slots(api: Api) -> None:
+async def test_list_slots_without_windows_is_empty(api: Api) -> None:
     mentor = await api.mentor(windows=[])
     assert (await availability(api, mentor, MONDAY, 30))["slots"] == []
 
 
-async def test_windows_recur_every_week(api: Api) -> None:
+async def test_list_slots_repeats_windows_every_week(api: Api) -> None:
     mentor = await api.mentor(
         "mia", [window("09:00", "10:00", day=2), window("12:00", "13:00", day=6)]
     )
@@ -122,7 +122,7 @@ async def test_windows_recur_every_week(api: Api) -> None:
     assert all(date.fromisoformat(s["date"]).weekday() == s["dayOfWeek"] for s in slots)
 
 
-async def test_a_long_window_yields_slots_a_session_and_a_buffer_apart(api: Api) -> None:
+async def test_list_slots_of_long_window_spaces_them_by_the_buffer(api: Api) -> None:
     mentor = await api.mentor("mia")
     for duration, buffer, expected in (
         (60, 0, "09:00 10:00 11:00"),
@@ -143,12 +143,12 @@ async def test_a_long_window_yields_slots_a_session_and_a_buffer_apart(api: Api)
         assert {slot["duration"] for slot in found["slots"]} == {duration}
 
 
-async def test_a_window_shorter_than_a_session_yields_nothing(api: Api) -> None:
+async def test_list_slots_of_too_short_window_is_empty(api: Api) -> None:
     mentor = await api.mentor("mia", [window("09:00", "09:59"), window("10:00", "11:00")])
     assert await starts(api, mentor) == ["10:00"]
 
 
-async def test_slots_reach_to_the_end_of_the_day(api: Api) -> None:
+async def test_list_slots_until_24_00_reaches_the_end_of_the_day(api: Api) -> None:
     mentor = await api.mentor("mia", [window("22:00", "24:00")])
     slots = (await availability(api, mentor))["slots"]
     assert [(slot["startTime"], slot["endTime"]) for slot in slots] == [
@@ -161,7 +161,7 @@ async def test_slots_reach_to_the_end_of_the_day(api: Api) -> None:
     assert request["scheduledTime"] == "23:00"
 
 
-async def test_the_last_minutes_of_a_day_belong_to_it(api: Api) -> None:
+async def test_list_slots_near_midnight_belongs_to_that_day(api: Api) -> None:
     mentor = await api.mentor("mia", [window("22:30", "23:59")], sessionDuration=30)
     assert await starts(api, mentor) == ["22:30", "23:00"]
 
@@ -169,13 +169,13 @@ async def test_the_last_minutes_of_a_day_belong_to_it(api: Api) -> None:
 # What keeps a time from being offered ------------------------------------------------------------
 
 
-async def test_a_taken_slot_is_gone_and_those_beside_it_stay_without_a_buffer(api: Api) -> None:
+async def test_list_slots_without_buffer_keeps_those_beside_a_session(api: Api) -> None:
     mentor = await api.mentor("mia", [window(f"{h:02}:00", f"{h + 1:02}:00") for h in (9, 10, 11)])
     await api.session(api.user("jane"), mentor, MONDAY + timedelta(hours=10))
     assert await starts(api, mentor) == ["09:00", "11:00"]
 
 
-async def test_with_a_buffer_adjacent_slots_go_on_both_sides_once_one_is_taken(api: Api) -> None:
+async def test_list_slots_with_buffer_removes_those_beside_a_session(api: Api) -> None:
     hours = (8, 9, 10, 11, 12)
     windows = [window(f"{h:02}:00", f"{h + 1:02}:00") for h in hours]
     mentor = await api.mentor("mia", windows, bufferTime=15)
@@ -184,7 +184,7 @@ async def test_with_a_buffer_adjacent_slots_go_on_both_sides_once_one_is_taken(a
     assert await starts(api, mentor) == ["08:00", "12:00"]
 
 
-async def test_the_buffer_is_kept_to_the_minute(api: Api) -> None:
+async def test_list_slots_keeps_the_buffer_to_the_minute(api: Api) -> None:
     noon, minute = MONDAY + timedelta(hours=12), timedelta(minutes=1)
     for buffer in (0, 15, 30, 45):
         before = noon - buffer * minute
@@ -205,7 +205,7 @@ async def test_the_buffer_is_kept_to_the_minute(api: Api) -> None:
         ], buffer
 
 
-async def test_exactly_the_live_sessions_hold_their_time(api: Api) -> None:
+async def test_list_slots_leaves_out_times_of_live_sessions_only(api: Api) -> None:
     statuses = (
         "pending",
         "confirmed",
@@ -229,7 +229,7 @@ async def test_exactly_the_live_sessions_hold_their_time(api: Api) -> None:
     ]
 
 
-async def test_a_session_that_was_called_off_frees_its_time(api: Api) -> None:
+async def test_list_slots_after_cancelled_session_offers_its_time(api: Api) -> None:
     mentor = await api.mentor("mia", [window("09:00", "10:00")])
     session = await api.session(api.user("jane"), mentor, MONDAY + timedelta(hours=9))
     assert await starts(api, mentor) == []
@@ -237,7 +237,7 @@ async def test_a_session_that_was_called_off_frees_its_time(api: Api) -> None:
     assert await starts(api, mentor) == ["09:00"]
 
 
-async def test_a_session_that_was_moved_holds_its_new_time(api: Api) -> None:
+async def test_list_slots_after_reschedule_leaves_out_the_new_time(api: Api) -> None:
     mentor = await api.mentor("mia", [window("09:00", "12:00")])
     session = await api.session(api.user("jane"), mentor, MONDAY + timedelta(hours=9))
     new = {
@@ -248,21 +248,21 @@ async def test_a_session_that_was_moved_holds_its_new_time(api: Api) -> None:
     assert await starts(api, mentor) == ["09:00", "10:00"]
 
 
-async def test_pending_requests_hold_nothing(api: Api) -> None:
+async def test_list_slots_ignores_pending_requests(api: Api) -> None:
     mentor = await api.mentor("mia", [window("09:00", "10:00")])
     for sub in ("jane", "joe", "jill"):
         await api.request(api.user(sub), mentor, MONDAY + timedelta(hours=9))
     assert await starts(api, mentor) == ["09:00"]
 
 
-async def test_sessions_of_others_and_those_one_attends_hold_nothing(api: Api) -> None:
+async def test_list_slots_ignores_sessions_of_other_mentors(api: Api) -> None:
     mentor = await api.mentor("mia", [window("09:00", "10:00")])
     other = await api.mentor("max")
     await api.session(mentor, other, MONDAY + timedelta(hours=9))
     assert await starts(api, mentor) == ["09:00"]
 
 
-async def test_a_session_across_midnight_holds_both_days(api: Api) -> None:
+async def test_list_slots_leaves_out_session_across_midnight(api: Api) -> None:
     mentor = await api.mentor("mia", ALWAYS, sessionDuration=30, bufferTime=30)
     await api.by_hand(
         api.user("jane"), mentor, "confirmed", MONDAY + timedelta(hours=23, minutes=30), 60
@@ -271,14 +271,14 @@ async def test_a_session_across_midnight_holds_both_days(api: Api) -> None:
     assert (await starts(api, mentor, MONDAY + timedelta(days=1)))[:2] == ["01:00", "02:00"]
 
 
-async def test_a_buffer_reaches_across_midnight(api: Api) -> None:
+async def test_list_slots_keeps_the_buffer_across_midnight(api: Api) -> None:
     mentor = await api.mentor("mia", ALWAYS, sessionDuration=30, bufferTime=45)
     await api.by_hand(api.user("jane"), mentor, "confirmed", MONDAY + timedelta(hours=23), 60)
     # Monday's last start, 23:45, needs a buffer until 01:00.
     assert (await starts(api, mentor, MONDAY + timedelta(days=1)))[0] == "01:00"
 
 
-async def test_a_changed_setting_shows_at_once(api: Api) -> None:
+async def test_list_slots_after_changed_setting_uses_it(api: Api) -> None:
     mentor = await api.mentor("mia", [window("09:00", "12:00")])
     assert len(await starts(api, mentor)) == 3
     body = {"slots": [window("09:00", "12:00")], "sessionDuration": 30, "bufferTime": 15}
@@ -286,7 +286,7 @@ async def test_a_changed_setting_shows_at_once(api: Api) -> None:
     assert await starts(api, mentor) == ["09:00", "09:45", "10:30", "11:15"]
 
 
-async def test_past_slots_are_not_offered(api: Api, clock: Clock) -> None:
+async def test_list_slots_leaves_out_past_ones(api: Api, clock: Clock) -> None:
     mentor = await api.mentor("mia", [window("09:00", "13:00")])
     await clock.move_to(MONDAY + timedelta(hours=8, minutes=59))
     assert await starts(api, mentor) == ["09:00", "10:00", "11:00", "12:00"]
@@ -298,7 +298,7 @@ async def test_past_slots_are_not_offered(api: Api, clock: Clock) -> None:
     assert (await availability(api, mentor, MONDAY, 4))["slots"] == []
 
 
-async def test_a_range_in_the_past_has_no_slots(api: Api) -> None:
+async def test_list_slots_of_past_range_is_empty(api: Api) -> None:
     mentor = await api.mentor()
     today = datetime.now(UTC).date()
     assert (await availability(api, mentor, today - timedelta(days=40), 30))["slots"] == []
@@ -308,7 +308,7 @@ async def test_a_range_in_the_past_has_no_slots(api: Api) -> None:
 # Which dates -------------------------------------------------------------------------------------
 
 
-async def test_both_ends_of_the_range_are_inclusive(api: Api) -> None:
+async def test_list_slots_includes_both_ends_of_the_range(api: Api) -> None:
     mentor = await api.mentor("mia", [window("00:00", "24:00", day) for day in range(7)])
     slots = (await availability(api, mentor, MONDAY, 3))["slots"]
     expected = [f"{MONDAY + timedelta(days=day):%Y-%m-%d}" for day in range(3)]
@@ -317,7 +317,7 @@ async def test_both_ends_of_the_range_are_inclusive(api: Api) -> None:
     assert len(slots) == 72
 
 
-async def test_the_range_is_today_and_14_days_unless_told_otherwise(api: Api) -> None:
+async def test_list_slots_without_dates_covers_today_and_14_days(api: Api) -> None:
     mentor = await api.mentor(sessionDuration=30)
     today = datetime.now(UTC).date()
     found = (await api.nobody.get(f"/mentors/{mentor.id}/availability")).json
@@ -329,7 +329,7 @@ async def test_the_range_is_today_and_14_days_unless_told_otherwise(api: Api) ->
         assert dates[-1] == str(today + timedelta(days=14))
 
 
-async def test_without_an_end_the_range_ends_14_days_after_its_start(api: Api) -> None:
+async def test_list_slots_without_end_covers_14_days(api: Api) -> None:
     mentor = await api.mentor(sessionDuration=120)
     found = await api.nobody.get(
         f"/mentors/{mentor.id}/availability", startDate=f"{MONDAY:%Y-%m-%d}"
@@ -338,7 +338,7 @@ async def test_without_an_end_the_range_ends_14_days_after_its_start(api: Api) -
     assert dates == [f"{MONDAY + timedelta(days=day):%Y-%m-%d}" for day in range(15)]
 
 
-async def test_without_a_start_the_range_starts_today(api: Api) -> None:
+async def test_list_slots_without_start_begins_today(api: Api) -> None:
     mentor = await api.mentor(sessionDuration=30)
     found = await api.nobody.get(f"/mentors/{mentor.id}/availability", endDate=f"{MONDAY:%Y-%m-%d}")
     dates = sorted({slot["date"] for slot in found.json["slots"]})
@@ -347,7 +347,7 @@ async def test_without_a_start_the_range_starts_today(api: Api) -> None:
     assert dates[-1] == f"{MONDAY:%Y-%m-%d}"
 
 
-async def test_a_range_has_at_most_92_days(api: Api) -> None:
+async def test_list_slots_of_more_than_92_days_is_refused(api: Api) -> None:
     mentor = await api.mentor("mia", [window("09:00", "10:00", day) for day in range(7)])
     path = f"/mentors/{mentor.id}/availability"
     for days in (0, 91, 92):
@@ -361,7 +361,7 @@ async def test_a_range_has_at_most_92_days(api: Api) -> None:
     assert fields_of(await api.nobody.get(path, endDate=far)) == ["endDate"]
 
 
-async def test_a_range_does_not_end_before_it_starts(api: Api) -> None:
+async def test_list_slots_with_end_before_start_is_refused(api: Api) -> None:
     mentor = await api.mentor()
     path = f"/mentors/{mentor.id}/availability"
     answer = await api.nobody.get(path, startDate="2026-02-10", endDate="2026-02-09")
@@ -371,7 +371,7 @@ async def test_a_range_does_not_end_before_it_starts(api: Api) -> None:
     assert same.status == 200
 
 
-async def test_the_end_of_the_calendar_is_no_fault(api: Api) -> None:
+async def test_list_slots_at_end_of_calendar_succeeds(api: Api) -> None:
     mentor = await api.mentor()
     path = f"/mentors/{mentor.id}/availability"
     for query in (
@@ -384,7 +384,7 @@ async def test_the_end_of_the_calendar_is_no_fault(api: Api) -> None:
         assert (await api.nobody.get(path, **query)).status == 200, query
 
 
-async def test_dates_are_dates(api: Api) -> None:
+async def test_list_slots_with_malformed_dates_is_refused(api: Api) -> None:
     mentor = await api.mentor()
     path = f"/mentors/{mentor.id}/availability"
     bad = [
@@ -467,7 +467,7 @@ WEEKS = {
 
 
 @pytest.mark.parametrize("name", WEEKS)
-async def test_what_is_offered_is_admitted_and_nothing_else(api: Api, name: str) -> None:
+async def test_request_each_minute_admits_exactly_the_offered_ones(api: Api, name: str) -> None:
     week = WEEKS[name]
     mentor = await api.mentor(
         "mia", week.as_body(), sessionDuration=week.duration, bufferTime=week.buffer
@@ -507,7 +507,7 @@ async def test_what_is_offered_is_admitted_and_nothing_else(api: Api, name: str)
     }
 
 
-async def test_any_duration_that_fits_is_admitted_whatever_the_mentors_own(api: Api) -> None:
+async def test_request_any_duration_that_fits_succeeds(api: Api) -> None:
     week = Week("0 09:00-12:00, 0 12:00-14:00", 60, 15, [(13 * 60, 30)])
     mentor = await api.mentor("mia", week.as_body(), bufferTime=15)
     await api.by_hand(api.user("jane"), mentor, "confirmed", MONDAY + timedelta(hours=13), 30)
@@ -524,7 +524,7 @@ async def test_any_duration_that_fits_is_admitted_whatever_the_mentors_own(api: 
     ]
 
 
-async def test_a_slot_is_booked_as_it_was_offered(api: Api) -> None:
+async def test_book_offered_slot_keeps_its_times(api: Api) -> None:
     mentor = await api.mentor(sessionDuration=90, bufferTime=30)
     slots = (await availability(api, mentor, day_after_tomorrow(), 7))["slots"]
     for number, slot in enumerate(slots[::9]):
@@ -537,9 +537,7 @@ async def test_a_slot_is_booked_as_it_was_offered(api: Api) -> None:
     assert [slot for slot in slots if slot not in left] == slots[::9]
 
 
-async def test_a_slot_that_has_begun_is_neither_offered_nor_admitted(
-    api: Api, clock: Clock
-) -> None:
+async def test_request_begun_slot_is_refused_and_not_offered(api: Api, clock: Clock) -> None:
     mentor, jane = await api.mentor("mia", [window("09:00", "11:00")]), api.user("jane")
     await clock.move_to(MONDAY + timedelta(hours=9, seconds=1))
     assert await starts(api, mentor) == ["10:00"]
@@ -553,7 +551,7 @@ async def test_a_slot_that_has_begun_is_neither_offered_nor_admitted(
 # Windows cut into slots ---------------------------------------------------------------------------
 
 
-async def test_slots_of_windows_too_short_for_a_session_are_offered(api: Api) -> None:
+async def test_list_slots_of_joined_short_windows_offers_them(api: Api) -> None:
     hours = [window(f"{h:02}:00", f"{h + 1:02}:00") for h in (9, 10, 11)]
     mentor = await api.mentor("mia", hours, sessionDuration=90)
     assert await starts(api, mentor) == ["09:00", "10:30"]
@@ -561,7 +559,7 @@ async def test_slots_of_windows_too_short_for_a_session_are_offered(api: Api) ->
     assert request["duration"] == 90
 
 
-async def test_slots_across_midnight_are_offered_with_their_end(api: Api) -> None:
+async def test_list_slots_across_midnight_includes_their_end(api: Api) -> None:
     windows = [window("23:30", "24:00"), window("00:00", "01:30", day=1)]
     mentor = await api.mentor("mia", windows)
     tuesday = MONDAY + timedelta(days=1)
@@ -581,7 +579,7 @@ async def test_slots_across_midnight_are_offered_with_their_end(api: Api) -> Non
     assert (await availability(api, mentor, tuesday, 1))["slots"] == [second]
 
 
-async def test_slots_from_sunday_night_into_monday_are_offered(api: Api) -> None:
+async def test_list_slots_from_sunday_into_monday_offers_them(api: Api) -> None:
     windows = [window("23:30", "24:00", day=6), window("00:00", "01:30", day=0)]
     mentor = await api.mentor("mia", windows)
     sunday = MONDAY + timedelta(days=6)
@@ -590,14 +588,14 @@ async def test_slots_from_sunday_night_into_monday_are_offered(api: Api) -> None
     assert await starts(api, mentor, MONDAY, 1) == ["00:30"]
 
 
-async def test_a_slot_that_ends_at_midnight_ends_at_24_00(api: Api) -> None:
+async def test_list_slots_that_end_at_midnight_show_24_00(api: Api) -> None:
     mentor = await api.mentor("mia", [window("23:00", "24:00"), window("00:00", "01:00", day=1)])
     (first, second) = (await availability(api, mentor, MONDAY, 2))["slots"]
     assert (first["endTime"], first["endsAt"][11:]) == ("24:00", "00:00:00Z")
     assert (second["startTime"], second["endTime"]) == ("00:00", "01:00")
 
 
-async def test_neighbouring_hours_stay_side_by_side_until_one_is_taken(api: Api) -> None:
+async def test_list_slots_of_adjacent_hours_shifts_after_a_booking(api: Api) -> None:
     hours = [window(f"{h:02}:00", f"{h + 1:02}:00") for h in (9, 10, 11, 12)]
     mentor = await api.mentor("mia", hours, bufferTime=15)
     assert await starts(api, mentor) == ["09:00", "10:00", "11:00", "12:00"]
@@ -608,7 +606,7 @@ async def test_neighbouring_hours_stay_side_by_side_until_one_is_taken(api: Api)
     assert await starts(api, mentor) == ["10:45"]
 
 
-async def test_a_gap_between_sessions_without_a_start_gets_its_last(api: Api) -> None:
+async def test_list_slots_of_a_gap_offers_its_last_possible_start(api: Api) -> None:
     mentor = await api.mentor("mia", [window("09:00", "13:00")])
     await api.by_hand(api.user("jane"), mentor, "confirmed", MONDAY + timedelta(hours=9), 70)
     at = MONDAY + timedelta(hours=11, minutes=20)
@@ -616,7 +614,7 @@ async def test_a_gap_between_sessions_without_a_start_gets_its_last(api: Api) ->
     assert await starts(api, mentor) == ["10:20"]
 
 
-async def test_the_rest_of_a_window_that_has_begun_is_offered(api: Api, clock: Clock) -> None:
+async def test_list_slots_of_begun_window_offers_its_rest(api: Api, clock: Clock) -> None:
     mentor = await api.mentor("mia", [window("09:00", "12:00")], sessionDuration=120)
     await clock.stop_at(MONDAY + timedelta(hours=8, minutes=59))
     assert await starts(api, mentor) == ["09:00"]
@@ -626,7 +624,7 @@ async def test_the_rest_of_a_window_that_has_begun_is_offered(api: Api, clock: C
     assert await starts(api, mentor) == []
 
 
-async def test_a_week_without_a_break_is_cut_from_monday_on(api: Api) -> None:
+async def test_list_slots_of_unbroken_week_counts_from_monday(api: Api) -> None:
     mentor = await api.mentor("mia", ALWAYS, sessionDuration=60, bufferTime=15)
     whole = [slot["startsAt"] for slot in (await availability(api, mentor, MONDAY, 7))["slots"]]
     assert len(whole) == 7 * 24 * 60 // 75
@@ -638,7 +636,7 @@ async def test_a_week_without_a_break_is_cut_from_monday_on(api: Api) -> None:
         ]
 
 
-async def test_today_is_the_databases_today(api: Api, clock: Clock) -> None:
+async def test_list_slots_takes_today_from_the_database(api: Api, clock: Clock) -> None:
     mentor = await api.mentor("mia", ALWAYS)
     path = f"/mentors/{mentor.id}/availability"
     await clock.move_to(MONDAY + timedelta(days=30, hours=23, minutes=10))
@@ -653,13 +651,13 @@ async def test_today_is_the_databases_today(api: Api, clock: Clock) -> None:
     assert (await api.nobody.get(path, endDate=far)).status == 200
 
 
-async def test_a_wrong_range_is_refused_before_the_mentor_is_looked_up(api: Api) -> None:
+async def test_list_slots_with_wrong_range_precedes_missing_mentor(api: Api) -> None:
     path = "/mentors/00000000-0000-7000-8000-000000000000/availability"
     assert fields_of(await api.nobody.get(path, endDate="2020-01-01")) == ["endDate"]
     assert is_error(await api.nobody.get(path), 404, "Mentor not found")
 
 
-async def test_slots_without_dates_are_kept_until_the_day_ends(api: Api, clock: Clock) -> None:
+async def test_list_slots_without_dates_is_cached_until_midnight(api: Api, clock: Clock) -> None:
     mentor = await api.mentor("mia", [window("09:00", "10:00")])
     await clock.stop_at(MONDAY + timedelta(hours=23))
     monday = MONDAY.date()
@@ -727,7 +725,7 @@ sessions_of_nine_days = st.lists(
     days=st.integers(1, 9),
     seed=st.randoms(use_true_random=False),
 )
-def test_each_free_stretch_is_offered_and_each_slot_admitted(
+def test_list_slots_of_random_weeks_offers_what_is_admitted(
     api: Api, io_loop: IOLoop, **drawn: Any
 ) -> None:
     io_loop.run_sync(lambda: check_slots(api, **drawn))

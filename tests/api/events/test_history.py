@@ -14,7 +14,7 @@ def steps(changes: list[dict[str, Any]]) -> list[tuple[str | None, str, str]]:
     return [(change["from"], change["to"], change["by"]) for change in changes]
 
 
-async def test_a_request_and_its_session_tell_their_stories(api: Api, clock: Clock) -> None:
+async def test_list_history_of_request_and_session_has_each_step(api: Api, clock: Clock) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     monday = coming(0, 9)
     session = await api.session(jane, mentor, monday)
@@ -47,7 +47,7 @@ async def test_a_request_and_its_session_tell_their_stories(api: Api, clock: Clo
     assert [change["endTime"][11:16] for change in changes[:3]] == ["10:00", "12:00", "13:00"]
 
 
-async def test_reasons_are_kept(api: Api) -> None:
+async def test_list_history_has_the_reasons(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     request = await api.request(jane, mentor)
     await mentor.ok("POST", f"/requests/{request['id']}/reject", {"reason": "No time"})
@@ -60,7 +60,7 @@ async def test_reasons_are_kept(api: Api) -> None:
     assert changes[-1]["by"] == "mentee"
 
 
-async def test_what_a_dba_does_by_hand_is_there_too(api: Api) -> None:
+async def test_list_history_has_changes_by_a_dba(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     session = await api.session(jane, mentor)
     await api.db.execute("UPDATE bookings SET status = 'disputed'")
@@ -79,7 +79,7 @@ async def test_what_a_dba_does_by_hand_is_there_too(api: Api) -> None:
     )
 
 
-async def test_an_action_that_is_refused_leaves_nothing(api: Api) -> None:
+async def test_list_history_after_refused_action_has_no_entry(api: Api) -> None:
     mentor, jane, ken = await api.mentor(), api.user("jane"), api.user("ken")
     late = await api.request(ken, mentor)
     await api.session(jane, mentor)
@@ -89,7 +89,7 @@ async def test_an_action_that_is_refused_leaves_nothing(api: Api) -> None:
     assert steps(changes) == [(None, "pending", "mentee")]
 
 
-async def test_it_pages(api: Api) -> None:
+async def test_list_history_in_pages_has_each_entry_once(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     session = await api.session(jane, mentor)
     answer = await jane.get(f"/requests/{session['requestId']}/history", page=2, limit=1)
@@ -100,7 +100,7 @@ async def test_it_pages(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "what"), [("/requests/{requestId}", "request"), ("/sessions/{id}", "session")]
 )
-async def test_it_is_for_the_parties_only(api: Api, path: str, what: str) -> None:
+async def test_list_history_as_stranger_is_refused(api: Api, path: str, what: str) -> None:
     session = await api.session(api.user("jane"), await api.mentor())
     answer = await api.user("eve").get(path.format(**session) + "/history")
     assert is_error(answer, 403, f"Only the mentor and the mentee can see this {what}")

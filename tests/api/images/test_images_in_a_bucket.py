@@ -39,7 +39,7 @@ def settings(s3: S3) -> Settings:
     return Settings(jwt_secret=SECRET, media_url=f"s3://{BUCKET}/faces/of-mentors")
 
 
-async def test_an_image_goes_into_the_bucket_and_is_served_from_it(api: Api, s3: S3) -> None:
+async def test_upload_to_bucket_serves_the_image_from_it(api: Api, s3: S3) -> None:
     profile = (await upload(await api.mentor(), PNG)).json
     url = profile["profileImageUrl"]
     assert url.startswith(f"{api.base}/api/images/")
@@ -52,7 +52,7 @@ async def test_an_image_goes_into_the_bucket_and_is_served_from_it(api: Api, s3:
     assert not (api.services.settings.data_dir / "images").exists()
 
 
-async def test_a_new_image_takes_the_place_of_the_old_one(api: Api) -> None:
+async def test_upload_again_to_bucket_replaces_the_image(api: Api) -> None:
     mentor = await api.mentor()
     old, new = (await upload(mentor, PNG)).json, (await upload(mentor, PNG)).json
     assert is_error(await fetch(api, old), 404, "Image not found")
@@ -61,12 +61,12 @@ async def test_a_new_image_takes_the_place_of_the_old_one(api: Api) -> None:
     assert is_error(await fetch(api, new), 404, "Image not found")
 
 
-async def test_what_never_was_there_is_not_found(api: Api) -> None:
+async def test_get_unknown_image_from_bucket_is_not_found(api: Api) -> None:
     answer = await api.nobody.get(f"/images/{'x' * 22}.webp")
     assert is_error(answer, 404, "Image not found")
 
 
-async def test_a_failed_store_leaves_the_old_image(api: Api, s3: S3) -> None:
+async def test_upload_to_failing_bucket_keeps_the_old_image(api: Api, s3: S3) -> None:
     mentor = await api.mentor()
     profile = (await upload(mentor, PNG)).json
     s3.refused.add("PUT")
@@ -77,7 +77,7 @@ async def test_a_failed_store_leaves_the_old_image(api: Api, s3: S3) -> None:
     assert (await fetch(api, profile)).status == 200
 
 
-async def test_an_old_image_that_stays_behind_fails_nothing(api: Api, s3: S3) -> None:
+async def test_upload_with_old_image_undeletable_succeeds(api: Api, s3: S3) -> None:
     mentor = await api.mentor()
     await upload(mentor, PNG)
     s3.refused |= {"POST", "DELETE"}
@@ -86,7 +86,7 @@ async def test_an_old_image_that_stays_behind_fails_nothing(api: Api, s3: S3) ->
     assert (await fetch(api, profile)).status == 200
 
 
-async def test_a_bucket_that_is_away_or_says_nothing(
+async def test_use_bucket_that_does_not_answer_is_unavailable(
     api: Api, s3: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mentor = await api.mentor()
@@ -107,7 +107,7 @@ async def test_a_bucket_that_is_away_or_says_nothing(
 # The start ---------------------------------------------------------------------------------------
 
 
-def test_a_bucket_that_cannot_be_read_keeps_it_from_starting(
+def test_start_with_unreadable_bucket_is_refused(
     s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = run(data_dir=tmp_path / "var", MEDIA_URL="s3://nowhere/x")

@@ -102,7 +102,7 @@ def png_of_size(width: int, height: int, rows: bytes = b"") -> bytes:
 # What comes of an image --------------------------------------------------------------------------
 
 
-async def test_an_upload_becomes_a_webp_that_everybody_can_fetch(api: Api) -> None:
+async def test_upload_image_serves_a_webp_without_token(api: Api) -> None:
     mentor = await api.mentor()
     before = (await mentor.ok("GET", "/mentor/me"))["profile"]
     for kind in ("JPEG", "PNG", "WEBP", "GIF"):
@@ -120,7 +120,7 @@ async def test_an_upload_becomes_a_webp_that_everybody_can_fetch(api: Api) -> No
         assert is_blue(image.getpixel((290, 100)))
 
 
-async def test_the_new_image_shows_everywhere(api: Api) -> None:
+async def test_upload_image_shows_it_everywhere(api: Api) -> None:
     mentor = await api.mentor()
     url = (await upload(mentor, PNG)).json["profileImageUrl"]
     assert (await mentor.ok("GET", "/mentor/me"))["profile"]["profileImageUrl"] == url
@@ -130,7 +130,7 @@ async def test_the_new_image_shows_everywhere(api: Api) -> None:
     assert request["mentor"]["avatar"] == url
 
 
-async def test_the_first_upload_makes_the_profile(api: Api) -> None:
+async def test_upload_first_image_creates_the_profile(api: Api) -> None:
     user = api.user("john", name="John Doe", picture="https://example.com/token.png")
     answer = await upload(user, PNG)
     assert answer.json["fullName"] == "John Doe"
@@ -141,7 +141,7 @@ async def test_the_first_upload_makes_the_profile(api: Api) -> None:
     assert shown["profileImageUrl"] == answer.json["profileImageUrl"]
 
 
-async def test_an_image_is_scaled_down_but_never_up(api: Api) -> None:
+async def test_upload_image_scales_it_down_but_never_up(api: Api) -> None:
     user = api.user("mia")
     for size, expected in {
         (512, 512): (512, 512),
@@ -156,7 +156,7 @@ async def test_an_image_is_scaled_down_but_never_up(api: Api) -> None:
         assert (await image_of(api, answer.json)).size == expected, size
 
 
-async def test_an_image_is_turned_upright(api: Api) -> None:
+async def test_upload_rotated_image_turns_it_upright(api: Api) -> None:
     user = api.user("mia")
     red_at = {
         1: (0, 0),
@@ -185,7 +185,7 @@ async def test_an_image_is_turned_upright(api: Api) -> None:
         assert red == [(right, low)], orientation
 
 
-async def test_metadata_does_not_survive(api: Api) -> None:
+async def test_upload_image_removes_its_metadata(api: Api) -> None:
     user = api.user("mia")
     exif = Image.Exif()
     exif[0x110] = "SecretPhone"
@@ -206,7 +206,7 @@ async def test_metadata_does_not_survive(api: Api) -> None:
         assert not (await image_of(api, profile)).getexif()
 
 
-async def test_what_hides_behind_an_image_does_not_survive(api: Api) -> None:
+async def test_upload_image_removes_bytes_after_it(api: Api) -> None:
     user = api.user("mia")
     script = b"<html><script>alert(1)</script></html>"
     answer = await upload(user, encoded(picture(), "JPEG") + script, "x.html")
@@ -214,7 +214,7 @@ async def test_what_hides_behind_an_image_does_not_survive(api: Api) -> None:
     assert b"script" not in (await fetch(api, answer.json)).body
 
 
-async def test_transparency_survives(api: Api) -> None:
+async def test_upload_transparent_image_keeps_transparency(api: Api) -> None:
     image = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
     image.paste((0, 0, 255, 255), (20, 0, 40, 40))
     answer = await upload(api.user("mia"), encoded(image, "PNG"))
@@ -224,7 +224,7 @@ async def test_transparency_survives(api: Api) -> None:
     assert found.getpixel((38, 20))[3] == 255
 
 
-async def test_odd_kinds_of_images_are_images_too(api: Api) -> None:
+async def test_upload_rare_kind_of_image_succeeds(api: Api) -> None:
     user = api.user("mia")
     kinds = {
         "CMYK": encoded(picture().convert("CMYK"), "JPEG"),
@@ -243,7 +243,7 @@ async def test_odd_kinds_of_images_are_images_too(api: Api) -> None:
         assert (await image_of(api, answer.json)).format == "WEBP"
 
 
-async def test_the_name_and_type_that_a_client_claims_do_not_matter(api: Api) -> None:
+async def test_upload_with_any_file_name_and_type_succeeds(api: Api) -> None:
     user = api.user("mia")
     names = ("../../etc/passwd", "x.php", "ünï.png", "a b;c.svg", "CON", "x" * 500)
     urls = {(await upload(user, PNG, name)).json["profileImageUrl"] for name in names}
@@ -252,7 +252,7 @@ async def test_the_name_and_type_that_a_client_claims_do_not_matter(api: Api) ->
         assert re.fullmatch(r"http://[^/]+/api/images/[A-Za-z0-9_-]{22}\.webp", url)
 
 
-async def test_an_image_may_be_cached_for_good(api: Api) -> None:
+async def test_get_image_is_cacheable_forever(api: Api) -> None:
     profile = (await upload(api.user("mia"), PNG)).json
     fetched = await fetch(api, profile)
     assert fetched.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -268,7 +268,7 @@ async def test_an_image_may_be_cached_for_good(api: Api) -> None:
 # The old image -----------------------------------------------------------------------------------
 
 
-async def test_a_new_image_replaces_the_old_file(api: Api) -> None:
+async def test_upload_again_replaces_the_old_file(api: Api) -> None:
     mentor = await api.mentor()
     first = (await upload(mentor, PNG)).json
     second = (await upload(mentor, PNG)).json
@@ -278,7 +278,9 @@ async def test_a_new_image_replaces_the_old_file(api: Api) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://example.com/other.png", None])
-async def test_another_picture_or_none_drops_the_uploaded_file(api: Api, url: str | None) -> None:
+async def test_set_or_clear_picture_url_deletes_the_uploaded_file(
+    api: Api, url: str | None
+) -> None:
     mentor = await api.mentor()
     uploaded = (await upload(mentor, PNG)).json
     profile = await mentor.ok("PATCH", "/mentor/me", {"profileImageUrl": url})
@@ -286,7 +288,7 @@ async def test_another_picture_or_none_drops_the_uploaded_file(api: Api, url: st
     assert is_error(await fetch(api, uploaded), 404, "Image not found")
 
 
-async def test_other_changes_leave_the_uploaded_file_alone(api: Api) -> None:
+async def test_update_other_fields_keeps_the_uploaded_file(api: Api) -> None:
     mentor = await api.mentor()
     uploaded = (await upload(mentor, PNG)).json
     await mentor.ok("PATCH", "/mentor/me", {"headline": "New"})
@@ -294,7 +296,7 @@ async def test_other_changes_leave_the_uploaded_file_alone(api: Api) -> None:
     assert (await fetch(api, uploaded)).status == 200
 
 
-async def test_sending_the_profile_back_keeps_the_uploaded_file(api: Api) -> None:
+async def test_update_profile_with_its_own_values_keeps_the_file(api: Api) -> None:
     mentor = await api.mentor()
     uploaded = (await upload(mentor, PNG)).json
     sent = {"headline": "New", "profileImageUrl": uploaded["profileImageUrl"]}
@@ -307,7 +309,7 @@ async def test_sending_the_profile_back_keeps_the_uploaded_file(api: Api) -> Non
     assert (await fetch(api, again)).status == 200
 
 
-async def test_a_refused_upload_keeps_the_old_one(api: Api) -> None:
+async def test_upload_refused_file_keeps_the_old_image(api: Api) -> None:
     mentor = await api.mentor()
     uploaded = (await upload(mentor, PNG)).json
     assert (await upload(mentor, b"no image")).status == 400
@@ -315,13 +317,13 @@ async def test_a_refused_upload_keeps_the_old_one(api: Api) -> None:
     assert (await fetch(api, uploaded)).status == 200
 
 
-async def test_a_refused_upload_makes_no_profile(api: Api) -> None:
+async def test_upload_refused_file_creates_no_profile(api: Api) -> None:
     user = api.user("john")
     assert (await upload(user, b"no image")).status == 400
     assert (await user.ok("GET", "/mentor/me"))["isProfileCreated"] is False
 
 
-async def test_an_upload_that_came_to_nothing_leaves_no_file(api: Api) -> None:
+async def test_upload_that_fails_to_be_stored_leaves_no_file(api: Api) -> None:
     user = api.user("mia")
     await user.ok("GET", "/mentor/me")
     await api.db.execute("ALTER TABLE mentors RENAME TO away")
@@ -329,7 +331,7 @@ async def test_an_upload_that_came_to_nothing_leaves_no_file(api: Api) -> None:
     assert list((api.services.settings.data_dir / "images").iterdir()) == []
 
 
-async def test_nobody_takes_the_image_of_another_by_naming_it(api: Api) -> None:
+async def test_set_url_of_another_users_image_keeps_that_file(api: Api) -> None:
     mentor, thief = await api.mentor("mia"), await api.mentor("max")
     uploaded = (await upload(mentor, PNG)).json
     await thief.ok("PATCH", "/mentor/me", {"profileImageUrl": uploaded["profileImageUrl"]})
@@ -337,7 +339,7 @@ async def test_nobody_takes_the_image_of_another_by_naming_it(api: Api) -> None:
     assert (await fetch(api, uploaded)).status == 200
 
 
-async def test_uploads_at_once_leave_one_image(api: Api) -> None:
+async def test_upload_many_at_once_leaves_one_image(api: Api) -> None:
     mentor = await api.mentor()
     answers = await asyncio.gather(*(upload(mentor, PNG) for _ in range(5)))
     assert {answer.status for answer in answers} == {200}
@@ -350,7 +352,7 @@ async def test_uploads_at_once_leave_one_image(api: Api) -> None:
 # What is refused ---------------------------------------------------------------------------------
 
 
-async def test_what_is_no_image_of_a_known_kind_is_refused(api: Api) -> None:
+async def test_upload_unknown_format_is_refused(api: Api) -> None:
     user = api.user("mia")
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
     contents = {
@@ -372,7 +374,7 @@ async def test_what_is_no_image_of_a_known_kind_is_refused(api: Api) -> None:
         assert "image" in answer.message, kind
 
 
-async def test_truncated_and_corrupt_images_are_refused(api: Api) -> None:
+async def test_upload_truncated_or_corrupt_image_is_refused(api: Api) -> None:
     user = api.user("mia")
     noise = Image.effect_noise((200, 200), 80)
     for kind in ("JPEG", "PNG", "WEBP"):
@@ -384,7 +386,7 @@ async def test_truncated_and_corrupt_images_are_refused(api: Api) -> None:
     assert (await upload(user, png[:50] + b"\xff" * 30 + png[80:])).status == 400
 
 
-async def test_bombs_are_refused(api: Api) -> None:
+async def test_upload_decompression_bomb_is_refused(api: Api) -> None:
     user = api.user("mia")
     row = bytes(6001 // 8 + 1)
     bombs = {
@@ -420,14 +422,14 @@ async def test_upload_while_another_user_sends_many_succeeds(api: Api) -> None:
     assert sorted(answer.status for answer in answers) == [200] * 5 + [503] * 7
 
 
-async def test_a_jpeg_of_thousands_of_scans_is_refused(api: Api) -> None:
+async def test_upload_jpeg_with_thousands_of_scans_is_refused(api: Api) -> None:
     image = encoded(picture(64, 64), "JPEG", progressive=True)
     scan = image[image.rfind(b"\xff\xda") : -2]
     answer = await upload(api.user("mia"), image[:-2] + scan * 5000 + b"\xff\xd9")
     assert is_error(answer, 400, "File is not a valid image")
 
 
-async def test_a_file_has_at_most_5_mib(api: Api) -> None:
+async def test_upload_more_than_5_mib_is_refused(api: Api) -> None:
     user = api.user("mia")
     most = 5 * 1024 * 1024
     assert (await upload(user, PNG + bytes(most - len(PNG)))).status == 200
@@ -435,13 +437,13 @@ async def test_a_file_has_at_most_5_mib(api: Api) -> None:
     assert is_error(answer, 413, "Image is too large: at most 5 MiB")
 
 
-async def test_much_more_than_5_mib_is_refused_in_the_error_format(api: Api) -> None:
+async def test_upload_much_more_than_5_mib_has_the_error_format(api: Api) -> None:
     for client in (api.user("mia"), api.nobody):
         answer = await upload(client, bytes(9 * 1024 * 1024))
         assert answer.status == 413
 
 
-async def test_there_is_exactly_one_file(api: Api) -> None:
+async def test_upload_none_or_two_files_is_refused(api: Api) -> None:
     user = api.user("mia")
     assert fields_of(await send(user)) == ["file"]
     assert fields_of(await send(user, ("file", "a.png", PNG), ("file", "b.png", PNG))) == ["file"]
@@ -450,14 +452,14 @@ async def test_there_is_exactly_one_file(api: Api) -> None:
         assert fields_of(await send(user, (name, "a.png", PNG))) == [name, "file"]
 
 
-async def test_unknown_fields_are_refused_by_name(api: Api) -> None:
+async def test_upload_with_unknown_field_names_it(api: Api) -> None:
     user = api.user("mia")
     parts: list[Part] = [("file", "a.png", PNG), ("crop", None, b"1"), ("other", "b.png", PNG)]
     assert fields_of(await send(user, *parts)) == ["crop", "other"]
     assert (await user.ok("GET", "/mentor/me"))["isProfileCreated"] is False
 
 
-async def test_only_multipart_is_taken(api: Api) -> None:
+async def test_upload_other_content_type_is_refused(api: Api) -> None:
     user = api.user("mia")
     for kind in (
         "image/png",
@@ -494,19 +496,19 @@ BROKEN = {
 }
 
 
-async def test_a_broken_form_is_a_bad_request(api: Api) -> None:
+async def test_upload_malformed_form_is_refused(api: Api) -> None:
     for name, (kind, body) in BROKEN.items():
         answer = await api.user("mia").patch(PATH, body=body, headers={"Content-Type": kind})
         assert is_error(answer, 400, "Body is not valid multipart/form-data"), name
 
 
-async def test_the_token_is_looked_at_before_the_form(api: Api) -> None:
+async def test_upload_malformed_form_without_token_is_unauthorized(api: Api) -> None:
     for kind, body in BROKEN.values():
         answer = await api.nobody.patch(PATH, body=body, headers={"Content-Type": kind})
         assert is_error(answer, 401, "Missing or invalid token")
 
 
-async def test_an_image_has_no_other_names(api: Api) -> None:
+async def test_get_image_by_another_name_is_not_found(api: Api) -> None:
     profile = (await upload(api.user("mia"), PNG)).json
     name = profile["profileImageUrl"].rpartition("/")[2]
     (stored,) = (api.services.settings.data_dir / "images").iterdir()
@@ -541,7 +543,7 @@ async def test_an_image_has_no_other_names(api: Api) -> None:
 
 
 @pytest.mark.parametrize("host", ["cdn.example.org:8080", "a'onerror=alert(1)"])
-async def test_upload_with_another_host_header_does_not_show_it(api: Api, host: str) -> None:
+async def test_upload_with_another_host_header_ignores_it(api: Api, host: str) -> None:
     mentor = await api.mentor()
     answer = await send(mentor, ("file", "a.png", PNG), Host=host)
     url = answer.json["profileImageUrl"]
@@ -589,7 +591,7 @@ async def test_show_image_in_psql_without_the_setting_is_a_path(api: Api) -> Non
 @pytest.mark.parametrize(
     "settings", [{"public_url": "https://api.example.com/base"}], indirect=True
 )
-async def test_behind_a_public_address_the_url_starts_with_it(api: Api) -> None:
+async def test_upload_with_public_url_returns_urls_that_begin_with_it(api: Api) -> None:
     answer = await upload(api.user("mia"), PNG)
     url = answer.json["profileImageUrl"]
     assert url.startswith("https://api.example.com/base/api/images/")

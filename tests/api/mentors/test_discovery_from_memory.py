@@ -30,7 +30,7 @@ async def slots(api: Api, mentor_id: str) -> list[str]:
     return [slot["startTime"] for slot in answer.json["slots"]]
 
 
-async def test_the_second_read_asks_no_database(api: Api) -> None:
+async def test_read_twice_asks_the_database_once(api: Api) -> None:
     mentor = await api.mentor(bio="x" * 2000)
     paths = [
         "/mentors",
@@ -51,7 +51,7 @@ async def test_the_second_read_asks_no_database(api: Api) -> None:
     assert [seen(answer) for answer in again] == [seen(answer) for answer in first]
 
 
-async def test_what_is_kept_is_revalidated_compressed_and_asked_for_by_head(api: Api) -> None:
+async def test_read_cached_response_supports_etag_gzip_and_head(api: Api) -> None:
     mentor = await api.mentor(bio="x" * 2000)
     path = f"/mentors/{mentor.id}"
     for _ in range(2):
@@ -78,7 +78,9 @@ async def test_what_is_kept_is_revalidated_compressed_and_asked_for_by_head(api:
         ("x-gzip-not", False),
     ],
 )
-async def test_who_wants_no_gzip_gets_none(api: Api, accepted: str, zipped: bool) -> None:
+async def test_read_without_accept_encoding_is_not_compressed(
+    api: Api, accepted: str, zipped: bool
+) -> None:
     mentor = await api.mentor(bio="x" * 2000)
     headers = {"Accept-Encoding": accepted}
     path = f"/mentors/{mentor.id}"
@@ -90,7 +92,7 @@ async def test_who_wants_no_gzip_gets_none(api: Api, accepted: str, zipped: bool
         assert "x" * 2000 in answer.content.decode()
 
 
-async def test_a_body_that_no_reader_should_send_changes_nothing(api: Api) -> None:
+async def test_read_with_a_body_ignores_it(api: Api) -> None:
     mentor = await api.mentor()
     seen = []
     for body in (None, b"{}", None):
@@ -125,7 +127,7 @@ async def ask_too(api: Api, path: str, people: int) -> list[asyncio.Task[Answer]
     return asking
 
 
-async def test_many_who_ask_at_once_are_one_question(api: Api) -> None:
+async def test_read_many_times_at_once_asks_the_database_once(api: Api) -> None:
     path = f"/mentors/{(await api.mentor()).id}/availability"
     async with slots_that_must_wait(api, path) as first:
         others = await ask_too(api, path, 50)
@@ -136,7 +138,7 @@ async def test_many_who_ask_at_once_are_one_question(api: Api) -> None:
     assert len({answer.headers["X-Request-Id"] for answer in answers}) == 51
 
 
-async def test_nobody_waits_for_an_answer_from_before_their_own_write(api: Api) -> None:
+async def test_read_after_own_write_does_not_join_an_older_read(api: Api) -> None:
     path = f"/mentors/{(await api.mentor()).id}/availability"
     async with slots_that_must_wait(api, path) as before:
         await api.db.execute("UPDATE mentors SET timezone = 'WAT'")
@@ -149,7 +151,7 @@ async def test_nobody_waits_for_an_answer_from_before_their_own_write(api: Api) 
     assert (await api.nobody.get(path)).json["timezone"] == "WAT"
 
 
-async def test_who_waited_for_an_error_asks_for_themselves(api: Api) -> None:
+async def test_read_while_another_read_fails_asks_again(api: Api) -> None:
     path = f"/mentors/{(await api.mentor()).id}/availability"
     async with slots_that_must_wait(api, path) as first:
         others = await ask_too(api, path, 5)
@@ -159,14 +161,14 @@ async def test_who_waited_for_an_error_asks_for_themselves(api: Api) -> None:
     assert [answer.status for answer in await asyncio.gather(*others)] == [200] * 5
 
 
-async def test_errors_are_not_kept(api: Api) -> None:
+async def test_read_error_does_not_keep_it(api: Api) -> None:
     mentor = await api.mentor(visibility="private")
     assert (await api.nobody.get(f"/mentors/{mentor.id}")).status == 404
     await mentor.patch("/mentor/me", {"visibility": "public"})
     assert (await api.nobody.get(f"/mentors/{mentor.id}")).status == 200
 
 
-async def test_who_writes_reads_what_was_written(api: Api) -> None:
+async def test_read_after_own_write_shows_it(api: Api) -> None:
     mentor, jane = await api.mentor("mia"), api.user("jane")
     at = day_after_tomorrow(9)
 
@@ -210,7 +212,7 @@ async def test_who_writes_reads_what_was_written(api: Api) -> None:
     assert await slots(api, mentor.id) == []
 
 
-async def test_a_mentee_with_a_new_name_has_it_in_the_reviews(api: Api) -> None:
+async def test_read_reviews_after_new_name_of_mentee_shows_it(api: Api) -> None:
     mentor, jane = await api.mentor("mia"), api.user("jane", name="Jane")
     done = await api.completed(jane, mentor)
     await jane.post(f"/sessions/{done['id']}/review", {"rating": 4})
@@ -234,7 +236,7 @@ async def test_a_mentee_with_a_new_name_has_it_in_the_reviews(api: Api) -> None:
         """,
     ],
 )
-async def test_what_a_dba_changes_is_seen(api: Api, statement: str) -> None:
+async def test_read_after_change_by_a_dba_shows_it(api: Api, statement: str) -> None:
     mentor = await api.mentor()
     paths = ["/mentors", f"/mentors/{mentor.id}", f"/mentors/{mentor.id}/availability"]
     before = [(await api.nobody.get(path)).body for path in paths]
@@ -243,7 +245,7 @@ async def test_what_a_dba_changes_is_seen(api: Api, statement: str) -> None:
     assert before != after
 
 
-async def test_a_change_drops_what_it_changes_and_nothing_else(api: Api) -> None:
+async def test_change_mentor_evicts_its_responses_only(api: Api) -> None:
     mia, tom = await api.mentor("mia"), await api.mentor("tom")
     paths = ["/mentors", f"/mentors/{mia.id}", f"/mentors/{tom.id}/availability"]
     for path in paths:
@@ -268,7 +270,7 @@ async def test_a_change_drops_what_it_changes_and_nothing_else(api: Api) -> None
     assert await kept() == [True, True, False]
 
 
-async def test_an_answer_made_from_before_a_change_is_not_kept(api: Api) -> None:
+async def test_change_during_a_read_does_not_keep_its_response(api: Api) -> None:
     mentor = await api.mentor(headline="Old")
     path = f"/mentors/{mentor.id}"
     async with api.db.acquire() as connection, connection.transaction():
@@ -280,7 +282,7 @@ async def test_an_answer_made_from_before_a_change_is_not_kept(api: Api) -> None
     assert (await api.nobody.get(path)).json["headline"] == "New"
 
 
-async def test_without_a_listening_connection_nothing_is_kept_until_it_is_back(api: Api) -> None:
+async def test_lose_listening_connection_keeps_nothing_until_it_is_back(api: Api) -> None:
     mentor = await api.mentor()
     path = f"/mentors/{mentor.id}"
     await api.nobody.get(path)

@@ -30,7 +30,7 @@ async def listed(api: Api, **query: Any) -> list[dict[str, Any]]:
     return answer.json
 
 
-async def test_without_mentors_the_list_is_empty(api: Api) -> None:
+async def test_list_mentors_of_empty_database_is_empty(api: Api) -> None:
     answer = await api.nobody.get("/mentors")
     assert (answer.status, answer.json) == (200, [])
     assert answer.headers["X-Total-Count"] == "0"
@@ -38,7 +38,7 @@ async def test_without_mentors_the_list_is_empty(api: Api) -> None:
     assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
 
 
-async def test_a_mentor_is_listed_with_exactly_the_fields_of_the_guide(api: Api) -> None:
+async def test_list_mentors_has_exactly_the_fields_of_the_guide(api: Api) -> None:
     mentor = await api.mentor(
         "john",
         sessionDuration=90,
@@ -68,7 +68,7 @@ async def test_a_mentor_is_listed_with_exactly_the_fields_of_the_guide(api: Api)
     ]
 
 
-async def test_a_bare_profile_is_listed_with_nulls_and_noughts(api: Api) -> None:
+async def test_list_mentors_shows_new_profile_with_nulls_and_zeros(api: Api) -> None:
     user = api.user("mia", name=None)
     profile = await user.ok("PATCH", "/mentor/me", {})
     (card,) = await listed(api)
@@ -88,13 +88,13 @@ async def test_a_bare_profile_is_listed_with_nulls_and_noughts(api: Api) -> None
     }
 
 
-async def test_a_token_is_not_asked_for_and_a_bad_one_does_no_harm(api: Api) -> None:
+async def test_list_mentors_without_or_with_bad_token_succeeds(api: Api) -> None:
     await api.mentor()
     answer = await api.nobody.get("/mentors", headers={"Authorization": "Bearer nonsense"})
     assert (answer.status, len(answer.json)) == (200, 1)
 
 
-async def test_the_rating_is_the_average_to_one_decimal(api: Api) -> None:
+async def test_list_mentors_shows_rating_with_one_decimal(api: Api) -> None:
     averages = {(5,): 5.0, (5, 4, 4): 4.3, (5, 5, 4): 4.7, (4, 4, 4, 5): 4.3, (1, 2): 1.5}
     for number, ratings in enumerate(averages):
         await api.rate(await api.mentor(f"mentor{number}"), *ratings)
@@ -102,13 +102,13 @@ async def test_the_rating_is_the_average_to_one_decimal(api: Api) -> None:
     assert found == {f"mentor{n}": rating for n, rating in enumerate(averages.values())}
 
 
-async def test_the_best_rated_come_first_and_the_unrated_last(api: Api) -> None:
+async def test_list_mentors_orders_best_rated_first_unrated_last(api: Api) -> None:
     for sub, ratings in {"none": [], "three": [3], "five": [5], "four": [4, 4]}.items():
         await api.rate(await api.mentor(sub), *ratings)
     assert [mentor["userId"] for mentor in await listed(api)] == ["five", "four", "three", "none"]
 
 
-async def test_equally_rated_mentors_are_ordered_by_reviews_then_sessions_then_id(api: Api) -> None:
+async def test_list_mentors_orders_equal_ones_by_reviews_sessions_id(api: Api) -> None:
     mentors = {sub: await api.mentor(sub) for sub in ("b", "a", "reviews", "sessions")}
     await api.rate(mentors["reviews"], 4, 4)
     for sub in ("b", "a", "sessions"):
@@ -119,14 +119,14 @@ async def test_equally_rated_mentors_are_ordered_by_reviews_then_sessions_then_i
     assert found == ["reviews", "sessions", *by_id]
 
 
-async def test_unrated_mentors_are_ordered_by_sessions(api: Api) -> None:
+async def test_list_mentors_orders_unrated_ones_by_sessions(api: Api) -> None:
     await api.mentor("idle")
     busy = await api.mentor("busy")
     await api.completed(api.user("jane"), busy)
     assert [mentor["userId"] for mentor in await listed(api)] == ["busy", "idle"]
 
 
-async def test_ratings_that_round_to_the_same_decimal_are_equal(api: Api) -> None:
+async def test_list_mentors_orders_by_rounded_rating(api: Api) -> None:
     """4.67 and 4.714 are both 4.7: the one with more reviews comes first."""
     few, many = await api.mentor("few"), await api.mentor("many")
     await api.rate(few, 5, 5, 5, 5, 5, 4, 4)
@@ -135,7 +135,7 @@ async def test_ratings_that_round_to_the_same_decimal_are_equal(api: Api) -> Non
     assert found == [("many", 4.7), ("few", 4.7)]
 
 
-async def test_private_mentors_are_not_listed(api: Api) -> None:
+async def test_list_mentors_leaves_out_private_ones(api: Api) -> None:
     shy = await api.mentor("shy", visibility="private")
     await api.mentor("open")
     assert [mentor["userId"] for mentor in await listed(api)] == ["open"]
@@ -146,7 +146,7 @@ async def test_private_mentors_are_not_listed(api: Api) -> None:
     assert {mentor["userId"] for mentor in await listed(api)} == {"open", "shy"}
 
 
-async def test_sessions_count_once_the_mentee_has_confirmed_them(api: Api) -> None:
+async def test_list_mentors_counts_confirmed_sessions(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     session = await api.session(jane, mentor)
     await api.make_past(session["id"])
@@ -161,7 +161,7 @@ async def test_sessions_count_once_the_mentee_has_confirmed_them(api: Api) -> No
     assert (await listed(api))[0]["totalSessions"] == 1
 
 
-async def test_pages_follow_each_other_without_a_gap_or_a_repetition(api: Api) -> None:
+async def test_list_mentors_in_pages_has_each_once(api: Api) -> None:
     mentors = [await api.mentor(f"mentor{number}") for number in range(7)]
     await api.rate(mentors[3], 5)
     whole = [mentor["id"] for mentor in await listed(api)]
@@ -179,7 +179,7 @@ async def test_pages_follow_each_other_without_a_gap_or_a_repetition(api: Api) -
     assert totals == {"7"}
 
 
-async def test_a_page_beyond_the_end_is_empty(api: Api) -> None:
+async def test_list_mentors_beyond_last_page_is_empty(api: Api) -> None:
     await api.mentor()
     for page in (2, 1_000_000):
         answer = await api.nobody.get("/mentors", page=page, limit=1)
@@ -188,7 +188,7 @@ async def test_a_page_beyond_the_end_is_empty(api: Api) -> None:
         assert "Link" not in answer.headers
 
 
-async def test_a_full_last_page_names_no_next_one(api: Api) -> None:
+async def test_list_mentors_at_full_last_page_has_no_next_link(api: Api) -> None:
     await api.mentor("one")
     await api.mentor("two")
     assert "Link" not in (await api.nobody.get("/mentors", limit=2)).headers
@@ -196,21 +196,21 @@ async def test_a_full_last_page_names_no_next_one(api: Api) -> None:
     assert "Link" in (await api.nobody.get("/mentors", limit=1)).headers
 
 
-async def test_a_limit_goes_from_1_to_1000(api: Api) -> None:
+async def test_list_mentors_with_limit_out_of_range_is_refused(api: Api) -> None:
     for limit in (1, 1000):
         assert (await api.nobody.get("/mentors", limit=limit)).status == 200
     for limit in (0, 1001, -1, "", "ten", "1.5", "1e2", "٣", "+5", " 5", "5\n", "9" * 30):
         assert fields_of(await api.nobody.get("/mentors", limit=limit)) == ["limit"], limit
 
 
-async def test_pages_count_from_1(api: Api) -> None:
+async def test_list_mentors_with_page_below_1_is_refused(api: Api) -> None:
     await api.mentor()
     assert len(await listed(api, page=1)) == 1
     for page in (0, -1, "", "one", "1.0", "٣", "0x1", "1_0", "9" * 30):
         assert fields_of(await api.nobody.get("/mentors", page=page)) == ["page"], page
 
 
-async def test_a_page_and_a_limit_can_both_be_wrong(api: Api) -> None:
+async def test_list_mentors_with_wrong_page_and_limit_names_both(api: Api) -> None:
     answer = await api.nobody.get("/mentors", page=0, limit=0)
     assert sorted(fields_of(answer)) == ["limit", "page"]
 

@@ -16,7 +16,7 @@ async def found(api: Api, q: str | None, **query: Any) -> list[str]:
     return [mentor["userId"] for mentor in answer.json]
 
 
-async def test_a_find_looks_like_a_mentor_in_the_list(api: Api) -> None:
+async def test_search_returns_mentors_as_the_list_does(api: Api) -> None:
     await api.rate(await api.mentor("mia", expertise=["Design"], headline="Lead"), 5)
     listed = (await api.nobody.get("/mentors")).json
     answer = await api.nobody.get("/mentors/search", q="design")
@@ -24,7 +24,7 @@ async def test_a_find_looks_like_a_mentor_in_the_list(api: Api) -> None:
     assert answer.headers["X-Total-Count"] == "1"
 
 
-async def test_name_expertise_headline_and_bio_are_searched(api: Api) -> None:
+async def test_search_finds_name_expertise_headline_and_bio(api: Api) -> None:
     await api.mentor("name", fullName="Ada Quarkson")
     await api.mentor("expertise", expertise=["Chess", "Quarks"])
     await api.mentor("headline", headline="Physicist of the quark")
@@ -33,13 +33,13 @@ async def test_name_expertise_headline_and_bio_are_searched(api: Api) -> None:
     assert sorted(await found(api, "quark")) == ["bio", "expertise", "headline", "name"]
 
 
-async def test_a_name_from_the_token_is_found(api: Api) -> None:
+async def test_search_finds_name_of_the_token(api: Api) -> None:
     user = api.user("u1", name="Zebediah Quux")
     await user.ok("PATCH", "/mentor/me", {})
     assert await found(api, "quux") == ["u1"]
 
 
-async def test_case_does_not_matter(api: Api) -> None:
+async def test_search_ignores_case(api: Api) -> None:
     await api.mentor("latin", headline="PostgreSQL Expert")
     await api.mentor("cyrillic", headline="Дизайн Интерфейсов")
     await api.mentor("greek", headline="ΣΧΕΔΙΟ")
@@ -50,7 +50,7 @@ async def test_case_does_not_matter(api: Api) -> None:
     assert await found(api, "σχεδιο") == ["greek"]
 
 
-async def test_accents_do_not_matter(api: Api) -> None:
+async def test_search_ignores_accents(api: Api) -> None:
     await api.mentor("renee", fullName="Renée Løvås")
     await api.mentor("strauss", fullName="Jürgen Strauß")
     await api.mentor("orsted", fullName="ØRSTED ÅGE")
@@ -70,13 +70,13 @@ async def test_accents_do_not_matter(api: Api) -> None:
         assert (await found(api, q))[:1] == [sub], q
 
 
-async def test_a_part_of_a_word_is_enough(api: Api) -> None:
+async def test_search_part_of_a_word_finds_it(api: Api) -> None:
     await api.mentor("mia", headline="Microservices")
     for q in ("micro", "services", "roser", "s", "SERV"):
         assert await found(api, q) == ["mia"], q
 
 
-async def test_a_slip_of_the_finger_still_finds(api: Api) -> None:
+async def test_search_misspelled_word_finds_it(api: Api) -> None:
     words = {
         "design": ["desing", "desgin", "desin", "deisgn", "designn", "desigm"],
         "python": ["pyhton", "pythn", "ptyhon", "pythonn"],
@@ -90,7 +90,7 @@ async def test_a_slip_of_the_finger_still_finds(api: Api) -> None:
             assert (await found(api, slip))[:1] == [word], slip
 
 
-async def test_each_of_several_words_must_be_found_in_any_order(api: Api) -> None:
+async def test_search_several_words_requires_all_in_any_order(api: Api) -> None:
     await api.mentor("both", headline="Career advice", expertise=["Design"])
     await api.mentor("career", headline="Career advice")
     await api.mentor("design", expertise=["Design"])
@@ -104,7 +104,7 @@ async def test_each_of_several_words_must_be_found_in_any_order(api: Api) -> Non
         assert await found(api, q) == ["both"], q
 
 
-async def test_percent_underscore_and_backslash_are_letters_like_any_other(api: Api) -> None:
+async def test_search_pattern_characters_takes_them_literally(api: Api) -> None:
     await api.mentor("percent", headline="100% remote")
     await api.mentor("underscore", headline="snake_case")
     await api.mentor("backslash", headline=r"C:\Windows")
@@ -122,7 +122,7 @@ async def test_percent_underscore_and_backslash_are_letters_like_any_other(api: 
         assert await found(api, q) == [], q
 
 
-async def test_quotes_and_operators_are_harmless(api: Api) -> None:
+async def test_search_quotes_and_operators_succeeds(api: Api) -> None:
     await api.mentor("mia", headline='O\'Reilly & Sons (Ltd.) | "quoted" * :)')
     for q in ("o'reilly", "&", "(ltd.)", '"quoted"', "*", ":)", "|"):
         assert await found(api, q) == ["mia"], q
@@ -131,7 +131,7 @@ async def test_quotes_and_operators_are_harmless(api: Api) -> None:
     assert await found(api, "") == ["mia"]
 
 
-async def test_an_empty_query_lists_all_like_the_list(api: Api) -> None:
+async def test_search_empty_query_returns_the_whole_list(api: Api) -> None:
     for number in range(3):
         await api.mentor(f"mentor{number}")
     await api.rate(await api.mentor("rated"), 5)
@@ -141,7 +141,7 @@ async def test_an_empty_query_lists_all_like_the_list(api: Api) -> None:
         assert await found(api, q) == listed, q
 
 
-async def test_what_matches_nothing_gives_an_empty_list(api: Api) -> None:
+async def test_search_without_matches_is_empty(api: Api) -> None:
     await api.mentor("mia", headline="Design", bio="Twenty years of drawing")
     answer = await api.nobody.get("/mentors/search", q="xylophone")
     assert (answer.status, answer.json) == (200, [])
@@ -150,7 +150,7 @@ async def test_what_matches_nothing_gives_an_empty_list(api: Api) -> None:
         assert await found(api, q) == [], q
 
 
-async def test_scripts_without_spaces_and_emoji_are_found(api: Api) -> None:
+async def test_search_other_scripts_and_emoji_finds_them(api: Api) -> None:
     await api.mentor("li", fullName="李小龙", expertise=["数学教育"])
     await api.mentor("rocket", headline="To the 🚀 moon")
     assert await found(api, "数学") == ["li"]
@@ -158,7 +158,7 @@ async def test_scripts_without_spaces_and_emoji_are_found(api: Api) -> None:
     assert await found(api, "🚀") == ["rocket"]
 
 
-async def test_better_matches_come_first(api: Api) -> None:
+async def test_search_orders_better_matches_first(api: Api) -> None:
     await api.mentor("bio", bio="Once I met somebody who did design.")
     await api.mentor("typo", bio="I do desing.")
     await api.mentor("headline", headline="Design lead")
@@ -167,20 +167,20 @@ async def test_better_matches_come_first(api: Api) -> None:
     assert await found(api, "design") == ["name", "expertise", "headline", "bio", "typo"]
 
 
-async def test_a_better_match_beats_a_better_rating(api: Api) -> None:
+async def test_search_orders_by_match_before_rating(api: Api) -> None:
     await api.rate(await api.mentor("star", bio="I know a little of everything: design too."), 5, 5)
     await api.mentor("exact", fullName="Design")
     assert await found(api, "design") == ["exact", "star"]
 
 
-async def test_of_equal_matches_the_better_rated_comes_first_and_the_unrated_last(api: Api) -> None:
+async def test_search_orders_equal_matches_by_rating(api: Api) -> None:
     for sub, ratings in {"none": [], "three": [3], "five": [5], "four": [4]}.items():
         mentor = await api.mentor(sub, fullName="Somebody", headline="Design")
         await api.rate(mentor, *ratings)
     assert await found(api, "design") == ["five", "four", "three", "none"]
 
 
-async def test_private_mentors_are_not_found(api: Api) -> None:
+async def test_search_leaves_out_private_mentors(api: Api) -> None:
     await api.mentor("shy", headline="Design", visibility="private")
     await api.mentor("open", headline="Design")
     for q in ("design", "desing", ""):
@@ -189,14 +189,14 @@ async def test_private_mentors_are_not_found(api: Api) -> None:
     assert answer.headers["X-Total-Count"] == "1"
 
 
-async def test_a_changed_profile_is_found_by_its_new_words_only(api: Api) -> None:
+async def test_search_after_changed_profile_finds_new_words_only(api: Api) -> None:
     mentor = await api.mentor("mia", headline="Gardening")
     await mentor.ok("PATCH", "/mentor/me", {"headline": "Astronomy"})
     assert await found(api, "astronomy") == ["mia"]
     assert await found(api, "gardening") == []
 
 
-async def test_finds_are_paged_and_the_next_page_keeps_the_query(api: Api) -> None:
+async def test_search_in_pages_keeps_the_query_in_links(api: Api) -> None:
     for number in range(5):
         await api.mentor(f"mentor{number}", headline="R&D für Größe 100%")
     await api.mentor("other", headline="Chess")
@@ -214,7 +214,7 @@ async def test_finds_are_paged_and_the_next_page_keeps_the_query(api: Api) -> No
     assert [mentor["userId"] for mentor in following.json] == whole[4:]
 
 
-async def test_equal_finds_stay_in_order_across_pages(api: Api) -> None:
+async def test_search_in_pages_keeps_order_of_equal_matches(api: Api) -> None:
     for number in range(6):
         await api.mentor(f"mentor{number}", fullName="Same", headline="Design")
     whole = await found(api, "design")
@@ -222,12 +222,12 @@ async def test_equal_finds_stay_in_order_across_pages(api: Api) -> None:
     assert [sub for page in paged for sub in page] == whole
 
 
-async def test_the_query_has_at_most_200_characters(api: Api) -> None:
+async def test_search_more_than_200_characters_is_refused(api: Api) -> None:
     assert (await api.nobody.get("/mentors/search", q="é" * 200)).status == 200
     assert fields_of(await api.nobody.get("/mentors/search", q="é" * 201)) == ["q"]
 
 
-async def test_many_words_are_no_trouble(api: Api) -> None:
+async def test_search_many_words_succeeds(api: Api) -> None:
     await api.mentor("mia", headline="a b c d e f g h i j k l")
     assert await found(api, " ".join("abcdefghijkl")) == ["mia"]
 
@@ -236,25 +236,25 @@ async def test_search_with_a_repeated_parameter_is_refused(api: Api) -> None:
     assert fields_of(await api.nobody.get("/mentors/search?q=xylophone&q=chess")) == ["q"]
 
 
-async def test_a_query_that_is_no_text_is_refused(api: Api) -> None:
+async def test_search_query_that_is_no_text_is_refused(api: Api) -> None:
     for q in ("%FF", "%C3", "caf%E9", "%ED%A0%80", "%00", "a%00b"):
         assert fields_of(await api.nobody.get(f"/mentors/search?q={q}")) == ["q"], q
 
 
-async def test_signs_are_not_mistaken_for_a_slip(api: Api) -> None:
+async def test_search_signs_matches_them_exactly(api: Api) -> None:
     await api.mentor("cook", headline="Cooking", bio="A career in the canteen. I can code.")
     await api.mentor("coder", headline="C++ and C#")
     for q in ("c++", "C#", "++"):
         assert await found(api, q) == ["coder"], q
 
 
-async def test_short_words_are_not_mistaken_for_each_other(api: Api) -> None:
+async def test_search_short_words_tolerates_no_slip(api: Api) -> None:
     await api.mentor("mia", headline="The best from the rest")
     for q in ("form", "fro", "bet"):
         assert ("mia" in await found(api, q)) == (q in "The best from the rest"), q
 
 
-async def test_a_part_is_found_wherever_it_stands_and_by_as_many_as_have_it(api: Api) -> None:
+async def test_search_part_of_a_word_finds_all_that_contain_it(api: Api) -> None:
     """Parts of one to three letters, which are too short to be mistaken for slips."""
     chance = random.Random(8)
     texts = {}
@@ -276,7 +276,7 @@ async def test_a_part_is_found_wherever_it_stands_and_by_as_many_as_have_it(api:
         assert answer.headers["X-Total-Count"] == str(len(having)), part
 
 
-async def test_the_phrase_comes_before_its_words_elsewhere(api: Api) -> None:
+async def test_search_orders_phrase_before_scattered_words(api: Api) -> None:
     await api.rate(await api.mentor("swapped", fullName="Mei Ravi"), 5)
     await api.mentor("name", fullName="Ravi Mei")
     await api.mentor("skills", expertise=["System design"])
@@ -286,13 +286,13 @@ async def test_the_phrase_comes_before_its_words_elsewhere(api: Api) -> None:
     assert await found(api, "system design") == ["skills", "apart"]
 
 
-async def test_the_weakest_word_decides(api: Api) -> None:
+async def test_search_several_words_ranks_by_the_weakest(api: Api) -> None:
     await api.rate(await api.mentor("mixed", fullName="Design", bio="Python"), 5)
     await api.mentor("both", expertise=["Python", "Design"])
     assert await found(api, "python design") == ["both", "mixed"]
 
 
-async def test_a_slip_finds_what_they_do_before_what_they_mention(api: Api) -> None:
+async def test_search_misspelled_orders_expertise_before_bio(api: Api) -> None:
     await api.rate(await api.mentor("bio", bio="I know people in design."), 5)
     await api.mentor("expertise", expertise=["Design"])
     assert await found(api, "desing") == ["expertise", "bio"]
@@ -324,7 +324,7 @@ async def many(api: Api, count: int) -> None:
     )
 
 
-async def test_finds_come_in_the_same_order_page_by_page(api: Api) -> None:
+async def test_search_in_pages_has_each_match_once(api: Api) -> None:
     """Few of a kind are sorted, and for many the list is walked down: it depends on the page."""
     await many(api, 240)
     for number in random.Random(5).sample(range(1, 241), 60):
@@ -350,7 +350,7 @@ async def found_in_list(api: Api, page: int = 1) -> list[str]:
     return [mentor["userId"] for mentor in answer.json]
 
 
-async def test_two_words_of_thousands(api: Api) -> None:
+async def test_search_two_common_words_finds_those_with_both(api: Api) -> None:
     await many(api, 4100)
     answer = await api.nobody.get("/mentors/search", q="design lead", limit=100)
     assert answer.headers["X-Total-Count"] == "2050"
@@ -362,7 +362,7 @@ async def test_two_words_of_thousands(api: Api) -> None:
     )
 
 
-async def test_mentors_far_apart_are_found_together(api: Api) -> None:
+async def test_search_finds_mentors_of_distant_numbers(api: Api) -> None:
     """Bits are kept in blocks of 16,384."""
     for number in (1, 16_382, 16_383, 16_384, 50_000):
         await api.db.execute(f"ALTER TABLE mentors ALTER COLUMN number RESTART WITH {number}")
@@ -376,7 +376,7 @@ async def test_mentors_far_apart_are_found_together(api: Api) -> None:
         assert await found(api, "chess", limit=1, page=page) == [sub]
 
 
-async def test_what_a_dba_changes_in_one_go_is_found(api: Api) -> None:
+async def test_search_after_bulk_change_finds_new_words(api: Api) -> None:
     await many(api, 40)
     await api.db.execute("UPDATE mentors SET headline = 'Astronomy', bio = bio || ' by night'")
     assert len(await found(api, "astronomy night", limit=100)) == 40
@@ -389,7 +389,7 @@ async def test_what_a_dba_changes_in_one_go_is_found(api: Api) -> None:
     assert len(await found(api, "astronomy", limit=100)) == 20
 
 
-async def test_many_who_write_the_same_words_at_once_are_all_found(api: Api) -> None:
+async def test_search_after_concurrent_updates_finds_all(api: Api) -> None:
     mentors = [await api.mentor(f"m{number}") for number in range(20)]
     for words in ("alpha beta gamma delta", "delta gamma beta epsilon", "omega"):
         await asyncio.gather(
@@ -402,7 +402,7 @@ async def test_many_who_write_the_same_words_at_once_are_all_found(api: Api) -> 
     assert await found(api, "delta") == []
 
 
-async def test_who_changes_a_profile_again_and_again_keeps_the_same_bit(api: Api) -> None:
+async def test_update_profile_often_keeps_its_search_number(api: Api) -> None:
     mentor = await api.mentor("mia")
     for bio in ("One", "Two", "Three"):
         await mentor.ok("PATCH", "/mentor/me", {"bio": bio})
@@ -411,7 +411,7 @@ async def test_who_changes_a_profile_again_and_again_keeps_the_same_bit(api: Api
     assert numbers[1]["number"] - numbers[0]["number"] == 1
 
 
-async def test_what_is_kept_for_the_search_can_be_made_anew(api: Api) -> None:
+async def test_rebuild_search_index_finds_the_same(api: Api) -> None:
     await api.mentor("mia", bio="Chess")
     await api.db.execute("DELETE FROM search_postings")
     await api.db.execute("DELETE FROM search_vocabulary")

@@ -7,7 +7,7 @@ import uuid
 from tests.client import Api, is_error
 
 
-async def test_a_mentor_is_shown_with_exactly_the_fields_of_the_guide(api: Api) -> None:
+async def test_show_mentor_has_exactly_the_fields_of_the_guide(api: Api) -> None:
     mentor = await api.mentor(
         "john",
         sessionDuration=90,
@@ -47,7 +47,7 @@ async def test_a_mentor_is_shown_with_exactly_the_fields_of_the_guide(api: Api) 
     }
 
 
-async def test_a_bare_profile_is_shown_with_the_defaults(api: Api) -> None:
+async def test_show_new_mentor_has_the_defaults(api: Api) -> None:
     profile = await api.user("mia", name=None).ok("PATCH", "/mentor/me", {})
     answer = await api.nobody.get(f"/mentors/{profile['id']}")
     assert answer.json == {
@@ -71,14 +71,14 @@ async def test_a_bare_profile_is_shown_with_the_defaults(api: Api) -> None:
     }
 
 
-async def test_an_id_is_a_uuid_of_version_7_and_may_be_written_in_capitals(api: Api) -> None:
+async def test_show_mentor_by_id_in_capitals_succeeds(api: Api) -> None:
     mentor = await api.mentor()
     assert uuid.UUID(mentor.id).version == 7
     answer = await api.nobody.get(f"/mentors/{mentor.id.upper()}")
     assert (answer.status, answer.json["id"]) == (200, mentor.id)
 
 
-async def test_a_rate_with_cents_is_shown_as_it_was_set(api: Api) -> None:
+async def test_show_mentor_with_rate_in_cents_shows_it_exactly(api: Api) -> None:
     mentor = await api.mentor()
     for rate in (0, 0.01, 19.99, 49.5, 1234567.89):
         assert (await mentor.ok("PATCH", "/mentor/me", {"sessionRate": rate}))[
@@ -87,13 +87,13 @@ async def test_a_rate_with_cents_is_shown_as_it_was_set(api: Api) -> None:
         assert (await api.nobody.get(f"/mentors/{mentor.id}")).json["sessionRate"] == rate
 
 
-async def test_the_user_id_is_not_the_mentor_id(api: Api) -> None:
+async def test_show_mentor_by_user_id_is_not_found(api: Api) -> None:
     sub = str(uuid.uuid4())
     await api.mentor(sub)
     assert is_error(await api.nobody.get(f"/mentors/{sub}"), 404, "Mentor not found")
 
 
-async def test_what_is_no_id_of_a_mentor_is_not_found(api: Api) -> None:
+async def test_show_mentor_by_unknown_id_is_not_found(api: Api) -> None:
     mentor = await api.mentor()
     ids = [
         str(uuid.uuid4()),
@@ -124,7 +124,7 @@ async def test_what_is_no_id_of_a_mentor_is_not_found(api: Api) -> None:
             assert is_error(answer, 404, "Mentor not found"), mentor_id
 
 
-async def test_a_private_mentor_is_not_found_anywhere(api: Api) -> None:
+async def test_show_private_mentor_is_not_found_anywhere(api: Api) -> None:
     mentor = await api.mentor(visibility="private")
     await api.rate(mentor, 5)
     for client in (api.nobody, mentor, api.user("jane")):
@@ -133,7 +133,7 @@ async def test_a_private_mentor_is_not_found_anywhere(api: Api) -> None:
             assert is_error(answer, 404, "Mentor not found")
 
 
-async def test_a_private_mentor_is_not_told_from_one_that_never_was(api: Api) -> None:
+async def test_show_private_mentor_equals_unknown_mentor(api: Api) -> None:
     mentor = await api.mentor(visibility="private")
     answers = [
         await api.nobody.get(f"/mentors/{mentor_id}") for mentor_id in (mentor.id, uuid.uuid4())
@@ -141,7 +141,7 @@ async def test_a_private_mentor_is_not_told_from_one_that_never_was(api: Api) ->
     assert answers[0].body == answers[1].body
 
 
-async def test_bad_dates_are_found_out_before_a_missing_mentor(api: Api) -> None:
+async def test_show_slots_with_bad_dates_precedes_missing_mentor(api: Api) -> None:
     answer = await api.nobody.get(f"/mentors/{uuid.uuid4()}/availability", startDate="tomorrow")
     assert answer.status == 400
     answer = await api.nobody.get(f"/mentors/{uuid.uuid4()}/reviews", limit=51)

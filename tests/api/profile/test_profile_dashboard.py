@@ -21,17 +21,17 @@ async def figures(mentor: Mentor, *names: str) -> list[float]:
     return [dashboard[name] for name in names]
 
 
-async def test_a_new_mentor_has_noughts_and_no_rating(api: Api) -> None:
+async def test_show_dashboard_of_new_mentor_has_zeros(api: Api) -> None:
     mentor = await api.mentor()
     assert await mentor.ok("GET", "/mentor/dashboard") == NOTHING
 
 
-async def test_without_a_profile_there_is_no_dashboard(api: Api) -> None:
+async def test_show_dashboard_without_profile_is_not_found(api: Api) -> None:
     answer = await api.user("jane").get("/mentor/dashboard")
     assert is_error(answer, 404, "Mentor profile not found")
 
 
-async def test_mentees_count_once_sessions_and_earnings_each_time(api: Api) -> None:
+async def test_show_dashboard_counts_mentees_once_and_sessions_each(api: Api) -> None:
     mentor = await api.mentor(sessionRate=1000.5)
     jane, joe = api.user("jane"), api.user("joe")
     await api.completed(jane, mentor)
@@ -44,7 +44,7 @@ async def test_mentees_count_once_sessions_and_earnings_each_time(api: Api) -> N
     }
 
 
-async def test_only_the_mentees_confirmation_counts(api: Api) -> None:
+async def test_show_dashboard_counts_confirmed_sessions_only(api: Api) -> None:
     mentor, jane = await api.mentor(sessionRate=100), api.user("jane")
     session = await api.session(jane, mentor)
     names = ("totalMentees", "totalEarnings", "totalSessions")
@@ -58,7 +58,7 @@ async def test_only_the_mentees_confirmation_counts(api: Api) -> None:
     assert await figures(mentor, *names) == [1, 100, 1]
 
 
-async def test_disputed_and_cancelled_sessions_earn_nothing(api: Api) -> None:
+async def test_show_dashboard_ignores_disputed_and_cancelled_sessions(api: Api) -> None:
     mentor, jane = await api.mentor(sessionRate=100), api.user("jane")
     disputed = await api.session(jane, mentor)
     await api.make_past(disputed["id"])
@@ -82,7 +82,7 @@ async def test_earn_after_rate_changes_counts_the_rate_asked_for(api: Api) -> No
     assert await figures(mentor, "totalEarnings") == [100]
 
 
-async def test_earnings_are_those_in_the_current_currency(api: Api) -> None:
+async def test_show_dashboard_sums_the_current_currency_only(api: Api) -> None:
     mentor, jane = await api.mentor(sessionRate=100, sessionCurrency="NGN"), api.user("jane")
     await api.completed(jane, mentor)
     await mentor.ok("PATCH", "/mentor/me", {"sessionCurrency": "USD", "sessionRate": 7})
@@ -93,7 +93,7 @@ async def test_earnings_are_those_in_the_current_currency(api: Api) -> None:
     assert await figures(mentor, "totalEarnings", "totalSessions") == [100, 2]
 
 
-async def test_pending_bookings_are_the_requests_that_wait(api: Api) -> None:
+async def test_show_dashboard_counts_pending_requests(api: Api) -> None:
     mentor = await api.mentor()
     requests = [await api.request(api.user(sub), mentor) for sub in ("a", "b", "c", "d")]
     assert await figures(mentor, "pendingBookings") == [4]
@@ -103,9 +103,7 @@ async def test_pending_bookings_are_the_requests_that_wait(api: Api) -> None:
     assert await figures(mentor, "pendingBookings", "upcomingBookings") == [1, 1]
 
 
-async def test_upcoming_bookings_are_confirmed_or_rescheduled_and_yet_to_start(
-    api: Api, clock: Clock
-) -> None:
+async def test_show_dashboard_counts_upcoming_sessions(api: Api, clock: Clock) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     first = await api.session(jane, mentor, day_after_tomorrow(9))
     second = await api.session(jane, mentor, day_after_tomorrow(12))
@@ -125,13 +123,13 @@ async def test_upcoming_bookings_are_confirmed_or_rescheduled_and_yet_to_start(
     assert await figures(mentor, "upcomingBookings") == [1]
 
 
-async def test_the_average_has_one_decimal(api: Api) -> None:
+async def test_show_dashboard_rounds_rating_to_one_decimal(api: Api) -> None:
     mentor = await api.mentor()
     await api.rate(mentor, 5, 4, 4)
     assert await figures(mentor, "avgRating", "totalReviews") == [4.3, 3]
 
 
-async def test_what_one_does_as_a_mentee_is_not_in_ones_own_figures(api: Api) -> None:
+async def test_show_dashboard_ignores_own_sessions_as_mentee(api: Api) -> None:
     mentor, other = await api.mentor("mia", sessionRate=9), await api.mentor("max", sessionRate=5)
     session = await api.completed(mentor, other)
     await mentor.ok("POST", f"/sessions/{session['id']}/review", {"rating": 2})
@@ -139,7 +137,7 @@ async def test_what_one_does_as_a_mentee_is_not_in_ones_own_figures(api: Api) ->
     assert await mentor.ok("GET", "/mentor/dashboard") == NOTHING
 
 
-async def test_a_private_profile_keeps_its_dashboard(api: Api) -> None:
+async def test_show_dashboard_of_private_profile_succeeds(api: Api) -> None:
     mentor = await api.mentor()
     await api.rate(mentor, 5)
     await mentor.ok("PATCH", "/mentor/me", {"visibility": "private"})

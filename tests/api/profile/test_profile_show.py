@@ -23,7 +23,7 @@ WEIGHTS = [
 ]
 
 
-async def test_without_a_profile_the_guides_answer(api: Api) -> None:
+async def test_show_profile_without_one_has_the_guides_answer(api: Api) -> None:
     answer = await api.user("jane").get("/mentor/me")
     assert answer.status == 200
     assert answer.json == {
@@ -34,7 +34,7 @@ async def test_without_a_profile_the_guides_answer(api: Api) -> None:
     }
 
 
-async def test_looking_makes_no_profile(api: Api) -> None:
+async def test_show_profile_creates_none(api: Api) -> None:
     jane = api.user("jane")
     for path in ("/mentor/me", "/mentor/availability", "/mentor/dashboard"):
         await jane.get(path)
@@ -42,7 +42,7 @@ async def test_looking_makes_no_profile(api: Api) -> None:
     assert (await api.nobody.get("/mentors")).json == []
 
 
-async def test_a_new_profile_has_the_defaults(api: Api) -> None:
+async def test_show_new_profile_has_the_defaults(api: Api) -> None:
     user = api.user("john", name=None)
     profile = await user.ok("PATCH", "/mentor/me", {})
     assert await user.ok("GET", "/mentor/me") == {
@@ -70,7 +70,7 @@ async def test_a_new_profile_has_the_defaults(api: Api) -> None:
     }
 
 
-async def test_a_full_profile_is_shown_field_by_field_without_a_message(api: Api) -> None:
+async def test_show_full_profile_has_every_field_and_no_message(api: Api) -> None:
     profile = {
         "fullName": "John Doe",
         "headline": "Senior Software Engineer",
@@ -97,7 +97,7 @@ async def test_a_full_profile_is_shown_field_by_field_without_a_message(api: Api
     }
 
 
-async def test_each_part_weighs_what_the_contract_says(api: Api) -> None:
+async def test_show_completeness_weighs_each_part_as_in_the_contract(api: Api) -> None:
     assert sum(weight for _, _, weight in WEIGHTS) == 100
     for name, value, weight in WEIGHTS:
         method, path = (
@@ -119,7 +119,7 @@ async def test_each_part_weighs_what_the_contract_says(api: Api) -> None:
         assert "message" not in shown
 
 
-async def test_what_weighs_nothing_adds_nothing(api: Api) -> None:
+async def test_show_completeness_ignores_other_fields(api: Api) -> None:
     user = api.user("john", name=None)
     await user.ok("PATCH", "/mentor/me", {"visibility": "private", "sessionCurrency": "EUR"})
     settings = {"sessionDuration": 30, "timezone": "WAT", "defaultMeetingLink": "https://e.com/x"}
@@ -127,7 +127,7 @@ async def test_what_weighs_nothing_adds_nothing(api: Api) -> None:
     assert (await user.ok("GET", "/mentor/me"))["profileCompleteness"] == 0
 
 
-async def test_what_is_emptied_no_longer_counts(api: Api) -> None:
+async def test_show_completeness_after_clearing_a_field_falls(api: Api) -> None:
     parts = {part: filled for part, filled, _ in WEIGHTS if part != "slots"}
     mentor = await api.mentor("mia", [WINDOW], **parts)
     assert (await mentor.ok("GET", "/mentor/me"))["profileCompleteness"] == 100
@@ -169,7 +169,7 @@ async def test_show_completeness_after_setting_rate_to_0_counts_the_rate(api: Ap
         assert (await user.ok("GET", "/mentor/me"))["profileCompleteness"] == completeness
 
 
-async def test_the_name_of_the_token_counts_as_a_name(api: Api) -> None:
+async def test_show_completeness_counts_the_name_of_the_token(api: Api) -> None:
     user = api.user("john", name="John", picture="https://example.com/john.png")
     await user.ok("PATCH", "/mentor/me", {})
     assert (await user.ok("GET", "/mentor/me"))["profileCompleteness"] == 25

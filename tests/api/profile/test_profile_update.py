@@ -68,7 +68,7 @@ async def refused(user: User, **changes: Any) -> list[str]:
 # What a merge patch is ---------------------------------------------------------------------------
 
 
-async def test_the_first_patch_makes_the_profile(api: Api) -> None:
+async def test_patch_first_time_creates_the_profile(api: Api) -> None:
     user = api.user("john", name="Token Name", picture="https://example.com/token.png")
     profile = await patch(user, headline="Engineer")
     assert profile["userId"] == "john"
@@ -80,18 +80,18 @@ async def test_the_first_patch_makes_the_profile(api: Api) -> None:
     assert shown["profile"] == profile
 
 
-async def test_an_empty_patch_makes_one_too_and_changes_none(api: Api) -> None:
+async def test_patch_without_fields_creates_profile_or_changes_nothing(api: Api) -> None:
     user = api.user("john")
     made = await patch(user)
     assert await patch(user) == made
 
 
-async def test_everything_at_once_comes_back(api: Api) -> None:
+async def test_patch_every_field_returns_each(api: Api) -> None:
     profile = await patch(api.user("john"), **FILLED)
     assert {name: profile[name] for name in FILLED} == FILLED
 
 
-async def test_a_field_left_out_stays(api: Api) -> None:
+async def test_patch_one_field_keeps_the_others(api: Api) -> None:
     user = api.user("john")
     profile = await patch(user, **FILLED)
     news = {
@@ -115,7 +115,7 @@ async def test_a_field_left_out_stays(api: Api) -> None:
         assert (await user.ok("GET", PATH))["profile"] == expected
 
 
-async def test_null_clears_what_may_be_empty(api: Api) -> None:
+async def test_patch_null_clears_optional_fields(api: Api) -> None:
     user = api.user("john")
     emptied = {"fullName": "John", "headline": None, "bio": None, "location": None}
     emptied |= {"profileImageUrl": None, "expertise": [], "links": {}}
@@ -125,7 +125,7 @@ async def test_null_clears_what_may_be_empty(api: Api) -> None:
         assert (await user.ok("GET", PATH))["profile"][name] == empty
 
 
-async def test_null_is_refused_where_there_is_always_a_value(api: Api) -> None:
+async def test_patch_null_for_required_value_is_refused(api: Api) -> None:
     user = api.user("john")
     before = await patch(user, **FILLED)
     for name in ("sessionRate", "sessionCurrency", "visibility"):
@@ -163,7 +163,7 @@ async def test_update_links_concurrently_loses_none(api: Api) -> None:
     assert (await user.ok("GET", PATH))["profile"]["links"] == links
 
 
-async def test_a_refused_patch_changes_nothing(api: Api) -> None:
+async def test_patch_refused_values_changes_nothing(api: Api) -> None:
     user = api.user("john")
     before = await patch(user, **FILLED)
     answer = await user.patch(PATH, {"headline": "New", "bio": "New", "visibility": "secret"})
@@ -175,13 +175,13 @@ async def test_a_refused_patch_changes_nothing(api: Api) -> None:
     assert (await newcomer.ok("GET", PATH))["isProfileCreated"] is False
 
 
-async def test_all_that_is_wrong_is_said_at_once(api: Api) -> None:
+async def test_patch_many_wrong_values_names_each(api: Api) -> None:
     user = api.user("john")
     wrong = {"fullName": 1, "sessionRate": -1, "expertise": ["x", ""], "links": {"a": "b"}}
     assert await refused(user, **wrong) == ["expertise.1", "fullName", "links.a", "sessionRate"]
 
 
-async def test_unknown_fields_are_refused_by_name(api: Api) -> None:
+async def test_patch_unknown_fields_names_each(api: Api) -> None:
     user = api.user("john")
     assert await refused(user, fullname="John", nickname="J") == ["fullname", "nickname"]
     for name in ("id", "userId", "sessionDuration", "bufferTime", "timezone", "rating", "slots"):
@@ -190,7 +190,7 @@ async def test_unknown_fields_are_refused_by_name(api: Api) -> None:
         assert await refused(user, **{name: None}) == [name]
 
 
-async def test_concurrent_first_patches_make_one_profile(api: Api) -> None:
+async def test_patch_first_time_at_once_creates_one_profile(api: Api) -> None:
     clients = [api.user("john") for _ in range(15)]
     answers = await asyncio.gather(
         *(client.patch(PATH, {"headline": f"{n}"}) for n, client in enumerate(clients))
@@ -199,7 +199,7 @@ async def test_concurrent_first_patches_make_one_profile(api: Api) -> None:
     assert len({answer.json["id"] for answer in answers}) == 1
 
 
-async def test_concurrent_patches_of_other_fields_do_not_undo_each_other(api: Api) -> None:
+async def test_patch_different_fields_at_once_keeps_all(api: Api) -> None:
     client = api.user("john")
     await patch(client)
     changes = [{name: value} for name, value in FILLED.items()]
@@ -211,7 +211,7 @@ async def test_concurrent_patches_of_other_fields_do_not_undo_each_other(api: Ap
 # The name and the picture of the token -----------------------------------------------------------
 
 
-async def test_name_and_picture_follow_the_token_until_they_are_set(api: Api) -> None:
+async def test_send_new_token_updates_name_and_picture_until_set(api: Api) -> None:
     await patch(api.user("john", name="John", picture="https://example.com/1.png"))
     newer = api.user("john", name="Johnny", picture="https://example.com/2.png")
     profile = (await newer.ok("GET", PATH))["profile"]
@@ -231,7 +231,7 @@ async def test_name_and_picture_follow_the_token_until_they_are_set(api: Api) ->
     assert profile["profileImageUrl"] == "https://example.com/own.png"
 
 
-async def test_a_name_that_comes_later_with_a_token_fills_an_empty_profile(api: Api) -> None:
+async def test_send_name_later_with_token_fills_empty_profile(api: Api) -> None:
     await patch(api.user("john", name=None))
     named = api.user("john", name="John")
     assert (await named.ok("GET", PATH))["profile"]["fullName"] == "John"
@@ -239,14 +239,14 @@ async def test_a_name_that_comes_later_with_a_token_fills_an_empty_profile(api: 
     assert listed["fullName"] == "John"
 
 
-async def test_a_token_without_a_name_takes_none_away(api: Api) -> None:
+async def test_send_token_without_name_keeps_it(api: Api) -> None:
     await patch(api.user("john", name="John", picture="https://example.com/1.png"))
     profile = (await api.user("john", name=None).ok("GET", PATH))["profile"]
     assert profile["fullName"] == "John"
     assert profile["profileImageUrl"] == "https://example.com/1.png"
 
 
-async def test_a_name_that_was_set_to_the_tokens_own_stays_when_the_token_changes(
+async def test_patch_name_equal_to_tokens_keeps_it_later(
     api: Api,
 ) -> None:
     user = api.user("john", name="John", picture="https://example.com/1.png")
@@ -265,7 +265,7 @@ async def test_update_name_to_null_goes_back_to_the_tokens_name(api: Api) -> Non
     assert (await newer.ok("GET", PATH))["profile"]["fullName"] == "Johnny"
 
 
-async def test_a_cleared_picture_stays_cleared_when_the_token_changes(api: Api) -> None:
+async def test_send_new_token_keeps_cleared_picture(api: Api) -> None:
     user = api.user("john", picture="https://example.com/1.png")
     await patch(user, profileImageUrl=None)
     assert (await user.ok("GET", PATH))["profile"]["profileImageUrl"] is None
@@ -276,7 +276,7 @@ async def test_a_cleared_picture_stays_cleared_when_the_token_changes(api: Api) 
 # Limits ------------------------------------------------------------------------------------------
 
 
-async def test_a_text_has_a_longest(api: Api) -> None:
+async def test_patch_too_long_text_is_refused(api: Api) -> None:
     user = api.user("john")
     for name, most in {"fullName": 120, "headline": 200, "bio": 5000, "location": 200}.items():
         for letter in ("x", "é", "漢", "🚀"):
@@ -286,7 +286,7 @@ async def test_a_text_has_a_longest(api: Api) -> None:
             assert await refused(user, **{name: value}) == [name], value
 
 
-async def test_texts_are_kept_to_the_letter(api: Api) -> None:
+async def test_patch_text_returns_it_unchanged(api: Api) -> None:
     user = api.user("john")
     for text in (
         "  spaces  ",
@@ -304,7 +304,7 @@ async def test_texts_are_kept_to_the_letter(api: Api) -> None:
         assert (await user.ok("GET", PATH))["profile"]["headline"] == line
 
 
-async def test_a_name_is_not_blank(api: Api) -> None:
+async def test_patch_blank_name_is_refused(api: Api) -> None:
     user = api.user("john")
     for value in ("", " ", "\t\n", "\u3000"):
         assert await refused(user, fullName=value) == ["fullName"], value
@@ -312,7 +312,7 @@ async def test_a_name_is_not_blank(api: Api) -> None:
         assert (await patch(user, **{name: ""}))[name] == empty
 
 
-async def test_expertise_has_50_entries_of_60_characters(api: Api) -> None:
+async def test_patch_more_expertise_than_allowed_is_refused(api: Api) -> None:
     user = api.user("john")
     most = ["é" * 60] * 50
     assert (await patch(user, expertise=most))["expertise"] == most
@@ -327,7 +327,7 @@ async def test_expertise_has_50_entries_of_60_characters(api: Api) -> None:
     assert (await patch(user, expertise=[]))["expertise"] == []
 
 
-async def test_there_are_20_links(api: Api) -> None:
+async def test_patch_more_than_20_links_is_refused(api: Api) -> None:
     user = api.user("john")
     links = {f"link{number}": f"https://example.com/{number}" for number in range(20)}
     assert (await patch(user, links=links))["links"] == links
@@ -347,7 +347,7 @@ async def test_there_are_20_links(api: Api) -> None:
     assert (await patch(user, links=odd))["links"] == odd
 
 
-async def test_urls_are_http_or_https(api: Api) -> None:
+async def test_patch_url_of_other_scheme_is_refused(api: Api) -> None:
     user = api.user("john")
     for url in (
         "http://example.com",
@@ -365,7 +365,7 @@ async def test_urls_are_http_or_https(api: Api) -> None:
         assert await refused(user, links={"x": url}) == ["links.x"], url
 
 
-async def test_a_rate_is_an_amount_of_money(api: Api) -> None:
+async def test_patch_rate_that_is_no_amount_is_refused(api: Api) -> None:
     user = api.user("john")
     for rate in (0, 1, 0.01, 0.1, 19.99, 5000, 5000.5, 1e3, 9999999999):
         assert (await patch(user, sessionRate=rate))["sessionRate"] == rate
@@ -379,7 +379,7 @@ async def test_a_rate_is_an_amount_of_money(api: Api) -> None:
         assert answer.status == 400, number
 
 
-async def test_a_currency_is_one_of_iso_4217(api: Api) -> None:
+async def test_patch_unknown_currency_is_refused(api: Api) -> None:
     user = api.user("john")
     for code in ("NGN", "USD", "EUR", "GBP", "JPY", "KES", "XOF", "ZWG"):
         assert (await patch(user, sessionCurrency=code))["sessionCurrency"] == code
@@ -401,7 +401,7 @@ async def test_a_currency_is_one_of_iso_4217(api: Api) -> None:
         assert await refused(user, sessionCurrency=code) == ["sessionCurrency"], code
 
 
-async def test_a_profile_is_public_or_private(api: Api) -> None:
+async def test_patch_other_visibility_is_refused(api: Api) -> None:
     user = api.user("john")
     for visibility in ("private", "public"):
         assert (await patch(user, visibility=visibility))["visibility"] == visibility
@@ -409,7 +409,7 @@ async def test_a_profile_is_public_or_private(api: Api) -> None:
         assert await refused(user, visibility=visibility) == ["visibility"], visibility
 
 
-async def test_a_merge_patch_may_say_what_it_is(api: Api) -> None:
+async def test_patch_as_merge_patch_json_succeeds(api: Api) -> None:
     user = api.user("john")
     for kind in (
         "application/merge-patch+json",

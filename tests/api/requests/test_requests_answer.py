@@ -65,7 +65,7 @@ async def settled(api: Api, mentor: Mentor, mentee: User, state: str) -> dict[st
 # What comes of it ---------------------------------------------------------------------------------
 
 
-async def test_accepting_makes_a_confirmed_session_of_the_request(api: Api) -> None:
+async def test_accept_request_creates_a_confirmed_session(api: Api) -> None:
     mentor, ann = (
         await api.mentor("mia", sessionRate=5000.5, sessionCurrency="USD"),
         api.user("ann"),
@@ -148,7 +148,7 @@ async def test_show_request_tells_the_state_and_time_of_its_session(api: Api) ->
     assert await ann.ok("GET", "/requests") == [shown]
 
 
-async def test_a_rejection_gives_its_reason_to_both(api: Api) -> None:
+async def test_reject_request_with_reason_shows_it_to_both(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor)
     reason = "💡" * 500
@@ -159,7 +159,7 @@ async def test_a_rejection_gives_its_reason_to_both(api: Api) -> None:
     assert await ann.ok("GET", "/sessions") == []
 
 
-async def test_a_rejection_needs_no_reason(api: Api) -> None:
+async def test_reject_request_without_reason_succeeds(api: Api) -> None:
     mentor = await api.mentor()
     for name, body in (("ann", None), ("bob", b"{}"), ("cem", b"")):
         request = await api.request(api.user(name), mentor)
@@ -167,7 +167,7 @@ async def test_a_rejection_needs_no_reason(api: Api) -> None:
         assert (answer.status, answer.json["rejectionReason"]) == (200, None)
 
 
-async def test_accepting_and_cancelling_take_an_empty_object(api: Api) -> None:
+async def test_accept_or_cancel_with_empty_object_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for method, verb, actor in (("PATCH", "cancel", ann), ("POST", "accept", mentor)):
         request = await api.request(ann, mentor)
@@ -175,7 +175,7 @@ async def test_accepting_and_cancelling_take_an_empty_object(api: Api) -> None:
         assert answer.status == 200
 
 
-async def test_cancelling_answers_with_the_cancelled_request(api: Api) -> None:
+async def test_cancel_request_returns_it(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor)
     cancelled = await ann.ok("PATCH", f"/requests/{request['id']}/cancel")
@@ -183,7 +183,7 @@ async def test_cancelling_answers_with_the_cancelled_request(api: Api) -> None:
     assert await mentor.ok("GET", f"/requests/{request['id']}") == cancelled
 
 
-async def test_patch_does_what_the_action_does_and_answers_with_the_request(api: Api) -> None:
+async def test_patch_status_acts_and_returns_the_request(api: Api) -> None:
     mentor, ann = await api.mentor(sessionRate=70), api.user("ann")
     request = await api.request(ann, mentor)
     accepted = await mentor.ok("PATCH", f"/requests/{request['id']}", {"status": "accepted"})
@@ -202,7 +202,7 @@ async def test_patch_does_what_the_action_does_and_answers_with_the_request(api:
     assert (cancelled["status"], cancelled["rejectionReason"]) == ("cancelled", None)
 
 
-async def test_patch_takes_a_reason_with_every_status(api: Api) -> None:
+async def test_patch_any_status_with_reason_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for status in ("cancelled", "rejected", "accepted"):
         request = await api.request(ann, mentor)
@@ -232,7 +232,7 @@ BAD_BODIES: list[tuple[str, str, Any, list[str]]] = [
 ]
 
 
-async def test_the_input_is_checked_before_whether_there_is_such_a_request(api: Api) -> None:
+async def test_answer_with_wrong_input_precedes_missing_request(api: Api) -> None:
     ann = api.user("ann")
     for method, path, body, fields in BAD_BODIES:
         for request_id in NOBODY_HAS[:2]:
@@ -240,7 +240,7 @@ async def test_the_input_is_checked_before_whether_there_is_such_a_request(api: 
             assert set(fields_of(answer)) == set(fields), (method, path, body)
 
 
-async def test_a_patch_without_a_body_says_nothing(api: Api) -> None:
+async def test_patch_without_body_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor)
     answer = await mentor.request(
@@ -250,7 +250,7 @@ async def test_a_patch_without_a_body_says_nothing(api: Api) -> None:
     assert (await ann.ok("GET", f"/requests/{request['id']}"))["status"] == "pending"
 
 
-async def test_without_a_token_nothing_else_is_looked_at(api: Api) -> None:
+async def test_answer_without_token_is_unauthorized(api: Api) -> None:
     for method, path, body, _ in BAD_BODIES:
         answer = await api.nobody.request(method, f"/requests/{NOBODY_HAS[1]}{path}", body)
         assert is_error(answer, 401, "Missing or invalid token")
@@ -258,7 +258,7 @@ async def test_without_a_token_nothing_else_is_looked_at(api: Api) -> None:
     assert is_error(answer, 401, "Missing or invalid token")
 
 
-async def test_a_request_that_is_not_there_is_not_found(api: Api) -> None:
+async def test_answer_unknown_request_is_not_found(api: Api) -> None:
     ann = api.user("ann")
     for request_id in NOBODY_HAS:
         assert is_error(await ann.get(f"/requests/{request_id}"), 404, "Request not found")
@@ -266,14 +266,14 @@ async def test_a_request_that_is_not_there_is_not_found(api: Api) -> None:
             assert is_error(await act(ann, request_id), 404, "Request not found")
 
 
-async def test_the_id_of_a_session_is_no_id_of_a_request(api: Api) -> None:
+async def test_answer_request_by_id_of_session_is_not_found(api: Api) -> None:
     mentor = await api.mentor()
     session = await api.session(api.user("ann"), mentor)
     for _, act in WAYS.values():
         assert is_error(await act(mentor, session["id"]), 404, "Request not found")
 
 
-async def test_other_methods_are_not_allowed(api: Api) -> None:
+async def test_send_other_methods_is_not_allowed(api: Api) -> None:
     ann = api.user("ann")
     for method, path, allowed in (
         ("DELETE", "", "GET, PATCH"),
@@ -297,7 +297,7 @@ REFUSALS = {
 
 
 @each_way
-async def test_the_right_party_alone_acts_whatever_the_state(
+async def test_answer_as_other_party_is_forbidden_in_every_state(
     api: Api, state: str, act: Act
 ) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
@@ -318,7 +318,9 @@ async def test_the_right_party_alone_acts_whatever_the_state(
 
 
 @each_way
-async def test_a_request_that_is_not_pending_stays_as_it_is(api: Api, state: str, act: Act) -> None:
+async def test_answer_request_that_is_not_pending_is_refused(
+    api: Api, state: str, act: Act
+) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for before in ("accepted", "rejected", "cancelled"):
         request = await settled(api, mentor, ann, before)
@@ -328,7 +330,7 @@ async def test_a_request_that_is_not_pending_stays_as_it_is(api: Api, state: str
     assert len(await ann.ok("GET", "/sessions")) == 1
 
 
-async def test_a_request_stays_accepted_when_its_session_is_cancelled(api: Api) -> None:
+async def test_cancel_session_keeps_its_request_accepted(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     await ann.ok("POST", f"/sessions/{session['id']}/cancel")
@@ -341,7 +343,7 @@ async def test_a_request_stays_accepted_when_its_session_is_cancelled(api: Api) 
 # The time -----------------------------------------------------------------------------------------
 
 
-async def test_the_mentor_picks_one_of_those_who_ask_for_a_time(api: Api) -> None:
+async def test_accept_one_of_requests_for_one_time_blocks_the_others(api: Api) -> None:
     mentor = await api.mentor()
     names = ("ann", "bob", "cem")
     requests = {name: (await api.request(api.user(name), mentor))["id"] for name in names}
@@ -357,7 +359,7 @@ async def test_the_mentor_picks_one_of_those_who_ask_for_a_time(api: Api) -> Non
     await api.user("cem").ok("PATCH", f"/requests/{requests['cem']}/cancel")
 
 
-async def test_a_request_that_lost_its_time_can_be_accepted_when_it_is_free_again(api: Api) -> None:
+async def test_accept_request_after_its_time_is_free_again_succeeds(api: Api) -> None:
     mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
     request = await api.request(ann, mentor)
     session = await api.session(bob, mentor)
@@ -367,7 +369,7 @@ async def test_a_request_that_lost_its_time_can_be_accepted_when_it_is_free_agai
     assert accepted["booking"]["menteeId"] == "ann"
 
 
-async def test_accepting_keeps_the_buffer_on_both_sides(api: Api) -> None:
+async def test_accept_requests_within_buffer_is_refused(api: Api) -> None:
     mentor = await api.mentor(bufferTime=15)
     asked = {
         (8, 0): 200,
@@ -392,7 +394,7 @@ async def test_accepting_keeps_the_buffer_on_both_sides(api: Api) -> None:
     assert found == asked
 
 
-async def test_a_buffer_that_grew_since_the_request_counts(api: Api) -> None:
+async def test_accept_request_after_larger_buffer_keeps_it(api: Api) -> None:
     mentor, ann = await api.mentor(bufferTime=0), api.user("ann")
     request = await api.request(ann, mentor, day_after_tomorrow(10))
     await api.session(api.user("bob"), mentor, day_after_tomorrow(9))
@@ -401,7 +403,7 @@ async def test_a_buffer_that_grew_since_the_request_counts(api: Api) -> None:
         assert (await mentor.post(f"/requests/{request['id']}/accept")).status == status
 
 
-async def test_a_buffer_that_shrank_frees_the_time_it_held_on_both_sides(api: Api) -> None:
+async def test_accept_request_after_smaller_buffer_succeeds(api: Api) -> None:
     mentor = await api.mentor(bufferTime=45)
     await api.session(api.user("bob"), mentor, day_after_tomorrow(9))
     settings = {"slots": ALWAYS, "bufferTime": 0}
@@ -411,7 +413,7 @@ async def test_a_buffer_that_shrank_frees_the_time_it_held_on_both_sides(api: Ap
         assert session["status"] == "confirmed"
 
 
-async def test_what_a_dba_inserted_holds_its_time_as_well(api: Api) -> None:
+async def test_accept_request_at_time_of_inserted_session_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor)
     await api.by_hand(api.user("bob"), mentor, "pending")
@@ -421,9 +423,7 @@ async def test_what_a_dba_inserted_holds_its_time_as_well(api: Api) -> None:
 @pytest.mark.parametrize(
     "act", [by_path("POST", "accept"), by_patch("accepted")], ids=["accept", "accept by patch"]
 )
-async def test_a_request_whose_time_has_passed_cannot_be_accepted(
-    api: Api, clock: Clock, act: Act
-) -> None:
+async def test_accept_past_request_is_refused(api: Api, clock: Clock, act: Act) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor)
     await clock.stop_at(day_after_tomorrow())
@@ -434,7 +434,7 @@ async def test_a_request_whose_time_has_passed_cannot_be_accepted(
 
 
 @pytest.mark.parametrize("swept", [False, True], ids=["before the sweep", "after the sweep"])
-async def test_expired_request_is_rejected_for_everybody(
+async def test_show_expired_request_is_rejected_for_everybody(
     api: Api, clock: Clock, swept: bool
 ) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
@@ -465,7 +465,7 @@ async def test_expired_request_is_rejected_for_everybody(
     assert (await ann.ok("GET", path)) == shown
 
 
-async def test_rejected_request_is_told_apart_from_an_expired_one(api: Api, clock: Clock) -> None:
+async def test_show_rejected_request_differs_from_expired_one(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor)
     reason = {"reason": "Expired without an answer"}
@@ -478,7 +478,7 @@ async def test_rejected_request_is_told_apart_from_an_expired_one(api: Api, cloc
     assert [change["by"] for change in changes] == ["mentee", "mentor"]
 
 
-async def test_a_mentor_gone_private_still_answers_the_requests_there_are(api: Api) -> None:
+async def test_answer_requests_as_private_mentor_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor)
     await mentor.ok("PATCH", "/mentor/me", {"visibility": "private"})

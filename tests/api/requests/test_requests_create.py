@@ -57,7 +57,7 @@ async def admitted(
 # What comes of it ---------------------------------------------------------------------------------
 
 
-async def test_a_request_has_exactly_the_fields_of_the_contract(api: Api) -> None:
+async def test_create_request_has_exactly_the_fields_of_the_contract(api: Api) -> None:
     mentor = await api.mentor(
         "mia",
         profileImageUrl="https://example.com/mia.png",
@@ -101,7 +101,7 @@ async def test_a_request_has_exactly_the_fields_of_the_contract(api: Api) -> Non
     }
 
 
-async def test_duration_and_location_default_to_the_mentors_settings(api: Api) -> None:
+async def test_create_request_takes_duration_and_location_of_mentor(api: Api) -> None:
     link = "https://meet.google.com/abc-def-ghi"
     mentor = await api.mentor("mia", sessionDuration=90, defaultMeetingLink=link)
     request = await api.request(api.user("ann"), mentor)
@@ -109,7 +109,7 @@ async def test_duration_and_location_default_to_the_mentors_settings(api: Api) -
     assert instant(request["endTime"]) - instant(request["startTime"]) == timedelta(minutes=90)
 
 
-async def test_without_settings_it_is_an_hour_nowhere_in_particular(api: Api) -> None:
+async def test_create_request_without_settings_is_one_hour(api: Api) -> None:
     request = await api.request(api.user("ann"), await api.mentor())
     assert (request["duration"], request["location"], request["message"]) == (60, None, None)
 
@@ -151,9 +151,7 @@ async def test_create_request_after_expiry_of_the_last_succeeds(api: Api, clock:
     assert await api.sweep() == 0
 
 
-async def test_create_request_that_is_refused_tells_why_after_expiry(
-    api: Api, clock: Clock
-) -> None:
+async def test_create_request_refused_after_expiry_has_the_reason(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     taken = day_after_tomorrow(12)
     await api.request(ann, mentor, day_after_tomorrow(9))
@@ -162,20 +160,20 @@ async def test_create_request_that_is_refused_tells_why_after_expiry(
     assert await ask(ann, mentor, taken) == (409, TAKEN)
 
 
-async def test_a_later_change_of_the_settings_leaves_the_request_alone(api: Api) -> None:
+async def test_change_settings_keeps_existing_requests(api: Api) -> None:
     mentor, ann = await api.mentor("mia", sessionDuration=30), api.user("ann")
     before = await api.request(ann, mentor)
     await mentor.ok("PUT", "/mentor/availability", {"slots": [], "sessionDuration": 120})
     assert await ann.ok("GET", f"/requests/{before['id']}") == before
 
 
-async def test_a_mentor_can_be_the_mentee_of_another(api: Api) -> None:
+async def test_create_request_as_mentor_succeeds(api: Api) -> None:
     mia, max_ = await api.mentor("mia"), await api.mentor("max")
     assert (await api.request(mia, max_))["menteeId"] == "mia"
     assert (await api.request(max_, mia))["menteeId"] == "max"
 
 
-async def test_an_upper_case_mentor_id_is_the_same_id(api: Api) -> None:
+async def test_create_request_with_id_in_capitals_succeeds(api: Api) -> None:
     mentor = await api.mentor()
     request = await api.request(api.user("ann"), mentor, mentorId=mentor.id.upper())
     assert request["mentorId"] == mentor.id
@@ -205,19 +203,19 @@ NO_OBJECTS = [
 ]
 
 
-async def test_each_required_field_that_is_missing_is_named(api: Api) -> None:
+async def test_create_request_without_required_field_names_it(api: Api) -> None:
     answer = await api.user("ann").post("/requests", {})
     assert sorted(fields_of(answer)) == ["mentorId", "scheduledDate", "scheduledTime", "topic"]
 
 
-async def test_a_field_that_is_not_known_is_named(api: Api) -> None:
+async def test_create_request_with_unknown_field_names_it(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     answer = await ann.post("/requests", asking(mentor, status="accepted", menteeId="bob"))
     assert fields_of(answer) == ["menteeId", "status"]
     assert await ann.ok("GET", "/requests") == []
 
 
-async def test_a_wrong_value_is_refused_by_name(api: Api) -> None:
+async def test_create_request_with_wrong_value_names_the_field(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for field, values in WRONG.items():
         for value in values:
@@ -225,26 +223,26 @@ async def test_a_wrong_value_is_refused_by_name(api: Api) -> None:
             assert set(fields_of(answer)) == {field}, value
 
 
-async def test_the_longest_texts_count_characters_and_not_bytes(api: Api) -> None:
+async def test_create_request_counts_characters_not_bytes(api: Api) -> None:
     most = {"topic": "💡" * 200, "message": "é" * 2000, "location": "字" * 200}
     request = await api.request(api.user("ann"), await api.mentor(), **most)
     assert {name: request[name] for name in most} == most
 
 
-async def test_fifteen_to_180_minutes_whatever_the_mentors_own(api: Api) -> None:
+async def test_create_request_of_15_to_180_minutes_succeeds(api: Api) -> None:
     mentor = await api.mentor("mia", sessionDuration=30)
     for duration in (15, 16, 179, 180, 60.0):
         request = await api.request(api.user(f"ann-{duration}"), mentor, duration=duration)
         assert request["duration"] == duration
 
 
-async def test_a_body_that_is_no_object_of_sound_json_is_refused(api: Api) -> None:
+async def test_create_request_with_malformed_json_is_refused(api: Api) -> None:
     for body in NO_OBJECTS:
         answer = await api.user("ann").post("/requests", body=body)
         assert answer.status == 400, body
 
 
-async def test_keys_that_occur_twice_and_agree_are_one(api: Api) -> None:
+async def test_create_request_with_equal_duplicate_keys_succeeds(api: Api) -> None:
     mentor = await api.mentor()
     fields = asking(mentor)
     pairs = [f'"{name}": "{value}"' for name, value in fields.items()]
@@ -252,7 +250,7 @@ async def test_keys_that_occur_twice_and_agree_are_one(api: Api) -> None:
     assert (await api.user("ann").post("/requests", body=body)).status == 201
 
 
-async def test_another_content_type_is_refused(api: Api) -> None:
+async def test_create_request_with_other_content_type_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     answer = await ann.post(
         "/requests", asking(mentor), headers={"Content-Type": "application/x-www-form-urlencoded"}
@@ -260,7 +258,7 @@ async def test_another_content_type_is_refused(api: Api) -> None:
     assert is_error(answer, 415, "Content-Type must be application/json")
 
 
-async def test_the_last_moment_there_is_cannot_be_passed(api: Api) -> None:
+async def test_create_request_beyond_last_instant_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     last = datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
     assert (await ann.post("/requests", asking(mentor, last, duration=60))).status in (400, 409)
@@ -270,25 +268,25 @@ async def test_the_last_moment_there_is_cannot_be_passed(api: Api) -> None:
 # Checks in their order ----------------------------------------------------------------------------
 
 
-async def test_without_a_token_nothing_else_is_looked_at(api: Api) -> None:
+async def test_create_request_without_token_is_unauthorized(api: Api) -> None:
     answer = await api.nobody.post("/requests", body=b"{")
     assert is_error(answer, 401, "Missing or invalid token")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_the_input_is_checked_before_the_mentor(api: Api) -> None:
+async def test_create_request_with_wrong_input_precedes_missing_mentor(api: Api) -> None:
     answer = await api.user("ann").post("/requests", {"mentorId": NO_ONE})
     assert set(fields_of(answer)) == {"topic", "scheduledDate", "scheduledTime"}
 
 
-async def test_a_mentor_who_does_not_exist_is_not_found(api: Api) -> None:
+async def test_create_request_to_unknown_mentor_is_not_found(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for mentor_id in (NO_ONE, "mentor-profile-123", "", "1" * 5000, "💡", mentor.sub):
         answer = await ann.post("/requests", asking(mentor, mentorId=mentor_id))
         assert is_error(answer, 404, "Mentor not found")
 
 
-async def test_a_private_mentor_cannot_be_requested_not_even_by_themselves(api: Api) -> None:
+async def test_create_request_to_private_mentor_is_not_found(api: Api) -> None:
     mentor = await api.mentor(visibility="private")
     for user in (api.user("ann"), mentor):
         answer = await user.post("/requests", asking(mentor))
@@ -297,14 +295,14 @@ async def test_a_private_mentor_cannot_be_requested_not_even_by_themselves(api: 
     assert (await api.user("ann").post("/requests", asking(mentor))).status == 201
 
 
-async def test_a_request_to_oneself_is_refused_before_its_time_is_looked_at(api: Api) -> None:
+async def test_create_request_to_oneself_precedes_its_time(api: Api) -> None:
     mentor = await api.mentor()
     for at in (day_after_tomorrow(), datetime(2020, 1, 1, 9, tzinfo=UTC)):
         answer = await mentor.post("/requests", asking(mentor, at))
         assert is_error(answer, 400, "You cannot request a session with yourself")
 
 
-async def test_the_past_is_refused_before_a_duplicate_and_the_windows(api: Api) -> None:
+async def test_create_past_request_precedes_duplicate_and_windows(api: Api) -> None:
     mentor, ann = await api.mentor("mia"), api.user("ann")
     await api.request(ann, mentor)
     await mentor.ok("PUT", "/mentor/availability", {"slots": []})
@@ -313,7 +311,7 @@ async def test_the_past_is_refused_before_a_duplicate_and_the_windows(api: Api) 
         assert is_error(answer, 400, "Cannot request a session in the past")
 
 
-async def test_the_minute_that_has_begun_is_past(api: Api, clock: Clock) -> None:
+async def test_create_request_for_begun_minute_is_refused(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     at = day_after_tomorrow()
     past = (400, "Cannot request a session in the past")
@@ -324,7 +322,7 @@ async def test_the_minute_that_has_begun_is_past(api: Api, clock: Clock) -> None
     assert await ask(ann, mentor, at) == (201, None)
 
 
-async def test_a_duplicate_is_refused_before_the_time_is_looked_at(api: Api) -> None:
+async def test_create_duplicate_request_precedes_its_time(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     await api.request(ann, mentor)
     await mentor.ok("PUT", "/mentor/availability", {"slots": []})
@@ -335,7 +333,7 @@ async def test_a_duplicate_is_refused_before_the_time_is_looked_at(api: Api) -> 
 # One pending request for each mentor and mentee ---------------------------------------------------
 
 
-async def test_a_second_request_to_the_same_mentor_is_refused_at_any_time(api: Api) -> None:
+async def test_create_second_request_to_mentor_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     await api.request(ann, mentor)
     for at in (day_after_tomorrow(), day_after_tomorrow(15)):
@@ -344,14 +342,14 @@ async def test_a_second_request_to_the_same_mentor_is_refused_at_any_time(api: A
     assert len(await ann.ok("GET", "/requests")) == 1
 
 
-async def test_other_mentors_and_other_mentees_are_free_to_be_asked_and_to_ask(api: Api) -> None:
+async def test_create_requests_of_other_pairs_succeeds(api: Api) -> None:
     mia, max_ = await api.mentor("mia"), await api.mentor("max")
     for mentee in (api.user("ann"), api.user("bob")):
         for mentor in (mia, max_):
             assert (await api.request(mentee, mentor))["status"] == "pending"
 
 
-async def test_once_a_request_is_settled_the_mentee_may_ask_again(api: Api) -> None:
+async def test_create_request_after_settled_one_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for hour, actor, method, verb in (
         (9, mentor, "POST", "accept"),
@@ -363,7 +361,7 @@ async def test_once_a_request_is_settled_the_mentee_may_ask_again(api: Api) -> N
     assert (await api.request(ann, mentor, day_after_tomorrow(11)))["status"] == "pending"
 
 
-async def test_a_settled_request_is_not_what_a_taken_time_is_blamed_on(api: Api) -> None:
+async def test_create_request_for_taken_time_is_no_duplicate(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor)
     await mentor.ok("POST", f"/requests/{request['id']}/reject")
@@ -374,13 +372,13 @@ async def test_a_settled_request_is_not_what_a_taken_time_is_blamed_on(api: Api)
 # The weekly windows -------------------------------------------------------------------------------
 
 
-async def test_a_mentor_without_windows_has_no_time(api: Api) -> None:
+async def test_create_request_without_windows_is_refused(api: Api) -> None:
     mentor = await api.mentor(windows=[])
     answer = await api.user("ann").post("/requests", asking(mentor))
     assert is_error(answer, 409, TAKEN)
 
 
-async def test_adjacent_windows_count_as_one(api: Api) -> None:
+async def test_create_request_across_adjacent_windows_succeeds(api: Api) -> None:
     mentor = await api.mentor(
         windows=[window(0, f"{hour:02}:00", f"{hour + 1:02}:00") for hour in (11, 9, 10)]
     )
@@ -398,14 +396,14 @@ async def test_adjacent_windows_count_as_one(api: Api) -> None:
     assert await admitted(api, mentor, coming(0), expected) == expected
 
 
-async def test_windows_with_a_minute_between_them_are_two(api: Api) -> None:
+async def test_create_request_across_a_gap_is_refused(api: Api) -> None:
     mentor = await api.mentor(windows=[window(0, "09:00", "10:00"), window(0, "10:01", "12:00")])
     assert await ask(api.user("ann"), mentor, coming(0, 9, 30)) == (409, TAKEN)
     assert await ask(api.user("bob"), mentor, coming(0, 9)) == (201, None)
     assert await ask(api.user("cem"), mentor, coming(0, 10)) == (409, TAKEN)
 
 
-async def test_a_window_is_of_its_weekday_alone(api: Api) -> None:
+async def test_create_request_on_other_weekday_is_refused(api: Api) -> None:
     mentor = await api.mentor(windows=[window(2, "09:00", "10:00")])
     wednesday = coming(2, 9)
     for days in (-1, 1, 2):
@@ -414,7 +412,7 @@ async def test_a_window_is_of_its_weekday_alone(api: Api) -> None:
     assert await ask(api.user("ann"), mentor, wednesday + timedelta(weeks=52)) == (201, None)
 
 
-async def test_a_session_may_cross_midnight_where_one_window_ends_and_another_starts(
+async def test_create_request_across_midnight_of_windows_succeeds(
     api: Api,
 ) -> None:
     for day, after in ((2, 3), (6, 0)):
@@ -428,18 +426,18 @@ async def test_a_session_may_cross_midnight_where_one_window_ends_and_another_st
         assert await ask(api.user("bob"), mentor, late, duration=151) == (409, TAKEN)
 
 
-async def test_a_session_may_end_at_midnight_and_not_a_minute_later(api: Api) -> None:
+async def test_create_request_beyond_midnight_is_refused(api: Api) -> None:
     mentor = await api.mentor(windows=[window(2, "22:00", "24:00")])
     assert await ask(api.user("ann"), mentor, coming(2, 23)) == (201, None)
     assert await ask(api.user("bob"), mentor, coming(2, 23, 1)) == (409, TAKEN)
 
 
-async def test_a_window_to_2359_does_not_reach_the_next_day(api: Api) -> None:
+async def test_create_request_across_23_59_is_refused(api: Api) -> None:
     mentor = await api.mentor(windows=[window(2, "22:00", "23:59"), window(3, "00:00", "02:00")])
     assert await ask(api.user("ann"), mentor, coming(2, 23, 30)) == (409, TAKEN)
 
 
-async def test_the_timezone_of_the_mentor_is_a_label(api: Api) -> None:
+async def test_create_request_ignores_timezone_label(api: Api) -> None:
     mentor = await api.mentor(windows=[window(2, "09:00", "10:00")], timezone="Pacific/Auckland")
     assert await ask(api.user("ann"), mentor, coming(2, 9)) == (201, None)
 
@@ -447,7 +445,7 @@ async def test_the_timezone_of_the_mentor_is_a_label(api: Api) -> None:
 # Other sessions and the buffer --------------------------------------------------------------------
 
 
-async def test_a_session_keeps_its_time_and_the_buffer_on_both_sides(api: Api) -> None:
+async def test_create_request_within_session_or_buffer_is_refused(api: Api) -> None:
     for buffer, expected in {
         0: {
             ("08:00", 60): 201,
@@ -465,7 +463,7 @@ async def test_a_session_keeps_its_time_and_the_buffer_on_both_sides(api: Api) -
         assert await admitted(api, mentor, day_after_tomorrow(), expected) == expected
 
 
-async def test_the_buffer_reaches_over_midnight_even_if_it_has_grown_since(api: Api) -> None:
+async def test_create_request_within_buffer_over_midnight_is_refused(api: Api) -> None:
     mentor = await api.mentor(bufferTime=0)
     midnight = day_after_tomorrow(0)
     await api.session(api.user("bob"), mentor, midnight)
@@ -480,7 +478,7 @@ async def test_the_buffer_reaches_over_midnight_even_if_it_has_grown_since(api: 
         assert (await ask(api.user(name), mentor, midnight + minutes * MINUTE))[0] == status
 
 
-async def test_the_buffer_of_today_counts_and_not_that_of_the_booking(api: Api) -> None:
+async def test_create_request_uses_current_buffer(api: Api) -> None:
     mentor = await api.mentor(bufferTime=15)
     await api.session(api.user("bob"), mentor, day_after_tomorrow(9))
 
@@ -510,7 +508,7 @@ async def only_request(mentee: User) -> str:
     return request["id"]
 
 
-async def test_live_sessions_alone_hold_their_time(api: Api) -> None:
+async def test_create_request_at_time_of_ended_session_succeeds(api: Api) -> None:
     expected = {
         "pending": 409,
         "confirmed": 409,
@@ -529,19 +527,19 @@ async def test_live_sessions_alone_hold_their_time(api: Api) -> None:
     assert found == expected
 
 
-async def test_the_time_of_another_mentor_is_another_time(api: Api) -> None:
+async def test_create_request_at_time_of_other_mentor_succeeds(api: Api) -> None:
     mia, max_ = await api.mentor("mia"), await api.mentor("max")
     await api.session(api.user("bob"), mia)
     assert await ask(api.user("ann"), max_, day_after_tomorrow()) == (201, None)
 
 
-async def test_a_mentee_may_be_booked_twice_at_one_time(api: Api) -> None:
+async def test_create_request_at_own_booked_time_succeeds(api: Api) -> None:
     mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
     await api.session(ann, mia)
     assert (await api.session(ann, max_))["status"] == "confirmed"
 
 
-async def test_a_pending_request_holds_nothing(api: Api) -> None:
+async def test_create_request_at_time_of_pending_one_succeeds(api: Api) -> None:
     mentor = await api.mentor(windows=[window(0, "09:00", "10:00")])
     monday = coming(0, 9)
     day = {"startDate": f"{monday:%Y-%m-%d}", "endDate": f"{monday:%Y-%m-%d}"}
@@ -551,7 +549,7 @@ async def test_a_pending_request_holds_nothing(api: Api) -> None:
         assert [slot["startTime"] for slot in offered["slots"]] == ["09:00"]
 
 
-async def test_a_cancelled_session_frees_its_time(api: Api) -> None:
+async def test_create_request_at_time_of_cancelled_session_succeeds(api: Api) -> None:
     mentor, bob = await api.mentor(bufferTime=30), api.user("bob")
     session = await api.session(bob, mentor)
     assert await ask(api.user("ann"), mentor, day_after_tomorrow()) == (409, TAKEN)
@@ -559,7 +557,7 @@ async def test_a_cancelled_session_frees_its_time(api: Api) -> None:
     assert await ask(api.user("ann"), mentor, day_after_tomorrow()) == (201, None)
 
 
-async def test_every_slot_that_is_offered_can_be_requested(api: Api) -> None:
+async def test_create_request_for_each_offered_slot_succeeds(api: Api) -> None:
     mentor = await api.mentor(
         windows=[
             window(0, "08:00", "09:00"),

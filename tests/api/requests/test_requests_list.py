@@ -28,7 +28,7 @@ async def walk(user: User, path: str, **query: Any) -> list[list[str]]:
 # The list -----------------------------------------------------------------------------------------
 
 
-async def test_both_sides_are_listed_newest_first_unless_one_is_asked_for(api: Api) -> None:
+async def test_list_requests_has_both_sides_newest_first(api: Api) -> None:
     mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
     received = await api.request(ann, mia, day_after_tomorrow(15))
     sent = await api.request(mia, max_, day_after_tomorrow(9))
@@ -42,14 +42,14 @@ async def test_both_sides_are_listed_newest_first_unless_one_is_asked_for(api: A
     assert await api.user("eve").ok("GET", "/requests") == []
 
 
-async def test_a_listed_request_is_the_request(api: Api) -> None:
+async def test_list_requests_returns_each_as_shown(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor, message="Hello")
     for user in (mentor, ann):
         assert await user.ok("GET", "/requests") == [request]
 
 
-async def test_requests_are_listed_by_status(api: Api) -> None:
+async def test_list_requests_by_status_returns_those_only(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     made: dict[str, list[str]] = {"accepted": [], "rejected": [], "cancelled": [], "pending": []}
     for hour, status in enumerate(("accepted", "rejected", "cancelled", "accepted", "pending")):
@@ -65,14 +65,14 @@ async def test_requests_are_listed_by_status(api: Api) -> None:
         assert await mentor.ok("GET", "/requests", role="sent", status=status) == []
 
 
-async def test_an_answered_request_keeps_its_place(api: Api) -> None:
+async def test_list_requests_after_answer_keeps_the_order(api: Api) -> None:
     mentor = await api.mentor()
     made = [(await api.request(api.user(name), mentor))["id"] for name in ("ann", "bob", "cem")]
     await mentor.ok("POST", f"/requests/{made[0]}/reject")
     assert ids(await mentor.ok("GET", "/requests")) == made[::-1]
 
 
-async def test_pages_lead_to_one_another_and_count_what_there_is(api: Api) -> None:
+async def test_list_requests_in_pages_has_links_and_total(api: Api) -> None:
     mentor = await api.mentor()
     made = [(await api.request(api.user(f"ann-{n}"), mentor))["id"] for n in range(5)][::-1]
     answer = await mentor.get("/requests", limit=2, role="received", status="pending", other="ä &")
@@ -90,7 +90,7 @@ async def test_pages_lead_to_one_another_and_count_what_there_is(api: Api) -> No
     assert "Link" not in beyond.headers
 
 
-async def test_wrong_parameters_are_named_and_unknown_ones_ignored(api: Api) -> None:
+async def test_list_requests_with_wrong_parameters_names_them(api: Api) -> None:
     ann = api.user("ann")
     for name, values in {
         "role": ["mentor", "mentee", "", "Sent"],
@@ -103,20 +103,20 @@ async def test_wrong_parameters_are_named_and_unknown_ones_ignored(api: Api) -> 
     assert await ann.ok("GET", "/requests", limit=1000, page=1, q="x", upcoming="maybe") == []
 
 
-async def test_an_empty_list_counts_zero(api: Api) -> None:
+async def test_list_requests_of_new_user_counts_zero(api: Api) -> None:
     answer = await api.user("ann").get("/requests")
     assert (answer.json, answer.headers["X-Total-Count"]) == ([], "0")
     assert "Link" not in answer.headers
 
 
-async def test_the_head_of_a_list_is_its_headers(api: Api) -> None:
+async def test_head_requests_returns_headers_of_the_list(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     await api.request(ann, mentor)
     answer = await ann.request("HEAD", "/requests")
     assert (answer.status, answer.body, answer.headers["X-Total-Count"]) == (200, b"", "1")
 
 
-async def test_all_of_it_needs_a_token(api: Api) -> None:
+async def test_read_requests_without_token_is_unauthorized(api: Api) -> None:
     for path in ("", "?limit=0", "/pending-count", f"/my-requests/{NOBODY_HAS[0]}", "/x"):
         answer = await api.nobody.get(f"/requests{path}")
         assert is_error(answer, 401, "Missing or invalid token")
@@ -125,7 +125,7 @@ async def test_all_of_it_needs_a_token(api: Api) -> None:
 # One request --------------------------------------------------------------------------------------
 
 
-async def test_the_two_parties_alone_see_a_request(api: Api) -> None:
+async def test_show_request_as_stranger_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor)
     for user in (mentor, ann):
@@ -139,7 +139,7 @@ async def test_the_two_parties_alone_see_a_request(api: Api) -> None:
 # The pending ones of a mentor ---------------------------------------------------------------------
 
 
-async def test_the_pending_count_is_a_plain_number_of_what_one_has_to_answer(api: Api) -> None:
+async def test_count_pending_requests_returns_a_plain_number(api: Api) -> None:
     mia, max_ = await api.mentor("mia"), await api.mentor("max")
     ann, bob = api.user("ann"), api.user("bob")
     assert (await ann.get("/requests/pending-count")).body == b"0"
@@ -158,7 +158,7 @@ async def test_the_pending_count_is_a_plain_number_of_what_one_has_to_answer(api
 # The active ones of a mentee ----------------------------------------------------------------------
 
 
-async def test_active_requests_are_pending_or_their_session_is_live(api: Api) -> None:
+async def test_list_active_has_pending_ones_and_live_sessions(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     path = f"/requests/my-requests/{mentor.id}"
     expected = {
@@ -185,7 +185,7 @@ async def test_active_requests_are_pending_or_their_session_is_live(api: Api) ->
         request = await api.request(ann, mentor)
 
 
-async def test_active_requests_come_soonest_first_and_in_pages(api: Api) -> None:
+async def test_list_active_in_pages_has_soonest_first(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     made = {}
     for hour in (15, 9, 12):
@@ -233,7 +233,7 @@ async def test_list_active_of_private_mentor_without_request_is_404(api: Api) ->
     assert await ann.ok("GET", path) == []
 
 
-async def test_active_requests_are_ones_own_to_that_mentor(api: Api) -> None:
+async def test_list_active_has_own_requests_to_that_mentor(api: Api) -> None:
     mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
     request = await api.request(ann, mia)
     await api.request(ann, max_)
@@ -242,7 +242,7 @@ async def test_active_requests_are_ones_own_to_that_mentor(api: Api) -> None:
     assert await mia.ok("GET", f"/requests/my-requests/{mia.id}") == []
 
 
-async def test_active_requests_to_a_mentor_who_is_not_there_are_not_found(api: Api) -> None:
+async def test_list_active_of_unknown_mentor_is_not_found(api: Api) -> None:
     ann = api.user("ann")
     for mentor_id in NOBODY_HAS:
         answer = await ann.get(f"/requests/my-requests/{mentor_id}")

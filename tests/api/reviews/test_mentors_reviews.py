@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.client import Api, fields_of, instant
 
 
-async def test_a_review_has_exactly_the_fields_of_the_guide(api: Api) -> None:
+async def test_list_reviews_has_exactly_the_fields_of_the_guide(api: Api) -> None:
     mentor = await api.mentor()
     jane = api.user("jane", name="Jane Smith", picture="https://example.com/jane.png")
     session = await api.completed(jane, mentor)
@@ -33,7 +33,7 @@ async def test_a_review_has_exactly_the_fields_of_the_guide(api: Api) -> None:
     assert instant(created).utcoffset() is not None
 
 
-async def test_a_review_without_words_from_somebody_without_a_name(api: Api) -> None:
+async def test_list_reviews_without_comment_or_name_has_nulls(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane", name=None)
     session = await api.completed(jane, mentor)
     await jane.ok("POST", f"/sessions/{session['id']}/review", {"rating": 1})
@@ -42,7 +42,7 @@ async def test_a_review_without_words_from_somebody_without_a_name(api: Api) -> 
     assert review["mentee"] == {"id": "jane", "name": None, "avatar": None}
 
 
-async def test_a_mentor_without_reviews_has_an_empty_page(api: Api) -> None:
+async def test_list_reviews_of_new_mentor_is_empty(api: Api) -> None:
     mentor = await api.mentor()
     answer = await api.nobody.get(f"/mentors/{mentor.id}/reviews")
     assert answer.json == {
@@ -51,7 +51,7 @@ async def test_a_mentor_without_reviews_has_an_empty_page(api: Api) -> None:
     }
 
 
-async def test_a_reviewer_is_shown_by_their_newest_name(api: Api) -> None:
+async def test_list_reviews_shows_newest_name_of_mentee(api: Api) -> None:
     mentor = await api.mentor()
     await api.rate(mentor, 4, by="jane")
     await api.user("jane", name="Jane Doe-Smith").ok("GET", "/sessions")
@@ -59,7 +59,7 @@ async def test_a_reviewer_is_shown_by_their_newest_name(api: Api) -> None:
     assert review["mentee"]["name"] == "Jane Doe-Smith"
 
 
-async def test_reviews_are_of_this_mentor_only(api: Api) -> None:
+async def test_list_reviews_leaves_out_other_mentors(api: Api) -> None:
     mentor, other = await api.mentor("mia"), await api.mentor("max")
     await api.rate(mentor, 1)
     await api.rate(other, 5, 5)
@@ -67,7 +67,7 @@ async def test_reviews_are_of_this_mentor_only(api: Api) -> None:
     assert review["rating"] == 1
 
 
-async def test_reviews_come_newest_first_ten_at_a_time(api: Api) -> None:
+async def test_list_reviews_has_ten_newest_first(api: Api) -> None:
     mentor = await api.mentor()
     ratings = [1 + number % 5 for number in range(24)]
     await api.rate(mentor, *ratings)
@@ -84,7 +84,7 @@ async def test_reviews_come_newest_first_ten_at_a_time(api: Api) -> None:
     assert len({review["id"] for review in found}) == 24
 
 
-async def test_reviews_of_one_instant_stay_in_order_across_pages(api: Api) -> None:
+async def test_list_reviews_of_one_instant_keeps_order_across_pages(api: Api) -> None:
     mentor = await api.mentor()
     await api.rate(mentor, 1, 2, 3, 4, 5)
     await api.db.execute("UPDATE reviews SET created_at = '2026-02-01T10:00:00Z'")
@@ -97,7 +97,7 @@ async def test_reviews_of_one_instant_stay_in_order_across_pages(api: Api) -> No
     assert single == whole
 
 
-async def test_a_page_beyond_the_end_is_empty_and_still_counts(api: Api) -> None:
+async def test_list_reviews_beyond_last_page_has_the_total(api: Api) -> None:
     mentor = await api.mentor()
     await api.rate(mentor, 5, 5, 5)
     answer = await api.nobody.get(f"/mentors/{mentor.id}/reviews", page=9, limit=2)
@@ -107,7 +107,7 @@ async def test_a_page_beyond_the_end_is_empty_and_still_counts(api: Api) -> None
     }
 
 
-async def test_a_limit_goes_from_1_to_50(api: Api) -> None:
+async def test_list_reviews_with_limit_out_of_range_is_refused(api: Api) -> None:
     mentor = await api.mentor()
     path = f"/mentors/{mentor.id}/reviews"
     for limit in (1, 50):

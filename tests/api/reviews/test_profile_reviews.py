@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.client import Api, fields_of, is_error
 
 
-async def test_a_review_is_the_same_for_who_received_and_who_gave_it(api: Api) -> None:
+async def test_list_own_reviews_is_equal_for_mentor_and_mentee(api: Api) -> None:
     mentor = await api.mentor("mia", fullName="Mia M.", profileImageUrl="https://example.com/m.png")
     jane = await api.mentor("jane", fullName="Jane the Mentor")
     session = await api.completed(jane, mentor)
@@ -33,7 +33,7 @@ async def test_a_review_is_the_same_for_who_received_and_who_gave_it(api: Api) -
     assert await jane.ok("GET", "/mentor/reviews", role="mentor") == []
 
 
-async def test_a_private_mentor_still_sees_what_was_received(api: Api) -> None:
+async def test_list_own_reviews_as_private_mentor_succeeds(api: Api) -> None:
     mentor = await api.mentor()
     await api.rate(mentor, 5, 3)
     await mentor.ok("PATCH", "/mentor/me", {"visibility": "private"})
@@ -41,14 +41,14 @@ async def test_a_private_mentor_still_sees_what_was_received(api: Api) -> None:
     assert [review["rating"] for review in received] == [3, 5]
 
 
-async def test_the_role_is_required_and_one_of_two(api: Api) -> None:
+async def test_list_own_reviews_with_wrong_role_is_refused(api: Api) -> None:
     mentor = await api.mentor()
     assert fields_of(await mentor.get("/mentor/reviews")) == ["role"]
     for role in ("", "Mentor", "both", "sent", "mentor "):
         assert fields_of(await mentor.get("/mentor/reviews", role=role)) == ["role"], role
 
 
-async def test_without_a_profile_there_are_reviews_given_but_none_received(api: Api) -> None:
+async def test_list_own_reviews_without_profile_has_given_ones_only(api: Api) -> None:
     jane, mentor = api.user("jane"), await api.mentor()
     assert await jane.ok("GET", "/mentor/reviews", role="mentee") == []
     session = await api.completed(jane, mentor)
@@ -59,11 +59,11 @@ async def test_without_a_profile_there_are_reviews_given_but_none_received(api: 
     assert is_error(answer, 404, "Mentor profile not found")
 
 
-async def test_a_missing_role_is_found_out_before_a_missing_profile(api: Api) -> None:
+async def test_list_own_reviews_without_role_precedes_missing_profile(api: Api) -> None:
     assert fields_of(await api.user("jane").get("/mentor/reviews")) == ["role"]
 
 
-async def test_reviews_are_a_plain_array_in_pages_newest_first(api: Api) -> None:
+async def test_list_own_reviews_in_pages_has_newest_first(api: Api) -> None:
     mentor = await api.mentor()
     await api.rate(mentor, 1, 2, 3, 4, 5)
     first = await mentor.get("/mentor/reviews", role="mentor", limit=2)

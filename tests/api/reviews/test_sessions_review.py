@@ -11,7 +11,7 @@ async def review(user: User, session: dict[str, Any], **body: Any) -> Answer:
     return await user.post(f"/sessions/{session['id']}/review", body)
 
 
-async def test_it_answers_with_the_session_and_is_seen_everywhere(api: Api) -> None:
+async def test_review_session_returns_it_and_shows_everywhere(api: Api) -> None:
     mentor = await api.mentor()
     ann = api.user("ann", name="Ann Lee", picture="https://example.com/ann.png")
     session = await api.completed(ann, mentor)
@@ -41,7 +41,7 @@ async def test_it_answers_with_the_session_and_is_seen_everywhere(api: Api) -> N
     assert (dashboard["avgRating"], dashboard["totalReviews"]) == (4.0, 1)
 
 
-async def test_a_mentor_sees_the_reviews_given_as_a_mentee(api: Api) -> None:
+async def test_review_session_as_mentor_shows_in_given_reviews(api: Api) -> None:
     mia, max_ = await api.mentor("mia"), await api.mentor("max")
     session = await api.completed(mia, max_)
     await review(mia, session, rating=3)
@@ -50,7 +50,7 @@ async def test_a_mentor_sees_the_reviews_given_as_a_mentee(api: Api) -> None:
     assert await mia.ok("GET", "/mentor/reviews", role="mentor") == []
 
 
-async def test_a_comment_is_optional_and_counts_characters(api: Api) -> None:
+async def test_review_session_with_any_comment_counts_characters(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for body in ({}, {"comment": ""}, {"comment": "💡" * 1000}):
         session = await api.completed(ann, mentor)
@@ -58,7 +58,7 @@ async def test_a_comment_is_optional_and_counts_characters(api: Api) -> None:
         assert written["comment"] == body.get("comment")
 
 
-async def test_a_rating_is_a_whole_number_from_one_to_five(api: Api) -> None:
+async def test_review_session_with_rating_out_of_range_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.completed(ann, mentor)
     for rating in (0, 6, -1, 4.5, "5", True, None, [5], 10**17):
@@ -72,7 +72,7 @@ async def test_a_rating_is_a_whole_number_from_one_to_five(api: Api) -> None:
     assert answer.json["review"]["rating"] == 5
 
 
-async def test_a_review_needs_a_body(api: Api) -> None:
+async def test_review_session_without_body_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.completed(ann, mentor)
     for body in (b"", b"null", b"[]", b"5"):
@@ -80,7 +80,7 @@ async def test_a_review_needs_a_body(api: Api) -> None:
         assert answer.status == 400, body
 
 
-async def test_a_session_is_reviewed_once(api: Api) -> None:
+async def test_review_session_twice_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.completed(ann, mentor)
     first = (await review(ann, session, rating=5)).json
@@ -91,7 +91,7 @@ async def test_a_session_is_reviewed_once(api: Api) -> None:
     assert (profile["rating"], profile["totalReviews"]) == (5.0, 1)
 
 
-async def test_it_must_be_completed_first(api: Api) -> None:
+async def test_review_session_before_completion_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     refused = (400, "Can only review completed sessions")
@@ -104,7 +104,7 @@ async def test_it_must_be_completed_first(api: Api) -> None:
     assert (await review(ann, session, rating=5)).status == 201
 
 
-async def test_others_are_told_that_only_the_mentee_reviews_even_a_reviewed_one(api: Api) -> None:
+async def test_review_session_as_other_party_is_forbidden(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.completed(ann, mentor)
     for _ in range(2):
@@ -114,7 +114,7 @@ async def test_others_are_told_that_only_the_mentee_reviews_even_a_reviewed_one(
         await review(ann, session, rating=5)
 
 
-async def test_the_rating_is_the_average_to_one_decimal(api: Api) -> None:
+async def test_review_sessions_averages_to_one_decimal(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     averages = []
     for hour, rating in enumerate((5, 4, 4, 1)):
@@ -124,7 +124,7 @@ async def test_the_rating_is_the_average_to_one_decimal(api: Api) -> None:
     assert averages == [5.0, 4.5, 4.3, 3.5]
 
 
-async def test_each_session_with_a_mentor_is_reviewed_by_itself(api: Api) -> None:
+async def test_review_each_session_with_one_mentor_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     sessions = [await api.completed(ann, mentor) for _ in range(2)]
     for session in sessions:

@@ -46,7 +46,7 @@ async def move(mentor: Mentor, session: dict[str, object], start: datetime) -> N
     await mentor.ok("PUT", f"/sessions/{session['id']}/reschedule", body)
 
 
-async def test_a_session_is_an_event_with_its_time_place_and_other_party(api: Api) -> None:
+async def test_get_calendar_has_time_place_and_other_party(api: Api) -> None:
     mentor = await api.mentor("john", fullName="John Doe", defaultMeetingLink=LINK)
     jane = api.user("jane", name="Jane Smith")
     at = day_after_tomorrow(14)
@@ -77,7 +77,7 @@ async def test_a_session_is_an_event_with_its_time_place_and_other_party(api: Ap
     ).summary.value == "Mentorship: Career advice (with Jane Smith)"
 
 
-async def test_what_is_not_there_is_left_out(api: Api) -> None:
+async def test_get_calendar_without_optional_fields_leaves_them_out(api: Api) -> None:
     mentor, nameless = await api.mentor("john"), api.user("x", name=None)
     session = await api.session(nameless, mentor, topic="Advice")
     event = await entry(mentor, session)
@@ -85,14 +85,14 @@ async def test_what_is_not_there_is_left_out(api: Api) -> None:
     assert {"description", "location", "url"}.isdisjoint(event.contents)
 
 
-async def test_calendar_of_session_with_nameless_mentor_says_your_mentor(api: Api) -> None:
+async def test_get_calendar_of_nameless_mentor_says_your_mentor(api: Api) -> None:
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor, topic="Advice")
     await api.db.execute("UPDATE mentors SET full_name = NULL")
     assert (await entry(jane, session)).summary.value == "Mentorship: Advice (with your mentor)"
 
 
-async def test_nobodys_address_is_told(api: Api) -> None:
+async def test_get_calendar_has_no_addresses_of_people(api: Api) -> None:
     mentor = await api.mentor("john")
     jane = api.user("jane", email="jane@example.com")
     answer = await fetch(mentor, await api.session(jane, mentor))
@@ -100,7 +100,7 @@ async def test_nobodys_address_is_told(api: Api) -> None:
     assert {"organizer", "attendee"}.isdisjoint(read(answer).contents)
 
 
-async def test_the_sequence_rises_with_every_move_and_with_the_end(api: Api) -> None:
+async def test_get_calendar_after_each_change_has_higher_sequence(api: Api) -> None:
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor)
     before = await entry(jane, session)
@@ -118,7 +118,7 @@ async def test_the_sequence_rises_with_every_move_and_with_the_end(api: Api) -> 
         assert gone.status.value == "CANCELLED"
 
 
-async def test_a_pending_session_is_tentative_until_it_is_confirmed(api: Api) -> None:
+async def test_get_calendar_of_pending_session_is_tentative(api: Api) -> None:
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor)
     await api.db.execute("UPDATE bookings SET status = 'pending'")
@@ -130,7 +130,7 @@ async def test_a_pending_session_is_tentative_until_it_is_confirmed(api: Api) ->
     assert int(confirmed.sequence.value) == int(pending.sequence.value) + 1
 
 
-async def test_a_session_that_takes_its_course_stays_as_it_is(api: Api, clock: Clock) -> None:
+async def test_get_calendar_after_sweep_keeps_the_sequence(api: Api, clock: Clock) -> None:
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor)
     before = await entry(jane, session)
@@ -144,7 +144,7 @@ async def test_a_session_that_takes_its_course_stays_as_it_is(api: Api, clock: C
     assert after.last_modified.value > before.last_modified.value
 
 
-async def test_a_dba_who_moves_a_session_raises_the_sequence_too(api: Api) -> None:
+async def test_get_calendar_after_move_by_dba_has_higher_sequence(api: Api) -> None:
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor)
     await api.db.execute("UPDATE bookings SET topic = 'Same time, same place'")
@@ -155,7 +155,7 @@ async def test_a_dba_who_moves_a_session_raises_the_sequence_too(api: Api) -> No
     assert await sequence(jane, session) == 2
 
 
-async def test_the_sequence_is_for_calendars_only(api: Api) -> None:
+async def test_show_session_has_no_sequence(api: Api) -> None:
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor)
     assert "calendarSequence" not in session
@@ -174,7 +174,7 @@ async def test_the_sequence_is_for_calendars_only(api: Api) -> None:
         "é" * 200,
     ],
 )
-async def test_odd_characters_survive(api: Api, text: str) -> None:
+async def test_get_calendar_with_unusual_characters_keeps_them(api: Api, text: str) -> None:
     mentor, jane = await api.mentor("john", fullName="Doe; John, \\N"), api.user("jane")
     topic = text[:200]
     session = await api.session(jane, mentor, message=text)
@@ -195,7 +195,7 @@ BREAKS = ["\r\n", "\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u202
 
 
 @pytest.mark.parametrize("end", BREAKS, ids=ascii)
-async def test_nothing_can_be_smuggled_in(api: Api, end: str) -> None:
+async def test_get_calendar_with_line_breaks_adds_no_lines(api: Api, end: str) -> None:
     smuggled = end.join(["Advice", "END:VEVENT", "BEGIN:VEVENT", "ATTENDEE:mailto:a@b.c"])
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor)
@@ -215,7 +215,7 @@ async def test_nothing_can_be_smuggled_in(api: Api, end: str) -> None:
     assert event.description.value.split("\n") == smuggled.split(end)
 
 
-async def test_control_characters_are_dropped(api: Api) -> None:
+async def test_get_calendar_removes_control_characters(api: Api) -> None:
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor)
     await api.db.execute("UPDATE bookings SET topic = $1", "a\x01b\x07c\x7fd\te\x9ff")
@@ -225,7 +225,7 @@ async def test_control_characters_are_dropped(api: Api) -> None:
 @pytest.mark.parametrize(
     "location", ["Google Meet", "javascript:alert(1)", "https://", "http: //x"]
 )
-async def test_only_a_link_becomes_a_link(api: Api, location: str) -> None:
+async def test_get_calendar_has_url_for_web_links_only(api: Api, location: str) -> None:
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor)
     await api.db.execute("UPDATE bookings SET location = $1", location)
@@ -234,7 +234,7 @@ async def test_only_a_link_becomes_a_link(api: Api, location: str) -> None:
     assert "url" not in event.contents
 
 
-async def test_strangers_and_nobody_get_errors(api: Api) -> None:
+async def test_get_calendar_as_stranger_is_refused(api: Api) -> None:
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor)
     stranger = await api.user("eve").get(path(session))
@@ -247,7 +247,7 @@ async def test_strangers_and_nobody_get_errors(api: Api) -> None:
     assert (await jane.get(path(session).replace(".", "x"))).status == 404
 
 
-async def test_head_tells_what_get_would(api: Api) -> None:
+async def test_head_calendar_equals_get(api: Api) -> None:
     mentor, jane = await api.mentor("john"), api.user("jane")
     session = await api.session(jane, mentor)
     head = await jane.request("HEAD", path(session))

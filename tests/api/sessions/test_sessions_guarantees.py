@@ -42,7 +42,7 @@ async def insert(api: Api, mentor: Mentor, start: datetime, end: datetime, statu
 # Time ---------------------------------------------------------------------------------------------
 
 
-async def test_an_insert_that_overlaps_or_comes_too_close_is_refused(api: Api) -> None:
+async def test_insert_overlapping_session_is_refused(api: Api) -> None:
     mentor = await api.mentor(bufferTime=15)
     await api.session(api.user("ann"), mentor, at(12))
     for start, end in (
@@ -62,7 +62,7 @@ async def test_an_insert_that_overlaps_or_comes_too_close_is_refused(api: Api) -
     await insert(api, mentor, at(13, 15), at(14), "confirmed")
 
 
-async def test_an_update_that_overlaps_or_comes_too_close_is_refused(api: Api) -> None:
+async def test_update_session_to_overlap_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(bufferTime=15), api.user("ann")
     await api.session(ann, mentor, at(12))
     session = (await api.session(ann, mentor, at(18)))["id"]
@@ -78,7 +78,7 @@ async def test_an_update_that_overlaps_or_comes_too_close_is_refused(api: Api) -
         assert await refusal(api.db.execute(MOVE, session, start, end)) is None
 
 
-async def test_only_the_end_or_only_the_mentor_moved_is_checked_as_well(api: Api) -> None:
+async def test_update_end_or_mentor_alone_to_overlap_is_refused(api: Api) -> None:
     mia, max_ = await api.mentor("mia", bufferTime=15), await api.mentor("max")
     ann = api.user("ann")
     first = (await api.session(ann, mia, at(9)))["id"]
@@ -91,7 +91,7 @@ async def test_only_the_end_or_only_the_mentor_moved_is_checked_as_well(api: Api
     assert await refusal(api.db.execute(hand_over, other, mia.id)) == "bookings_no_overlap"
 
 
-async def test_a_session_brought_back_to_life_must_find_its_time_free(api: Api) -> None:
+async def test_revive_session_at_taken_time_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(bufferTime=15), api.user("ann")
     gone = await api.by_hand(ann, mentor, "cancelled", at(12))
     session = await api.session(ann, mentor, at(13, 10))
@@ -104,7 +104,7 @@ async def test_a_session_brought_back_to_life_must_find_its_time_free(api: Api) 
     assert (await ann.ok("GET", f"/sessions/{gone}"))["status"] == "confirmed"
 
 
-async def test_a_session_brought_back_to_life_keeps_the_buffer_of_today(api: Api) -> None:
+async def test_revive_session_takes_current_buffer(api: Api) -> None:
     mentor, ann = await api.mentor(bufferTime=0), api.user("ann")
     before = await api.by_hand(ann, mentor, "cancelled", at(11, 55))
     after = await api.by_hand(ann, mentor, "cancelled", at(14, 5))
@@ -116,7 +116,7 @@ async def test_a_session_brought_back_to_life_keeps_the_buffer_of_today(api: Api
             assert await refusal(api.db.execute(revive, session)) == refused
 
 
-async def test_a_buffer_that_an_insert_names_for_itself_does_not_count(api: Api) -> None:
+async def test_insert_session_with_own_buffer_ignores_it(api: Api) -> None:
     mentor, ann = await api.mentor(bufferTime=45), api.user("ann")
     session = await api.session(ann, mentor, at(9))
     statement = """
@@ -130,7 +130,7 @@ async def test_a_buffer_that_an_insert_names_for_itself_does_not_count(api: Api)
     assert await refusal(near) == "bookings_no_overlap"
 
 
-async def test_the_constraint_stands_even_where_triggers_do_not_fire(api: Api) -> None:
+async def test_insert_overlap_without_triggers_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(bufferTime=15), api.user("ann")
     await api.session(ann, mentor, at(12))
     statement = """
@@ -148,7 +148,7 @@ async def test_the_constraint_stands_even_where_triggers_do_not_fire(api: Api) -
         await transaction.rollback()
 
 
-async def test_of_twenty_inserts_at_once_one_is_kept_and_none_deadlocks(api: Api) -> None:
+async def test_insert_twenty_sessions_at_once_keeps_one(api: Api) -> None:
     mentor = await api.mentor(bufferTime=15)
     ann = api.user("ann")
     outcomes = await asyncio.gather(
@@ -160,7 +160,7 @@ async def test_of_twenty_inserts_at_once_one_is_kept_and_none_deadlocks(api: Api
     assert Counter(outcomes) == {None: 1, "bookings_no_overlap": 19}
 
 
-async def test_two_who_insert_crosswise_queue_up_instead_of_deadlocking(api: Api) -> None:
+async def test_insert_crosswise_at_once_queues_without_deadlock(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     await api.session(ann, mentor, at(18))
     insert = f"""
@@ -183,7 +183,7 @@ async def test_two_who_insert_crosswise_queue_up_instead_of_deadlocking(api: Api
         assert await crossing == "bookings_no_overlap"
 
 
-async def test_a_pending_session_made_by_hand_holds_its_time_and_is_confirmed(api: Api) -> None:
+async def test_insert_pending_session_holds_its_time(api: Api) -> None:
     mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
     request = await api.request(bob, mentor)
     session = await api.by_hand(ann, mentor, "pending")
@@ -193,7 +193,7 @@ async def test_a_pending_session_made_by_hand_holds_its_time_and_is_confirmed(ap
     assert is_error(await mentor.post(f"/requests/{request['id']}/accept"), 409, TAKEN)
 
 
-async def test_a_row_that_says_nonsense_is_refused(api: Api) -> None:
+async def test_insert_nonsense_is_refused(api: Api) -> None:
     mentor = await api.mentor()
     session = await api.by_hand(api.user("ann"), mentor, "confirmed")
     for change, constraint in {
@@ -208,7 +208,7 @@ async def test_a_row_that_says_nonsense_is_refused(api: Api) -> None:
         assert await refusal(writing) == constraint
 
 
-async def test_a_request_is_accepted_exactly_when_it_has_its_booking(api: Api) -> None:
+async def test_update_request_without_its_booking_is_refused(api: Api) -> None:
     mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
     pending = (await api.request(ann, mentor))["id"]
     accepted = (await api.session(bob, mentor))["requestId"]
@@ -234,7 +234,7 @@ async def figures(mentor: Mentor) -> tuple[int, int, float | None]:
     return public["totalSessions"], public["totalReviews"], public["rating"]
 
 
-async def test_sessions_are_counted_right_after_changes_by_hand(api: Api) -> None:
+async def test_change_sessions_by_hand_keeps_counts_right(api: Api) -> None:
     mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
     first = await api.by_hand(ann, mia, "completed", at(9))
     second = await api.by_hand(ann, mia, "confirmed", at(12))
@@ -253,7 +253,7 @@ async def test_sessions_are_counted_right_after_changes_by_hand(api: Api) -> Non
     assert await figures(mia) == (0, 0, None)
 
 
-async def test_reviews_are_counted_right_after_changes_by_hand(api: Api) -> None:
+async def test_change_reviews_by_hand_keeps_counts_right(api: Api) -> None:
     mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
     for rating in (5, 2):
         session = await api.completed(ann, mia)

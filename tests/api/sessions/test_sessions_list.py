@@ -23,7 +23,7 @@ def hours_from_now(hours: float) -> datetime:
     return datetime.now(UTC) + timedelta(hours=hours)
 
 
-async def test_the_parties_alone_see_a_session(api: Api) -> None:
+async def test_show_session_as_stranger_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     for user in (mentor, ann):
@@ -36,7 +36,7 @@ async def test_the_parties_alone_see_a_session(api: Api) -> None:
         assert await other.ok("GET", "/sessions") == []
 
 
-async def test_a_session_made_by_hand_has_no_request(api: Api) -> None:
+async def test_show_session_by_hand_has_no_request(api: Api) -> None:
     mentor, ann = await api.mentor("mia", profileImageUrl="https://example.com/m.png"), "ann"
     at = day_after_tomorrow()
     session_id = await api.by_hand(api.user(ann), mentor, "pending", at, 15)
@@ -70,20 +70,20 @@ async def test_a_session_made_by_hand_has_no_request(api: Api) -> None:
     }
 
 
-async def test_a_session_that_is_not_there_is_not_found(api: Api) -> None:
+async def test_show_unknown_session_is_not_found(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor)
     for session_id in (*NOBODY_HAS, request["id"]):
         assert is_error(await ann.get(f"/sessions/{session_id}"), 404, "Session not found")
 
 
-async def test_reading_needs_a_token(api: Api) -> None:
+async def test_read_sessions_without_token_is_unauthorized(api: Api) -> None:
     for path in ("", "?role=nobody", "/x"):
         answer = await api.nobody.get(f"/sessions{path}")
         assert is_error(answer, 401, "Missing or invalid token")
 
 
-async def test_sessions_are_listed_latest_first_by_their_time(api: Api) -> None:
+async def test_list_sessions_has_latest_first(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     made = {hours: await api.by_hand(ann, mentor, at=hours_from_now(hours)) for hours in (5, -5, 9)}
     made |= {
@@ -100,7 +100,7 @@ async def test_sessions_are_listed_latest_first_by_their_time(api: Api) -> None:
     assert ids(await ann.ok("GET", "/sessions", upcoming="true", status="cancelled")) == [made[7]]
 
 
-async def test_a_session_is_past_as_soon_as_it_has_begun(api: Api, clock: Clock) -> None:
+async def test_list_past_sessions_includes_begun_ones(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     start = day_after_tomorrow()
@@ -111,7 +111,7 @@ async def test_a_session_is_past_as_soon_as_it_has_begun(api: Api, clock: Clock)
             assert found == ([session["id"]] if side == listed else [])
 
 
-async def test_one_side_is_listed_when_it_is_asked_for(api: Api) -> None:
+async def test_list_sessions_by_role_returns_one_side(api: Api) -> None:
     mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
     given = await api.session(ann, mia, day_after_tomorrow(9))
     taken = await api.session(mia, max_, day_after_tomorrow(12))
@@ -123,7 +123,7 @@ async def test_one_side_is_listed_when_it_is_asked_for(api: Api) -> None:
     assert await ann.ok("GET", "/sessions", role="mentor") == []
 
 
-async def test_each_status_is_listed_by_itself(api: Api) -> None:
+async def test_list_sessions_by_status_returns_those_only(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     made = {
         state: await api.by_hand(ann, mentor, state, day_after_tomorrow(hour * 2))
@@ -135,7 +135,7 @@ async def test_each_status_is_listed_by_itself(api: Api) -> None:
     assert await ann.ok("GET", "/sessions", status="completed", role="mentor") == []
 
 
-async def test_pages_lead_to_one_another_and_count_what_there_is(api: Api) -> None:
+async def test_list_sessions_in_pages_has_links_and_total(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     soonest = [
         await api.by_hand(ann, mentor, "confirmed", hours_from_now(2 * n + 1)) for n in range(5)
@@ -161,7 +161,7 @@ async def rest(user: User, link: str | None) -> list[list[str]]:
     return pages
 
 
-async def test_sessions_at_one_time_keep_their_order_from_page_to_page(api: Api) -> None:
+async def test_list_sessions_at_one_time_keeps_order_across_pages(api: Api) -> None:
     ann, at = api.user("ann"), day_after_tomorrow()
     mentors = [await api.mentor(f"mentor-{n}") for n in range(4)]
     made = [await api.by_hand(ann, mentor, at=at) for mentor in mentors]
@@ -172,7 +172,7 @@ async def test_sessions_at_one_time_keep_their_order_from_page_to_page(api: Api)
         assert found == expected
 
 
-async def test_wrong_parameters_are_named_and_unknown_ones_ignored(api: Api) -> None:
+async def test_list_sessions_with_wrong_parameters_names_them(api: Api) -> None:
     ann = api.user("ann")
     for name, values in {
         "role": ["sent", "received", "", "Mentor"],

@@ -38,7 +38,7 @@ async def move(user: User, session: dict[str, Any], body: dict[str, Any]) -> Ans
     return await user.put(f"/sessions/{session['id']}/reschedule", body)
 
 
-async def test_it_changes_the_times_and_the_status_and_nothing_else(api: Api) -> None:
+async def test_reschedule_session_changes_times_and_status_only(api: Api) -> None:
     mentor, ann = await api.mentor("mia", sessionRate=50), api.user("ann")
     session = await api.session(ann, mentor, message="Hello", location="Room 5")
     await mentor.ok("PATCH", "/mentor/me", {"sessionRate": 99})
@@ -56,7 +56,7 @@ async def test_it_changes_the_times_and_the_status_and_nothing_else(api: Api) ->
     assert (request["startTime"], request["status"]) == (session["startTime"], "accepted")
 
 
-async def test_a_session_can_be_moved_again_and_again(api: Api) -> None:
+async def test_reschedule_session_repeatedly_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     for hour in (12, 13, 9):
@@ -64,14 +64,14 @@ async def test_a_session_can_be_moved_again_and_again(api: Api) -> None:
         assert (moved.status, moved.json["status"]) == (200, "rescheduled")
 
 
-async def test_it_may_leave_the_weekly_windows(api: Api) -> None:
+async def test_reschedule_session_outside_windows_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(windows=WEEKDAYS_NINE_TO_TEN), api.user("ann")
     session = await api.session(ann, mentor)
     late = day_after_tomorrow(23, 30)
     assert (await move(mentor, session, to(late))).json["endTime"] == iso(late + timedelta(hours=1))
 
 
-async def test_the_time_it_leaves_is_free_and_the_one_it_takes_is_not(api: Api) -> None:
+async def test_reschedule_session_frees_old_time_and_takes_new_one(api: Api) -> None:
     mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
     session = await api.session(ann, mentor)
     await move(mentor, session, to(day_after_tomorrow(15)))
@@ -83,7 +83,7 @@ async def test_the_time_it_leaves_is_free_and_the_one_it_takes_is_not(api: Api) 
 # The instants -------------------------------------------------------------------------------------
 
 
-async def test_instants_carry_any_offset_and_are_answered_in_utc(api: Api) -> None:
+async def test_reschedule_session_with_any_offset_answers_in_utc(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     day = f"{day_after_tomorrow():%Y-%m-%d}"
@@ -102,7 +102,7 @@ async def test_instants_carry_any_offset_and_are_answered_in_utc(api: Api) -> No
         assert (found["startTime"], found["endTime"]) == tuple(day + each for each in expected)
 
 
-async def test_what_is_no_instant_with_an_offset_is_refused_by_name(api: Api) -> None:
+async def test_reschedule_session_to_malformed_instant_names_it(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     good = to(day_after_tomorrow(14))
@@ -117,7 +117,7 @@ async def test_what_is_no_instant_with_an_offset_is_refused_by_name(api: Api) ->
     assert await ann.ok("GET", f"/sessions/{session['id']}") == session
 
 
-async def test_both_instants_are_required_and_nothing_else_is_known(api: Api) -> None:
+async def test_reschedule_session_with_missing_or_unknown_field_names_it(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     both = to(day_after_tomorrow(14))
@@ -130,7 +130,7 @@ async def test_both_instants_are_required_and_nothing_else_is_known(api: Api) ->
     assert answer.status in (400, 415)
 
 
-async def test_fifteen_to_180_whole_minutes_and_the_start_first(api: Api) -> None:
+async def test_reschedule_session_to_wrong_length_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     start = day_after_tomorrow(14)
@@ -145,7 +145,7 @@ async def test_fifteen_to_180_whole_minutes_and_the_start_first(api: Api) -> Non
         assert answer.json["duration"] == minutes
 
 
-async def test_the_past_is_refused_by_name_before_anything_of_the_session(api: Api) -> None:
+async def test_reschedule_session_to_the_past_precedes_its_state(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     cancelled = await api.by_hand(ann, mentor, "cancelled")
@@ -159,7 +159,7 @@ async def test_the_past_is_refused_by_name_before_anything_of_the_session(api: A
     assert await ann.ok("GET", f"/sessions/{session['id']}") == session
 
 
-async def test_now_is_past_and_a_moment_later_is_not(api: Api, clock: Clock) -> None:
+async def test_reschedule_session_to_now_is_refused(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor, day_after_tomorrow(20))
     now = day_after_tomorrow(9)
@@ -168,7 +168,7 @@ async def test_now_is_past_and_a_moment_later_is_not(api: Api, clock: Clock) -> 
     assert (await move(mentor, session, to(now + timedelta(microseconds=1)))).status == 200
 
 
-async def test_instants_at_the_ends_of_the_calendar_are_refused_and_no_fault(api: Api) -> None:
+async def test_reschedule_session_to_ends_of_calendar_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     for start, end in (
@@ -183,7 +183,7 @@ async def test_instants_at_the_ends_of_the_calendar_are_refused_and_no_fault(api
 # Other sessions and the buffer --------------------------------------------------------------------
 
 
-async def test_it_keeps_clear_of_other_sessions_and_their_buffer_on_both_sides(api: Api) -> None:
+async def test_reschedule_session_into_another_or_its_buffer_is_refused(api: Api) -> None:
     mentor, ann, bob = await api.mentor(bufferTime=15), api.user("ann"), api.user("bob")
     await api.session(bob, mentor, day_after_tomorrow(12))
     session = await api.session(ann, mentor, day_after_tomorrow(18))
@@ -206,7 +206,7 @@ async def test_it_keeps_clear_of_other_sessions_and_their_buffer_on_both_sides(a
     assert is_error(await move(mentor, session, around), 409, TAKEN)
 
 
-async def test_a_second_too_near_is_too_near(api: Api) -> None:
+async def test_reschedule_session_one_second_into_buffer_is_refused(api: Api) -> None:
     mentor, ann, bob = await api.mentor(bufferTime=15), api.user("ann"), api.user("bob")
     await api.session(bob, mentor, day_after_tomorrow(12))
     session = await api.session(ann, mentor, day_after_tomorrow(18))
@@ -218,14 +218,14 @@ async def test_a_second_too_near_is_too_near(api: Api) -> None:
         assert (await move(mentor, session, to(start))).status == status
 
 
-async def test_it_does_not_stand_in_its_own_way(api: Api) -> None:
+async def test_reschedule_session_over_its_own_time_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(bufferTime=45), api.user("ann")
     session = await api.session(ann, mentor)
     for hour, minute in ((9, 15), (9, 0), (8, 30), (8, 30)):
         assert (await move(mentor, session, to(day_after_tomorrow(hour, minute)))).status == 200
 
 
-async def test_the_buffer_is_the_mentors_of_today(api: Api) -> None:
+async def test_reschedule_session_uses_current_buffer(api: Api) -> None:
     mentor, ann = await api.mentor(bufferTime=0), api.user("ann")
     first = await api.session(ann, mentor, day_after_tomorrow(9))
     second = await api.session(ann, mentor, day_after_tomorrow(10))
@@ -242,7 +242,7 @@ async def test_the_buffer_is_the_mentors_of_today(api: Api) -> None:
     assert (await move(mentor, first, to(day_after_tomorrow(9, 16)))).status == 409
 
 
-async def test_only_live_sessions_stand_in_the_way(api: Api) -> None:
+async def test_reschedule_session_over_ended_ones_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor, day_after_tomorrow(9))
     other = await api.by_hand(ann, mentor, "pending", day_after_tomorrow(12))
@@ -263,14 +263,14 @@ async def test_only_live_sessions_stand_in_the_way(api: Api) -> None:
     assert found == expected
 
 
-async def test_the_sessions_of_other_mentors_do_not_count(api: Api) -> None:
+async def test_reschedule_session_over_other_mentors_succeeds(api: Api) -> None:
     mia, max_, ann = await api.mentor("mia"), await api.mentor("max"), api.user("ann")
     session = await api.session(ann, mia, day_after_tomorrow(9))
     await api.session(ann, max_, day_after_tomorrow(12))
     assert (await move(mia, session, to(day_after_tomorrow(12)))).status == 200
 
 
-async def test_a_taken_time_is_told_after_rights_and_state(api: Api) -> None:
+async def test_reschedule_session_checks_rights_and_state_first(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor, day_after_tomorrow(9))
     await api.session(ann, mentor, day_after_tomorrow(12))

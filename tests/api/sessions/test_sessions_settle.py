@@ -132,9 +132,7 @@ async def ended_sessions(api: Api, mentor: Mentor, mentee: User) -> dict[str, st
 
 
 @each_action
-async def test_each_action_leads_from_its_states_to_the_next_and_refuses_the_others(
-    api: Api, action: Action
-) -> None:
+async def test_act_in_each_state_follows_the_transitions(api: Api, action: Action) -> None:
     for party in action.by:
         mentor, ann = await api.mentor(f"mia-{party}"), api.user(f"ann-{party}")
         actor = mentor if party == "mentor" else ann
@@ -154,7 +152,7 @@ async def test_each_action_leads_from_its_states_to_the_next_and_refuses_the_oth
 
 
 @each_action
-async def test_the_wrong_person_is_told_so_in_every_state(api: Api, action: Action) -> None:
+async def test_act_as_wrong_party_is_forbidden_in_every_state(api: Api, action: Action) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     others: list[User] = [api.user("eve"), await api.mentor("max")]
     others += [
@@ -167,7 +165,7 @@ async def test_the_wrong_person_is_told_so_in_every_state(api: Api, action: Acti
         assert await ann.ok("GET", f"/sessions/{session_id}") == before
 
 
-async def test_who_and_what_and_where_are_checked_in_this_order(api: Api) -> None:
+async def test_act_with_several_errors_reports_them_in_order(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     bad_body = {"colour": "red"}
     session_id = await api.by_hand(ann, mentor)
@@ -182,7 +180,7 @@ async def test_who_and_what_and_where_are_checked_in_this_order(api: Api) -> Non
             assert is_error(await action(mentor, each), 404, "Session not found")
 
 
-async def test_an_action_takes_no_body_or_an_empty_object(api: Api) -> None:
+async def test_act_without_body_or_with_empty_object_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for action in (CONFIRM, COMPLETE, CONFIRM_COMPLETION, DISPUTE, CANCEL):
         actor = mentor if "mentor" in action.by else ann
@@ -201,7 +199,7 @@ async def test_an_action_takes_no_body_or_an_empty_object(api: Api) -> None:
             assert (await actor.post(path, **sent)).json["status"] == action.leads[state]
 
 
-async def test_other_methods_are_not_allowed(api: Api) -> None:
+async def test_send_other_methods_is_not_allowed(api: Api) -> None:
     for action in ACTIONS:
         for method in {"GET", "DELETE", "PATCH", "PUT", "POST"} - {action.method}:
             answer = await api.user("ann").request(
@@ -214,7 +212,7 @@ async def test_other_methods_are_not_allowed(api: Api) -> None:
 # Completing ---------------------------------------------------------------------------------------
 
 
-async def test_a_session_cannot_be_completed_before_it_ends(api: Api, clock: Clock) -> None:
+async def test_complete_session_before_its_end_is_refused(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     end = day_after_tomorrow(10)
     hours = {"confirmed": 1, "rescheduled": 3, "in_progress": 5}
@@ -231,7 +229,7 @@ async def test_a_session_cannot_be_completed_before_it_ends(api: Api, clock: Clo
     assert (await COMPLETE(mentor, sessions["confirmed"])).json["status"] == "pending_completion"
 
 
-async def test_the_state_is_told_before_the_time(api: Api) -> None:
+async def test_complete_session_in_wrong_state_precedes_the_time(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for place, state in enumerate(STATES):
         if state in COMPLETE.leads:
@@ -240,7 +238,7 @@ async def test_the_state_is_told_before_the_time(api: Api) -> None:
         assert is_error(await COMPLETE(mentor, session_id), *COMPLETE.wrong_state)
 
 
-async def test_a_stranger_learns_nothing_of_the_time(api: Api) -> None:
+async def test_complete_session_as_stranger_precedes_the_time(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     for user in (ann, api.user("eve")):
@@ -259,7 +257,7 @@ async def figures(mentor: Mentor) -> tuple[int, int, float]:
     return dashboard["totalSessions"], dashboard["totalMentees"], dashboard["totalEarnings"]
 
 
-async def test_a_session_counts_once_when_the_mentee_confirms(api: Api) -> None:
+async def test_confirm_session_counts_it_once(api: Api) -> None:
     mentor, ann = await api.mentor(sessionRate=5000), api.user("ann")
     session = await api.session(ann, mentor)
     await api.make_past(session["id"])
@@ -273,7 +271,7 @@ async def test_a_session_counts_once_when_the_mentee_confirms(api: Api) -> None:
     assert await figures(mentor) == (1, 1, 5000)
 
 
-async def test_a_dispute_counts_nothing_and_is_final(api: Api) -> None:
+async def test_dispute_session_counts_nothing_and_is_final(api: Api) -> None:
     mentor, ann = await api.mentor(sessionRate=5000), api.user("ann")
     session = await api.session(ann, mentor)
     await api.make_past(session["id"])
@@ -284,7 +282,7 @@ async def test_a_dispute_counts_nothing_and_is_final(api: Api) -> None:
     assert await figures(mentor) == (0, 0, 0)
 
 
-async def test_mentees_count_once_and_sessions_each_time(api: Api) -> None:
+async def test_confirm_sessions_counts_mentees_once(api: Api) -> None:
     mentor, max_ = await api.mentor(sessionRate=10.25), await api.mentor("max", sessionRate=7)
     for name in ("ann", "bob", "ann", "ann"):
         await api.completed(api.user(name), mentor)
@@ -294,7 +292,7 @@ async def test_mentees_count_once_and_sessions_each_time(api: Api) -> None:
     assert await figures(max_) == (1, 1, 7)
 
 
-async def test_earnings_are_those_in_the_current_currency(api: Api) -> None:
+async def test_confirm_sessions_sums_the_current_currency_only(api: Api) -> None:
     mentor, ann = await api.mentor(sessionRate=5000), api.user("ann")
     session = await api.session(ann, mentor)
     await mentor.ok("PATCH", "/mentor/me", {"sessionRate": 9.99, "sessionCurrency": "USD"})
@@ -308,7 +306,7 @@ async def test_earnings_are_those_in_the_current_currency(api: Api) -> None:
     assert await figures(mentor) == (2, 1, 5000)
 
 
-async def test_a_session_made_by_hand_goes_the_whole_way(api: Api) -> None:
+async def test_settle_session_by_hand_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session_id = await api.by_hand(ann, mentor)
     assert (await CONFIRM(mentor, session_id)).json["status"] == "confirmed"
@@ -323,7 +321,7 @@ async def test_a_session_made_by_hand_goes_the_whole_way(api: Api) -> None:
 # Cancelling ---------------------------------------------------------------------------------------
 
 
-async def test_a_cancellation_says_who_and_why(api: Api) -> None:
+async def test_cancel_session_shows_who_and_why(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     reason = "💡" * 500
     for actor in (mentor, ann):
@@ -339,14 +337,14 @@ async def test_a_cancellation_says_who_and_why(api: Api) -> None:
             assert await user.ok("GET", f"/sessions/{session['id']}") == cancelled
 
 
-async def test_a_cancellation_needs_no_reason(api: Api) -> None:
+async def test_cancel_session_without_reason_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     cancelled = (await CANCEL(ann, session["id"])).json
     assert (cancelled["cancellationReason"], cancelled["cancelledBy"]) == (None, "ann")
 
 
-async def test_a_reason_is_a_text_of_at_most_500_characters(api: Api) -> None:
+async def test_cancel_session_with_too_long_reason_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     for reason in ("x" * 501, 5, ["x"], True):
@@ -354,7 +352,7 @@ async def test_a_reason_is_a_text_of_at_most_500_characters(api: Api) -> None:
     assert (await ann.ok("GET", f"/sessions/{session['id']}"))["status"] == "confirmed"
 
 
-async def test_the_first_to_cancel_is_the_one_who_cancelled(api: Api) -> None:
+async def test_cancel_session_twice_keeps_the_first(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     await CANCEL(mentor, session["id"], {"reason": "Ill"})
@@ -363,7 +361,7 @@ async def test_the_first_to_cancel_is_the_one_who_cancelled(api: Api) -> None:
     assert (cancelled["cancelledBy"], cancelled["cancellationReason"]) == ("mia", "Ill")
 
 
-async def test_upcoming_bookings_leave_out_the_cancelled(api: Api) -> None:
+async def test_show_dashboard_after_cancelling_leaves_it_out(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     assert (await mentor.ok("GET", "/mentor/dashboard"))["upcomingBookings"] == 1

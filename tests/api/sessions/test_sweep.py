@@ -43,7 +43,7 @@ MOVES = {
 }
 
 
-async def test_sessions_move_at_their_moment_and_no_others(api: Api, clock: Clock) -> None:
+async def test_sweep_moves_due_sessions_only(api: Api, clock: Clock) -> None:
     ann = api.user("ann")
     sessions = {
         await api.by_hand(ann, await api.mentor(f"mia-{state}"), state, START): state
@@ -62,7 +62,7 @@ async def test_sessions_move_at_their_moment_and_no_others(api: Api, clock: Cloc
         assert await api.sweep() == 0
 
 
-async def test_a_session_goes_the_whole_way(api: Api, clock: Clock) -> None:
+async def test_sweep_session_through_all_states_succeeds(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor, START)
     seen = []
@@ -81,7 +81,7 @@ async def test_a_session_goes_the_whole_way(api: Api, clock: Clock) -> None:
     assert await api.sweep() == 0
 
 
-async def test_a_rescheduled_session_moves_by_its_new_time(api: Api, clock: Clock) -> None:
+async def test_sweep_moves_rescheduled_session_by_its_new_time(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor, START)
     later = START + timedelta(hours=5)
@@ -105,9 +105,7 @@ NOT_RESCHEDULABLE = "Only confirmed or rescheduled sessions can be rescheduled"
 
 
 @pytest.mark.parametrize("swept", [False, True], ids=["before the sweep", "after the sweep"])
-async def test_session_that_has_begun_cannot_be_cancelled_or_moved(
-    api: Api, clock: Clock, swept: bool
-) -> None:
+async def test_cancel_or_move_begun_session_is_refused(api: Api, clock: Clock, swept: bool) -> None:
     mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
     session = await api.session(ann, mentor, START)
     by_hand = await api.by_hand(bob, mentor, "pending", START + timedelta(hours=1))
@@ -125,7 +123,7 @@ async def test_session_that_has_begun_cannot_be_cancelled_or_moved(
     await mentor.ok("POST", f"/sessions/{by_hand}/confirm")
 
 
-async def test_session_can_be_moved_and_cancelled_until_it_begins(api: Api, clock: Clock) -> None:
+async def test_cancel_or_move_session_until_it_begins_succeeds(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor, START)
     await clock.stop_at(START - MOMENT)
@@ -136,7 +134,7 @@ async def test_session_can_be_moved_and_cancelled_until_it_begins(api: Api, cloc
     await ann.ok("POST", f"/sessions/{session['id']}/cancel")
 
 
-async def test_a_session_that_was_swept_to_its_end_frees_its_time(api: Api, clock: Clock) -> None:
+async def test_sweep_session_to_its_end_frees_its_time(api: Api, clock: Clock) -> None:
     mentor, ann = await api.mentor(bufferTime=45), api.user("ann")
     await api.session(ann, mentor, START)
     await clock.stop_at(END + GRACE)
@@ -166,7 +164,7 @@ async def fill(api: Api, count: int, mentors: int) -> None:
     )
 
 
-async def test_twelve_hundred_due_sessions_are_moved_in_one_go(api: Api) -> None:
+async def test_sweep_twelve_hundred_sessions_moves_all(api: Api) -> None:
     await fill(api, 1200, 3)
     assert await states(api) == {"confirmed": 400, "rescheduled": 400, "in_progress": 400}
     # The first hour of each of the three is under way: one of them already in progress.
@@ -175,7 +173,7 @@ async def test_twelve_hundred_due_sessions_are_moved_in_one_go(api: Api) -> None
     assert await api.sweep() == 0
 
 
-async def test_two_sweeps_at_once_move_each_session_once(api: Api) -> None:
+async def test_sweep_twice_at_once_moves_each_session_once(api: Api) -> None:
     await fill(api, 1200, 40)
     moved = await asyncio.gather(*(api.sweep() for _ in range(4)))
     moved.append(await api.sweep())
@@ -184,7 +182,7 @@ async def test_two_sweeps_at_once_move_each_session_once(api: Api) -> None:
     assert await api.sweep() == 0
 
 
-async def test_a_session_that_somebody_holds_is_left_for_the_next_sweep(api: Api) -> None:
+async def test_sweep_skips_locked_session(api: Api) -> None:
     await fill(api, 20, 10)
     async with api.db.acquire() as connection, connection.transaction():
         (held,) = await connection.fetch(
@@ -235,7 +233,7 @@ async def due_requests(api: Api, count: int) -> None:
     )
 
 
-async def test_two_sweeps_at_once_end_each_request_once(api: Api) -> None:
+async def test_sweep_twice_at_once_expires_each_request_once(api: Api) -> None:
     await due_requests(api, 1200)
     ended = await asyncio.gather(*(api.sweep() for _ in range(4)))
     ended.append(await api.sweep())
@@ -247,7 +245,7 @@ async def test_two_sweeps_at_once_end_each_request_once(api: Api) -> None:
     assert [tuple(row) for row in found] == [("rejected", "sweep", 1200)]
 
 
-async def test_sweep_leaves_request_that_somebody_holds(api: Api) -> None:
+async def test_sweep_skips_locked_request(api: Api) -> None:
     await due_requests(api, 3)
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM requests WHERE mentee_id = 'mentee-1' FOR UPDATE")
@@ -255,7 +253,7 @@ async def test_sweep_leaves_request_that_somebody_holds(api: Api) -> None:
     assert await api.sweep() == 1
 
 
-async def test_request_by_hand_takes_the_mentors_rate(api: Api) -> None:
+async def test_insert_request_by_hand_takes_the_mentors_rate(api: Api) -> None:
     mentor, ann = await api.mentor(sessionRate=70, sessionCurrency="USD"), api.user("ann")
     await ann.ok("GET", "/requests")
     await api.db.execute(
