@@ -1331,6 +1331,21 @@ CREATE TABLE public.availability_windows (
     CONSTRAINT availability_windows_whole_minutes CHECK (((EXTRACT(second FROM start_time) = (0)::numeric) AND (EXTRACT(second FROM end_time) = (0)::numeric)))
 );
 
+CREATE VIEW public.due_sessions AS
+ SELECT id,
+    mentor_id,
+    start_time,
+        CASE
+            WHEN (status = 'in_progress'::text) THEN (end_time + '00:15:00'::interval)
+            ELSE start_time
+        END AS due_since,
+        CASE
+            WHEN ((end_time + '00:15:00'::interval) <= now()) THEN 'pending_completion'::text
+            ELSE 'in_progress'::text
+        END AS next_status
+   FROM public.bookings b
+  WHERE (live AND (start_time <= now()) AND (((status = ANY (ARRAY['confirmed'::text, 'rescheduled'::text])) AND (end_time > now())) OR ((status = ANY (ARRAY['confirmed'::text, 'rescheduled'::text, 'in_progress'::text])) AND ((end_time + '00:15:00'::interval) <= now()))));
+
 CREATE TABLE public.idempotency_keys (
     user_id text NOT NULL,
     route text NOT NULL,

@@ -2,6 +2,7 @@
 
 The server keeps time by ``now()`` of PostgreSQL alone. On a database with this clock a function of
 that name stands before the built-in one on the search path, and it is as far ahead as one likes.
+A view is bound to the function that it was made with, so views that call ``now()`` are made again.
 """
 
 from __future__ import annotations
@@ -10,13 +11,21 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-INSTALL = """
+INSTALL = r"""
 CREATE SCHEMA moved;
 CREATE TABLE moved.clock (ahead interval NOT NULL, stopped timestamptz);
 INSERT INTO moved.clock VALUES ('0');
 CREATE FUNCTION moved.now() RETURNS timestamptz LANGUAGE sql STABLE
 AS 'SELECT coalesce(stopped, pg_catalog.now() + ahead) FROM moved.clock';
-DO $$ BEGIN
+DO $$ DECLARE
+    v record;
+BEGIN
+    FOR v IN SELECT viewname, definition FROM pg_views
+    WHERE schemaname = 'public' AND definition ~ 'now\(\)' LOOP
+        SET LOCAL search_path = moved, public, pg_catalog;
+        EXECUTE format('CREATE VIEW moved.%I AS %s', v.viewname, v.definition);
+        SET LOCAL search_path = public, pg_catalog;
+    END LOOP;
     EXECUTE format(
         'ALTER DATABASE %I SET search_path = moved, public, pg_catalog', current_database()
     );

@@ -156,3 +156,31 @@ SELECT
 FROM bookings AS b
 LEFT JOIN reviews AS v ON v.booking_id = b.id
 CROSS JOIN LATERAL session_shape(b, v) AS s;
+
+-- Sessions that the sweep owes their next state: since when, and which. sessions.sweep moves them,
+-- sessions.lag measures how late it is. A session that was missed while no sweep ran goes straight
+-- to pending_completion.
+CREATE OR REPLACE VIEW due_sessions AS
+SELECT
+    b.id,
+    b.mentor_id,
+    b.start_time,
+    CASE
+        WHEN b.status = 'in_progress' THEN b.end_time + interval '15 minutes'
+        ELSE b.start_time
+    END AS due_since,
+    CASE
+        WHEN b.end_time + interval '15 minutes' <= now() THEN 'pending_completion'
+        ELSE 'in_progress'
+    END AS next_status
+FROM bookings AS b
+WHERE
+    b.live
+    AND b.start_time <= now()
+    AND (
+        (b.status IN ('confirmed', 'rescheduled') AND b.end_time > now())
+        OR (
+            b.status IN ('confirmed', 'rescheduled', 'in_progress')
+            AND b.end_time + interval '15 minutes' <= now()
+        )
+    );

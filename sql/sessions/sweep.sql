@@ -1,32 +1,22 @@
--- sessions.sweep: move sessions on as time passes, a batch at a time.
+-- sessions.sweep: move due sessions on, a batch at a time.
 -- $1 batch_size bigint
 -- returns moved, how many there were
 WITH due AS (
-    -- A row that somebody has locked is skipped: the next round finds it. The mentor is locked as
-    -- in every other change of a session, so that no two of them wait for each other.
+    -- A locked row is skipped: the next round finds it. Every change of a session locks the mentor
+    -- first, so that no two of them deadlock.
     SELECT
-        b.id,
-        b.end_time + interval '15 minutes' <= now() AS over
-    FROM bookings AS b
-    INNER JOIN mentors AS m ON m.id = b.mentor_id
-    WHERE
-        b.live
-        AND b.start_time <= now()
-        AND (
-            (b.status IN ('confirmed', 'rescheduled') AND b.end_time > now())
-            OR (
-                b.status IN ('confirmed', 'rescheduled', 'in_progress')
-                AND b.end_time + interval '15 minutes' <= now()
-            )
-        )
-    ORDER BY b.start_time
+        d.id,
+        d.next_status
+    FROM due_sessions AS d
+    INNER JOIN mentors AS m ON m.id = d.mentor_id
+    ORDER BY d.start_time
     LIMIT $1
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 
 moved AS (
     UPDATE bookings
-    SET status = CASE WHEN due.over THEN 'pending_completion' ELSE 'in_progress' END
+    SET status = due.next_status
     FROM due
     WHERE bookings.id = due.id
     RETURNING bookings.id, set_config('mentorapi.actor', 'sweep', TRUE)
