@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache
 from http import HTTPStatus
 from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
-from tornado.web import HTTPError, RequestHandler
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application, HTTPError, RequestHandler
 
 from mentorapi import errors
 from mentorapi.auth.tokens import Caller
@@ -74,21 +75,19 @@ class ApiHandler(RequestHandler):
 
     # Request -------------------------------------------------------------------------------
 
+    def __init__(
+        self, application: Application, request: HTTPServerRequest, **settings: Any
+    ) -> None:
+        self.services: Services = application.settings["services"]
+        self.request_id = request_id(request.headers)
+        super().__init__(application, request, **settings)
+
     def initialize(self, route: str = "unknown") -> None:
         self.route = route
         # Tornado would parse a form before the token is verified.
         self.request._parse_body = lambda: None  # type: ignore[method-assign]
         if not self.ROUTINE:
             self.services.metrics.requests_in_progress += 1
-
-    @cached_property
-    def services(self) -> Services:
-        services: Services = self.settings["services"]
-        return services
-
-    @cached_property
-    def request_id(self) -> str:
-        return request_id(self.request.headers)
 
     async def prepare(self) -> None:
         if self.request.method == "OPTIONS":
@@ -206,12 +205,13 @@ class ApiHandler(RequestHandler):
 
     # Response ------------------------------------------------------------------------------
 
-    def set_default_headers(self) -> None:
-        self.clear_header("Server")
-        for name, value in default_headers(
+    def clear(self) -> None:
+        # Tornado's own headers, set one by one, take 25 µs: a tenth of a read.
+        self._headers = default_headers(  # type: ignore[assignment]
             self.services.settings, self.request.headers, self.request_id
-        ):
-            self.set_header(name, value)
+        )
+        self._write_buffer: list[bytes] = []
+        self.set_status(HTTPStatus.OK)
 
     def write_json(
         self, text: str | bytes, status: int = 200, headers: Mapping[str, str] = NO_HEADERS

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import re
+import time
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import count
 from uuid import uuid4
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, format_timestamp
 from tornado.web import OutputTransform
 
 from mentorapi.config import Settings
@@ -30,6 +32,13 @@ PREFLIGHT_SECONDS = 600
 MIN_COMPRESSED_BYTES = 1024
 
 _COMPRESSION_LEVEL = 6
+
+_DEFAULTS = {
+    "Content-Type": "application/json; charset=UTF-8",
+    "X-Content-Type-Options": "nosniff",
+    # For errors, too. An operation may replace it.
+    "Cache-Control": "no-store",
+}
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 
@@ -57,16 +66,30 @@ def request_id(headers: HTTPHeaders) -> str:
     return f"{_PROCESS}{next(_numbers):012x}"
 
 
+class ResponseHeaders(dict[str, str]):
+    """Headers that are always spelled in the same way, and have one value each.
+
+    Tornado's class corrects the spelling each time a header is used, in Python.
+    """
+
+    def get_all(self) -> Iterable[tuple[str, str]]:
+        return self.items()
+
+
 def default_headers(
-    settings: Settings, headers: HTTPHeaders, request_id: str
-) -> Iterable[tuple[str, str]]:
-    """The headers of every response to a request with these headers, apart from Date."""
-    yield "Content-Type", "application/json; charset=UTF-8"
-    yield "X-Content-Type-Options", "nosniff"
-    # Also for errors. An operation may replace it.
-    yield "Cache-Control", "no-store"
-    yield "X-Request-Id", request_id
-    yield from cors_headers(settings, headers)
+    settings: Settings, request_headers: HTTPHeaders, request_id: str
+) -> ResponseHeaders:
+    """The headers of every response to a request with these headers."""
+    headers = ResponseHeaders(_DEFAULTS)
+    headers["Date"] = _date(int(time.time()))
+    headers["X-Request-Id"] = request_id
+    headers.update(cors_headers(settings, request_headers))
+    return headers
+
+
+@lru_cache(maxsize=2)
+def _date(seconds: int) -> str:
+    return format_timestamp(seconds)
 
 
 def cors_headers(settings: Settings, headers: HTTPHeaders) -> Sequence[tuple[str, str]]:
