@@ -28,7 +28,7 @@ POLICY = {
 }
 
 
-async def test_the_page_may_do_little(api: Api) -> None:
+async def test_serve_docs_page_restricts_what_it_may_do(api: Api) -> None:
     page = await api.nobody.get("/docs")
     assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=UTF-8")
     assert page.headers["X-Content-Type-Options"] == "nosniff"
@@ -36,7 +36,7 @@ async def test_the_page_may_do_little(api: Api) -> None:
     assert dict(directive.split(" ", 1) for directive in directives) == POLICY
 
 
-async def test_its_files_are_served_to_caches(api: Api) -> None:
+async def test_serve_docs_files_allows_caching(api: Api) -> None:
     page = (await api.nobody.get("/docs")).body.decode()
     for name in ASSETS:
         path = f"/docs/{name}"
@@ -59,16 +59,16 @@ async def test_its_files_are_served_to_caches(api: Api) -> None:
         ("favicon-32x32.png", "image/png"),
     ],
 )
-async def test_its_files_have_their_types(api: Api, name: str, kind: str) -> None:
+async def test_serve_docs_files_has_their_types(api: Api, name: str, kind: str) -> None:
     assert (await api.nobody.get(f"/docs/{name}")).headers["Content-Type"] == kind
 
 
 @pytest.mark.parametrize("name", ["docs.html", "index.html", "..%2Fdocs.js", "swagger-ui.js.map"])
-async def test_nothing_else_is_served(api: Api, name: str) -> None:
+async def test_get_other_docs_path_is_not_found(api: Api, name: str) -> None:
     assert is_error(await api.nobody.get(f"/docs/{name}"), 404, "Not found")
 
 
-async def test_it_keeps_to_the_rules_of_methods(api: Api) -> None:
+async def test_send_other_methods_to_docs_is_not_allowed(api: Api) -> None:
     for path in ("/docs", "/docs/docs.js", "/openapi.json"):
         head = await api.nobody.request("HEAD", path)
         assert (head.status, head.body) == (200, b"")
@@ -86,7 +86,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
 @pytest.mark.skipif(npm.CHROMIUM is None, reason="needs chromium")
 @pytest.mark.parametrize(("width", "height"), [(1400, 1000), (390, 844)], ids=["wide", "phone"])
-async def test_in_a_browser_one_finds_and_sends_a_request(
+async def test_send_request_from_docs_page_in_browser_succeeds(
     api: Api, node: Path, width: int, height: int
 ) -> None:
     mentor = await api.mentor("mia", headline="Found by a browser")

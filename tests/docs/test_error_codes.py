@@ -31,11 +31,11 @@ def details_of(answer: Answer) -> list[tuple[str, str]]:
     return [(detail["field"], detail["code"]) for detail in answer.json["details"]]
 
 
-def test_list_of_codes_keeps_what_clients_know() -> None:
+def test_compare_codes_with_known_list_finds_each() -> None:
     assert set(CODES.split()) <= set(errors.codes())
 
 
-def test_openapi_lists_every_code_in_the_header_of_every_error() -> None:
+def test_read_openapi_lists_every_code_of_each_error() -> None:
     document = openapi.document()
     components = document["components"]
     assert components["schemas"]["ErrorCode"]["enum"] == errors.codes()
@@ -47,7 +47,7 @@ def test_openapi_lists_every_code_in_the_header_of_every_error() -> None:
                 assert ("X-Error-Code" in response["headers"]) == (int(status) >= 400)
 
 
-async def test_an_error_of_a_handler_is_answered_with_its_code(api: Api) -> None:
+async def test_raise_error_in_handler_answers_with_its_code(api: Api) -> None:
     mentor, jane, ken = await api.mentor(), api.user("jane"), api.user("ken")
     request = await api.request(jane, mentor)
     accept = f"/requests/{request['id']}/accept"
@@ -60,7 +60,7 @@ async def test_an_error_of_a_handler_is_answered_with_its_code(api: Api) -> None
     assert code_of(await jane.get("/mentor/dashboard")) == "profile_not_found"
 
 
-async def test_an_error_outside_handlers_is_answered_with_its_code(api: Api) -> None:
+async def test_raise_error_outside_handlers_answers_with_its_code(api: Api) -> None:
     jane = api.user("jane")
     assert code_of(await api.nobody.get("/requests")) == "unauthorized"
     assert code_of(await api.nobody.get("/nope")) == "not_found"
@@ -78,7 +78,7 @@ async def test_an_error_outside_handlers_is_answered_with_its_code(api: Api) -> 
     assert (away.status, code_of(away)) == (503, "unavailable")
 
 
-async def test_an_answer_without_an_error_has_no_code(api: Api) -> None:
+async def test_send_good_request_has_no_error_code(api: Api) -> None:
     assert "X-Error-Code" not in (await api.nobody.get("/mentors")).headers
 
 
@@ -95,7 +95,7 @@ async def test_an_answer_without_an_error_has_no_code(api: Api) -> None:
         ({"duration": 5}, ("duration", "out_of_range")),
     ],
 )
-async def test_a_detail_names_what_is_wrong(
+async def test_send_wrong_value_has_a_code_in_its_detail(
     api: Api, change: dict[str, object], expected: tuple[str, str]
 ) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
@@ -104,7 +104,7 @@ async def test_a_detail_names_what_is_wrong(
     assert (code_of(answer), details_of(answer)) == ("validation_failed", [expected])
 
 
-async def test_a_detail_of_rules_beyond_the_schema_has_a_code_too(api: Api) -> None:
+async def test_break_rule_beyond_the_schema_has_a_code_in_its_detail(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     window = {"dayOfWeek": 0, "startTime": "10:00", "endTime": "09:00"}
     backwards = await mentor.put("/mentor/availability", {"slots": [window]})
@@ -119,7 +119,7 @@ async def test_a_detail_of_rules_beyond_the_schema_has_a_code_too(api: Api) -> N
     assert details_of(await jane.get("/sessions?role=%FF")) == [("role", "encoding")]
 
 
-async def test_a_validation_names_fifty_problems_at_most(api: Api) -> None:
+async def test_send_many_wrong_values_lists_fifty(api: Api) -> None:
     mentor = await api.mentor()
     answer = await mentor.put("/mentor/availability", {"slots": [{"x": 1}] * 100})
     assert len(answer.json["details"]) == 50

@@ -61,12 +61,14 @@ def resolve(content: dict[str, Any]) -> dict[str, Any]:
 # As a document ---------------------------------------------------------------------------------
 
 
-def test_it_is_valid() -> None:
+def test_validate_document_finds_no_errors() -> None:
     openapi_spec_validator.validate(DOCUMENT)
 
 
 @pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
-def test_redocly_finds_no_errors(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+def test_lint_document_with_redocly_finds_no_errors(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
     (tmp_path / "openapi.json").write_bytes(orjson.dumps(DOCUMENT))
     done = subprocess.run(
         [
@@ -115,11 +117,11 @@ def test_read_document_with_strict_ajv_and_mocks_finds_nothing(found: dict[str, 
 JAVASCRIPTS = {"Error", "Request", "Response", "Notification", "Event", "Date", "Object", "Map"}
 
 
-def test_names_of_schemas_hide_none_of_javascripts() -> None:
+def test_compare_schema_names_with_javascript_finds_no_clash() -> None:
     assert not JAVASCRIPTS & DOCUMENT["components"]["schemas"].keys()
 
 
-def test_the_version_is_that_of_setup_cfg_everywhere() -> None:
+def test_compare_versions_with_setup_cfg_finds_them_equal() -> None:
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     one = config["metadata"]["version"]
@@ -129,7 +131,7 @@ def test_the_version_is_that_of_setup_cfg_everywhere() -> None:
     assert headings[0] == one
 
 
-async def test_send_idempotency_key_is_taken_if_the_pattern_fits(api: Api) -> None:
+async def test_send_idempotency_key_within_the_pattern_is_accepted(api: Api) -> None:
     mentor = await api.mentor()
     schema = DOCUMENT["components"]["parameters"]["Idempotency-Key"]["schema"]
     keys = ("a", "x" * 255, '"quoted"', "~!#", "", "x" * 256, "two words", "ü", 'a"b')
@@ -141,7 +143,7 @@ async def test_send_idempotency_key_is_taken_if_the_pattern_fits(api: Api) -> No
         assert answer.status == (404 if fits else 400), key
 
 
-async def test_the_example_of_a_calendar_has_what_the_demos_has(api: Api) -> None:
+async def test_compare_calendar_example_with_demo_has_the_same_fields(api: Api) -> None:
     await fill.fill(api.services.db, api.services.settings)
     mentee = api.user(examples.MENTEE_USER, name=None)
     served = await mentee.get(f"/sessions/{examples.SESSION_ID}/calendar.ics")
@@ -152,23 +154,23 @@ async def test_the_example_of_a_calendar_has_what_the_demos_has(api: Api) -> Non
     assert described["UID"] == given["UID"]
 
 
-def test_every_operation_is_in_it_and_no_other() -> None:
+def test_compare_operations_with_routes_finds_each() -> None:
     described = {(method, path) for method, path, _ in operations()}
     assert described == {(method, path) for method, path, spec in specs() if spec.described}
 
 
-def test_only_the_documentation_is_left_out() -> None:
+def test_read_document_leaves_out_docs_routes_only() -> None:
     left_out = {path for _, path, spec in specs() if not spec.described}
     assert left_out == {path for path, _ in docs.routes}
 
 
-def test_operations_have_names_of_their_own_and_something_to_say() -> None:
+def test_read_operations_have_unique_ids_and_descriptions() -> None:
     names = [described["operationId"] for _, _, described in operations()]
     assert len(set(names)) == len(names)
     assert all(described.get("description") for _, _, described in operations())
 
 
-def test_schemas_are_named_and_not_repeated() -> None:
+def test_read_document_names_each_shared_schema() -> None:
     """What a client's types are made of: no answer is an object without a name."""
     for _, path, described in operations():
         for response in described["responses"].values():
@@ -178,11 +180,11 @@ def test_schemas_are_named_and_not_repeated() -> None:
                 assert "$ref" in schema or schema["type"] != "object", path
 
 
-def test_own_keywords_stay_inside() -> None:
+def test_read_document_has_none_of_our_own_keywords() -> None:
     assert '"x-' not in json.dumps(DOCUMENT)
 
 
-def test_its_examples_are_valid() -> None:
+def test_validate_examples_finds_no_errors() -> None:
     for _, _, described in operations():
         for parameter in map(resolve, described.get("parameters", [])):
             if "example" in parameter:
@@ -201,7 +203,7 @@ def check_example(schema: dict[str, Any], value: Any) -> None:
     assert not problems, (problems, value)
 
 
-def test_the_examples_of_bodies_are_what_the_api_takes() -> None:
+def test_validate_example_bodies_as_the_api_does_succeeds() -> None:
     for method, path, spec in specs():
         if spec.body is not None:
             body = DOCUMENT["paths"][path][method.lower()]["requestBody"]
@@ -214,7 +216,7 @@ def test_the_examples_of_bodies_are_what_the_api_takes() -> None:
 FAMILIES = {errors.BadRequest, errors.Forbidden, errors.NotFound, errors.Conflict}
 
 
-def test_every_error_is_documented() -> None:
+def test_compare_errors_with_document_finds_each() -> None:
     def descend(error: type[errors.ApiError]) -> Iterator[type[errors.ApiError]]:
         yield error
         for child in error.__subclasses__():
@@ -253,13 +255,13 @@ OF_THE_GUIDE = [
 
 
 @pytest.mark.parametrize(("operation", "status", "message"), OF_THE_GUIDE)
-def test_it_has_the_errors_of_the_guide(operation: str, status: int, message: str) -> None:
+def test_compare_errors_with_guide_finds_each(operation: str, status: int, message: str) -> None:
     described = next(d for _, _, d in operations() if d["operationId"] == operation)
     shown = resolve(described["responses"][str(status)])["content"]["application/json"]
     assert message in [resolve(one)["value"]["message"] for one in shown["examples"].values()]
 
 
-def test_an_error_has_the_status_it_stands_under() -> None:
+def test_compare_statuses_with_error_classes_finds_them_equal() -> None:
     for _, _, described in operations():
         for status, response in described["responses"].items():
             shown = resolve(response).get("content", {}).get("application/json", {})
@@ -272,7 +274,7 @@ def test_an_error_has_the_status_it_stands_under() -> None:
 # As served -------------------------------------------------------------------------------------
 
 
-async def test_it_is_served_to_everybody_and_to_caches(api: Api) -> None:
+async def test_get_document_without_token_is_cacheable(api: Api) -> None:
     answer = await api.nobody.get("/openapi.json")
     assert (answer.status, answer.json) == (200, DOCUMENT)
     assert answer.headers["Cache-Control"] == "public, no-cache"
@@ -283,7 +285,7 @@ async def test_it_is_served_to_everybody_and_to_caches(api: Api) -> None:
     assert is_error(await api.nobody.post("/openapi.json"), 405, "Method not allowed")
 
 
-def test_it_is_printed_without_a_database(tmp_path: Path) -> None:
+def test_print_document_without_database_succeeds(tmp_path: Path) -> None:
     def printed(**settings: str) -> Any:
         bare = {k: v for k, v in os.environ.items() if not k.startswith("MENTORAPI_")}
         done = subprocess.run(
@@ -305,7 +307,7 @@ def test_it_is_printed_without_a_database(tmp_path: Path) -> None:
 # Against the demo's data -----------------------------------------------------------------------
 
 
-async def test_the_examples_work_on_the_demos_data(api: Api) -> None:
+async def test_send_example_reads_on_demo_data_succeeds(api: Api) -> None:
     await fill.fill(api.services.db, api.services.settings)
     # Their tokens name nobody, so that they keep the names they have.
     mentor, mentee = (
@@ -343,7 +345,7 @@ WRITES = [
 ]
 
 
-async def test_examples_can_be_sent_on_the_demos_data(api: Api) -> None:
+async def test_send_example_writes_on_demo_data_succeeds(api: Api) -> None:
     await fill.fill(api.services.db, api.services.settings)
     described = {described["operationId"]: (m, p, described) for m, p, described in operations()}
     for sub, name in WRITES:

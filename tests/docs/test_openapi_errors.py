@@ -176,7 +176,7 @@ SHARED: dict[str, Provocation] = {
 
 
 @pytest.mark.parametrize("example", SHARED)
-async def test_an_error_that_operations_share_is_met_in_each(
+async def test_provoke_shared_error_in_each_operation_is_as_documented(
     api: Api, example: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.1)
@@ -308,7 +308,7 @@ OWN: list[tuple[str, str, Callable[[Api], Awaitable[Cast]], str, Any]] = [
     OWN,
     ids=[f"{operation}-{example}" for operation, example, *_ in OWN],
 )
-async def test_an_operations_own_error_is_met(
+async def test_provoke_own_error_of_operation_is_as_documented(
     api: Api,
     operation: str,
     example: str,
@@ -348,18 +348,18 @@ async def upload(api: Api, body: bytes) -> Answer:
 
 
 @pytest.mark.parametrize("example", UPLOADS)
-async def test_an_upload_is_refused_as_documented(api: Api, example: str) -> None:
+async def test_upload_refused_file_is_as_documented(api: Api, example: str) -> None:
     head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="me"\r\n\r\n'
     answer = await upload(api, head + UPLOADS[example]() + b"\r\n--edge--\r\n")
     assert_documented(answer, "uploadProfileImage", example)
 
 
-async def test_a_broken_upload_is_refused_as_documented(api: Api) -> None:
+async def test_upload_malformed_form_is_as_documented(api: Api) -> None:
     answer = await upload(api, b"--edge\r\nno end")
     assert_documented(answer, "uploadProfileImage", "MalformedForm")
 
 
-def test_every_documented_error_is_provoked_here() -> None:
+def test_compare_provoked_errors_with_document_finds_each() -> None:
     provoked = {(operation, example) for operation, example, *_ in OWN}
     provoked |= {("uploadProfileImage", example) for example in [*UPLOADS, "MalformedForm"]}
     left = {

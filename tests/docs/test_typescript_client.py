@@ -82,11 +82,11 @@ def settings(page_port: int) -> Settings:
     return Settings(jwt_secret=SECRET, cors_origins=(f"http://127.0.0.1:{page_port}",))
 
 
-def test_it_type_checks_and_mistakes_do_not(project: Path) -> None:
+def test_compile_client_accepts_flows_and_rejects_mistakes(project: Path) -> None:
     npm.run(project, "npm", "run", "check")
 
 
-async def test_the_four_flows_in_node(api: Api, clock: Clock, project: Path) -> None:
+async def test_run_four_flows_in_node_succeeds(api: Api, clock: Clock, project: Path) -> None:
     served = (await api.nobody.get("/openapi.json")).json
     assert served == orjson.loads((project / "openapi.json").read_bytes())
     john, jane = api.user("john"), api.user("jane")
@@ -97,7 +97,7 @@ async def test_the_four_flows_in_node(api: Api, clock: Clock, project: Path) -> 
 
 
 @pytest.mark.skipif(npm.CHROMIUM is None, reason="needs chromium")
-async def test_the_four_flows_on_a_page_of_another_origin(
+async def test_run_four_flows_in_browser_of_another_origin_succeeds(
     api: Api, clock: Clock, project: Path, page_port: int
 ) -> None:
     await api.mentor("mia")

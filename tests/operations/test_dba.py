@@ -50,7 +50,7 @@ async def story(api: Api) -> None:
     await mentor.ok("DELETE", f"/mentor/availability/{window['id']}")
 
 
-async def test_a_dump_restored_into_a_new_database_serves(
+async def test_restore_dump_into_new_database_serves(
     api: Api,
     database_url: str,
     postgres: str,
@@ -90,7 +90,7 @@ async def run(program: str, *arguments: str) -> str:
     return out.decode()
 
 
-async def test_drift_is_shown(database_url: str, api: Api) -> None:
+async def test_change_statistics_by_hand_shows_drift(database_url: str, api: Api) -> None:
     await story(api)
     connection = await asyncpg.connect(database_url)
     try:
@@ -115,5 +115,5 @@ async def test_drift_is_shown(database_url: str, api: Api) -> None:
         await connection.close()
 
 
-def test_the_dump_of_the_schema_is_up_to_date(database_url: str) -> None:
+def test_compare_schema_dump_with_migrations_finds_them_equal(database_url: str) -> None:
     assert SCHEMA.read_text() == dumped(database_url)

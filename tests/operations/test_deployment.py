@@ -89,12 +89,12 @@ def assert_verified(*units: Path) -> None:
 
 
 @needs_systemd
-def test_systemd_understands_the_units(units: Path) -> None:
+def test_verify_units_with_systemd_finds_no_errors(units: Path) -> None:
     assert_verified(units / "mentorapi.socket", units / "mentorapi.service")
 
 
 @needs_systemd
-def test_systemd_understands_the_units_of_several_processes(units: Path) -> None:
+def test_verify_units_of_several_processes_finds_no_errors(units: Path) -> None:
     (units / "mentorapi.service").rename(units / "mentorapi@.service")
     socket_unit = replaced(SOCKET, (r"^#Service=", "Service="))
     (units / "mentorapi.socket").write_text(socket_unit)
@@ -102,7 +102,7 @@ def test_systemd_understands_the_units_of_several_processes(units: Path) -> None
 
 
 @needs_systemd
-def test_systemd_finds_little_that_the_unit_leaves_open(units: Path) -> None:
+def test_rate_security_of_unit_finds_little_exposed(units: Path) -> None:
     """Of 10.0, which is everything; a unit without any hardening has 9.6."""
     unit = units / "mentorapi.service"
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit]
@@ -110,18 +110,18 @@ def test_systemd_finds_little_that_the_unit_leaves_open(units: Path) -> None:
     assert seen.returncode == 0, seen.stdout + seen.stderr
 
 
-def test_systemd_starts_the_service_again_and_keeps_its_socket() -> None:
+def test_read_unit_restarts_service_and_keeps_its_socket() -> None:
     assert setting("Restart") == "on-failure"
     assert setting("Sockets") == "mentorapi.socket"
 
 
-def test_systemd_waits_longer_than_the_server_takes_to_end() -> None:
+def test_read_unit_waits_longer_than_the_server_needs_to_stop() -> None:
     bound = server.DRAIN_SECONDS + 2 * server.CLOSE_SECONDS
     assert int(setting("TimeoutStopSec")) > bound
     assert setting("KillMode") == "mixed"
 
 
-def test_the_unit_names_settings_that_exist() -> None:
+def test_read_unit_names_existing_settings_only() -> None:
     named = set(re.findall(r"\bMENTORAPI_([A-Z_]+)", UNIT + SOCKET))
     assert {name.lower() for name in named} <= Settings.__dataclass_fields__.keys()
 
@@ -335,7 +335,7 @@ def is_ours(
 
 
 @needs_nginx
-def test_nginx_understands_the_site(tmp_path: Path, authority: Authority) -> None:
+def test_check_site_with_nginx_finds_no_errors(tmp_path: Path, authority: Authority) -> None:
     site = Nginx(tmp_path, authority, 8000)
     seen = subprocess.run(site.command("-t"), capture_output=True, text=True)
     assert seen.returncode == 0, seen.stderr
@@ -343,7 +343,7 @@ def test_nginx_understands_the_site(tmp_path: Path, authority: Authority) -> Non
 
 
 @needs_nginx
-async def test_the_whole_journey_goes_through_nginx(api: Api, clock: Clock, proxied: Nginx) -> None:
+async def test_run_journey_through_nginx_succeeds(api: Api, clock: Clock, proxied: Nginx) -> None:
     await test_journeys.test_book_and_complete_session_succeeds_step_by_step(api, clock)
     seen = proxied.log.read_text()
     assert re.search(r"^127\.0\.0\.1 \S+ POST /api/requests 201 ", seen, re.MULTILINE)
@@ -351,7 +351,7 @@ async def test_the_whole_journey_goes_through_nginx(api: Api, clock: Clock, prox
 
 
 @needs_nginx
-async def test_nginx_in_front_of_a_unix_socket_passes_requests_on(
+async def test_request_through_nginx_to_unix_socket_succeeds(
     api: Api, settings: Settings, nginx: Started, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "api.sock"
@@ -372,7 +372,7 @@ async def test_nginx_in_front_of_a_unix_socket_passes_requests_on(
 
 
 @needs_nginx
-async def test_the_address_is_the_clients_whatever_it_says(
+async def test_request_with_forged_address_through_nginx_logs_the_real_one(
     api: Api, proxied: Nginx, caplog: pytest.LogCaptureFixture
 ) -> None:
     lies = ("203.0.113.7", "for=203.0.113.7;proto=http")
@@ -393,7 +393,7 @@ async def test_the_address_is_the_clients_whatever_it_says(
 
 
 @needs_nginx
-async def test_an_image_larger_than_other_bodies_passes(api: Api, proxied: Nginx) -> None:
+async def test_upload_large_image_through_nginx_succeeds(api: Api, proxied: Nginx) -> None:
     picture = io.BytesIO()
     Image.frombytes("RGB", (800, 700), os.urandom(800 * 700 * 3)).save(picture, "PNG")
     assert profile.UPDATE.max_body < picture.tell() < images.UPLOAD.max_body
@@ -424,7 +424,7 @@ async def test_an_image_larger_than_other_bodies_passes(api: Api, proxied: Nginx
         ("PATCH", "/api/mentor/profile-image", images.UPLOAD.max_body),
     ],
 )
-async def test_a_body_too_large_is_refused_at_the_limit_of_the_server(
+async def test_send_too_large_body_through_nginx_has_our_error(
     api: Api, proxied: Nginx, method: str, path: str, limit: int
 ) -> None:
     message = errors.BodyTooLarge.default_message()
@@ -434,20 +434,20 @@ async def test_a_body_too_large_is_refused_at_the_limit_of_the_server(
 
 
 @needs_nginx
-async def test_errors_of_the_server_pass_as_they_are(api: Api, proxied: Nginx) -> None:
+async def test_request_with_error_through_nginx_keeps_the_answer(api: Api, proxied: Nginx) -> None:
     answer = await proxied.call("GET", "/api/nowhere")
     is_ours(answer, 404, "No such route: /api/nowhere")
     assert (await api.nobody.get("/sessions")).status == 401
 
 
 @needs_nginx
-async def test_probes_and_figures_stay_inside(api: Api, proxied: Nginx) -> None:
+async def test_get_probes_and_metrics_through_nginx_is_refused(api: Api, proxied: Nginx) -> None:
     for path in ("/readyz", "/livez", "/metrics", "/"):
         is_ours(await proxied.call("GET", path), 404, "No such route")
 
 
 @needs_nginx
-async def test_without_tls_there_is_nothing_but_the_way_to_it(api: Api, proxied: Nginx) -> None:
+async def test_request_without_tls_redirects_to_https(api: Api, proxied: Nginx) -> None:
     def call() -> tuple[int, str | None]:
         connection = http.client.HTTPConnection("127.0.0.1", proxied.plain, timeout=30)
         connection.request("POST", "/api/requests?a=b", b"{}", {"Host": "api.example.com"})
@@ -459,7 +459,7 @@ async def test_without_tls_there_is_nothing_but_the_way_to_it(api: Api, proxied:
 
 
 @needs_nginx
-async def test_many_posts_of_one_address_have_to_wait(api: Api, nginx: Started) -> None:
+async def test_send_many_posts_of_one_address_is_limited(api: Api, nginx: Started) -> None:
     site = nginx(port_of(api), (r"rate=10r/s", "rate=1r/m"), (r"burst=50", "burst=1"))
     for _ in range(2):
         response, _ = await site.call("POST", "/api/requests")
@@ -472,7 +472,7 @@ async def test_many_posts_of_one_address_have_to_wait(api: Api, nginx: Started) 
 
 
 @needs_nginx
-async def test_a_server_that_is_down_is_unavailable_in_the_words_of_the_api(
+async def test_request_with_server_down_has_the_error_format(
     nginx: Started,
 ) -> None:
     site = nginx(free_port(), (r'# ("https://app\.example\.com")', '"https://app.example.com"'))
@@ -486,7 +486,7 @@ async def test_a_server_that_is_down_is_unavailable_in_the_words_of_the_api(
 
 
 @needs_nginx
-async def test_a_server_that_does_not_answer_is_given_up(nginx: Started) -> None:
+async def test_request_with_silent_server_times_out(nginx: Started) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         site = nginx(
             silent.getsockname()[1], (r"proxy_read_timeout 60s", "proxy_read_timeout 100ms")

@@ -99,7 +99,7 @@ def log() -> Iterator[Log]:
 # One line a request ------------------------------------------------------------------------------
 
 
-async def test_a_request_is_one_line(api: Api, log: Log) -> None:
+async def test_send_request_logs_one_line(api: Api, log: Log) -> None:
     mentor = await api.mentor()
     headers = {"X-Request-Id": "r-1", "Traceparent": TRACEPARENT}
     await mentor.request("GET", f"/mentors/{mentor.id}", headers=headers)
@@ -128,7 +128,7 @@ async def test_a_request_is_one_line(api: Api, log: Log) -> None:
     )
 
 
-async def test_every_request_has_its_line(api: Api, log: Log) -> None:
+async def test_send_every_kind_of_request_logs_one_line(api: Api, log: Log) -> None:
     ada = api.user("ada")
     requests = [
         (ada, "GET", "/sessions", 200, "ada"),
@@ -150,18 +150,18 @@ async def test_every_request_has_its_line(api: Api, log: Log) -> None:
     assert len(log.text) == len(log.json) == len(requests)
 
 
-async def test_the_id_is_the_one_that_the_client_was_told(api: Api, log: Log) -> None:
+async def test_send_request_logs_the_id_of_its_answer(api: Api, log: Log) -> None:
     answer = await api.nobody.get("/mentors")
     assert len(log.of(answer.headers["X-Request-Id"])) == 1
 
 
-async def test_a_body_refused_unread_has_its_line(api: Api, log: Log) -> None:
+async def test_send_refused_body_logs_one_line(api: Api, log: Log) -> None:
     await api.user("ada").post("/requests", body="x" * 2_000_000)
     (line,) = log.json
     assert (line["route"], line["status"]) == ("/api/requests", 413)
 
 
-async def test_probes_are_silent_until_they_fail(api: Api, log: Log) -> None:
+async def test_probe_logs_nothing_until_it_fails(api: Api, log: Log) -> None:
     for path in ("/livez", "/readyz", "/metrics"):
         await ask(api.base, path)
     assert log.text == []
@@ -175,7 +175,7 @@ async def test_probes_are_silent_until_they_fail(api: Api, log: Log) -> None:
 # Failures ----------------------------------------------------------------------------------------
 
 
-async def test_a_fault_is_one_line_with_its_traceback(api: Api, log: Log) -> None:
+async def test_cause_fault_logs_one_line_with_its_traceback(api: Api, log: Log) -> None:
     mentor = await api.mentor()
     ada = api.user("ada")
     await api.db.execute("ALTER TABLE requests ADD CONSTRAINT never CHECK (topic <> 'Secret plan')")
@@ -199,7 +199,7 @@ async def test_a_fault_is_one_line_with_its_traceback(api: Api, log: Log) -> Non
     assert "Secret plan" not in log.everything()
 
 
-async def test_unavailability_is_one_line_with_its_cause(api: Api, log: Log) -> None:
+async def test_lose_database_logs_one_line_with_its_cause(api: Api, log: Log) -> None:
     mentor = await api.mentor()
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE mentors IN ACCESS EXCLUSIVE MODE")
@@ -270,7 +270,7 @@ async def test_fail_to_connect_logs_the_statement_and_why(
     assert (line["statement"], line["backend"]) == ("session_list", None)
 
 
-async def test_job_fails_in_a_statement_logs_where_and_why(api: Api, log: Log) -> None:
+async def test_fail_job_within_a_statement_logs_where_and_why(api: Api, log: Log) -> None:
     await api.db.execute("DROP TABLE bookings CASCADE")
     sweep, *_ = all_jobs(sweep_interval=300)
     await Runner(api.services.db, api.services.metrics, [sweep]).run(sweep)
@@ -281,7 +281,7 @@ async def test_job_fails_in_a_statement_logs_where_and_why(api: Api, log: Log) -
     assert "UndefinedTableError" in line["exception"]
 
 
-async def test_a_slot_that_is_refused_is_no_trouble(api: Api, log: Log) -> None:
+async def test_refuse_slot_logs_no_warning(api: Api, log: Log) -> None:
     mentor = await api.mentor(windows=[])
     await api.user("ada").post(
         "/requests",
@@ -298,7 +298,7 @@ async def test_a_slot_that_is_refused_is_no_trouble(api: Api, log: Log) -> None:
 # What must not be there --------------------------------------------------------------------------
 
 
-async def test_no_tokens_no_bodies_no_queries(api: Api, log: Log) -> None:
+async def test_send_secrets_logs_no_token_body_or_query(api: Api, log: Log) -> None:
     mentor, ada = await api.mentor(), api.user("ada")
     await api.request(ada, mentor, message="between you and me")
     await api.nobody.get("/mentors/search", q="what-i-look-for")
@@ -320,14 +320,14 @@ async def test_no_tokens_no_bodies_no_queries(api: Api, log: Log) -> None:
         ("/api/mentors HTTP/1.1 the secret", "A: b"),
     ],
 )
-async def test_what_cannot_be_read_is_not_quoted(
+async def test_send_unreadable_request_logs_none_of_it(
     api: Api, log: Log, target: str, header: str
 ) -> None:
     await raw(api, f"GET {target} HTTP/1.1", header)
     assert "secret" not in log.everything()
 
 
-async def test_nobody_writes_lines_of_their_own(api: Api, log: Log) -> None:
+async def test_send_line_breaks_logs_no_lines_of_the_client(api: Api, log: Log) -> None:
     for sub, shown in (
         ("m status=500 user_id=admin", '"m status=500 user_id=admin"'),
         ('"m', r'"\"m"'),
@@ -352,7 +352,7 @@ async def test_nobody_writes_lines_of_their_own(api: Api, log: Log) -> None:
         f"cc-{TRACE}-00f067aa0ba902b7-01-what-comes-later",
     ],
 )
-def test_a_traceparent(header: str) -> None:
+def test_send_traceparent_logs_its_trace_id(header: str) -> None:
     assert parse_traceparent(header) == TRACE
 
 
@@ -378,11 +378,11 @@ def test_a_traceparent(header: str) -> None:
         f"cc-{TRACE}-00f067aa0ba902b7-01.more",
     ],
 )
-async def test_what_is_no_traceparent(header: str | None) -> None:
+async def test_parse_malformed_traceparent_is_none(header: str | None) -> None:
     assert parse_traceparent(header) is None
 
 
-async def test_a_traceparent_that_is_none_is_left_out(api: Api, log: Log) -> None:
+async def test_send_malformed_traceparent_logs_no_trace_id(api: Api, log: Log) -> None:
     answer = await api.nobody.request("GET", "/mentors", headers={"Traceparent": "00-1-2-01"})
     assert answer.status == 200
     assert "trace_id" not in log.json[0]
@@ -391,7 +391,9 @@ async def test_a_traceparent_that_is_none_is_left_out(api: Api, log: Log) -> Non
 # On to the database ------------------------------------------------------------------------------
 
 
-async def test_a_slow_statement(api: Api, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_run_slow_statement_logs_it(
+    api: Api, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(statements, "SLOW_SECONDS", 0.2)
     mentor = await api.mentor()
     async with api.db.acquire() as connection, connection.transaction():
@@ -422,7 +424,7 @@ async def names(api: Api) -> set[str]:
     return {row["application_name"] for row in rows}
 
 
-async def test_connections_are_called_like_the_program(api: Api) -> None:
+async def test_open_connection_names_it_after_the_program(api: Api) -> None:
     await api.user("ada").request("GET", "/sessions", headers={"X-Request-Id": "r-1"})
     assert await names(api) == {"mentorapi"}
 
@@ -432,7 +434,7 @@ class TestWithTraceSql:
     def settings(self) -> Settings:
         return Settings(jwt_secret=SECRET, trace_sql=True)
 
-    async def test_connections_are_called_like_the_request(self, api: Api) -> None:
+    async def test_trace_sql_names_connection_after_the_request(self, api: Api) -> None:
         mentor = await api.mentor()
         async with api.db.acquire() as connection, connection.transaction():
             await connection.execute("LOCK TABLE mentors IN ACCESS EXCLUSIVE MODE")
@@ -449,7 +451,7 @@ class TestWithTraceSql:
         assert found["application_name"] == "mentorapi r-1"
         assert found["query"].startswith("-- profile.show: ")
 
-    async def test_whoever_comes_next_has_a_name_of_their_own(self, api: Api) -> None:
+    async def test_trace_sql_names_connection_anew_for_each_request(self, api: Api) -> None:
         ada = api.user("ada")
         for name in ("r-1", "r-2"):
             await ada.request("GET", "/sessions", headers={"X-Request-Id": name})
@@ -458,12 +460,12 @@ class TestWithTraceSql:
         await api.sweep()
         assert await names(api) == {"mentorapi"}
 
-    async def test_long_ids_are_cut(self, api: Api) -> None:
+    async def test_trace_sql_shortens_long_ids(self, api: Api) -> None:
         name = "x" * 128
         await api.user("ada").request("GET", "/sessions", headers={"X-Request-Id": name})
         assert f"mentorapi {name}"[:63] in await names(api)
 
-    async def test_requests_at_once_keep_their_names(self, api: Api) -> None:
+    async def test_trace_sql_for_requests_at_once_keeps_their_names(self, api: Api) -> None:
         ada = api.user("ada")
         await ada.get("/sessions")
         seen: dict[str, str] = {}
@@ -487,7 +489,7 @@ class TestWithTraceSql:
             asyncpg.Connection.fetchrow = fetchrow
         assert seen.keys() == {f"mentorapi r-{number}" for number in range(20)}
 
-    async def test_errors_are_told_as_ever(self, api: Api) -> None:
+    async def test_trace_sql_keeps_errors_as_they_are(self, api: Api) -> None:
         mentor = await api.mentor(windows=[])
         answer = await api.user("ada").post("/requests", {"mentorId": mentor.id})
         assert answer.status == 400
@@ -498,7 +500,7 @@ class TestWithTraceSql:
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_a_server_writes_them_to_stderr(tmp_path: Path, style: str) -> None:
+def test_start_server_logs_to_stderr(tmp_path: Path, style: str) -> None:
     with Process(tmp_path / "var", LOG_FORMAT=style) as process:
         base = process.listening().removesuffix("/api")
         assert fetch(f"{base}/api/mentors?q=secret", "r-1") == 200
@@ -533,7 +535,7 @@ def test_a_server_writes_them_to_stderr(tmp_path: Path, style: str) -> None:
 @pytest.mark.parametrize(
     "value", ["\ud800", 2**70, b"\xff", ValueError("x"), {1: 2}, float("nan")], ids=ascii
 )
-def test_whatever_is_told_is_one_line(log: Log, value: object) -> None:
+def test_log_any_text_writes_one_line(log: Log, value: object) -> None:
     structlog.get_logger("mentorapi").info("Look", strange=value)
     assert len(log.text) == 1
     assert "Look strange=" in log.text[0]

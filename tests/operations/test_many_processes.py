@@ -81,7 +81,9 @@ async def figure(base: str, name: str) -> float:
     return float(found[1])
 
 
-async def test_each_session_that_is_due_is_moved_once(two: list[str], server_url: str) -> None:
+async def test_sweep_in_two_processes_moves_each_session_once(
+    two: list[str], server_url: str
+) -> None:
     mentor = await make_mentor(two[0], "swept")
     db = await asyncpg.connect(server_url)
     try:
@@ -118,7 +120,7 @@ async def test_each_session_that_is_due_is_moved_once(two: list[str], server_url
     assert sum(moved) == 500
 
 
-async def test_what_one_writes_the_other_shows(two: list[str]) -> None:
+async def test_write_at_one_process_shows_at_the_other(two: list[str]) -> None:
     mentor = await make_mentor(two[0], "seen")
     longest = 0.0
     for number in range(20):
@@ -136,7 +138,7 @@ async def test_what_one_writes_the_other_shows(two: list[str]) -> None:
     assert min(hits) >= 10
 
 
-async def test_of_fifty_duplicates_over_both_one_has_an_effect(
+async def test_send_fifty_duplicates_to_both_has_one_effect(
     two: list[str], server_url: str
 ) -> None:
     mentor = await make_mentor(two[0], "asked")
@@ -165,7 +167,7 @@ async def test_of_fifty_duplicates_over_both_one_has_an_effect(
         await db.close()
 
 
-def test_both_start_at_once_on_an_empty_database(database_url: str, tmp_path: Path) -> None:
+def test_start_both_at_once_on_empty_database_succeeds(database_url: str, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
     with ExitStack() as stack:
         started = [stack.enter_context(Process(tmp_path / number, **settings)) for number in "12"]
@@ -179,7 +181,9 @@ def test_both_start_at_once_on_an_empty_database(database_url: str, tmp_path: Pa
 # One port ----------------------------------------------------------------------------------------
 
 
-def test_two_processes_with_reuse_port_share_one_port(database_url: str, tmp_path: Path) -> None:
+def test_start_two_processes_with_reuse_port_shares_one_port(
+    database_url: str, tmp_path: Path
+) -> None:
     settings = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
     settings |= {"METRICS_ADDRESS": "127.0.0.1:0", "REUSE_PORT": "true"}
     with Process(tmp_path, **settings) as first:
@@ -311,7 +315,7 @@ def test_restart_on_an_inherited_socket_drops_no_request(
     shutil.which("systemd-socket-activate") is None,
     reason="no systemd-socket-activate: apt-get install systemd",
 )
-def test_first_connection_starts_the_server_by_systemd(database_url: str, tmp_path: Path) -> None:
+def test_connect_to_socket_of_systemd_starts_the_server(database_url: str, tmp_path: Path) -> None:
     held, port = bind_unused_port()
     held.close()
     settings = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}

@@ -81,7 +81,7 @@ async def figures(api: Api, base: str | None = None) -> Figures:
 # Probes ------------------------------------------------------------------------------------------
 
 
-async def test_it_lives_and_is_ready(api: Api) -> None:
+async def test_probe_running_server_is_live_and_ready(api: Api) -> None:
     for path in ("/livez", "/readyz"):
         answer = await ask(api.base, path)
         assert (answer.status, answer.json) == (200, {"status": "ok"})
@@ -89,14 +89,14 @@ async def test_it_lives_and_is_ready(api: Api) -> None:
         assert (await ask(api.base, path, "HEAD")).body == b""
 
 
-async def test_while_it_drains_it_lives_and_is_not_ready(api: Api) -> None:
+async def test_probe_draining_server_is_live_and_not_ready(api: Api) -> None:
     api.services.draining = True
     assert (await ask(api.base, "/livez")).status == 200
     assert is_error(await ask(api.base, "/readyz"), 503, "The server is shutting down")
     assert (await figures(api)).of("mentorapi_ready") == 0
 
 
-async def test_without_the_database_it_lives_and_is_not_ready(api: Api, postgres: str) -> None:
+async def test_probe_without_database_is_live_and_not_ready(api: Api, postgres: str) -> None:
     name = await api.db.fetchval("SELECT current_database()")
     admin = await asyncpg.connect(postgres)
     try:
@@ -117,7 +117,7 @@ async def test_without_the_database_it_lives_and_is_not_ready(api: Api, postgres
     assert (await ask(api.base, "/readyz")).status == 200
 
 
-async def test_with_all_connections_taken_the_answer_comes_in_time(api: Api) -> None:
+async def test_probe_with_all_connections_taken_answers_in_time(api: Api) -> None:
     pool = api.services.db
     taken = [await pool.acquire() for _ in range(pool.get_max_size())]
     started = time.monotonic()
@@ -128,26 +128,26 @@ async def test_with_all_connections_taken_the_answer_comes_in_time(api: Api) -> 
         pool.release(connection)
 
 
-async def test_a_missing_migration_is_named(api: Api) -> None:
+async def test_probe_with_missing_migration_names_it(api: Api) -> None:
     last = api.services.migrations[-1]
     await api.db.execute("DELETE FROM _yoyo_migration WHERE migration_id = $1", last)
     assert is_error(await ask(api.base, "/readyz"), 503, f"Migrations are missing: {last}")
 
 
-async def test_a_newer_schema_is_no_obstacle(api: Api) -> None:
+async def test_probe_with_newer_schema_is_ready(api: Api) -> None:
     """In a rolling upgrade, the old servers go on."""
     api.services.migrations = api.services.migrations[:-1]
     assert (await ask(api.base, "/readyz")).status == 200
 
 
-async def test_a_database_that_nobody_has_migrated_is_not_ready(api: Api) -> None:
+async def test_probe_with_empty_database_is_not_ready(api: Api) -> None:
     await api.db.execute("DROP TABLE _yoyo_migration")
     answer = await ask(api.base, "/readyz")
     assert answer.status == 503
     assert answer.message.startswith(f"Migrations are missing: {api.services.migrations[0]}, ")
 
 
-async def test_they_are_no_part_of_the_api(api: Api) -> None:
+async def test_get_probe_under_api_prefix_is_not_found(api: Api) -> None:
     described = orjson.dumps(openapi.document()).decode()
     for path in ("/livez", "/readyz", "/metrics"):
         assert (await api.nobody.get(path)).status == 404
@@ -160,7 +160,7 @@ async def test_they_are_no_part_of_the_api(api: Api) -> None:
 # Requests ----------------------------------------------------------------------------------------
 
 
-async def test_requests_are_counted_by_route_method_and_status(api: Api) -> None:
+async def test_send_requests_counts_them_by_route_method_and_status(api: Api) -> None:
     mentor = await api.mentor()
     ada = api.user("ada")
     before = await figures(api)
@@ -193,7 +193,7 @@ async def test_requests_are_counted_by_route_method_and_status(api: Api) -> None
     }
 
 
-async def test_the_histogram_counts_the_same_requests(api: Api) -> None:
+async def test_send_requests_counts_them_in_the_histogram(api: Api) -> None:
     for _ in range(4):
         await api.nobody.get("/mentors")
     found = await figures(api)
@@ -205,7 +205,7 @@ async def test_the_histogram_counts_the_same_requests(api: Api) -> None:
     assert {"0.001", "10.0"} < bounds
 
 
-async def test_what_anybody_can_make_up_makes_no_series(api: Api) -> None:
+async def test_send_invented_paths_and_methods_adds_no_series(api: Api) -> None:
     await api.nobody.get("/mentors")
     await api.nobody.get("/unknown")
     await api.nobody.request("BREW", "/mentors")
@@ -220,20 +220,20 @@ async def test_what_anybody_can_make_up_makes_no_series(api: Api) -> None:
     assert after.of(REQUESTS, method="other", route="/api/mentors", status="405") == 21
 
 
-async def test_a_body_refused_unread_counts_for_its_route(api: Api) -> None:
+async def test_send_refused_body_counts_for_its_route(api: Api) -> None:
     answer = await api.user("ada").post("/requests", body="x" * 2_000_000)
     assert answer.status == 413
     found = await figures(api)
     assert found.of(REQUESTS, method="POST", route="/api/requests", status="413") == 1
 
 
-async def test_probes_are_not_counted(api: Api) -> None:
+async def test_send_probes_counts_nothing(api: Api) -> None:
     for path in ("/livez", "/readyz", "/metrics"):
         await ask(api.base, path)
     assert not (await figures(api)).all(REQUESTS)
 
 
-async def test_requests_in_progress(api: Api) -> None:
+async def test_send_request_shows_it_in_progress(api: Api) -> None:
     mentor = await api.mentor()
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE mentors IN ACCESS EXCLUSIVE MODE")
@@ -253,7 +253,7 @@ async def figures_without_the_database(api: Api) -> Figures:
 # Slots, sweeps, pool, cache ----------------------------------------------------------------------
 
 
-async def test_slots_refused(api: Api) -> None:
+async def test_refuse_slot_counts_it(api: Api) -> None:
     mentor = await api.mentor()
     one, two = api.user("one"), api.user("two")
     wishes = [await api.request(user, mentor) for user in (one, two)]
@@ -306,7 +306,7 @@ async def test_run_sweep_counts_what_it_changed(api: Api) -> None:
     assert failed.of(SUCCEEDED, name="sweep") == found.of(SUCCEEDED, name="sweep")
 
 
-async def test_the_lag_of_a_session_under_way_begins_after_its_grace(api: Api) -> None:
+async def test_read_lag_of_running_session_begins_after_its_grace(api: Api) -> None:
     mentor, ada = await api.mentor(), api.user("ada")
     session = await api.session(ada, mentor)
     await api.make_past(session["id"])
@@ -314,7 +314,7 @@ async def test_the_lag_of_a_session_under_way_begins_after_its_grace(api: Api) -
     assert (await figures(api)).of("mentorapi_sweep_lag_seconds") == pytest.approx(2700, abs=30)
 
 
-async def test_metrics_show_overdue_request_until_it_is_swept(api: Api) -> None:
+async def test_read_lag_of_overdue_request_lasts_until_the_sweep(api: Api) -> None:
     mentor, ada = await api.mentor(), api.user("ada")
     await api.request(ada, mentor)
     await api.db.execute(
@@ -327,7 +327,7 @@ async def test_metrics_show_overdue_request_until_it_is_swept(api: Api) -> None:
     assert found.of("mentorapi_sweep_lag_seconds") == 0
 
 
-async def test_the_pool(api: Api) -> None:
+async def test_read_metrics_has_figures_of_the_pool(api: Api) -> None:
     pool = api.services.db
     before = await figures(api)
     waits = before.of("mentorapi_pool_wait_seconds_count")
@@ -355,7 +355,7 @@ async def test_the_pool(api: Api) -> None:
     assert slow == 1
 
 
-async def test_the_cache_and_the_listener(api: Api) -> None:
+async def test_read_metrics_has_figures_of_cache_and_listener(api: Api) -> None:
     await api.mentor()
     empty = await figures(api)
     assert empty.of("mentorapi_cache_bytes") == 0
@@ -371,12 +371,12 @@ async def test_the_cache_and_the_listener(api: Api) -> None:
     assert (await figures(api)).of("mentorapi_listener_connected") == 0
 
 
-async def test_what_is_running(api: Api) -> None:
+async def test_read_metrics_has_the_version(api: Api) -> None:
     (labels,) = (await figures(api)).all("mentorapi_build_info")
     assert re.fullmatch(r"\d+\.\d+\.\d+.*", dict(labels)["version"])
 
 
-async def test_two_applications_count_for_themselves(
+async def test_serve_two_applications_counts_separately(
     api: Api, settings: Settings, verifier: Verifier, database_url: str, tmp_path: Path
 ) -> None:
     running = serve(database_url, settings, verifier, tmp_path)
@@ -387,7 +387,7 @@ async def test_two_applications_count_for_themselves(
     await anext(running, None)
 
 
-async def test_it_speaks_openmetrics(api: Api) -> None:
+async def test_read_metrics_as_openmetrics_succeeds(api: Api) -> None:
     await api.nobody.get("/mentors")
     answer = await ask(
         api.base, "/metrics", Accept="application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -402,7 +402,7 @@ async def test_it_speaks_openmetrics(api: Api) -> None:
 # An address of its own ---------------------------------------------------------------------------
 
 
-def test_an_address_of_its_own(tmp_path: Path) -> None:
+def test_serve_metrics_on_own_address_hides_them_on_the_main_one(tmp_path: Path) -> None:
     with Process(tmp_path / "var", METRICS_ADDRESS="127.0.0.1:0") as process:
         main = process.listening().removesuffix("/api")
         out = process._process.stdout
@@ -426,13 +426,13 @@ def status(base: str, path: str) -> str:
 
 
 @pytest.mark.parametrize("value", ["9100", ":9100", "localhost:", "a b:1", "h:70000", "::1:9100"])
-def test_an_address_that_is_none_is_refused(value: str, tmp_path: Path) -> None:
+def test_start_with_malformed_metrics_address_is_refused(value: str, tmp_path: Path) -> None:
     ended = run("serve", data_dir=tmp_path / "var", METRICS_ADDRESS=value)
     assert ended.returncode == 2
     assert ended.stderr.startswith("mentorapi: MENTORAPI_METRICS_ADDRESS must be a host and a port")
 
 
-def test_an_address_may_be_ipv6() -> None:
+def test_parse_ipv6_metrics_address_succeeds() -> None:
     given = Settings.from_env({"MENTORAPI_METRICS_ADDRESS": "[::1]:9100"})
     assert given.metrics_address == ("::1", 9100)
     assert replace(given, metrics_address=None) == Settings()
@@ -449,12 +449,12 @@ def promtool() -> str:
     return found
 
 
-def test_the_alert_rules_are_sound(promtool: str) -> None:
+def test_check_alert_rules_with_promtool_finds_no_errors(promtool: str) -> None:
     ended = prove(promtool, "check", "rules", "alerts.yml")
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_the_alerts_fire_when_they_should(promtool: str) -> None:
+def test_alerts_with_promtool_fires_as_expected(promtool: str) -> None:
     ended = prove(promtool, "test", "rules", "alerts_test.yml")
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
@@ -463,7 +463,7 @@ def prove(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ALERTS, capture_output=True, text=True, timeout=60)
 
 
-async def test_the_alerts_go_by_figures_that_are_there(api: Api) -> None:
+async def test_compare_alerts_with_metrics_finds_each(api: Api) -> None:
     await api.nobody.get("/mentors")
     runner_of(api)
     there = {name for name, _ in await figures(api)}
@@ -472,7 +472,7 @@ async def test_the_alerts_go_by_figures_that_are_there(api: Api) -> None:
     assert len(used) > 5
 
 
-async def test_the_readme_names_every_figure_and_no_other(api: Api) -> None:
+async def test_compare_documented_metrics_with_served_ones_finds_each(api: Api) -> None:
     text = api.services.metrics.render("")[0].decode()
     # Families of counters are named without what their samples end in.
     there = {
@@ -483,11 +483,11 @@ async def test_the_readme_names_every_figure_and_no_other(api: Api) -> None:
     assert sorted(told) == sorted(name for name in there if name.startswith("mentorapi_"))
 
 
-def test_every_alert_is_tested() -> None:
+def test_compare_alerts_with_their_tests_finds_each() -> None:
     alerts = re.findall(r"alert: (\w+)", (ALERTS / "alerts.yml").read_text())
     tested = re.findall(r"alertname: (\w+)", (ALERTS / "alerts_test.yml").read_text())
     assert set(alerts) == set(tested)
 
 
-def test_no_two_routes_are_one_series() -> None:
+def test_compare_routes_with_series_finds_them_distinct() -> None:
     assert len({path for path, _ in ROUTES}) == len(ROUTES)

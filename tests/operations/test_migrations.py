@@ -50,7 +50,7 @@ def empty(request: pytest.FixtureRequest) -> Iterator[Database]:
         connection.execute("DROP DATABASE up_and_down WITH (FORCE)")
 
 
-def test_down_and_up_again_gives_the_same_schema(empty: Database) -> None:
+def test_roll_back_and_migrate_again_gives_the_same_schema(empty: Database) -> None:
     url = empty.url
     assert migrate(url) == [*IDS, FUNCTIONS]
     schema = empty.schema()
@@ -61,20 +61,20 @@ def test_down_and_up_again_gives_the_same_schema(empty: Database) -> None:
         assert empty.schema() == schema
 
 
-def test_all_the_way_down_leaves_nothing_but_extensions(empty: Database) -> None:
+def test_roll_back_everything_leaves_extensions_only(empty: Database) -> None:
     migrate(empty.url)
     roll_back(empty.url)
     left = re.findall(r"^CREATE .*", empty.schema(), re.MULTILINE)
     assert [line for line in left if not line.startswith("CREATE EXTENSION")] == []
 
 
-def test_a_second_time_there_is_nothing_to_do(empty: Database) -> None:
+def test_migrate_twice_applies_nothing(empty: Database) -> None:
     migrate(empty.url)
     assert pending(empty.url) == []
     assert migrate(empty.url) == []
 
 
-def test_the_owner_of_the_database_need_not_be_a_superuser(empty: Database) -> None:
+def test_migrate_as_owner_without_superuser_succeeds(empty: Database) -> None:
     with psycopg.connect(empty.url, autocommit=True) as connection:
         connection.execute("CREATE ROLE somebody LOGIN")
         try:
@@ -88,7 +88,7 @@ def test_the_owner_of_the_database_need_not_be_a_superuser(empty: Database) -> N
             connection.execute("DROP ROLE somebody")
 
 
-def test_a_migration_is_there_with_its_mark_or_not_at_all(
+def test_fail_within_a_migration_leaves_nothing_of_it(
     empty: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever is killed between the two would leave a schema that no later start can apply."""
@@ -103,7 +103,7 @@ def test_a_migration_is_there_with_its_mark_or_not_at_all(
     assert migrate(empty.url) == [*IDS, FUNCTIONS]
 
 
-def test_ids_are_uuids_of_version_7_in_order_of_time(empty: Database) -> None:
+def test_create_ids_gives_uuids_of_version_7_in_order(empty: Database) -> None:
     migrate(empty.url)
     with psycopg.connect(empty.url) as connection:
         rows = connection.execute(
@@ -116,7 +116,7 @@ def test_ids_are_uuids_of_version_7_in_order_of_time(empty: Database) -> None:
     assert abs(datetime.now(UTC) - first) < timedelta(minutes=1)
 
 
-def test_the_journeys_work_on_the_oldest_postgresql(postgres_15: str) -> None:
+def test_run_journeys_on_oldest_postgresql_succeeds(postgres_15: str) -> None:
     journeys = subprocess.run(
         [
             sys.executable,

@@ -81,7 +81,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("settings", "complaint"), WRONG, ids=lambda value: str(value)[:40])
-def test_a_wrong_setting_is_refused_by_name(settings: dict[str, str], complaint: str) -> None:
+def test_parse_wrong_setting_names_it(settings: dict[str, str], complaint: str) -> None:
     env = {f"MENTORAPI_{name}": value for name, value in settings.items()}
     with pytest.raises(ConfigError) as raised:
         Settings.from_env(env)
@@ -90,7 +90,7 @@ def test_a_wrong_setting_is_refused_by_name(settings: dict[str, str], complaint:
     assert "not-to-be-printed" not in str(raised.value)
 
 
-def test_settings_are_read_as_they_are_meant() -> None:
+def test_parse_settings_gives_their_values() -> None:
     settings = Settings.from_env(
         {
             "MENTORAPI_CORS_ORIGINS": "https://App.example.com, http://localhost:3000",
@@ -119,23 +119,23 @@ def test_settings_are_read_as_they_are_meant() -> None:
         ("S3://pictures/faces/", "s3://pictures/faces"),
     ],
 )
-def test_images_go_to_a_folder_or_a_bucket(given: str, meant: str) -> None:
+def test_parse_media_url_gives_folder_or_bucket(given: str, meant: str) -> None:
     assert Settings.from_env({"MENTORAPI_MEDIA_URL": given}).media_url == meant
 
 
-def test_printed_settings_hold_no_secrets() -> None:
+def test_print_settings_hides_secrets() -> None:
     env = {"JWT_SECRET": SECRET, "DATABASE_URL": "postgresql://me:not-to-be-printed@db/x"}
     settings = Settings.from_env({f"MENTORAPI_{name}": value for name, value in env.items()})
     assert "not-to-be-printed" not in repr(settings)
 
 
-def test_a_wrong_setting_ends_it_with_one_line(tmp_path: Path) -> None:
+def test_start_with_wrong_setting_prints_one_line(tmp_path: Path) -> None:
     ended = run(data_dir=tmp_path / "var", PORT="http")
     assert_one_line(ended, 2, "MENTORAPI_PORT")
     assert not (tmp_path / "var").exists()
 
 
-def test_a_port_in_use(tmp_path: Path) -> None:
+def test_start_on_port_in_use_is_refused(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -145,7 +145,7 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     assert not (tmp_path / "var").exists()
 
 
-def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
+def test_start_on_foreign_address_is_refused(tmp_path: Path) -> None:
     ended = run(data_dir=tmp_path / "var", HOST="192.0.2.1")
     assert_one_line(ended, 1, "192.0.2.1", "MENTORAPI_HOST")
 
@@ -190,38 +190,38 @@ def test_start_on_a_file_that_is_no_socket_is_refused(tmp_path: Path) -> None:
     assert "too long" in bind_error(host=f"unix:{tmp_path}/{'a' * 200}")
 
 
-def test_a_data_folder_that_cannot_be(tmp_path: Path) -> None:
+def test_start_with_impossible_data_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for command in ("serve", "migrate", "token --sub ada"):
         ended = run(*command.split(), data_dir=tmp_path / "file" / "var", elsewhere=tmp_path)
         assert_one_line(ended, 1, str(tmp_path / "file"), "Not a directory")
 
 
-def test_a_folder_with_other_things_where_the_database_should_be(tmp_path: Path) -> None:
+def test_start_with_other_files_in_database_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "var" / "postgres").mkdir(parents=True)
     (tmp_path / "var" / "postgres" / "diary").write_text("")
     assert_one_line(run("migrate", data_dir=tmp_path / "var"), 1, "not empty")
 
 
-def test_a_database_of_another_version(tmp_path: Path) -> None:
+def test_start_with_database_of_another_version_is_refused(tmp_path: Path) -> None:
     run("migrate", data_dir=tmp_path / "var")
     (tmp_path / "var" / "postgres" / "PG_VERSION").write_text("13\n")
     ended = run("migrate", data_dir=tmp_path / "var")
     assert_one_line(ended, 1, "PostgreSQL did not start", "incompatible")
 
 
-def test_a_secret_file_cut_short(tmp_path: Path) -> None:
+def test_start_with_truncated_secret_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "jwt_secret").write_text("short\n")
     assert_one_line(run("token", "--sub", "ada", data_dir=tmp_path), 1, "jwt_secret", "32 bytes")
 
 
-def test_a_token_cannot_be_signed_with_a_public_key(tmp_path: Path) -> None:
+def test_print_token_with_public_key_is_refused(tmp_path: Path) -> None:
     settings = {"JWKS_URL": "https://id.example.com/keys"}
     ended = run("token", "--sub", "ada", data_dir=tmp_path, **settings)
     assert_one_line(ended, 2, "MENTORAPI_JWT_SECRET")
 
 
-def test_a_database_out_of_reach(tmp_path: Path) -> None:
+def test_start_with_unreachable_database_is_refused(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"postgresql://me:not-to-be-printed@127.0.0.1:{free.getsockname()[1]}/x"
@@ -230,7 +230,7 @@ def test_a_database_out_of_reach(tmp_path: Path) -> None:
             assert_one_line(ended, 1, "MENTORAPI_DATABASE_URL", "refused")
 
 
-def test_a_wrong_password_and_an_unknown_database(tmp_path: Path) -> None:
+def test_start_with_wrong_password_or_database_is_refused(tmp_path: Path) -> None:
     with embedded.running(tmp_path / "theirs") as url:
         require_passwords(tmp_path / "theirs", url)
         address = url.partition("?")[2]

@@ -38,14 +38,14 @@ def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "var"
 
 
-def test_it_serves_with_no_configuration_at_all(data_dir: Path) -> None:
+def test_start_without_configuration_serves(data_dir: Path) -> None:
     with Process(data_dir) as server:
         assert answers(server.listening())
         assert "PostgreSQL 18" in server.printed
         assert str(data_dir) in server.printed
 
 
-def test_a_second_start_finds_the_data_of_the_first(data_dir: Path) -> None:
+def test_start_again_finds_the_data(data_dir: Path) -> None:
     with Process(data_dir) as server:
         server.listening()
         remember(data_dir, "the first start")
@@ -54,14 +54,14 @@ def test_a_second_start_finds_the_data_of_the_first(data_dir: Path) -> None:
         assert remembered(data_dir) == "the first start"
 
 
-def test_tokens_of_the_first_start_stay_valid(data_dir: Path) -> None:
+def test_start_again_accepts_older_tokens(data_dir: Path) -> None:
     first = run("token", "--sub", "ada", data_dir=data_dir).stdout.strip()
     run("migrate", data_dir=data_dir)
     secret = (data_dir / "jwt_secret").read_text().strip()
     assert jwt.decode(first, secret, algorithms=["HS256"])["sub"] == "ada"
 
 
-def test_a_token_carries_what_was_asked_for(data_dir: Path) -> None:
+def test_print_token_has_the_given_claims(data_dir: Path) -> None:
     asked = ["--sub", "ada", "--name", "Ada", "--email", "ada@example.com"]
     roles = ["--role", "admin", "--role", "mentor"]
     settings = {"JWT_SECRET": "s" * 32, "JWT_ISSUER": "us", "JWT_AUDIENCE": "them"}
@@ -73,7 +73,7 @@ def test_a_token_carries_what_was_asked_for(data_dir: Path) -> None:
     assert not data_dir.exists()
 
 
-def test_only_its_owner_can_read_the_secret_and_the_database(data_dir: Path) -> None:
+def test_start_protects_secret_and_database_from_other_users(data_dir: Path) -> None:
     run("token", "--sub", "ada", data_dir=data_dir)
     run("migrate", data_dir=data_dir)
     assert stat.S_IMODE((data_dir / "jwt_secret").stat().st_mode) == 0o600
@@ -126,7 +126,7 @@ def test_start_on_a_wildcard_address_says_what_images_begin_with(
     )
 
 
-def test_processes_that_start_at_once_agree_on_one_secret(data_dir: Path) -> None:
+def test_start_many_at_once_agrees_on_one_secret(data_dir: Path) -> None:
     tokens: list[str] = []
 
     def start() -> None:
@@ -138,14 +138,14 @@ def test_processes_that_start_at_once_agree_on_one_secret(data_dir: Path) -> Non
         jwt.decode(token, secret, algorithms=["HS256"])
 
 
-def test_the_database_listens_on_no_port(data_dir: Path) -> None:
+def test_start_embedded_database_listens_on_no_port(data_dir: Path) -> None:
     with embedded.running(data_dir):
         connections = psutil.Process(postmaster(data_dir)).net_connections("inet")
         assert [each for each in connections if each.status == "LISTEN"] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly(data_dir: Path, number: signal.Signals) -> None:
+def test_send_signal_ends_server_and_database(data_dir: Path, number: signal.Signals) -> None:
     with Process(data_dir) as server:
         server.listening()
         server.signal(number)
@@ -153,7 +153,7 @@ def test_a_signal_ends_it_cleanly(data_dir: Path, number: signal.Signals) -> Non
     assert nothing_left_of(data_dir)
 
 
-def test_ctrl_c_in_a_terminal_ends_it_cleanly(data_dir: Path) -> None:
+def test_press_ctrl_c_ends_server_and_database(data_dir: Path) -> None:
     with Process(data_dir) as server:
         server.listening()
         server.press_ctrl_c()
@@ -163,7 +163,7 @@ def test_ctrl_c_in_a_terminal_ends_it_cleanly(data_dir: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("milestone", ["postgres.new-*", "postgres/postmaster.pid"])
-def test_a_signal_while_it_starts_leaves_nothing_running(
+def test_send_signal_while_starting_leaves_nothing_running(
     data_dir: Path, number: signal.Signals, milestone: str
 ) -> None:
     with Process(data_dir) as server:
@@ -173,7 +173,7 @@ def test_a_signal_while_it_starts_leaves_nothing_running(
     assert nothing_left_of(data_dir)
 
 
-def test_an_open_connection_does_not_hold_up_the_end(data_dir: Path) -> None:
+def test_send_signal_with_open_connection_ends_soon(data_dir: Path) -> None:
     with Process(data_dir) as server:
         url = server.listening()
         port = int(url.split(":")[2].split("/")[0])
@@ -182,7 +182,7 @@ def test_an_open_connection_does_not_hold_up_the_end(data_dir: Path) -> None:
             assert server.ended() == 0
 
 
-def test_commands_work_beside_a_running_server_and_leave_it_its_database(data_dir: Path) -> None:
+def test_run_commands_beside_server_keeps_its_database_running(data_dir: Path) -> None:
     with Process(data_dir) as server:
         url = server.listening()
         assert run("migrate", data_dir=data_dir).stdout == "Nothing to apply\n"
@@ -190,7 +190,7 @@ def test_commands_work_beside_a_running_server_and_leave_it_its_database(data_di
         assert answers(url)
 
 
-def test_two_servers_share_one_database_and_the_last_one_stops_it(data_dir: Path) -> None:
+def test_stop_one_of_two_servers_keeps_their_database(data_dir: Path) -> None:
     with Process(data_dir) as first, Process(data_dir) as second:
         first.listening()
         url = second.listening()
@@ -200,21 +200,21 @@ def test_two_servers_share_one_database_and_the_last_one_stops_it(data_dir: Path
     assert nothing_left_of(data_dir)
 
 
-def test_many_processes_may_start_on_an_empty_folder_at_once(data_dir: Path) -> None:
+def test_start_many_at_once_on_empty_folder_succeeds(data_dir: Path) -> None:
     results: list[int] = []
     at_once(lambda: results.append(run("migrate", data_dir=data_dir).returncode), 4)
     assert results == [0, 0, 0, 0]
     assert nothing_left_of(data_dir)
 
 
-def test_a_folder_too_deep_for_a_socket_will_do(tmp_path: Path) -> None:
+def test_start_in_very_deep_folder_succeeds(tmp_path: Path) -> None:
     data_dir = tmp_path / ("deep" * 20) / "strange ' \" $ & % ü" / "var"
     data_dir.mkdir(parents=True)
     with Process(data_dir) as server:
         assert answers(server.listening())
 
 
-def test_a_database_of_ones_own_is_used_and_left_running(tmp_path: Path) -> None:
+def test_start_with_own_database_uses_it_and_keeps_it_running(tmp_path: Path) -> None:
     with embedded.running(tmp_path / "theirs", database="own") as url:
         settings = {"DATABASE_URL": f"{url}&channel_binding=prefer", "JWT_SECRET": "s" * 32}
         with Process(tmp_path / "var", **settings) as server:
@@ -225,7 +225,7 @@ def test_a_database_of_ones_own_is_used_and_left_running(tmp_path: Path) -> None
             connection.execute("SELECT")
 
 
-def test_requests_under_way_are_answered_before_it_ends(data_dir: Path) -> None:
+def test_send_signal_within_requests_answers_them_first(data_dir: Path) -> None:
     with Process(data_dir) as server:
         url = server.listening()
         codes: list[int] = []

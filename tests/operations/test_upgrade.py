@@ -160,7 +160,7 @@ def used(server: str, io_loop: IOLoop) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("behind", [1])
-async def test_up_from_an_older_schema_with_data_in_it(
+async def test_upgrade_older_schema_with_data_keeps_it(
     used: str, tmp_path: Path, behind: int
 ) -> None:
     roll_back(used, len(KNOWN) - behind)
@@ -180,7 +180,7 @@ async def test_up_from_an_older_schema_with_data_in_it(
         await journey(api, "tom")
 
 
-async def test_back_after_an_upgrade_and_up_again(used: str, tmp_path: Path) -> None:
+async def test_downgrade_and_upgrade_again_keeps_the_data(used: str, tmp_path: Path) -> None:
     async with serving(used, tmp_path / "data") as api:
         await journey(api, "tom")
     before = await contents(used)

@@ -78,7 +78,7 @@ def path_of(template: str) -> str:
 # Routes and methods ------------------------------------------------------------------------------
 
 
-def test_the_routes_are_those_of_the_guide() -> None:
+def test_compare_routes_with_guide_finds_each() -> None:
     found = {
         (method, re.sub(r"\{\w+\}", "{id}", template)): spec.public
         for template, handler in ROUTES
@@ -92,7 +92,7 @@ def test_the_routes_are_those_of_the_guide() -> None:
     assert not [path for (_, path), public in found.items() if public and "/mentor/" in path]
 
 
-async def test_without_a_token_only_what_is_public_answers(api: Api) -> None:
+async def test_request_without_token_is_answered_on_public_routes_only(api: Api) -> None:
     for template, handler in ROUTES:
         for method, spec in handler.operations().items():
             answer = await api.nobody.request(method, path_of(template))
@@ -103,7 +103,7 @@ async def test_without_a_token_only_what_is_public_answers(api: Api) -> None:
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_with_a_bad_token_it_is_the_same(api: Api) -> None:
+async def test_request_with_bad_token_is_answered_on_public_routes_only(api: Api) -> None:
     stranger = User(api.base, "eve")
     stranger.token += "x"
     for template, handler in ROUTES:
@@ -113,7 +113,7 @@ async def test_with_a_bad_token_it_is_the_same(api: Api) -> None:
                 assert answer.status == 401, (method, template)
 
 
-async def test_unknown_routes_are_not_found_with_or_without_a_token(api: Api) -> None:
+async def test_request_unknown_route_is_not_found_with_any_token(api: Api) -> None:
     for path in (
         "/nope",
         "/mentors/",
@@ -139,14 +139,14 @@ async def test_unknown_routes_are_not_found_with_or_without_a_token(api: Api) ->
                 assert len(answer.message) <= 200
 
 
-async def test_outside_the_prefix_nothing_is_found(api: Api) -> None:
+async def test_request_outside_the_prefix_is_not_found(api: Api) -> None:
     for path in ("/mentors", "/favicon.ico", "/robots.txt", "/apix/mentors", "/API/mentors"):
         answer = await raw(api, f"GET {path} HTTP/1.1")
         assert answer.status == 404, path
         assert answer.json["error"] == "Not Found"
 
 
-async def test_addresses_that_people_type_lead_to_the_documentation(api: Api) -> None:
+async def test_get_root_or_prefix_redirects_to_the_documentation(api: Api) -> None:
     for path in ("/", "/api", "/api/", "/docs"):
         for method in ("GET", "HEAD"):
             answer = await raw(api, f"{method} {path} HTTP/1.1")
@@ -158,7 +158,7 @@ async def test_addresses_that_people_type_lead_to_the_documentation(api: Api) ->
     assert (await api.nobody.get("/docs")).status == 200
 
 
-async def test_wrong_methods_are_refused_naming_the_right_ones(api: Api) -> None:
+async def test_request_with_wrong_method_names_the_right_ones(api: Api) -> None:
     for template, handler in ROUTES:
         right = {*handler.operations(), "OPTIONS"}
         right |= {"HEAD"} if "GET" in right else set()
@@ -170,14 +170,14 @@ async def test_wrong_methods_are_refused_naming_the_right_ones(api: Api) -> None
                 assert is_error(answer, 405, "Method not allowed")
 
 
-async def test_options_names_the_methods(api: Api) -> None:
+async def test_options_of_route_names_its_methods(api: Api) -> None:
     for template, handler in ROUTES:
         answer = await api.nobody.request("OPTIONS", path_of(template))
         assert (answer.status, answer.body) == (204, b""), template
         assert set(handler.operations()) < set(answer.headers["Allow"].split(", "))
 
 
-async def test_head_is_get_without_the_body(api: Api) -> None:
+async def test_head_of_route_equals_get_without_the_body(api: Api) -> None:
     mentor = await api.mentor()
     paths = (
         "/mentors",
@@ -199,7 +199,7 @@ async def test_head_is_get_without_the_body(api: Api) -> None:
 # The order of checks -----------------------------------------------------------------------------
 
 
-async def test_the_token_comes_before_the_input(api: Api) -> None:
+async def test_request_without_token_precedes_wrong_input(api: Api) -> None:
     for body, kind in (
         (b"{", "application/json"),
         (b'{"nope": 1}', "application/json"),
@@ -215,7 +215,7 @@ async def test_the_token_comes_before_the_input(api: Api) -> None:
         assert (await api.nobody.get(path)).status == 401, path
 
 
-async def test_the_input_comes_before_what_is_missing(api: Api) -> None:
+async def test_request_with_wrong_input_precedes_missing_resource(api: Api) -> None:
     jane = api.user("jane")
     assert fields_of(await jane.post(f"/requests/{NO_ID}/reject", {"x": 1})) == ["x"]
     assert fields_of(await jane.patch("/requests/nonsense", {})) == ["status"]
@@ -229,7 +229,7 @@ async def test_the_input_comes_before_what_is_missing(api: Api) -> None:
     assert fields_of(await jane.post("/requests", body)) == ["scheduledDate"]
 
 
-async def test_what_is_missing_comes_before_what_is_forbidden_and_that_before_the_state(
+async def test_request_with_several_errors_reports_them_in_order(
     api: Api,
 ) -> None:
     mentor, jane, eve = await api.mentor(), api.user("jane"), api.user("eve")
@@ -312,7 +312,7 @@ UNSOUND = [
 ]
 
 
-async def test_what_is_no_sound_json_is_a_bad_request(api: Api) -> None:
+async def test_send_malformed_json_is_a_bad_request(api: Api) -> None:
     user = api.user("mia")
     for body in UNSOUND:
         answer = await user.patch("/mentor/me", body=body)
@@ -322,7 +322,7 @@ async def test_what_is_no_sound_json_is_a_bad_request(api: Api) -> None:
     assert (await user.ok("GET", "/mentor/me"))["isProfileCreated"] is False
 
 
-async def test_odd_but_sound_json_is_fine(api: Api) -> None:
+async def test_send_unusual_but_valid_json_succeeds(api: Api) -> None:
     user = api.user("mia")
     for body, name, value in (
         (b'\r\n\t {"bio": "x"} \n', "bio", "x"),
@@ -344,7 +344,7 @@ async def test_odd_but_sound_json_is_fine(api: Api) -> None:
         assert (answer.status, answer.json.get(name)) == (200, value), body
 
 
-async def test_a_body_is_an_object(api: Api) -> None:
+async def test_send_body_that_is_no_object_is_refused(api: Api) -> None:
     user = api.user("mia")
     for body in (b"null", b"[]", b'"x"', b"5", b"true", b'[{"bio": "x"}]'):
         answer = await user.patch("/mentor/me", body=body)
@@ -352,7 +352,7 @@ async def test_a_body_is_an_object(api: Api) -> None:
         assert answer.json["details"][0]["message"] == "must be an object"
 
 
-async def test_details_name_the_place_and_the_reason(api: Api) -> None:
+async def test_send_wrong_values_names_each_place_and_reason(api: Api) -> None:
     slot = {"dayOfWeek": 7, "startTime": "9:00", "endTime": "10:00"}
     body = {"slots": [{**slot, "dayOfWeek": 0, "startTime": "09:00"}, slot], "timeZone": "WAT"}
     answer = await api.user("mia").put("/mentor/availability", body)
@@ -380,7 +380,7 @@ async def test_details_name_the_place_and_the_reason(api: Api) -> None:
     }
 
 
-async def test_integers_may_be_written_with_a_point_or_an_exponent(api: Api) -> None:
+async def test_send_integer_with_point_or_exponent_succeeds(api: Api) -> None:
     user = api.user("mia")
     for number in ("60", "60.0", "60.000", "6e1", "6.0E+1", "600e-1"):
         body = f'{{"slots": [], "sessionDuration": {number}}}'
@@ -391,7 +391,7 @@ async def test_integers_may_be_written_with_a_point_or_an_exponent(api: Api) -> 
         assert (await user.put("/mentor/availability", body=body)).status == 400, number
 
 
-async def test_only_json_is_taken(api: Api) -> None:
+async def test_send_other_content_type_is_refused(api: Api) -> None:
     user = api.user("mia")
     body = orjson.dumps({"bio": "x"})
     for kind in (
@@ -417,7 +417,7 @@ async def test_only_json_is_taken(api: Api) -> None:
         assert answer.status == 200, kind
 
 
-async def test_where_a_body_is_optional_none_is_as_good_as_an_empty_one(api: Api) -> None:
+async def test_send_no_body_where_it_is_optional_succeeds(api: Api) -> None:
     mentor = await api.mentor()
     for number, options in enumerate(
         (
@@ -437,13 +437,13 @@ async def test_where_a_body_is_optional_none_is_as_good_as_an_empty_one(api: Api
     assert fields_of(await mentor.post(f"/requests/{request['id']}/accept", {"a": 1})) == ["a"]
 
 
-async def test_where_a_body_is_required_none_is_refused(api: Api) -> None:
+async def test_send_no_body_where_it_is_required_is_refused(api: Api) -> None:
     jane = api.user("jane")
     assert (await jane.post("/requests")).status == 415
     assert (await jane.post("/requests", body=b"")).status == 400
 
 
-async def test_a_body_where_none_belongs_is_not_looked_at(api: Api) -> None:
+async def test_send_body_where_none_belongs_ignores_it(api: Api) -> None:
     jane = api.user("jane")
     answer = await jane.request("GET", "/requests/pending-count", body=b"{nonsense")
     assert (answer.status, answer.json) == (200, 0)
@@ -453,7 +453,7 @@ async def test_a_body_where_none_belongs_is_not_looked_at(api: Api) -> None:
     assert answer.status == 200
 
 
-async def test_each_operation_has_a_largest_body(api: Api) -> None:
+async def test_send_body_above_limit_of_operation_is_refused(api: Api) -> None:
     user = api.user("mia")
     for template, handler in ROUTES:
         for method, spec in handler.operations().items():
@@ -468,7 +468,7 @@ async def test_each_operation_has_a_largest_body(api: Api) -> None:
     assert is_error(answer, 413, "Body is too large")
 
 
-async def test_the_largest_bodies_of_use_are_taken(api: Api) -> None:
+async def test_send_largest_useful_body_succeeds(api: Api) -> None:
     """Written at length: indented, with every character escaped."""
     user = api.user("mia")
     rocket = "\N{ROCKET}"
@@ -507,7 +507,7 @@ async def test_the_largest_bodies_of_use_are_taken(api: Api) -> None:
     assert answer.status == 201, answer
 
 
-async def test_a_body_that_does_not_say_how_long_it_is_has_the_same_limit(api: Api) -> None:
+async def test_send_chunked_body_above_limit_is_refused(api: Api) -> None:
     user = api.user("mia")
     for pieces, status in ((3, 200), (4, 413), (20, 413)):
         answer = await chunked(user, "/mentor/me", b'{"bio": "x"}', *[b" " * 65_536] * pieces)
@@ -515,7 +515,7 @@ async def test_a_body_that_does_not_say_how_long_it_is_has_the_same_limit(api: A
     assert answer.message == "Body is too large"
 
 
-async def test_the_connection_survives_an_error(api: Api) -> None:
+async def test_request_after_an_error_uses_the_same_connection(api: Api) -> None:
     request = f"GET /api/nope HTTP/1.1\r\nHost: {urlsplit(api.base).netloc}\r\n\r\n"
     stream = await TCPClient().connect("127.0.0.1", urlsplit(api.base).port or 0)
     for _ in range(3):
@@ -530,14 +530,14 @@ async def test_the_connection_survives_an_error(api: Api) -> None:
 # Queries -----------------------------------------------------------------------------------------
 
 
-async def test_unknown_parameters_are_ignored(api: Api) -> None:
+async def test_send_unknown_parameter_ignores_it(api: Api) -> None:
     mentor = await api.mentor()
     for path in ("/mentors", "/mentor/me", f"/mentors/{mentor.id}", "/requests", "/sessions"):
         for query in ("?x=1", "?x", "?=", "?&&", "?X=%00", "?x=%FF", "?%FF=1", "?Page=0&LIMIT=0"):
             assert (await mentor.get(path + query)).status == 200, path + query
 
 
-async def test_known_parameter_that_occurs_twice_is_refused(api: Api) -> None:
+async def test_send_known_parameter_twice_is_refused(api: Api) -> None:
     jane = api.user("jane")
     for path in (
         "/mentors?limit=1&page=1&limit=1",
@@ -550,14 +550,14 @@ async def test_known_parameter_that_occurs_twice_is_refused(api: Api) -> None:
     assert (await jane.get("/requests?x=1&x=2&role=sent")).status == 200
 
 
-async def test_parameters_that_are_no_text_are_refused(api: Api) -> None:
+async def test_send_parameter_that_is_no_text_is_refused(api: Api) -> None:
     jane = api.user("jane")
     for value in ("%FF", "%00", "%ED%A0%80", "a%00"):
         assert fields_of(await jane.get(f"/requests?role={value}")) == ["role"], value
         assert fields_of(await jane.get(f"/sessions?page={value}")) == ["page"], value
 
 
-async def test_flags_are_true_or_false(api: Api) -> None:
+async def test_send_flag_other_than_true_or_false_is_refused(api: Api) -> None:
     jane = api.user("jane")
     for value in ("true", "false"):
         assert await jane.ok("GET", "/sessions", upcoming=value, past=value) == []
@@ -565,7 +565,7 @@ async def test_flags_are_true_or_false(api: Api) -> None:
         assert fields_of(await jane.get("/sessions", upcoming=value)) == ["upcoming"], value
 
 
-async def test_every_plain_array_is_paged_alike(api: Api) -> None:
+async def test_list_any_array_has_the_same_pages(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     await api.session(jane, mentor)
     for path in (
@@ -583,7 +583,7 @@ async def test_every_plain_array_is_paged_alike(api: Api) -> None:
         assert fields_of(await jane.get(path, page=0)) == ["page"], path
 
 
-async def test_the_next_page_keeps_the_filters(api: Api) -> None:
+async def test_list_in_pages_keeps_the_filters(api: Api) -> None:
     mentor = await api.mentor()
     for number in range(3):
         await api.request(api.user(f"mentee{number}"), mentor)
@@ -600,7 +600,7 @@ async def test_the_next_page_keeps_the_filters(api: Api) -> None:
     )
 
 
-async def test_no_query_breaks_out_of_the_link_to_the_next_page(api: Api) -> None:
+async def test_list_with_special_characters_escapes_them_in_the_link(api: Api) -> None:
     for number in range(2):
         await api.mentor(f"mentor{number}")
     answer = await raw(api, 'GET /api/mentors?limit=1&x=a>;"\\é%20+ HTTP/1.1')
@@ -609,7 +609,7 @@ async def test_no_query_breaks_out_of_the_link_to_the_next_page(api: Api) -> Non
     )
 
 
-async def test_odd_digits_and_line_ends_in_dates_and_times_are_refused(api: Api) -> None:
+async def test_send_unusual_digits_or_line_ends_in_dates_is_refused(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     good = asking(mentor)
     for name in ("scheduledDate", "scheduledTime"):
@@ -621,7 +621,7 @@ async def test_odd_digits_and_line_ends_in_dates_and_times_are_refused(api: Api)
     assert (await jane.post("/requests", good)).status == 201
 
 
-async def test_instants_have_no_fraction_or_three_digits(api: Api) -> None:
+async def test_read_instants_have_no_fraction_or_three_digits(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     request = await api.request(jane, mentor)
     for stored, shown in (
@@ -642,14 +642,14 @@ async def test_instants_have_no_fraction_or_three_digits(api: Api) -> None:
 # Headers -----------------------------------------------------------------------------------------
 
 
-async def test_a_sane_request_id_is_kept(api: Api) -> None:
+async def test_send_valid_request_id_returns_it(api: Api) -> None:
     for given in ("abc", "7f9c24e8-3b12-4d6f", "a.b_c:d/e+f=", "x" * 128):
         for path, status in (("/mentors", 200), ("/nope", 404), ("/mentor/me", 401)):
             answer = await api.nobody.get(path, headers={"X-Request-Id": given})
             assert (answer.status, answer.headers["X-Request-Id"]) == (status, given)
 
 
-async def test_without_a_sane_request_id_one_is_made(api: Api) -> None:
+async def test_send_no_valid_request_id_creates_one(api: Api) -> None:
     made = set()
     given = ("", "x" * 129, "a b", "<script>", "é", '"', "a,b", "a;b", "a\tb")
     for headers in (None, *({"X-Request-Id": value} for value in given)):
@@ -660,7 +660,7 @@ async def test_without_a_sane_request_id_one_is_made(api: Api) -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9-]{16,64}", request_id) for request_id in made)
 
 
-async def test_public_read_is_asked_for_again_after_each_write(api: Api) -> None:
+async def test_read_public_after_each_write_asks_again(api: Api) -> None:
     mentor = await api.mentor(headline="Before")
     paths = ("/mentors", "/mentors/search?q=mia", f"/mentors/{mentor.id}")
     paths += (f"/mentors/{mentor.id}/reviews", f"/mentors/{mentor.id}/availability")
@@ -676,7 +676,7 @@ async def test_public_read_is_asked_for_again_after_each_write(api: Api) -> None
     assert card["headline"] == "After"
 
 
-async def test_every_answer_has_the_headers_that_keep_browsers_safe(api: Api) -> None:
+async def test_send_any_request_has_security_headers(api: Api) -> None:
     mentor = await api.mentor()
     answers = [
         await api.nobody.get("/mentors"),
@@ -708,7 +708,7 @@ def cors_headers(answer: Answer) -> set[str]:
     return {name for name in answer.headers if name.startswith("Access-Control-")}
 
 
-async def test_without_configured_origins_nothing_is_said_of_them(api: Api) -> None:
+async def test_send_origin_without_configured_ones_has_no_cors_headers(api: Api) -> None:
     for method in ("GET", "OPTIONS"):
         answer = await from_origin(api, APP, method=method)
         assert not cors_headers(answer)
@@ -716,7 +716,7 @@ async def test_without_configured_origins_nothing_is_said_of_them(api: Api) -> N
 
 
 @with_origins(APP, OTHER)
-async def test_configured_origins_may_read_answers_and_errors(api: Api) -> None:
+async def test_send_configured_origin_may_read_answers_and_errors(api: Api) -> None:
     for origin in (APP, OTHER):
         for path, status in (
             ("/mentors", 200),
@@ -736,7 +736,7 @@ async def test_configured_origins_may_read_answers_and_errors(api: Api) -> None:
 
 
 @with_origins(APP, OTHER)
-async def test_other_origins_are_told_nothing(api: Api) -> None:
+async def test_send_other_origin_has_no_cors_headers(api: Api) -> None:
     for origin in (
         "https://evil.example",
         "http://app.example.com",
@@ -756,7 +756,7 @@ async def test_other_origins_are_told_nothing(api: Api) -> None:
 
 
 @with_origins(APP)
-async def test_a_preflight_is_answered_without_a_token(api: Api) -> None:
+async def test_send_preflight_without_token_succeeds(api: Api) -> None:
     for template, handler in ROUTES:
         for method in handler.operations():
             answer = await api.nobody.request(
@@ -777,7 +777,7 @@ async def test_a_preflight_is_answered_without_a_token(api: Api) -> None:
 
 
 @with_origins(APP)
-async def test_preflight_is_granted_the_header_names_it_asks_for(api: Api) -> None:
+async def test_send_preflight_with_any_headers_allows_them(api: Api) -> None:
     async def granted(names: str, origin: str = APP) -> list[str]:
         answer = await api.nobody.request(
             "OPTIONS",
@@ -803,7 +803,7 @@ async def test_preflight_is_granted_the_header_names_it_asks_for(api: Api) -> No
 
 
 @with_origins("*")
-async def test_a_star_lets_everybody_read(api: Api) -> None:
+async def test_send_any_origin_with_star_may_read(api: Api) -> None:
     for origin in (APP, "https://evil.example", "null"):
         answer = await from_origin(api, origin)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -811,7 +811,7 @@ async def test_a_star_lets_everybody_read(api: Api) -> None:
 
 
 @with_origins(APP, OTHER)
-async def test_what_one_origin_was_told_is_not_told_to_another(api: Api) -> None:
+async def test_send_two_origins_gets_each_its_own_headers(api: Api) -> None:
     await api.mentor()
     for origin in (APP, OTHER, APP):
         answer = await from_origin(api, origin)
@@ -822,7 +822,7 @@ async def test_what_one_origin_was_told_is_not_told_to_another(api: Api) -> None
 # When things break -------------------------------------------------------------------------------
 
 
-async def test_a_fault_tells_nothing_of_the_inside(
+async def test_cause_fault_shows_nothing_internal(
     api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     mentor = await api.mentor()
@@ -844,9 +844,7 @@ async def test_a_fault_tells_nothing_of_the_inside(
     assert (await mentor.get("/mentor/me")).status == 200
 
 
-async def test_while_the_database_is_away_clients_are_asked_to_come_again(
-    api: Api, postgres: str
-) -> None:
+async def test_lose_database_answers_with_retry_after(api: Api, postgres: str) -> None:
     mentor = await api.mentor()
     name = await api.db.fetchval("SELECT current_database()")
     admin = await asyncpg.connect(postgres)

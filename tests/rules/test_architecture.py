@@ -49,3 +49,13 @@ def test_search_package_for_environment_finds_the_configuration() -> None:
     }
     # embedded hands PATH on to PostgreSQL.
     assert readers == {"config.py", "embedded.py"}
+
+
+def test_search_names_of_tests_finds_none_above_70_characters() -> None:
+    names = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
+    }
+    assert len(names) > 900
+    assert sorted(name for name in names if len(name) > 70) == []
