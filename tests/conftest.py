@@ -37,6 +37,13 @@ from tests.starting import nothing_left_of
 
 DRIFT = Path(__file__).parent.parent / "deploy" / "database" / "drift.sql"
 
+# The log that `caplog` sees: lines of structlog as records, with their fields and errors.
+structlog.configure(
+    processors=[structlog.stdlib.render_to_log_kwargs],
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    logger_factory=structlog.stdlib.LoggerFactory(),
+)
+
 # The programs of the oldest PostgreSQL that is supported.
 DEBIANS = Path("/usr/lib/postgresql/15/bin")
 INITDB_OPTIONS = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
