@@ -47,8 +47,8 @@ def test_search_package_for_environment_finds_the_configuration() -> None:
         for path in package.rglob("*.py")
         if re.search(r"\b(environ|getenv)\b", re.sub(r"#.*", "", path.read_text()))
     }
-    # embedded hands PATH on to PostgreSQL.
-    assert readers == {"config.py", "embedded.py"}
+    # embedded passes PATH on to PostgreSQL; sockets reads what systemd sets, LISTEN_FDS.
+    assert readers == {"config.py", "embedded.py", "sockets.py"}
 
 
 def test_search_names_of_tests_finds_none_above_70_characters() -> None:
