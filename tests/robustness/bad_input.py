@@ -1,5 +1,4 @@
-"""Requests that nobody should send: bodies of a schema with something wrong in them, and bytes on a
-socket that are hardly HTTP."""
+"""Malformed requests: bodies that almost fit a schema, and bytes on a socket that are almost HTTP."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ SQL = (
     "$$; COPY users TO PROGRAM 'id'; $$",
 )
 
-#: In the place of whatever a schema wants.
+#: Values that replace a valid one.
 STRANGE: list[Any] = [
     None,
     True,
@@ -91,12 +90,12 @@ STRANGE: list[Any] = [
 ]
 
 TEXTS = st.text(max_size=40) | st.sampled_from(SQL)
-#: As a query or a path may hold it.
+#: Texts in a query or a path.
 UNICODE = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
 def valid(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
-    """Values that fit, or nearly: what the schemas here use of JSON Schema."""
+    """Values that fit a schema, or almost. Knows the keywords of JSON Schema that are used here."""
     if "anyOf" in schema:
         return st.one_of([valid(one) for one in schema["anyOf"]])
     if "enum" in schema:
@@ -154,7 +153,7 @@ def of_string(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
 
 @st.composite
 def mutated(draw: st.DrawFn, schema: Mapping[str, Any]) -> Any:
-    """A value that fits, but for one or two places."""
+    """A value that fits the schema, with one or two mistakes."""
     value = deepcopy(draw(valid(schema)))
     for _ in range(draw(st.integers(1, 2))):
         places = list(places_in(value))
@@ -179,7 +178,7 @@ def mutated(draw: st.DrawFn, schema: Mapping[str, Any]) -> Any:
 
 
 def places_in(value: Any) -> Any:
-    """Every (container, key) below a value."""
+    """Every (container, key) within a value."""
     if isinstance(value, dict | list):
         for key in list(value) if isinstance(value, dict) else range(len(value)):
             yield value, key
@@ -192,7 +191,7 @@ DEEP = (b"[" * 100_000, b"[" * 500 + b"]" * 500, b'{"a":' * 70 + b"1" + b"}" * 7
 
 @st.composite
 def broken_text(draw: st.DrawFn, schema: Mapping[str, Any]) -> bytes:
-    """A JSON text with something wrong in the text itself."""
+    """A JSON text with a mistake in the text."""
     text = json.dumps(draw(valid(schema)))
     raw = text.encode()
     match draw(st.integers(0, 9)):
@@ -235,7 +234,7 @@ def encoded(value: Any) -> bytes:
 
 # Headers ------------------------------------------------------------------------------------------
 
-#: What a client may put into a header field: Latin-1 without control characters.
+#: Characters allowed in a header field: Latin-1 without control characters.
 FIELD = st.text(
     st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_categories=["Cc"]), max_size=60
 ).map(str.strip)
@@ -305,7 +304,7 @@ class Call:
     query: tuple[tuple[str, str], ...]
     body: bytes | None
     headers: dict[str, str]
-    #: The position of the caller among those the test knows.
+    #: Index of the caller among the test's people.
     caller: int
 
 
@@ -361,8 +360,8 @@ def as_query(value: Any) -> str:
 async def exchange(
     base: str, *pieces: bytes, pause: float = 0, patience: float = 5, half_close: bool = False
 ) -> tuple[list[Answer], bytes, bool]:
-    """Send bytes as they are; what came back, what of it was no answer of ours, and whether the
-    server hung up in time."""
+    """Send raw bytes; return the answers, the bytes that are not an answer of ours, and whether the
+    server closed the connection in time."""
     parts = urlsplit(base)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     received, closed = bytearray(), True
@@ -392,7 +391,7 @@ async def exchange(
 
 
 def split_answers(received: bytes) -> tuple[list[Answer], bytes]:
-    """The answers that were written by the application, checked; and what is left."""
+    """The application's answers, checked, and the remaining bytes."""
     answers = []
     while received:
         head, end, rest = received.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Load that remembers what it was promised, ways to break things, and what became of the promises.
+"""Load that records each confirmed write, ways to break things, and a comparison with the database.
 
 A writer asks for a time and accepts it, again and again, each call with an ``Idempotency-Key`` of
 its own, and repeats a call that got no answer until it has one. So at the end the database must
@@ -40,11 +40,11 @@ KEY = "Idempotency-Key"
 
 
 class Refused(Exception):
-    """Nobody listens; nothing was sent."""
+    """The connection was refused; nothing was sent."""
 
 
 class Dropped(Exception):
-    """Sent, and the connection ended before the first byte of an answer."""
+    """The connection ended after the request, before the first byte of an answer."""
 
 
 class Torn(Exception):
@@ -52,12 +52,12 @@ class Torn(Exception):
 
 
 class Line:
-    """One connection, kept alive as long as the server lets it."""
+    """One connection, kept open as long as the server allows."""
 
     def __init__(self, base: str) -> None:
         self._address = urlsplit(base)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        #: Whether the last call found the connection open from the one before.
+        #: Whether the last call reused an open connection.
         self.was_kept = False
 
     async def ask(
@@ -126,11 +126,11 @@ class Load:
     server_may_vanish: bool = False
     #: Writers end at the first call that gets no answer instead of repeating it.
     giving_up: bool = False
-    #: Ids of the confirmed requests, each with its booking's once that was confirmed too.
+    #: Ids of the confirmed requests, each with its booking's once that was confirmed.
     confirmed: dict[str, str | None] = field(default_factory=dict)
     #: Keys of calls that got no answer and were not repeated.
     unanswered: list[str] = field(default_factory=list)
-    #: How often a call met which trouble.
+    #: Number of calls by kind of failure.
     met: Counter[str] = field(default_factory=Counter)
     reads: int = 0
     _over: bool = False
@@ -144,7 +144,7 @@ class Load:
     async def running(
         self, name: str = "", keeping: int = 4, fresh: int = 2, readers: int = 2
     ) -> AsyncIterator[None]:
-        """Writers on connections of their own, on fresh ones for each call, and readers."""
+        """Writers on kept connections, writers on a new connection for each call, and readers."""
         number = itertools.count()
         mentors = [
             await make_mentor(self.base, f"mentor-{name}{next(number)}")
@@ -167,7 +167,7 @@ class Load:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def progress(self, writes: int) -> None:
-        """Wait until so many more are confirmed."""
+        """Wait until this many more are confirmed."""
         goal = self.writes + writes
         await self.until(lambda: self.writes >= goal)
 
@@ -213,7 +213,7 @@ class Load:
     async def _confirmed(
         self, line: Line, keep: bool, user: User, path: str, json: Any = None
     ) -> Any:
-        """The answer to a call, repeated if need be; None if it went unanswered for good."""
+        """The answer to a call, repeated if necessary; None if no repetition was answered."""
         key = os.urandom(8).hex()
         headers = {KEY: key} | ({} if keep else {"Connection": "close"})
         while True:
@@ -247,7 +247,7 @@ class Load:
         json: Any = None,
         **headers: str,
     ) -> Answer | None:
-        """A success, or None for a trouble that is allowed; anything else fails the test."""
+        """A success, or None for an allowed failure; anything else fails the test."""
         try:
             answer = await line.ask(method, path, token, json, **headers)
         except Refused:
@@ -258,7 +258,7 @@ class Load:
             kind = type(error).__name__.lower()
             self.met[f"{kind}, {'kept' if line.was_kept else 'fresh'} connection"] += 1
             if not self.server_may_vanish:
-                # Between two requests a server may hang up; anywhere else it may not.
+                # A server may close the connection between two requests only.
                 assert self.giving_up
                 assert kind == "dropped"
                 assert line.was_kept
@@ -267,7 +267,7 @@ class Load:
             return answer
         self.met[str(answer.status)] += 1
         if answer.status == 409:
-            # The call before still waits for an answer that will not come.
+            # The previous call still waits for an answer that will not come.
             assert "still being processed" in answer.message, answer
         else:
             assert answer.status == 503, (method, path, answer)
@@ -288,10 +288,10 @@ async def make_mentor(base: str, sub: str) -> Mentor:
 
 @dataclass(frozen=True)
 class Found:
-    """What the database holds of a load."""
+    """The rows of a load in the database."""
 
     writes: int
-    #: Requests in the database that nobody was told of.
+    #: Requests in the database that no answer confirmed.
     unconfirmed: int
     #: Keys of calls without an answer that had an effect.
     secret: list[str]
@@ -327,7 +327,7 @@ async def look_for(load: Load, url: str) -> Found:
 
 
 def note(load: Load, found: Found, what_was_killed: str, times: int) -> None:
-    """For the summary of the session."""
+    """Count it in the summary of the test run."""
     tried["writes confirmed under faults"] += load.writes
     tried["of them found afterwards"] += found.writes
     tried[what_was_killed] += times
@@ -338,7 +338,7 @@ def note(load: Load, found: Found, what_was_killed: str, times: int) -> None:
 
 
 def kill_postgres(data_dir: Path) -> None:
-    """Its head and all its children, as if the machine had lost them."""
+    """The postmaster and all its children, killed at once, as in a power failure."""
     children = postgres_processes(data_dir)
     os.kill(postmaster(data_dir), signal.SIGKILL)
     for process in children:
@@ -347,7 +347,7 @@ def kill_postgres(data_dir: Path) -> None:
 
 
 class Proxy:
-    """Stands between the server and PostgreSQL.
+    """A proxy between the server and PostgreSQL.
 
     ``cut`` decides, for each chunk that would pass, whether the connection is cut instead: by
     whether it comes from PostgreSQL, and what it holds.
@@ -359,11 +359,11 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self.cut: Callable[[bool, bytes], bool] = lambda _from_database, _chunk: False
         self.cuts = 0
-        #: Let nothing through, without a word.
+        #: Drop everything silently.
         self.silent = False
 
     async def start(self) -> str:
-        """The URL of the database, by way of here."""
+        """The URL of the database through this proxy."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
         user = self._upstream.netloc.rpartition("@")[0]

@@ -1,7 +1,8 @@
-"""Whatever is sent: no fault, no answer outside the error format, the checks in their order, and
-nothing done that was not asked for.
+"""Any input: no fault, no answer outside the error format, checks in their order, and no effect that
+was not requested.
 
-``pytest tests/robustness/test_bad_input.py --inputs=20000`` tries more, each time others.
+``pytest tests/robustness/test_bad_input.py --inputs=20000`` tries more, with
+other random inputs each time.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ UNKNOWN = "01a1b2c3-0000-7000-8000-000000000000"
 def api(
     shared_database_url: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
-    """One server for all of it: what one test sends must not harm the next."""
+    """One server for all tests: what one test sends must not affect the next."""
     running = serve(
         shared_database_url,
         Settings(jwt_secret=SECRET),
@@ -82,7 +83,7 @@ def nothing_is_a_fault(api: Api, io_loop: IOLoop, caplog: pytest.LogCaptureFixtu
 
 @pytest.fixture(scope="module")
 def people(api: Api, io_loop: IOLoop) -> list[Client]:
-    """A mentor, a mentee and somebody who has to do with neither; nobody is at the end."""
+    """A mentor, a mentee, a stranger, and at the end a client without a token."""
 
     async def meet() -> list[Client]:
         mentor = await api.mentor("mia", bufferTime=15, sessionRate=5000)
@@ -93,7 +94,7 @@ def people(api: Api, io_loop: IOLoop) -> list[Client]:
 
 @pytest.fixture(scope="module")
 def ids(api: Api, people: list[Client], io_loop: IOLoop) -> list[str]:
-    """Of things that are there, and of nothing."""
+    """Ids of existing resources, and of none."""
     mentor, mentee, *_ = people
 
     async def make() -> list[str]:
@@ -107,7 +108,7 @@ def ids(api: Api, people: list[Client], io_loop: IOLoop) -> list[str]:
 
 
 def trying(request: pytest.FixtureRequest, share: float) -> Callable[[Any], Any]:
-    """Settings for this share of the inputs: the same ones every time, unless told how many."""
+    """Settings for this share of the inputs: deterministic, unless a number is given."""
     asked = request.config.getoption("--inputs")
     return settings(
         max_examples=max(5, round((asked or INPUTS) * share)),
@@ -141,7 +142,7 @@ def test_send_random_input_to_any_operation_is_answered_without_fault(
         if not target.spec.public and caller is api.nobody:
             assert answer.status == 401
         elif input_is_wrong(target, call):
-            # Whether or not there is such a thing, and whoever asks for it.
+            # Whether or not the resource exists, for every caller.
             assert answer.status in (400, 415)
 
     send()
@@ -275,7 +276,7 @@ def test_send_random_authorization_is_unauthorized(
             )
         )
         if answer.status == 200:
-            # Another last letter can stand for the same bytes.
+            # Two last letters can decode to the same bytes.
             assert header.lower().startswith("bearer ")
             assert header.split()[1][:-1] == GOOD[:-1]
         else:
@@ -351,7 +352,7 @@ async def test_send_endless_chunked_body_closes_the_connection(api: Api) -> None
 JSON = {"Content_Type": "application/json"}
 CHUNKED = {"Authorization": f"Bearer {GOOD}", "Transfer_Encoding": "chunked"}
 
-#: What is sent, and the statuses that may come back; none where the server just hangs up.
+#: The bytes sent, and the allowed statuses; none if the server closes the connection.
 HARDLY_HTTP = {
     "no length": (http(POST, **JSON), [401]),
     "a negative length": (http(POST, b"{}", Content_Length="-2"), [400]),
@@ -409,7 +410,7 @@ async def test_send_malformed_http_is_refused_without_fault(case: str, api: Api)
     answers, rest, closed = await exchange(api.base, raw)
     assert closed
     if rest:
-        # What Tornado cannot read it refuses itself, in one bare line.
+        # Tornado itself refuses what it cannot parse, with one line.
         assert (answers, rest) == ([], b"HTTP/1.1 400 Bad Request\r\n\r\n")
         assert 400 in allowed
     else:
@@ -456,7 +457,7 @@ def test_send_random_bytes_never_causes_a_fault(
     )
     edits = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 8), noise), min_size=1, max_size=4)
 
-    # Several at once, since where something is missing the server waits for it.
+    # Several at once, since the server waits when bytes are missing.
     @trying(request, WIRE / AT_ONCE)
     @given(st.lists(edits, min_size=AT_ONCE, max_size=AT_ONCE))
     def send(several: list[list[tuple[float, int, bytes]]]) -> None:
@@ -490,7 +491,7 @@ SHORT = 0.4
 
 @pytest.fixture
 def hasty(api: Api, monkeypatch: pytest.MonkeyPatch, io_loop: IOLoop) -> Iterator[str]:
-    """A server like the other, but for its patience."""
+    """A server with short timeouts."""
     monkeypatch.setattr(server, "HEADER_SECONDS", SHORT)
     monkeypatch.setattr(server, "BODY_SECONDS", SHORT)
     monkeypatch.setattr(transport, "READ_SECONDS", SHORT)
@@ -571,7 +572,7 @@ END = f"--{B}--\r\n".encode()
 FORM = f"multipart/form-data; boundary={B}"
 TRAVERSAL = "../../../../tmp/evil.png"
 
-#: Content type, body, and the statuses that may come back.
+#: Content type, body, and the allowed statuses.
 FORMS = {
     "as it should be": (FORM, part(PNG) + END, [200]),
     "no boundary": ("multipart/form-data", part(PNG) + END, [400]),
@@ -653,7 +654,7 @@ async def test_upload_malformed_form_is_answered_without_fault(
         "PATCH", "/mentor/profile-image", body=body, headers={"Content-Type": content_type}
     )
     assert answer.status in allowed, answer
-    # Nothing but the profile's one image is anywhere, under a name that was made here.
+    # The folder has the profile's image only, under a generated name.
     files = [path for path in folder.rglob("*") if path.is_file()]  # noqa: ASYNC240
     assert len(files) <= 1
     assert not any("evil" in path.name for path in files)

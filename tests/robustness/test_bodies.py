@@ -1,5 +1,5 @@
-"""What comes in, whatever its size and shape: cheap to check, refused as early as it can be, and
-answered in few words."""
+"""Bodies of any size and shape: cheap to check, refused as early as possible, with a short
+answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_MILLISECONDS = 50
 MAX_ANSWER = 16 * 1024
 
 WITH_BODY = [target for target in TARGETS if target.spec.body is not None]
-#: The largest bodies that are JSON.
+#: The operations with the largest JSON bodies.
 PROFILE, WINDOWS = (
     next(target for target in TARGETS if str(target) == name)
     for name in ("PATCH /mentor/me", "PUT /mentor/availability")
@@ -38,7 +38,7 @@ PROFILE, WINDOWS = (
 
 
 def repeat(start: bytes, item: bytes, end: bytes) -> Callable[[int], bytes]:
-    """A body of a given size: as many items as there is room for."""
+    """A function from a size to a body of as many items as fit."""
 
     def make(size: int) -> bytes:
         times = (size - len(start) - len(end) + 1) // (len(item) + 1)
@@ -48,7 +48,7 @@ def repeat(start: bytes, item: bytes, end: bytes) -> Callable[[int], bytes]:
 
 
 def numbered(start: bytes, item: str, end: bytes) -> Callable[[int], bytes]:
-    """The same; each item holds a number of its own."""
+    """The same, with a different number in each item."""
 
     def make(size: int) -> bytes:
         times = (size - len(start) - len(end) + 1) // (len(item % 0) + 1)
@@ -123,7 +123,7 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
 
 
 def validate(target: Target, body: bytes) -> bytes:
-    """The answer to a body that is refused, made as the server makes it; empty for a good one."""
+    """The answer to a refused body, as the server builds it; empty for a valid one."""
     try:
         details = target.spec.check_body(json_body.parse(body))
     except errors.ApiError as error:
@@ -132,7 +132,7 @@ def validate(target: Target, body: bytes) -> bytes:
 
 
 def milliseconds(call: Callable[[], object]) -> float:
-    """Processor time, so that other processes do not count; the best of five where it matters."""
+    """Processor time, which excludes other processes; the best of five near the limit."""
     best = float("inf")
     for _ in range(5):
         start = time.thread_time()
@@ -197,7 +197,7 @@ async def test_send_long_unknown_field_shortens_its_name_in_the_answer(api: Api)
 
 
 def test_validate_nested_lists_too_long_stops_at_each_level() -> None:
-    """No schema here is that deep yet."""
+    """No schema of the API is that deep yet."""
     schema: dict[str, Any] = {"type": "string"}
     for _ in range(3):
         schema = {"type": "array", "maxItems": 10, "items": schema}
@@ -220,12 +220,12 @@ def head(start: str, **headers: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-#: What a body of a length that is taken, and one in chunks, begin with.
+#: Headers of a body with an allowed length, and of a chunked one.
 ANNOUNCED = [{"Content_Length": "60000"}, {"Transfer_Encoding": "chunked"}]
 
 
 async def first_answer(api: Api, raw: bytes) -> bytes:
-    """What comes back while the body is not sent."""
+    """The answer before the body is sent."""
     parts = urlsplit(api.base)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
@@ -269,7 +269,7 @@ async def test_announce_too_large_body_is_refused_at_its_headers(api: Api) -> No
 
 @pytest.mark.parametrize("announced", ["length", "chunks"])
 async def test_upload_six_megabytes_is_refused_with_an_answer(announced: str, api: Api) -> None:
-    """By a client that reads nothing before it has sent everything."""
+    """The client reads nothing before it has sent everything."""
     user, parts = api.user("mia"), urlsplit(api.base)
     photo = b"x" * 5_900_000
 
@@ -328,7 +328,7 @@ async def test_expect_continue_with_bad_token_is_refused(api: Api) -> None:
 
 # Ids ---------------------------------------------------------------------------------------------
 
-#: Longer than an index has room for, however well it compresses, and as long as a head may be.
+#: Longer than an index entry even when compressed, and as long as the headers may be.
 LONG_IDS = [
     "".join(Random(1).choices(ascii_letters, k=2700)),
     "".join(Random(2).choices(ascii_letters, k=12_000)),

@@ -1,4 +1,4 @@
-"""More clients than the process has file descriptors: they wait, and nothing else suffers."""
+"""More clients than file descriptors: they wait, and the server stays idle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOFT, HARD = 128, 256
 
 @contextmanager
 def serving(data_dir: Path) -> Iterator[tuple[psutil.Process, str, Path]]:
-    """The process, its URL, and the file with what it logs."""
+    """The process, its URL and its log file."""
     logged = data_dir.parent / "log"
     with Process(data_dir, complaints=logged, open_files=(SOFT, HARD)) as process:
         yield psutil.Process(process.pid), process.listening(), logged
@@ -44,7 +44,7 @@ def waits(logged: Path) -> list[str]:
 
 
 def assert_idle(process: psutil.Process, logged: Path) -> None:
-    """For a second it uses next to no processor time, and writes next to nothing."""
+    """Assert that for a second it uses almost no processor time and logs almost nothing."""
     used, written = cpu_seconds(process), logged.stat().st_size
     time.sleep(1)
     used, written = cpu_seconds(process) - used, logged.stat().st_size - written

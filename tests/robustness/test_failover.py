@@ -1,4 +1,4 @@
-"""Databases that move: a primary that becomes read-only, a standby, hosts that do not answer."""
+"""Failover: a primary that becomes read-only, a standby, hosts that do not answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.starting import run
 
 @dataclass
 class Pair:
-    """A migrated primary and a hot standby: the same files, one of them in recovery for good."""
+    """A migrated primary and a hot standby: the same files, the standby stays in recovery."""
 
     primary: str
     standby: str
@@ -79,13 +79,13 @@ def test_write_after_primary_became_read_only_reaches_the_new_one(
         await asyncio.gather(*(mentor.get("/sessions") for _ in range(20)))
         assert (await ask(api.base, "/readyz")).status == 200
         execute(pair.primary, *READ_ONLY)
-        # A reload takes a moment to arrive.
+        # A reload takes effect after a moment.
         while (answer := await ask(api.base, "/readyz")).status == 200:
             pass
         assert is_error(answer, 503, "The database is read-only")
         assert (await mentor.patch("/mentor/me", {"headline": "Refused"})).status == 503
         execute(pair.standby, "SELECT pg_promote()")
-        # The promoted one lacks what came after the copy, as after a failover that lost something.
+        # The promoted server lacks what was written after the copy, as after a failover with loss.
         statuses = [
             (await mentor.put("/mentor/availability", {"slots": []})).status
             for _ in range(settings.pool_size + 1)
@@ -114,7 +114,7 @@ def test_start_on_a_standby_alone_ends_with_one_line(pair: Pair, tmp_path: Path)
 
 @contextmanager
 def black_hole() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """A port that accepts connections and never answers."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()

@@ -1,4 +1,4 @@
-"""What was confirmed is there, whatever dies: PostgreSQL, the server, a client, a connection."""
+"""Confirmed writes survive when PostgreSQL, the server, a client or a connection dies."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def is_unavailable(answer: Answer) -> bool:
 
 @dataclass
 class Site:
-    """A data folder, and a port at which whoever serves from it can be found."""
+    """A data folder, and the port of the server that uses it."""
 
     data_dir: Path
     port: int
@@ -94,7 +94,7 @@ class Site:
         return self.io_loop.run_sync(lambda: work)
 
     def assert_kept(self, load: Load, what_was_killed: str, times: int) -> None:
-        """All that was confirmed, and nothing besides. Nobody may be using the folder."""
+        """Assert that the folder, which no server uses, has the confirmed rows and no others."""
         with embedded.running(self.data_dir) as url:
             found = self.run(look_for(load, url))
         note(load, found, what_was_killed, times)
@@ -187,7 +187,7 @@ def test_terminate_server_within_a_request_answers_it(site: Site) -> None:
             writer.write(whole[:-20])
             server.signal(signal.SIGTERM)
             await refused(site.base)
-            # Time enough to close the connection, for a server that would.
+            # A server that closes the connection too early does it within this time.
             await asyncio.sleep(0.2)
             writer.write(whole[-20:])
             return await read_answer(reader)
@@ -220,7 +220,7 @@ async def test_terminate_server_with_buffered_requests_answers_them(
             os.write(number, call)
             assert "Connection" not in (await read_answer(reader)).headers
         idle, asked = lines[:10], lines[10:]
-        # From here to the stop the server has no chance to look.
+        # Until it stops, the server does not run its event loop.
         fresh = [socket.create_connection(("127.0.0.1", port)) for _ in range(10)]
         for number in [number for _, number in asked] + [line.fileno() for line in fresh]:
             os.write(number, call)
@@ -236,19 +236,19 @@ async def test_terminate_server_with_buffered_requests_answers_them(
 
 
 async def refused(base: str) -> None:
-    """Wait until nobody listens any more."""
+    """Wait until the port is closed."""
     with suppress(Refused, Dropped):
         while True:
             await Line(base).ask("GET", "/mentors", None, Connection="close")
 
 
 def test_kill_postgres_without_durability_is_found_as_a_loss(site: Site) -> None:
-    """The same load on a database that confirms before it has written: it must not pass."""
+    """The same load on a database that confirms before it writes: a loss must be found."""
     killed = 0
 
     async def lose(url: str) -> None:
         nonlocal killed
-        # Its connections were cut a moment ago.
+        # The server's connections were cut just before.
         await served_again(site.base)
         while True:
             load = Load(site.base)
@@ -267,7 +267,7 @@ def test_kill_postgres_without_durability_is_found_as_a_loss(site: Site) -> None
 
     with embedded.running(site.data_dir) as url:
         with site.started():
-            # Only now, since the server would not start on it.
+            # Set now, because the server refuses to start with it.
             confirm_early(url)
             site.run(lose(url))
         ended = run(data_dir=site.data_dir)
@@ -311,7 +311,7 @@ def test_start_on_database_without_durability_is_refused(tmp_path: Path) -> None
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(change)
                 connection.execute("SELECT pg_reload_conf()")
-            # A reload takes a moment to arrive.
+            # A reload takes effect after a moment.
             wait_until(lambda wanted=complaint: forgetful(url) == wanted)
 
 
@@ -328,7 +328,7 @@ def forgetful(url: str) -> str | None:
 
 @pytest.fixture
 def impatience(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Waits for nothing. To be asked for before the server is."""
+    """Set all waits to zero. A test requests it before the server's fixture."""
     monkeypatch.setitem(connections.SESSION, "lock_timeout", "100ms")
     monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 0.1)
     return monkeypatch
@@ -348,7 +348,7 @@ def test_crash_postgres_leaves_the_service_working(tmp_path: Path, io_loop: IOLo
         assert is_unavailable(await mentor.patch("/mentor/me", {"headline": "Lost"}))
         assert is_unavailable(await api.nobody.get(f"/mentors/{mentor.id}"))
         await served_again(api.base)
-        # More than there are connections, so that each has its turn.
+        # More requests than connections, so that each connection is used.
         await all_at_once(mentor)
         for _ in range(settings.pool_size):
             assert (await mentor.get("/requests")).status == 200
@@ -368,7 +368,7 @@ def test_crash_postgres_leaves_the_service_working(tmp_path: Path, io_loop: IOLo
 
 
 async def listens(api: Api, mentor_id: str) -> None:
-    """Answers come from the cache again, and a change of the data is heard of."""
+    """Assert that answers come from the cache again, and that a change evicts them."""
     path, cache, deadline = f"/mentors/{mentor_id}", api.services.cache, time.monotonic() + PATIENCE
     hits = cache.hits
     while cache.hits == hits:
@@ -390,7 +390,7 @@ def test_kill_embedded_postgres_starts_it_again(
             kill_postgres(data_dir)
             wait_until(lambda: reachable(url))
             wait_until(lambda process=dead: not process.is_running())
-        # One that was shut down stays down.
+        # A database that was shut down is not started again.
         os.kill(postmaster(data_dir), signal.SIGINT)
         wait_until(lambda: nothing_left_of(data_dir))
         time.sleep(1)
@@ -410,7 +410,7 @@ def reachable(url: str) -> bool:
 
 async def test_close_connection_within_request_does_it_all_or_nothing(api: Api) -> None:
     mentor, jane, pool = await api.mentor(), api.user("jane"), api.services.db
-    # Keys, and all of a request's bytes or the first of them.
+    # By key: whether all bytes of the request are sent, or the first ones.
     sent = {f"{number}": number % 3 > 0 for number in range(60)}
 
     def call(key: str) -> dict[str, Any]:
@@ -437,7 +437,7 @@ async def test_close_connection_within_request_does_it_all_or_nothing(api: Api) 
 
 
 async def settled(api: Api) -> None:
-    """Wait until no request is under way any more."""
+    """Wait until no request is in progress."""
     pool, calm = api.services.db, 0
     while calm < 20:
         calm = calm + 1 if pool.get_idle_size() == pool.get_size() else 0
@@ -506,7 +506,7 @@ async def test_cut_connection_after_autocommit_keeps_one_effect(proxied: Api, pr
 async def test_cut_connection_at_any_message_keeps_one_effect(
     proxied: Api, proxy: Proxy, chunks: int
 ) -> None:
-    """At the first, the second, … word that PostgreSQL says."""
+    """Cut it at the first, the second, … message of PostgreSQL."""
     mentor, jane = await proxied.mentor(), proxied.user("jane")
     request = await proxied.request(jane, mentor)
     seen = 0
@@ -549,7 +549,7 @@ async def test_lose_every_packet_is_unavailable_until_it_passes(
     dba = await asyncpg.connect(database_url)
     await dba.execute("UPDATE mentors SET headline = 'Unheard of' WHERE id = $1", mentor.id)
     await dba.close()
-    # The cache must not go on answering with what was.
+    # The cache must not answer with old data.
     while (answer := await proxied.nobody.get(path)).status == 200:
         assert answer.json["headline"] is None
         await asyncio.sleep(0.02)
@@ -589,7 +589,7 @@ async def test_wait_for_lock_longer_than_the_limit_is_unavailable(
     if limit == "statement_timeout":
         impatience.setitem(connections.SESSION, "lock_timeout", "5s")
         impatience.setitem(connections.SESSION, "statement_timeout", "100ms")
-        # The next connection has it.
+        # New connections have the setting.
         await api.db.execute(TERMINATE, await api.db.fetchval("SELECT current_database()"))
     connection = await api.db.acquire()
     async with connection.transaction():

@@ -129,7 +129,7 @@ async def test_send_key_fifty_times_at_once_has_one_effect_and_answer(api: Api) 
 
 @asynccontextmanager
 async def held_up(api: Api, mentor: Mentor, jane: User, key: str) -> AsyncIterator[asyncio.Task]:
-    """A POST with this key that waits inside the database until this ends."""
+    """Run a POST with this key that waits for a lock until the context ends."""
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM mentors WHERE id = $1 FOR UPDATE", mentor.id)
         first = asyncio.create_task(jane.post("/requests", asking(mentor), headers=with_key(key)))
@@ -140,7 +140,7 @@ async def held_up(api: Api, mentor: Mentor, jane: User, key: str) -> AsyncIterat
 
 
 async def in_progress(api: Api, requests: int) -> None:
-    """Wait until the server is at work on so many."""
+    """Wait until this many requests are in progress."""
     while api.services.metrics.requests_in_progress < requests:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
@@ -149,7 +149,7 @@ async def test_repeat_while_the_first_runs_waits_for_its_answer(api: Api) -> Non
     mentor, jane = await api.mentor(), api.user("jane")
     await jane.ok("GET", "/requests")
     async with held_up(api, mentor, jane, "one") as first:
-        # More than the pool has connections, and yet others are served.
+        # More than the pool has connections; other requests are still answered.
         repeated = [
             asyncio.create_task(jane.post("/requests", asking(mentor), headers=with_key("one")))
             for _ in range(30)
@@ -215,7 +215,7 @@ async def test_repeat_at_another_process_waits_for_the_answer(
         return row
 
     async with api.db.acquire() as connection, connection.transaction():
-        # As if that process had not committed yet.
+        # As if the other process had not committed yet.
         assert (await lock(connection, **owner))["locked"]
         monkeypatch.setattr(statements.idempotency, "lock", watched)
         again = asyncio.create_task(jane.post("/requests", asking(mentor), headers=with_key("one")))

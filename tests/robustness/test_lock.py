@@ -1,4 +1,4 @@
-"""requirements.lock is what a deployment installs: everything, at one version each, with hashes."""
+"""requirements.lock lists what a deployment installs: one version of each package, with hashes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = (ROOT / "requirements.lock").read_text()
 
-#: Name of a package and what its entry says: one line, continued.
+#: Name of a package, and its entry.
 ENTRIES = {
     entry.partition("==")[0]: entry
     for entry in re.sub(r"\\\n", "", LOCK).splitlines()
@@ -56,7 +56,7 @@ def test_follow_dependencies_finds_each_in_the_lock() -> None:
                 continue
             seen.add((requirement.name, extra))
             if version(requirement.name) != locked(requirement.name):
-                # What another version needs says nothing of the locked one.
+                # The requirements of another version may differ.
                 continue
             wanted += [
                 needed

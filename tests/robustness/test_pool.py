@@ -116,7 +116,7 @@ async def test_acquire_after_idle_connection_was_cut_gets_another(api: Api) -> N
             f"SELECT pg_terminate_backend(pid, 5000) {ours} AND query LIKE '-- session_list%'"
         )
         assert len(cut) == 1
-        # The end of the connection has arrived here, too.
+        # The client side has noticed the end of the connection.
         while api.services.db.get_size():
             await api.db.execute("SELECT")
 
@@ -125,7 +125,7 @@ async def test_acquire_after_idle_connection_was_cut_gets_another(api: Api) -> N
 
 
 async def test_acquire_with_close_deadlines_leaves_every_connection_free(database_url: str) -> None:
-    """Deadlines that are due at once are what uvloop makes handles of another kind for."""
+    """uvloop uses another kind of handle for deadlines that are due at once."""
     ended: list[object] = []
 
     async def come() -> None:
@@ -215,7 +215,7 @@ async def test_acquire_goes_to_the_caller_that_holds_the_fewest(database_url: st
 async def test_acquire_by_one_caller_alone_uses_every_connection(database_url: str) -> None:
     async with pool_of(database_url, 3) as pool:
         pool.release(await pool.acquire(10, "bob"))
-        # She has the last one as soon as Bob is forgotten.
+        # She gets the last connection when Bob no longer counts as active.
         held = [await pool.acquire(10, "ada") for _ in range(3)]
         assert pool.get_size() == 3
         for connection in held:
@@ -260,7 +260,7 @@ async def test_read_while_another_user_waits_for_a_lock_is_answered(
 async def test_send_many_requests_of_one_user_admits_few_at_a_time(
     monkeypatch: pytest.MonkeyPatch, api: Api
 ) -> None:
-    """The others' bodies are not even checked: that alone would delay other users."""
+    """The bodies of the refused requests are not checked: it would delay other users."""
     mentor, pool = await api.mentor(), api.services.db
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM mentors WHERE id = $1 FOR UPDATE", mentor.id)
@@ -304,7 +304,7 @@ LOCKED = """
 
 @asynccontextmanager
 async def limited(database_url: str, connections: int) -> AsyncIterator[str]:
-    """The URL for a user who may have so many connections."""
+    """The URL for a user with this connection limit."""
     name = f"limited_{os.getpid()}"
     await execute(database_url, f"CREATE ROLE {name} LOGIN CONNECTION LIMIT {connections}")
     parts = urlsplit(database_url)

@@ -1,4 +1,4 @@
-"""What one account, or one anonymous client, can make the search cost."""
+"""Limits on what one account or one anonymous client can make the search cost."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ async def test_clean_up_in_slices_checks_every_word(api: Api) -> None:
 
 
 async def test_clean_up_beside_writers_keeps_every_used_word(api: Api) -> None:
-    """Words come and go all the time. At its end each test compares what is kept with profiles."""
+    """Words are added and removed all the time. Each test ends with a comparison with profiles."""
     people = [await api.mentor(f"m{number}") for number in range(6)]
     writing = True
 
     async def write(number: int) -> None:
         for turn in range(25):
-            # In another field there is no row in common with others that have the word.
+            # Another field has no row in common with other profiles that have the word.
             field = ("bio", "headline", "fullName")[number % 3]
             words = f"shared{(turn + number) % 3} own{number} turn{turn}"
             await people[number].ok("PATCH", "/mentor/me", {field: words})
@@ -97,7 +97,7 @@ async def test_clean_up_waits_for_a_word_that_is_being_written(api: Api, databas
             await connection.execute(
                 "UPDATE mentors SET headline = 'alpha' WHERE id = $1", other.id
             )
-            # Nobody can see the new use of the word yet, and it must survive.
+            # The new use of the word is not committed yet, and it must survive.
             assert await mentors.clean_search(api.services.db, BATCH_SIZE) == 0
     finally:
         await connection.close()
@@ -126,7 +126,7 @@ async def test_search_part_of_many_words_uses_the_5000_shortest(api: Api) -> Non
     count = await api.db.fetchval("SELECT count(*) FROM search_meaning('x')")
     assert count == 5000
     assert await found(api, "xylophonist") == ["mia"]
-    # Words that no profile has crowd it out until they are deleted.
+    # Unused words take its place until they are deleted.
     assert await found(api, "x") == []
     await api.run_job("search_vocabulary")
     assert await found(api, "x", limit=11) == ["mia"]
@@ -149,7 +149,7 @@ async def test_search_longer_than_the_time_limit_is_unavailable(
 
 
 async def test_search_many_times_at_once_leaves_connections_to_others(api: Api) -> None:
-    """All of them hang. Before, they had all connections, and others waited for one in vain."""
+    """All searches hang. They must not use all connections."""
     mentor = await api.mentor("mia", bio="alpha")
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE search_vocabulary IN ACCESS EXCLUSIVE MODE")

@@ -1,4 +1,4 @@
-"""Whatever was killed, whenever: the next start serves, with the data, and ends leaving nothing."""
+"""After any kill the next start serves, with the data, and ends without leaving a process."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def assert_starts_and_ends(data_dir: Path) -> None:
     assert [*data_dir.glob("postgres.new-*")] == []
 
 
-# In the order in which they come about.
+# In the order in which a start reaches them.
 MILESTONES = [
     "postgres.lock",
     "postgres.new-*",
@@ -56,7 +56,7 @@ MILESTONES = [
 @pytest.mark.parametrize(
     "milestone",
     [
-        # The others follow on each other in the next test.
+        # The next test kills the server at the others, one after the other.
         pytest.param(
             name, marks=[] if name in ("postgres", "postgres*/base/4") else pytest.mark.long
         )
@@ -121,7 +121,7 @@ def test_start_after_kill_while_ending_succeeds(data_dir: Path) -> None:
 
 
 def test_start_with_pid_file_of_another_process_succeeds(data_dir: Path) -> None:
-    """As after a restart of a container, where the same numbers come round again."""
+    """As after a restart of a container, where process ids repeat."""
     run("migrate", data_dir=data_dir)
     left = f"{os.getpid()}\n{data_dir}/postgres\n1700000000\n5432\n.\n\n  1 1\nready\n"
     (data_dir / "postgres" / "postmaster.pid").write_text(left)

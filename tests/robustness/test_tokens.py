@@ -1,4 +1,4 @@
-"""Bearer tokens: which are good, and that nothing else is."""
+"""Bearer tokens: which are accepted, and that all others are refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MISSING = "Missing or invalid token"
 
 @functools.cache
 def key_of(algorithm: str, which: int = 0) -> Any:
-    """A private key; several of one algorithm by number."""
+    """A private key. ``which`` distinguishes several of one algorithm."""
     if algorithm == "RS256":
         return rsa.generate_private_key(65537, 2048)
     if algorithm == "ES256":
@@ -48,7 +48,7 @@ def pem_of(algorithm: str) -> str:
 
 @pytest.fixture
 def verifier(request: pytest.FixtureRequest) -> Verifier:
-    """HS256, unless a test wants another one: ``indirect`` parameters are functions."""
+    """A verifier of HS256, or the one that an ``indirect`` parameter creates."""
     build: Callable[[], Verifier] = getattr(
         request, "param", functools.partial(Verifier.from_secret, SECRET)
     )
@@ -56,7 +56,7 @@ def verifier(request: pytest.FixtureRequest) -> Verifier:
 
 
 def claims(**more: Any) -> dict[str, Any]:
-    """Of a good token; None leaves one out."""
+    """Claims of a valid token; None leaves one out."""
     found = {"sub": "ada", "exp": int(time.time()) + 60} | more
     return {name: value for name, value in found.items() if value is not None}
 
@@ -66,7 +66,7 @@ def in_base64(data: bytes) -> str:
 
 
 def signed(payload: Any, secret: str = SECRET, **header: Any) -> str:
-    """HS256 by hand, over whatever there is."""
+    """An HS256 token over any payload, made by hand."""
     head = in_base64(json.dumps({"alg": "HS256", "typ": "JWT"} | header).encode())
     text = payload if isinstance(payload, str) else json.dumps(payload)
     body = in_base64(text.encode("utf-8", "surrogatepass"))
@@ -186,7 +186,7 @@ async def test_send_absurd_claims_is_refused_or_ignored(api: Api) -> None:
 
 @pytest.mark.parametrize("text", ["[{}]", '{{"x":{}}}'], ids=["lists", "objects"])
 async def test_send_token_nested_too_deeply_is_unauthorized(text: str, api: Api) -> None:
-    """By a limit of our own, since Python's differs between its versions."""
+    """The limit is our own, since Python's differs between its versions."""
 
     def nested(levels: int) -> str:
         value = "1"
@@ -421,7 +421,7 @@ JWK = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
 
 
 class Issuer:
-    """Publishes keys over HTTP. ``hits`` counts who asked for them."""
+    """Publishes keys over HTTP. ``hits`` counts the requests for them."""
 
     def __init__(self) -> None:
         self.keys: dict[str, tuple[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""Where slots start: the contract's rule, written down a second time, minute by minute.
+"""Start times of slots: a second implementation of the contract's rule, minute by minute.
 
 Windows and sessions are in minutes from some Monday 00:00. Windows are (opens, closes), sessions
 (start, minutes).
@@ -15,7 +15,7 @@ Times = list[tuple[int, int]]
 
 
 def starts_of_windows(windows: Iterable[tuple[int, int]], duration: int, buffer: int) -> list[int]:
-    """The starts that follow from the windows alone. They must not overlap."""
+    """The start times given by the windows alone, which must not overlap."""
     groups: list[Times] = []
     windows = sorted(windows)
     always = {minute for opens, closes in windows for minute in range(opens, closes)}
@@ -66,7 +66,7 @@ def offered(
     buffer: int,
     after: float = float("-inf"),
 ) -> list[int]:
-    """The starts of all slots that come later than ``after``."""
+    """The start times of all slots after ``after``."""
     windows = list(windows)
     starts = starts_of_windows(windows, duration, buffer)
     found = []

@@ -22,15 +22,15 @@ LIVE = ("pending", "confirmed", "rescheduled", "in_progress")
 #: Status, message.
 TAKEN = (409, "Time slot is no longer available")
 
-#: Who may answer a request, what the others are told, what it becomes.
+#: For each answer to a request: the party that may give it, the message to others, the new state.
 ANSWERS = {
     "accept": ("mentor", "Only the mentor can accept this request", "accepted"),
     "reject": ("mentor", "Only the mentor can reject this request", "rejected"),
     "cancel": ("mentee", "Only the mentee can cancel this request", "cancelled"),
 }
 
-#: Who may do what with a session, what the others are told; from which states, what it is told in
-#: all others; what it becomes.
+#: For each action on a session: the parties that may take it, the message to others; the states it
+#: starts from, the error in all others; the new state.
 ACTIONS = {
     "confirm": (
         ("mentor",),
@@ -123,9 +123,9 @@ class Request:
     status: str = "pending"
     reason: str | None = None
     session: Session | None = None
-    #: Its time came without an answer.
+    #: Its time has come, and it was not answered.
     expired: bool = False
-    #: That is written down: it is nothing for the sweep any more.
+    #: The database has it as rejected, so the sweep skips it.
     settled: bool = False
 
     def shown(self, times_of: Request | Session | None = None) -> dict[str, Any]:
@@ -231,12 +231,12 @@ def as_slots(
 
 
 class World:
-    """What there is, and what becomes of it. Whatever the API would refuse raises ``Refused``."""
+    """All people, requests and sessions. What the API would refuse raises ``Refused``."""
 
     def __init__(self, now: datetime, people: Iterable[Person]) -> None:
         self.now = now
         self.people = {person.sub: person for person in people}
-        #: In the order in which they were made.
+        #: In the order of creation.
         self.requests: list[Request] = []
         self.sessions: list[Session] = []
 
@@ -256,7 +256,7 @@ class World:
     def keeps_clear(
         self, mentor: Mentor, start: datetime, end: datetime, of: Session | None = None
     ) -> bool:
-        """Whether this is the mentor's buffer away from all live sessions (but the one moved)."""
+        """Whether it keeps the buffer to all live sessions (except the one that is moved)."""
         gap = mentor.buffer * MINUTE
         return all(
             other.end + gap <= start or end + gap <= other.start
@@ -272,14 +272,14 @@ class World:
         )
 
     def admits(self, mentor: Mentor, start: datetime, end: datetime) -> bool:
-        """Whether a future time can be asked for."""
+        """Whether a mentee can request this future time."""
         minutes = (start + place * MINUTE for place in range((end - start) // MINUTE))
         return self.keeps_clear(mentor, start, end) and all(
             self.open(mentor, minute) for minute in minutes
         )
 
     def grid(self, mentor: Mentor, first: date, days: int) -> list[tuple[datetime, datetime]]:
-        """The places where slots would be, were all of them in the future and free."""
+        """All slots of the windows, as if each was in the future and free."""
         starts = starts_of_windows(weeks_of(mentor), mentor.duration, mentor.buffer)
         return as_slots(mentor, starts, first, days)
 
@@ -297,7 +297,7 @@ class World:
     # Requests ------------------------------------------------------------------------------
 
     def ask(self, mentor: Mentor, mentee: Person, start: datetime, minutes: int | None) -> Request:
-        """The request, which has no id yet."""
+        """Create the request; the caller sets its id."""
         end = start + (minutes or mentor.duration) * MINUTE
         if mentor.visibility != "public":
             raise Refused(404, "Mentor not found")
@@ -320,7 +320,7 @@ class World:
         return request
 
     def answer(self, request: Request, answer: str, by: Person, reason: str | None) -> None:
-        """An accepted request's session has no id yet."""
+        """Answer the request; the caller sets the id of its session."""
         side, others_are_told, status = ANSWERS[answer]
         if by is not getattr(request, side):
             raise Refused(403, others_are_told)
@@ -383,7 +383,7 @@ class World:
         session.review = rating, comment
 
     def sweep(self) -> int:
-        """How many sessions and requests move on."""
+        """Run the sweep; return the number of sessions and requests that it changes."""
         moved = 0
         for session in self.sessions:
             before = session.status
@@ -424,7 +424,7 @@ class World:
             if (one.mentor, one.mentee) == (mentor, mentee)
             and (one.status == "pending" or (one.session is not None and one.session.live))
         ]
-        # The times of a session count, which may have been moved.
+        # The session may have been moved: its times count, not the request's.
         held = sorted(
             ((one.session or one, one) for one in active),
             key=lambda pair: (pair[0].start, pair[1].id),
@@ -486,7 +486,7 @@ class World:
         }
 
     def directory(self) -> list[dict[str, Any]]:
-        """The list of mentors, as far as it changes."""
+        """The list of mentors, with the fields that change."""
         shown = [
             {
                 "id": mentor.id,

@@ -1,8 +1,8 @@
-"""The API against the model: people do what they may and what they may not while time passes, and
-after every step what everybody is shown is what the model says.
+"""The API against the model: random allowed and forbidden actions while time passes. After each
+step, the API must show what the model says.
 
-``pytest tests/rules/test_model.py --model-examples=200 --model-steps=100`` looks longer, each time
-at other histories.
+``pytest tests/rules/test_model.py --model-examples=200 --model-steps=100`` runs longer, with other
+random histories each time.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ from tests.rules.model import (
 EXAMPLES = 4
 STEPS = 60
 
-#: A Monday morning, so far ahead that no real date gets there.
+#: A Monday morning, later than every real date.
 DAWN = datetime(2030, 1, 7, 8, tzinfo=UTC)
-#: So long after the history before it that nothing of that is still to come.
+#: Time between two histories, so that nothing of the earlier one is in the future.
 APART = timedelta(weeks=26)
 
 MENTORS = ("mia", "noa")
@@ -100,7 +100,7 @@ def test_run_random_history_agrees_with_the_model(
 
 
 async def freeze(api: Api) -> None:
-    """From now on time passes in steps only, so that what is due to the second can be tried."""
+    """Stop the clock. From now on each step sets it, to the second."""
     await api.db.execute(
         """
         ALTER TABLE moved.clock ADD instant timestamptz;
@@ -116,9 +116,9 @@ class Mentorship(RuleBasedStateMachine):
         self.api = api
         self.run = run
         self.step = 0
-        #: What each was shown last.
+        #: What each user saw last.
         self.last: dict[str, Any] = {}
-        # Nobody meets anybody of the histories before.
+        # Each history has its own users.
         self.world = World(
             now,
             [Mentor(f"{sub}{now:%Y%m}") for sub in MENTORS]
@@ -131,19 +131,19 @@ class Mentorship(RuleBasedStateMachine):
     # Draws ---------------------------------------------------------------------------------
 
     def person(self, data: st.DataObject, *likely: Person) -> Person:
-        """Most of the time somebody who may."""
+        """Usually a person with the right to act."""
         return data.draw(st.sampled_from([*likely * 6, *self.world.people.values()]), "by")
 
     def mentor(self, data: st.DataObject) -> Mentor:
         return data.draw(st.sampled_from(self.world.mentors), "mentor")
 
     def latest(self, data: st.DataObject, things: list[Any], settled: tuple[str, ...]) -> Any:
-        """One of the last few, rather one that is not settled."""
+        """One of the last few, usually one that is not settled."""
         open_ones = [one for one in things if one.status not in settled]
         return data.draw(st.sampled_from(open_ones[-6:] * 4 + things[-4:]), "which")
 
     def time(self, data: st.DataObject, mentor: Mentor, minutes: int) -> datetime:
-        """A place on the mentor's grid, or one that touches a live session, or any."""
+        """A time on the mentor's grid, or beside a live session, or any time."""
         world = self.world
         grid = [start for start, _ in world.grid(mentor, world.now.date(), DAYS_SHOWN)]
         touching = [
@@ -179,7 +179,7 @@ class Mentorship(RuleBasedStateMachine):
         expected: Callable[[], Any],
         status: int = 200,
     ) -> tuple[Answer, Any]:
-        """The API's answer and the model's, after finding that both refuse alike or not at all."""
+        """The API's answer and the model's. Asserts that both refuse alike, or neither."""
         answer = self.run(lambda: self.clients[by.sub].request(method, f"/{path}", body))
         try:
             result = expected()
@@ -194,8 +194,8 @@ class Mentorship(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def something_happens(self, data: st.DataObject) -> None:
-        """One rule, since of many Hypothesis leaves out some in each history, and a session has a
-        long way to go."""
+        """One rule for all actions: Hypothesis would leave out some of several rules in each
+        history, and a session needs many steps."""
         requests, sessions = self.world.requests, self.world.sessions
         some_pending = any(one.status == "pending" for one in requests)
         some_completed = any(one.status == "completed" for one in sessions)
@@ -237,7 +237,7 @@ class Mentorship(RuleBasedStateMachine):
 
     async def wake(self) -> None:
         await self.set_clock()
-        # What earlier histories left behind is due.
+        # Sweep what earlier histories left behind.
         await self.api.sweep()
 
     def mentor_sets_availability(self, data: st.DataObject) -> None:
@@ -335,7 +335,7 @@ class Mentorship(RuleBasedStateMachine):
         self.ask(mentee, mentor, start, minutes)
 
     def what_is_offered_is_admitted_and_what_is_not_is_not(self, data: st.DataObject) -> None:
-        """By somebody who asks for nothing else, and takes the request back."""
+        """Ask as a user without other requests, who cancels it afterwards."""
         world, mentor = self.world, self.mentor(data)
         if mentor.visibility != "public":
             return
@@ -426,7 +426,7 @@ class Mentorship(RuleBasedStateMachine):
     def somebody_acts_on_a_session(self, data: st.DataObject) -> None:
         session = self.which_session(data)
         plain = [action for action in ACTIONS if action != "reschedule"]
-        # To cancel is always last of what is possible, or most histories would end there.
+        # Cancelling comes last among the possible actions: it ends most histories.
         possible = [action for action in plain if session.status in ACTIONS[action][2]][:1]
         action = data.draw(st.sampled_from(possible * 8 + plain), "action")
         reason = data.draw(REASONS, "reason") if action == "cancel" else None
@@ -446,7 +446,7 @@ class Mentorship(RuleBasedStateMachine):
             assert same(answer.json, session.shown())
 
     def somebody_meddles(self, data: st.DataObject) -> None:
-        """One person tries everything that they have no right to."""
+        """One person tries every action that is forbidden to them."""
         by = data.draw(st.sampled_from([self.stranger, *self.world.people.values()]), "by")
         if self.world.requests:
             request = self.latest(data, self.world.requests, ("accepted", "rejected", "cancelled"))
@@ -499,7 +499,7 @@ class Mentorship(RuleBasedStateMachine):
             assert same(answer.json, session.shown())
 
     def both_settle_what_is_over(self, data: st.DataObject) -> None:
-        """The straight way to the end, which is long for a random walk; each step also twice."""
+        """All steps to the last state, each sent twice: random actions rarely get there."""
         over = [
             one
             for one in self.world.sessions
@@ -517,7 +517,7 @@ class Mentorship(RuleBasedStateMachine):
     # Time ----------------------------------------------------------------------------------
 
     def time_passes(self, data: st.DataObject) -> None:
-        """Most of the time to where something is due, or a minute before or after."""
+        """Usually to a moment at which something is due, or a minute before or after."""
         now, off = self.world.now, data.draw(st.sampled_from([0, 0, 0, -1, 1]), "off")
         due = sorted(
             {
@@ -534,7 +534,7 @@ class Mentorship(RuleBasedStateMachine):
 
     async def set_clock(self) -> None:
         await self.api.db.execute("UPDATE moved.clock SET instant = $1", self.world.now)
-        # What it keeps, it keeps for a time that it takes from another clock.
+        # The cache takes its times from another clock.
         self.api.services.cache.close()
         self.api.services.cache.open()
 
@@ -593,7 +593,7 @@ class Mentorship(RuleBasedStateMachine):
             asked.append(call)
             expected.append(what)
 
-        # The mentors see all there is. The others take turns, unless theirs should have changed.
+        # The mentors check everything; the others take turns, unless their view must have changed.
         for place, (sub, person) in enumerate(world.people.items()):
             lists = world.requests_of(person), world.sessions_of(person)
             turn = isinstance(person, Mentor) or self.step % len(world.people) == place
@@ -612,7 +612,7 @@ class Mentorship(RuleBasedStateMachine):
         await self.compare_public_reads(api)
 
     async def compare_single_reads(self) -> None:
-        """Each time another thing and another reader."""
+        """Another resource and another reader in each step."""
         people = list(self.world.people.values())
         reader = people[self.step % len(people)]
         for things, path, parties in (
@@ -658,8 +658,8 @@ class Mentorship(RuleBasedStateMachine):
 
 
 def same(shown: Any, expected: Any) -> bool:
-    """Equal but for what the model does not know: ids of reviews and real time. Asserts, to show
-    what differs."""
+    """Compare all but ids of reviews and real times, which the model does not know. Asserts, to
+    show the difference."""
     assert without(shown) == expected
     return True
 

@@ -1,4 +1,4 @@
-"""Many at once: each race has one winner, the others are told why, and the figures stay exact."""
+"""Concurrent actions: one of them wins, the others get an error, and the counts stay exact."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture(autouse=True)
 def _no_second_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deadlock is to be seen here, not to be tried again."""
+    """Run each statement once: a retry would hide a deadlock."""
     monkeypatch.setattr(statements, "MAX_ATTEMPTS", 1)
 
 
@@ -39,7 +39,7 @@ async def at_once(*calls: Awaitable[Answer]) -> list[tuple[int, str | None]]:
 async def make_requests(
     api: Api, mentor: Mentor, times: list[datetime], **body: Any
 ) -> list[dict[str, Any]]:
-    """Pending ones, each by another mentee."""
+    """Pending requests, each of another mentee."""
     return await asyncio.gather(
         *(
             api.request(api.user(f"mentee-{number}"), mentor, at, **body)
@@ -77,7 +77,7 @@ def set_buffer(mentor: User, minutes: int) -> Awaitable[Answer]:
 
 
 async def is_sound(api: Api) -> bool:
-    """Nothing in the database contradicts anything else. Asserts, to show what does."""
+    """Check the rules that hold for all rows. Asserts, to show the rows that break one."""
     for complaint, sql in CONTRADICTIONS.items():
         assert await api.db.fetch(sql) == [], complaint
     return True
@@ -141,7 +141,7 @@ async def test_accept_overlapping_requests_at_once_keeps_the_buffer(api: Api) ->
     random.Random(1).shuffle(requests)
     answers = await at_once(*(accept(mentor, request) for request in requests))
     assert set(answers) == {(200, None), TAKEN}
-    # 45 minutes and the buffer: one in four at best, and no gap that a whole one would fit in.
+    # 45 minutes and the buffer: at most one in four fits, and no gap is left that fits one more.
     assert 6 <= answers.count((200, None)) <= 10
     assert await is_sound(api)
 
@@ -384,7 +384,7 @@ async def test_read_history_after_waiting_change_has_order_of_commits(api: Api) 
         await connection.execute("UPDATE bookings SET status = 'cancelled'")
     changes = await ann.ok("GET", f"/sessions/{session['id']}/history")
     assert [change["to"] for change in changes] == ["confirmed", "rescheduled", "cancelled"]
-    # Milliseconds are shown; the order is kept in microseconds.
+    # The API shows milliseconds; the order is in microseconds.
     assert instant(changes[1]["at"]) <= instant(changes[2]["at"])
 
 
@@ -428,7 +428,7 @@ async def test_create_request_while_windows_change_sees_old_or_new_ones(api: Api
 
 
 async def ended(api: Api, mentor: Mentor, count: int, status: str) -> list[str]:
-    """Sessions by hand, each of another mentee."""
+    """Sessions inserted with SQL, each of another mentee."""
     now = datetime.now(UTC)
     return [
         await api.by_hand(api.user(f"mentee-{n}"), mentor, status, now - (2 * n + 3) * HOUR)
@@ -579,7 +579,7 @@ async def test_run_all_actions_at_once_breaks_no_rule(api: Api) -> None:
 
 
 class Waves(Iterator[Awaitable[Answer]]):
-    """Calls of all kinds, on what there is, by those who may and by those who may not."""
+    """Random calls on existing resources, by allowed and by forbidden users."""
 
     def __init__(self, chance: random.Random, mentors: list[Mentor], mentees: list[User]) -> None:
         self.chance = chance
@@ -633,7 +633,7 @@ class Waves(Iterator[Awaitable[Answer]]):
         return set_buffer(self.chance.choice(self.mentors), self.chance.choice((0, 15, 30, 45)))
 
     def party(self, of: dict[str, Any], side: str) -> User:
-        """Mostly the right one."""
+        """Usually the party with the right to act."""
         everybody = [*self.mentors, *self.mentees]
         if self.chance.random() < 0.1:
             return self.chance.choice(everybody)
