@@ -1,4 +1,4 @@
-"""Malformed requests: bodies that almost fit a schema, and bytes on a socket that are almost HTTP."""
+"""Malformed requests: bodies that almost fit a schema, and bytes that are almost HTTP."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Any input: no fault, no answer outside the error format, checks in their order, and no effect that
-was not requested.
+"""Any input: no fault, no answer outside the error format, checks in their order, and only effects
+that were requested.
 
 ``pytest tests/robustness/test_bad_input.py --inputs=20000`` tries more, with
 other random inputs each time.
