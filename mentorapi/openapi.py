@@ -95,7 +95,7 @@ HEADER_PARAMETERS: dict[str, Json] = {
 HEADERS: dict[str, Json] = {
     errors.CODE_HEADER: {
         "description": "Names the error for programs, and never changes.",
-        "schema": common.named("ErrorCode", common.choice(*errors.codes())),
+        "schema": common.component("ErrorCode", common.choice(*errors.codes())),
         "example": errors.ValidationFailed.code,
     },
     "X-Request-Id": {

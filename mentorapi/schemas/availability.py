@@ -5,24 +5,23 @@ from mentorapi.schemas.common import (
     BUFFER_TIME,
     DATE,
     END_TIME,
-    ENDS,
     ID,
     MEETING_LINK,
     MENTOR_ID,
     SESSION_DURATION,
-    STARTS,
+    SESSION_END,
+    SESSION_START,
     TEXT,
     TIME,
     TIMEZONE,
     URL,
-    fields,
-    list_of,
-    named,
-    optional,
-    query,
-    shape,
-    such_as,
-    text,
+    array_of,
+    closed_object,
+    nullable,
+    query_object,
+    response_object,
+    visible_line,
+    with_example,
 )
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Schema
@@ -35,19 +34,17 @@ DAY_OF_WEEK = {
     "examples": [0],
 }
 
-SLOT = named(
+SLOT = response_object(
     "Slot",
-    shape(
-        {
-            "date": DATE,
-            "dayOfWeek": DAY_OF_WEEK,
-            "startTime": TIME,
-            "endTime": END_TIME,
-            "duration": SESSION_DURATION,
-            "startsAt": STARTS,
-            "endsAt": ENDS,
-        }
-    ),
+    {
+        "date": DATE,
+        "dayOfWeek": DAY_OF_WEEK,
+        "startTime": TIME,
+        "endTime": END_TIME,
+        "duration": SESSION_DURATION,
+        "startsAt": SESSION_START,
+        "endsAt": SESSION_END,
+    },
 )
 
 LIST_SLOTS = Operation(
@@ -56,18 +53,16 @@ LIST_SLOTS = Operation(
     description="From `startDate` (today) to `endDate` (14 days later), both inclusive and in "
     "UTC, at most 92 days apart: the dates on which the slots start. `POST /requests` admits each.",
     public=True,
-    query=query({"startDate": DATE, "endDate": such_as(DATE, examples.FRIDAY)}),
-    response=named(
+    query=query_object({"startDate": DATE, "endDate": with_example(DATE, examples.FRIDAY)}),
+    response=response_object(
         "MentorAvailability",
-        shape(
-            {
-                "mentorId": MENTOR_ID,
-                "sessionDuration": SESSION_DURATION,
-                "bufferTime": BUFFER_TIME,
-                "timezone": TIMEZONE,
-                "slots": list_of(SLOT),
-            }
-        ),
+        {
+            "mentorId": MENTOR_ID,
+            "sessionDuration": SESSION_DURATION,
+            "bufferTime": BUFFER_TIME,
+            "timezone": TIMEZONE,
+            "slots": array_of(SLOT),
+        },
     ),
 )
 
@@ -82,21 +77,19 @@ WINDOW_ID = {
     "examples": [examples.WINDOW_ID],
 }
 
-AVAILABILITY = named(
+AVAILABILITY = response_object(
     "Availability",
-    shape(
-        {
-            "sessionDuration": SESSION_DURATION,
-            "bufferTime": BUFFER_TIME,
-            "timezone": TIMEZONE,
-            "defaultMeetingLink": MEETING_LINK,
-            "slots": list_of(
-                named(
-                    "AvailabilityWindow", shape({"id": such_as(ID, examples.WINDOW_ID), **WINDOW})
-                )
-            ),
-        }
-    ),
+    {
+        "sessionDuration": SESSION_DURATION,
+        "bufferTime": BUFFER_TIME,
+        "timezone": TIMEZONE,
+        "defaultMeetingLink": MEETING_LINK,
+        "slots": array_of(
+            response_object(
+                "AvailabilityWindow", {"id": with_example(ID, examples.WINDOW_ID), **WINDOW}
+            )
+        ),
+    },
 )
 
 SHOW = Operation(
@@ -116,24 +109,22 @@ REPLACE = Operation(
     "the profile.",
     # 500 windows, indented and with ids, take 75 KiB.
     max_body=128 * 1024,
-    body=named(
+    body=closed_object(
         "AvailabilityUpdate",
-        fields(
-            {
-                "slots": {
-                    "type": "array",
-                    "items": named(
-                        "NewAvailabilityWindow", fields({"id": WINDOW_ID, **WINDOW}, list(WINDOW))
-                    ),
-                    "maxItems": 500,
-                },
-                "sessionDuration": SESSION_DURATION,
-                "bufferTime": BUFFER_TIME,
-                "timezone": such_as(text(64), *TIMEZONE["examples"]),
-                "defaultMeetingLink": optional(such_as(URL, *MEETING_LINK["examples"])),
+        {
+            "slots": {
+                "type": "array",
+                "items": closed_object(
+                    "NewAvailabilityWindow", {"id": WINDOW_ID, **WINDOW}, list(WINDOW)
+                ),
+                "maxItems": 500,
             },
-            ["slots"],
-        ),
+            "sessionDuration": SESSION_DURATION,
+            "bufferTime": BUFFER_TIME,
+            "timezone": with_example(visible_line(64), *TIMEZONE["examples"]),
+            "defaultMeetingLink": nullable(with_example(URL, *MEETING_LINK["examples"])),
+        },
+        ["slots"],
     ),
     response=AVAILABILITY,
 )
@@ -142,5 +133,7 @@ DELETE = Operation(
     name="deleteAvailabilityWindow",
     summary="Delete one weekly window",
     description="Sessions that were booked in it stay.",
-    response=named("Message", shape({"message": such_as(TEXT, "Availability pattern deleted")})),
+    response=response_object(
+        "Message", {"message": with_example(TEXT, "Availability pattern deleted")}
+    ),
 )

@@ -1,4 +1,4 @@
-"""Schemas that several resources share."""
+"""Schemas that several resources share, and functions that build schemas."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mentorapi.schemas.validation import DETAIL_CODES, Schema
 #: All paths of the API begin with it.
 PREFIX = "/api"
 
-#: Browsers skip blanks and control characters before a scheme, and line breaks and tabs within it.
+#: Browsers skip blanks and control characters before a scheme, and line breaks and tabs inside it.
 SCRIPT_LINK = {
-    # Null is no text, and no link either.
+    # Null is not a text, so it does not match.
     "type": "string",
     "pattern": r"^[\s\u0000-\u0020\u007f-\u009f\u00ad\u200b-\u200f\u2060\ufeff]*("
     + "|".join(
@@ -24,69 +24,74 @@ SCRIPT_LINK = {
     "x-message": "must not begin with javascript:, data: or vbscript:",
 }
 
-HOURS = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
-
-def fields(properties: dict[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:
-    """An object with these fields and no others."""
-    schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    return schema | ({"required": list(required)} if required else {})
-
-
-def shape(properties: dict[str, Any]) -> dict[str, Any]:
-    """An object of a response: all of these fields, always."""
-    return fields(properties, list(properties))
-
-
-def named(name: str, schema: Schema) -> dict[str, Any]:
-    """A schema that the description lists under this name, and refers to wherever it occurs."""
+def component(name: str, schema: Schema) -> dict[str, Any]:
+    """Give a schema the name under which the OpenAPI document lists it and refers to it."""
     return {"title": name, **schema}
 
 
-def such_as(schema: Schema, example: Any, description: str = "") -> dict[str, Any]:
-    """The same, with an example, of which those of whole bodies and answers are made."""
+def closed_object(
+    name: str, properties: dict[str, Any], required: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A named object with these fields and no others."""
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return component(name, schema | ({"required": list(required)} if required else {}))
+
+
+def response_object(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """A named object of a response: all of these fields, always."""
+    return closed_object(name, properties, list(properties))
+
+
+def with_example(schema: Schema, example: Any, description: str = "") -> dict[str, Any]:
+    """Add an example. The examples of bodies and answers are made of those of their fields."""
     return {**schema, "examples": [example]} | ({"description": description} if description else {})
 
 
 _CONTROL = r"\u0000-\u001f\u007f-\u009f"
 
 
-def text(most: int, **more: Any) -> dict[str, Any]:
-    """One line of 1 to ``most`` characters, at least one of them visible.
+def visible_line(max_length: int, **more: Any) -> dict[str, Any]:
+    """One line of 1 to ``max_length`` characters, at least one of them visible.
 
-    The pattern is what a client can check; ``x-line`` knows all characters that are invisible.
+    A client can check the pattern; ``x-line`` knows all invisible characters.
     """
     return {
         "type": "string",
-        "maxLength": most,
+        "maxLength": max_length,
         "pattern": rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$",
         "x-line": "visible",
     } | more
 
 
-def free_line(most: int, **more: Any) -> dict[str, Any]:
+def line(max_length: int, **more: Any) -> dict[str, Any]:
     """One line that may be empty."""
-    line = {"type": "string", "maxLength": most, "pattern": rf"^[^{_CONTROL}]*$", "x-line": "any"}
+    line = {
+        "type": "string",
+        "maxLength": max_length,
+        "pattern": rf"^[^{_CONTROL}]*$",
+        "x-line": "any",
+    }
     return line | more
 
 
-def free_text(most: int, **more: Any) -> dict[str, Any]:
+def multiline(max_length: int, **more: Any) -> dict[str, Any]:
     """A text that may be empty."""
-    return {"type": "string", "maxLength": most} | more
+    return {"type": "string", "maxLength": max_length} | more
 
 
 def empty_is_null(schema: Schema) -> dict[str, Any]:
-    """The same, where an empty text means null. (URLs are read like that anyway.)"""
+    """Read an empty text as null. (For URLs this is always so.)"""
     return {**schema, "x-empty": "null"}
 
 
 def no_script(schema: Schema) -> dict[str, Any]:
-    """The same text, unless a browser that takes it for a link would run it."""
+    """Refuse a text that a browser would run if it were a link."""
     return {**schema, "not": SCRIPT_LINK}
 
 
-def optional(schema: Schema) -> dict[str, Any]:
-    """The same, or null."""
+def nullable(schema: Schema) -> dict[str, Any]:
+    """Accept null as well."""
     return {**schema, "type": [schema["type"], "null"]}
 
 
@@ -94,24 +99,24 @@ def choice(*values: str) -> dict[str, Any]:
     return {"type": "string", "enum": list(values)}
 
 
-def list_of(schema: Schema) -> dict[str, Any]:
+def array_of(schema: Schema) -> dict[str, Any]:
     return {"type": "array", "items": schema}
 
 
 TEXT = {"type": "string"}
 NULLABLE_TEXT = {"type": ["string", "null"]}
 ID = {"type": "string", "format": "uuid"}
-MENTOR_ID = such_as(ID, examples.MENTOR_ID, "A mentor's profile id, not the user's.")
+MENTOR_ID = with_example(ID, examples.MENTOR_ID, "A mentor's profile id, not the user's.")
 USER_ID = {"type": "string", "description": "The `sub` of the user's token."}
-MENTOR_USER_ID = such_as(USER_ID, examples.MENTOR_USER)
-MENTEE_USER_ID = such_as(USER_ID, examples.MENTEE_USER)
+MENTOR_USER_ID = with_example(USER_ID, examples.MENTOR_USER)
+MENTEE_USER_ID = with_example(USER_ID, examples.MENTEE_USER)
 INSTANT = {
     "type": "string",
     "format": "date-time",
     "examples": ["2026-02-08T09:30:00Z"],
 }
-STARTS = such_as(INSTANT, f"{examples.MONDAY}T09:00:00Z")
-ENDS = such_as(INSTANT, f"{examples.MONDAY}T10:00:00Z")
+SESSION_START = with_example(INSTANT, f"{examples.MONDAY}T09:00:00Z")
+SESSION_END = with_example(INSTANT, f"{examples.MONDAY}T10:00:00Z")
 URL = {"type": "string", "format": "uri", "maxLength": 2048}
 COUNT = {"type": "integer", "minimum": 0}
 RATE = {
@@ -138,7 +143,7 @@ DATE = {
 }
 TIME = {
     "type": "string",
-    "pattern": HOURS,
+    "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$",
     "x-message": "must be a time of day, HH:mm",
     "description": "HH:mm, in UTC.",
     "examples": ["09:00"],
@@ -170,37 +175,33 @@ BUFFER_TIME = {
     "description": "Minutes kept free between two sessions.",
     "examples": [15],
 }
-REASON = free_text(500)
-#: The body of an action that takes none.
-NOTHING = named("EmptyBody", fields({}))
-TIMEZONE = such_as(TEXT, "WAT", "A label to show; all dates and times are UTC.")
-MEETING_LINK = such_as(NULLABLE_TEXT, "https://meet.example.com/amara-okafor")
-TOPIC = such_as(TEXT, "Mock system design interview")
-MESSAGE = such_as(NULLABLE_TEXT, "I interview in March and freeze at whiteboards.")
+REASON = multiline(500)
+#: Of an action without input.
+EMPTY_BODY = closed_object("EmptyBody", {})
+TIMEZONE = with_example(TEXT, "WAT", "A label to show; all dates and times are UTC.")
+MEETING_LINK = with_example(NULLABLE_TEXT, "https://meet.example.com/amara-okafor")
+TOPIC = with_example(TEXT, "Mock system design interview")
+MESSAGE = with_example(NULLABLE_TEXT, "I interview in March and freeze at whiteboards.")
 
 STARS = {"type": "integer", "minimum": 1, "maximum": 5, "examples": [5]}
-COMMENT = such_as(NULLABLE_TEXT, "Three drills and a plan. Worth every minute.")
+COMMENT = with_example(NULLABLE_TEXT, "Three drills and a plan. Worth every minute.")
 
-MENTOR = named(
+MENTOR = response_object(
     "MentorSummary",
-    shape(
-        {
-            "id": MENTOR_ID,
-            "userId": MENTOR_USER_ID,
-            "name": such_as(NULLABLE_TEXT, "Amara Okafor"),
-            "avatar": such_as(NULLABLE_TEXT, "https://example.com/avatars/amara.png"),
-        }
-    ),
+    {
+        "id": MENTOR_ID,
+        "userId": MENTOR_USER_ID,
+        "name": with_example(NULLABLE_TEXT, "Amara Okafor"),
+        "avatar": with_example(NULLABLE_TEXT, "https://example.com/avatars/amara.png"),
+    },
 )
-MENTEE = named(
+MENTEE = response_object(
     "Mentee",
-    shape(
-        {
-            "id": MENTEE_USER_ID,
-            "name": such_as(NULLABLE_TEXT, "Jonas Lindqvist"),
-            "avatar": such_as(NULLABLE_TEXT, None),
-        }
-    ),
+    {
+        "id": MENTEE_USER_ID,
+        "name": with_example(NULLABLE_TEXT, "Jonas Lindqvist"),
+        "avatar": with_example(NULLABLE_TEXT, None),
+    },
 )
 
 PAGE = {
@@ -212,13 +213,13 @@ PAGE = {
 }
 
 
-def paging(default: int, most: int) -> dict[str, Any]:
+def paging_parameters(default: int, max_limit: int) -> dict[str, Any]:
     return {
         "page": PAGE,
         "limit": {
             "type": "integer",
             "minimum": 1,
-            "maximum": most,
+            "maximum": max_limit,
             "default": default,
             "description": "How many to a page.",
             "examples": [min(default, 20)],
@@ -226,61 +227,55 @@ def paging(default: int, most: int) -> dict[str, Any]:
     }
 
 
-def query(properties: dict[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:
+def query_object(properties: dict[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:
     schema = {"type": "object", "properties": properties}
     return schema | ({"required": list(required)} if required else {})
 
 
-#: Plain arrays: everything, unless the client pages.
-ARRAY_PAGING = paging(1000, 1000)
-#: {data, meta}.
-META_PAGING = paging(10, 50)
+#: Of plain arrays: up to 1000 without paging.
+ARRAY_PAGING = paging_parameters(1000, 1000)
+#: Of ``{data, meta}`` lists.
+META_PAGING = paging_parameters(10, 50)
 
-META = named(
+META = response_object(
     "PageMeta",
-    shape(
-        {
-            "total": such_as(COUNT, 24),
-            "page": such_as(COUNT, 1),
-            "limit": such_as(COUNT, 10),
-            "totalPages": such_as(COUNT, 3),
-        }
-    ),
+    {
+        "total": with_example(COUNT, 24),
+        "page": with_example(COUNT, 1),
+        "limit": with_example(COUNT, 10),
+        "totalPages": with_example(COUNT, 3),
+    },
 )
 
-ERROR = named(
+ERROR = closed_object(
     "ApiError",
-    fields(
-        {
-            "statusCode": such_as({"type": "integer"}, 400),
-            "message": {"type": "string", "minLength": 1, "examples": ["Validation failed"]},
-            "error": such_as(TEXT, "Bad Request", "The name of the status."),
-            "details": {
-                "type": "array",
-                "description": "What is wrong with the input; of a failed validation only.",
-                "maxItems": 50,
-                "items": named(
-                    "ErrorDetail",
-                    shape(
-                        {
-                            "field": such_as(
-                                TEXT,
-                                "slots.0.startTime",
-                                "Where: a path in the body, a parameter or a header.",
-                            ),
-                            "code": such_as(
-                                named("DetailCode", choice(*DETAIL_CODES)),
-                                "format",
-                                "For programs. The field "
-                                + "; ".join(f"`{c}`: {says}" for c, says in DETAIL_CODES.items())
-                                + ".",
-                            ),
-                            "message": such_as(TEXT, "must be a time of day, HH:mm"),
-                        }
+    {
+        "statusCode": with_example({"type": "integer"}, 400),
+        "message": {"type": "string", "minLength": 1, "examples": ["Validation failed"]},
+        "error": with_example(TEXT, "Bad Request", "The name of the status."),
+        "details": {
+            "type": "array",
+            "description": "What is wrong with the input; of a failed validation only.",
+            "maxItems": 50,
+            "items": response_object(
+                "ErrorDetail",
+                {
+                    "field": with_example(
+                        TEXT,
+                        "slots.0.startTime",
+                        "Where: a path in the body, a parameter or a header.",
                     ),
-                ),
-            },
+                    "code": with_example(
+                        component("DetailCode", choice(*DETAIL_CODES)),
+                        "format",
+                        "For programs. The field "
+                        + "; ".join(f"`{c}`: {says}" for c, says in DETAIL_CODES.items())
+                        + ".",
+                    ),
+                    "message": with_example(TEXT, "must be a time of day, HH:mm"),
+                },
+            ),
         },
-        ["statusCode", "message", "error"],
-    ),
+    },
+    ["statusCode", "message", "error"],
 )

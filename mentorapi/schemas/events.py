@@ -5,51 +5,48 @@ from mentorapi.schemas.common import (
     INSTANT,
     NULLABLE_TEXT,
     TEXT,
+    array_of,
     choice,
-    list_of,
-    named,
-    query,
-    shape,
-    such_as,
+    query_object,
+    response_object,
+    with_example,
 )
 from mentorapi.schemas.operation import Operation
 
 NULLABLE_INSTANT = {"type": ["string", "null"], "format": "date-time"}
 
-CHANGE = named(
+CHANGE = response_object(
     "StateChange",
-    shape(
-        {
-            "from": such_as(NULLABLE_TEXT, "pending", "Null for the first state."),
-            "to": such_as(TEXT, "accepted"),
-            "by": such_as(
-                choice("mentor", "mentee", "system", "admin"),
-                "mentor",
-                "`system` is the passing of time, `admin` a change made in the database.",
-            ),
-            "reason": such_as(NULLABLE_TEXT, None),
-            "startTime": {
-                **such_as(NULLABLE_INSTANT, None),
-                "description": "A session's times after the change; null for requests.",
-            },
-            "endTime": such_as(NULLABLE_INSTANT, None),
-            "at": INSTANT,
-        }
-    ),
+    {
+        "from": with_example(NULLABLE_TEXT, "pending", "Null for the first state."),
+        "to": with_example(TEXT, "accepted"),
+        "by": with_example(
+            choice("mentor", "mentee", "system", "admin"),
+            "mentor",
+            "`system` is the passing of time, `admin` a change made in the database.",
+        ),
+        "reason": with_example(NULLABLE_TEXT, None),
+        "startTime": {
+            **with_example(NULLABLE_INSTANT, None),
+            "description": "A session's times after the change; null for requests.",
+        },
+        "endTime": with_example(NULLABLE_INSTANT, None),
+        "at": INSTANT,
+    },
 )
 
 LIST_OF_REQUEST = Operation(
     name="listRequestChanges",
     summary="How a request's state has changed, oldest first",
     description="Who made each change and why, for the mentor and the mentee.",
-    query=query(ARRAY_PAGING),
-    response=list_of(CHANGE),
+    query=query_object(ARRAY_PAGING),
+    response=array_of(CHANGE),
 )
 
 LIST_OF_SESSION = Operation(
     name="listSessionChanges",
     summary="How a session's state and times have changed, oldest first",
     description="Who made each change and why, for the mentor and the mentee.",
-    query=query(ARRAY_PAGING),
-    response=list_of(CHANGE),
+    query=query_object(ARRAY_PAGING),
+    response=array_of(CHANGE),
 )

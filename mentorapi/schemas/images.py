@@ -1,6 +1,6 @@
 """Uploaded profile images."""
 
-from mentorapi.schemas.common import fields, named
+from mentorapi.schemas.common import closed_object
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.profile import PROFILE
 
@@ -25,6 +25,6 @@ UPLOAD = Operation(
     "after the other, five at once at most; the sixth is a 503.",
     # The image and what multipart puts around it.
     max_body=MAX_UPLOAD + 64 * 1024,
-    form=named("ImageUpload", fields({"file": {"type": "string", "format": "binary"}}, ["file"])),
+    form=closed_object("ImageUpload", {"file": {"type": "string", "format": "binary"}}, ["file"]),
     response=PROFILE,
 )

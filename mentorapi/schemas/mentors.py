@@ -13,11 +13,10 @@ from mentorapi.schemas.common import (
     SESSION_DURATION,
     TEXT,
     TIMEZONE,
-    list_of,
-    named,
-    query,
-    shape,
-    such_as,
+    array_of,
+    query_object,
+    response_object,
+    with_example,
 )
 from mentorapi.schemas.operation import Operation
 
@@ -28,45 +27,41 @@ RATING = {
     "description": "The average to one decimal; null without reviews.",
     "examples": [4.8],
 }
-NAME = such_as(NULLABLE_TEXT, "Amara Okafor")
-HEADLINE = such_as(NULLABLE_TEXT, "Staff software engineer, payments")
-BIO = such_as(NULLABLE_TEXT, "Fifteen years of backends that move money.")
-EXPERTISE = such_as(list_of(TEXT), ["System design", "Mock interviews"])
-LOCATION = such_as(NULLABLE_TEXT, "Lagos, Nigeria")
-IMAGE_URL = such_as(NULLABLE_TEXT, "https://example.com/avatars/amara.png")
+NAME = with_example(NULLABLE_TEXT, "Amara Okafor")
+HEADLINE = with_example(NULLABLE_TEXT, "Staff software engineer, payments")
+BIO = with_example(NULLABLE_TEXT, "Fifteen years of backends that move money.")
+EXPERTISE = with_example(array_of(TEXT), ["System design", "Mock interviews"])
+LOCATION = with_example(NULLABLE_TEXT, "Lagos, Nigeria")
+IMAGE_URL = with_example(NULLABLE_TEXT, "https://example.com/avatars/amara.png")
 
-CARD = named(
+CARD = response_object(
     "Mentor",
-    shape(
-        {
-            "id": MENTOR_ID,
-            "userId": MENTOR_USER_ID,
-            "fullName": NAME,
-            "profileImageUrl": IMAGE_URL,
-            "headline": HEADLINE,
-            "bio": BIO,
-            "expertise": EXPERTISE,
-            "sessionDuration": SESSION_DURATION,
-            "rating": RATING,
-            "totalReviews": such_as(COUNT, 24),
-            "totalSessions": such_as(COUNT, 45),
-        }
-    ),
+    {
+        "id": MENTOR_ID,
+        "userId": MENTOR_USER_ID,
+        "fullName": NAME,
+        "profileImageUrl": IMAGE_URL,
+        "headline": HEADLINE,
+        "bio": BIO,
+        "expertise": EXPERTISE,
+        "sessionDuration": SESSION_DURATION,
+        "rating": RATING,
+        "totalReviews": with_example(COUNT, 24),
+        "totalSessions": with_example(COUNT, 45),
+    },
 )
 
-PAGE = named(
+PAGE = response_object(
     "MentorDetails",
-    shape(
-        CARD["properties"]
-        | {
-            "location": LOCATION,
-            "bufferTime": BUFFER_TIME,
-            "timezone": TIMEZONE,
-            "defaultMeetingLink": MEETING_LINK,
-            "sessionRate": RATE,
-            "sessionCurrency": CURRENCY,
-        }
-    ),
+    CARD["properties"]
+    | {
+        "location": LOCATION,
+        "bufferTime": BUFFER_TIME,
+        "timezone": TIMEZONE,
+        "defaultMeetingLink": MEETING_LINK,
+        "sessionRate": RATE,
+        "sessionCurrency": CURRENCY,
+    },
 )
 
 LIST = Operation(
@@ -74,8 +69,8 @@ LIST = Operation(
     summary="List all public mentors, best first",
     description="Those with a public profile, by rating, then number of reviews, then sessions.",
     public=True,
-    query=query(ARRAY_PAGING),
-    response=list_of(CARD),
+    query=query_object(ARRAY_PAGING),
+    response=array_of(CARD),
 )
 
 SEARCH = Operation(
@@ -84,7 +79,7 @@ SEARCH = Operation(
     description="Case and accents don't matter, a part of a word is enough, and so is a word "
     "with a slip of the finger. Better matches come first; without `q` all mentors are listed.",
     public=True,
-    query=query(
+    query=query_object(
         {
             "q": {
                 "type": "string",
@@ -96,7 +91,7 @@ SEARCH = Operation(
             **ARRAY_PAGING,
         }
     ),
-    response=list_of(CARD),
+    response=array_of(CARD),
 )
 
 SHOW = Operation(

@@ -13,16 +13,15 @@ from mentorapi.schemas.common import (
     TIMEZONE,
     URL,
     choice,
+    closed_object,
     empty_is_null,
-    fields,
-    free_line,
-    free_text,
-    named,
+    line,
+    multiline,
     no_script,
-    optional,
-    shape,
-    such_as,
-    text,
+    nullable,
+    response_object,
+    visible_line,
+    with_example,
 )
 from mentorapi.schemas.mentors import (
     BIO,
@@ -44,51 +43,47 @@ LINKS = {
 }
 VISIBILITY = choice("public", "private")
 
-PROFILE = named(
+PROFILE = response_object(
     "Profile",
-    shape(
-        {
-            "id": MENTOR_ID,
-            "userId": MENTOR_USER_ID,
-            "fullName": NAME,
-            "headline": HEADLINE,
-            "bio": BIO,
-            "expertise": EXPERTISE,
-            "location": LOCATION,
-            "profileImageUrl": IMAGE_URL,
-            "links": LINKS,
-            "sessionDuration": SESSION_DURATION,
-            "bufferTime": BUFFER_TIME,
-            "timezone": TIMEZONE,
-            "defaultMeetingLink": MEETING_LINK,
-            "sessionRate": RATE,
-            "sessionCurrency": CURRENCY,
-            "visibility": VISIBILITY,
-        }
-    ),
+    {
+        "id": MENTOR_ID,
+        "userId": MENTOR_USER_ID,
+        "fullName": NAME,
+        "headline": HEADLINE,
+        "bio": BIO,
+        "expertise": EXPERTISE,
+        "location": LOCATION,
+        "profileImageUrl": IMAGE_URL,
+        "links": LINKS,
+        "sessionDuration": SESSION_DURATION,
+        "bufferTime": BUFFER_TIME,
+        "timezone": TIMEZONE,
+        "defaultMeetingLink": MEETING_LINK,
+        "sessionRate": RATE,
+        "sessionCurrency": CURRENCY,
+        "visibility": VISIBILITY,
+    },
 )
 
 SHOW = Operation(
     name="getMyProfile",
     summary="One's own mentor profile, and how complete it is",
     description="`message` is there while `profileCompleteness` is below 100.",
-    response=named(
+    response=closed_object(
         "MyProfile",
-        fields(
-            {
-                "profile": {"anyOf": [PROFILE, {"type": "null"}]},
-                "isProfileCreated": {"type": "boolean", "examples": [True]},
-                "profileCompleteness": {
-                    "type": "integer",
-                    "minimum": 0,
-                    "maximum": 100,
-                    "description": "Percent.",
-                    "examples": [85],
-                },
-                "message": such_as(TEXT, "Complete your profile to get started"),
+        {
+            "profile": {"anyOf": [PROFILE, {"type": "null"}]},
+            "isProfileCreated": {"type": "boolean", "examples": [True]},
+            "profileCompleteness": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 100,
+                "description": "Percent.",
+                "examples": [85],
             },
-            ["profile", "isProfileCreated", "profileCompleteness"],
-        ),
+            "message": with_example(TEXT, "Complete your profile to get started"),
+        },
+        ["profile", "isProfileCreated", "profileCompleteness"],
     ),
 )
 
@@ -101,39 +96,37 @@ UPDATE = Operation(
     "The first call makes the profile.",
     # 160 KiB where every character of bio, expertise and links is escaped.
     max_body=256 * 1024,
-    body=named(
+    body=closed_object(
         "ProfileUpdate",
-        fields(
-            {
-                "fullName": optional(text(120, examples=NAME["examples"])),
-                "headline": optional(free_line(200, examples=HEADLINE["examples"])),
-                "bio": optional(free_text(5000, examples=BIO["examples"])),
-                "expertise": optional(
-                    {
-                        "type": "array",
-                        "items": text(60),
-                        "maxItems": 50,
-                        "examples": EXPERTISE["examples"],
-                    }
-                ),
-                "profileImageUrl": optional(such_as(URL, *IMAGE_URL["examples"])),
-                "links": optional(
-                    {
-                        **LINKS,
-                        "additionalProperties": optional(URL),
-                        "propertyNames": text(60),
-                        # As many as there may be, all replaced by others.
-                        "maxProperties": 2 * MAX_LINKS,
-                    }
-                ),
-                "location": empty_is_null(
-                    optional(no_script(free_line(200, examples=LOCATION["examples"])))
-                ),
-                "sessionRate": RATE,
-                "sessionCurrency": CURRENCY,
-                "visibility": VISIBILITY,
-            }
-        ),
+        {
+            "fullName": nullable(visible_line(120, examples=NAME["examples"])),
+            "headline": nullable(line(200, examples=HEADLINE["examples"])),
+            "bio": nullable(multiline(5000, examples=BIO["examples"])),
+            "expertise": nullable(
+                {
+                    "type": "array",
+                    "items": visible_line(60),
+                    "maxItems": 50,
+                    "examples": EXPERTISE["examples"],
+                }
+            ),
+            "profileImageUrl": nullable(with_example(URL, *IMAGE_URL["examples"])),
+            "links": nullable(
+                {
+                    **LINKS,
+                    "additionalProperties": nullable(URL),
+                    "propertyNames": visible_line(60),
+                    # As many as there may be, all replaced by others.
+                    "maxProperties": 2 * MAX_LINKS,
+                }
+            ),
+            "location": empty_is_null(
+                nullable(no_script(line(200, examples=LOCATION["examples"])))
+            ),
+            "sessionRate": RATE,
+            "sessionCurrency": CURRENCY,
+            "visibility": VISIBILITY,
+        },
     ),
     response=PROFILE,
 )
@@ -143,18 +136,16 @@ DASHBOARD = Operation(
     summary="The mentor's own figures",
     description="Sessions count once the mentee has confirmed them. Earnings are those in the "
     "profile's current currency, at the rate of the time each request was made.",
-    response=named(
+    response=response_object(
         "Dashboard",
-        shape(
-            {
-                "totalMentees": such_as(COUNT, 12),
-                "totalEarnings": {"type": "number", "minimum": 0, "examples": [1125000]},
-                "totalSessions": such_as(COUNT, 45),
-                "pendingBookings": such_as(COUNT, 3),
-                "upcomingBookings": such_as(COUNT, 5),
-                "avgRating": RATING,
-                "totalReviews": such_as(COUNT, 24),
-            }
-        ),
+        {
+            "totalMentees": with_example(COUNT, 12),
+            "totalEarnings": {"type": "number", "minimum": 0, "examples": [1125000]},
+            "totalSessions": with_example(COUNT, 45),
+            "pendingBookings": with_example(COUNT, 3),
+            "upcomingBookings": with_example(COUNT, 5),
+            "avgRating": RATING,
+            "totalReviews": with_example(COUNT, 24),
+        },
     ),
 )

@@ -7,7 +7,7 @@ from mentorapi.schemas.common import (
     CURRENCY,
     DATE,
     DURATION,
-    ENDS,
+    EMPTY_BODY,
     ID,
     INSTANT,
     MEETING_LINK,
@@ -16,26 +16,26 @@ from mentorapi.schemas.common import (
     MENTOR,
     MENTOR_ID,
     MESSAGE,
-    NOTHING,
     NULLABLE_TEXT,
     RATE,
     REASON,
-    STARTS,
+    SESSION_END,
+    SESSION_START,
     TEXT,
     TIME,
     TOPIC,
+    array_of,
     choice,
+    closed_object,
+    component,
     empty_is_null,
-    fields,
-    free_line,
-    free_text,
-    list_of,
-    named,
+    line,
+    multiline,
     no_script,
-    query,
-    shape,
-    such_as,
-    text,
+    query_object,
+    response_object,
+    visible_line,
+    with_example,
 )
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.sessions import SESSION
@@ -43,62 +43,58 @@ from mentorapi.schemas.sessions import STATUS as SESSION_STATUS
 from mentorapi.transitions import ANSWERS, describe_states
 from mentorapi.transitions import REQUEST as REQUEST_STATES
 
-STATUS = named(
+STATUS = component(
     "RequestStatus",
     {**choice(*REQUEST_STATES.states), "description": describe_states(REQUEST_STATES)},
 )
 
-BOOKING = named(
+BOOKING = response_object(
     "RequestBooking",
-    shape(
-        {
-            "id": such_as(ID, examples.SESSION_ID),
-            "status": SESSION_STATUS,
-            "startTime": STARTS,
-            "endTime": ENDS,
-        }
-    ),
+    {
+        "id": with_example(ID, examples.SESSION_ID),
+        "status": SESSION_STATUS,
+        "startTime": SESSION_START,
+        "endTime": SESSION_END,
+    },
 )
 
-REQUEST = named(
+REQUEST = response_object(
     "MentorshipRequest",
-    shape(
-        {
-            "id": such_as(ID, examples.REQUEST_ID),
-            "mentorId": MENTOR_ID,
-            "menteeId": MENTEE_USER_ID,
-            "topic": TOPIC,
-            "message": MESSAGE,
-            "scheduledDate": DATE,
-            "scheduledTime": TIME,
-            "duration": DURATION,
-            "location": MEETING_LINK,
-            "startTime": STARTS,
-            "endTime": ENDS,
-            "status": STATUS,
-            "rejectionReason": such_as(NULLABLE_TEXT, None),
-            "sessionRate": RATE,
-            "sessionCurrency": CURRENCY,
-            "bookingId": {
-                "type": ["string", "null"],
-                "format": "uuid",
-                "description": "The session that came of it.",
-                "examples": [None],
-            },
-            "booking": such_as(
-                {"anyOf": [BOOKING, {"type": "null"}]},
-                None,
-                "What has become of that session. It may have been moved.",
-            ),
-            "mentor": MENTOR,
-            "mentee": MENTEE,
-            "createdAt": INSTANT,
-            "updatedAt": INSTANT,
-        }
-    ),
+    {
+        "id": with_example(ID, examples.REQUEST_ID),
+        "mentorId": MENTOR_ID,
+        "menteeId": MENTEE_USER_ID,
+        "topic": TOPIC,
+        "message": MESSAGE,
+        "scheduledDate": DATE,
+        "scheduledTime": TIME,
+        "duration": DURATION,
+        "location": MEETING_LINK,
+        "startTime": SESSION_START,
+        "endTime": SESSION_END,
+        "status": STATUS,
+        "rejectionReason": with_example(NULLABLE_TEXT, None),
+        "sessionRate": RATE,
+        "sessionCurrency": CURRENCY,
+        "bookingId": {
+            "type": ["string", "null"],
+            "format": "uuid",
+            "description": "The session that came of it.",
+            "examples": [None],
+        },
+        "booking": with_example(
+            {"anyOf": [BOOKING, {"type": "null"}]},
+            None,
+            "What has become of that session. It may have been moved.",
+        ),
+        "mentor": MENTOR,
+        "mentee": MENTEE,
+        "createdAt": INSTANT,
+        "updatedAt": INSTANT,
+    },
 )
 
-REJECTION = such_as(REASON, "I am away that week. Do ask me for another time.")
+REJECTION = with_example(REASON, "I am away that week. Do ask me for another time.")
 
 CREATE = Operation(
     name="createRequest",
@@ -109,24 +105,20 @@ CREATE = Operation(
     "the mentor's as it is now. A pending request holds no time; it ends as `rejected` when its "
     "time comes without an answer.",
     status=201,
-    body=named(
+    body=closed_object(
         "NewRequest",
-        fields(
-            {
-                "mentorId": such_as(
-                    TEXT, examples.FREE_MENTOR_ID, "The mentor's profile id, not the user's."
-                ),
-                "topic": text(200, examples=TOPIC["examples"]),
-                "message": free_text(2000, examples=MESSAGE["examples"]),
-                "scheduledDate": DATE,
-                "scheduledTime": TIME,
-                "duration": DURATION,
-                "location": empty_is_null(
-                    no_script(free_line(200, examples=MEETING_LINK["examples"]))
-                ),
-            },
-            ["mentorId", "topic", "scheduledDate", "scheduledTime"],
-        ),
+        {
+            "mentorId": with_example(
+                TEXT, examples.FREE_MENTOR_ID, "The mentor's profile id, not the user's."
+            ),
+            "topic": visible_line(200, examples=TOPIC["examples"]),
+            "message": multiline(2000, examples=MESSAGE["examples"]),
+            "scheduledDate": DATE,
+            "scheduledTime": TIME,
+            "duration": DURATION,
+            "location": empty_is_null(no_script(line(200, examples=MEETING_LINK["examples"]))),
+        },
+        ["mentorId", "topic", "scheduledDate", "scheduledTime"],
     ),
     response=REQUEST,
     example={
@@ -145,8 +137,8 @@ LIST = Operation(
     summary="One's own requests, newest first",
     description="`role` is the side one is on: `sent` as a mentee, `received` as a mentor; both "
     "if left out. A request whose time has come without an answer is `rejected`.",
-    query=query({"role": choice("sent", "received"), "status": STATUS, **ARRAY_PAGING}),
-    response=list_of(REQUEST),
+    query=query_object({"role": choice("sent", "received"), "status": STATUS, **ARRAY_PAGING}),
+    response=array_of(REQUEST),
 )
 
 LIST_ACTIVE = Operation(
@@ -154,8 +146,8 @@ LIST_ACTIVE = Operation(
     summary="One's own active requests to a mentor, soonest first",
     description="The pending ones, and the accepted ones whose session is still live. The times "
     "are those of the session, which may have been moved.",
-    query=query(ARRAY_PAGING),
-    response=list_of(REQUEST),
+    query=query_object(ARRAY_PAGING),
+    response=array_of(REQUEST),
 )
 
 COUNT_PENDING = Operation(
@@ -177,9 +169,9 @@ ACCEPT = Operation(
     summary="The mentor accepts; a confirmed session comes of it",
     description="The session begins as `confirmed`, at the rate of the request. Of several "
     "requests for one time only one can be accepted; the others stay pending.",
-    body=NOTHING,
+    body=EMPTY_BODY,
     body_optional=True,
-    response=named("AcceptedRequest", shape({"request": REQUEST, "booking": SESSION})),
+    response=response_object("AcceptedRequest", {"request": REQUEST, "booking": SESSION}),
     example={
         "request": {
             "status": "accepted",
@@ -187,8 +179,8 @@ ACCEPT = Operation(
             "booking": {
                 "id": examples.SESSION_ID,
                 "status": "confirmed",
-                "startTime": STARTS["examples"][0],
-                "endTime": ENDS["examples"][0],
+                "startTime": SESSION_START["examples"][0],
+                "endTime": SESSION_END["examples"][0],
             },
         }
     },
@@ -198,7 +190,7 @@ REJECT = Operation(
     name="rejectRequest",
     summary="The mentor rejects",
     description="A `reason` is shown to the mentee as `rejectionReason`.",
-    body=named("Rejection", fields({"reason": REJECTION})),
+    body=closed_object("Rejection", {"reason": REJECTION}),
     body_optional=True,
     response=REQUEST,
     example={"status": "rejected", "rejectionReason": REJECTION["examples"][0]},
@@ -208,7 +200,7 @@ CANCEL = Operation(
     name="cancelRequest",
     summary="The mentee takes the request back",
     description="Only while it is pending. A session that came of it is cancelled by itself.",
-    body=NOTHING,
+    body=EMPTY_BODY,
     body_optional=True,
     response=REQUEST,
     example={"status": "cancelled"},
@@ -218,15 +210,13 @@ UPDATE = Operation(
     name="updateRequest",
     summary="Accept, reject or cancel a request by its status",
     description="Does exactly what the action of that name does; `reason` is kept on a rejection.",
-    body=named(
+    body=closed_object(
         "RequestUpdate",
-        fields(
-            {
-                "status": such_as(choice(*(one.to for one in ANSWERS)), "rejected"),
-                "reason": REJECTION,
-            },
-            ["status"],
-        ),
+        {
+            "status": with_example(choice(*(one.to for one in ANSWERS)), "rejected"),
+            "reason": REJECTION,
+        },
+        ["status"],
     ),
     response=REQUEST,
     example=REJECT.example,

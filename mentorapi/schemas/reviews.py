@@ -11,45 +11,40 @@ from mentorapi.schemas.common import (
     META,
     META_PAGING,
     STARS,
+    array_of,
     choice,
-    fields,
-    free_text,
-    list_of,
-    named,
-    query,
-    shape,
-    such_as,
+    closed_object,
+    multiline,
+    query_object,
+    response_object,
+    with_example,
 )
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.sessions import REVIEW as SESSION_REVIEW
 from mentorapi.schemas.sessions import SESSION
 
-REVIEW = named(
+REVIEW = response_object(
     "Review",
-    shape(
-        {
-            "id": such_as(ID, examples.REVIEW_ID),
-            "rating": STARS,
-            "comment": COMMENT,
-            "mentee": MENTEE,
-            "createdAt": INSTANT,
-        }
-    ),
+    {
+        "id": with_example(ID, examples.REVIEW_ID),
+        "rating": STARS,
+        "comment": COMMENT,
+        "mentee": MENTEE,
+        "createdAt": INSTANT,
+    },
 )
 
-OWN_REVIEW = named(
+OWN_REVIEW = response_object(
     "MyReview",
-    shape(
-        {
-            "id": such_as(ID, examples.REVIEW_ID),
-            "sessionId": such_as(ID, examples.SESSION_ID),
-            "rating": STARS,
-            "comment": COMMENT,
-            "mentor": MENTOR,
-            "mentee": MENTEE,
-            "createdAt": INSTANT,
-        }
-    ),
+    {
+        "id": with_example(ID, examples.REVIEW_ID),
+        "sessionId": with_example(ID, examples.SESSION_ID),
+        "rating": STARS,
+        "comment": COMMENT,
+        "mentor": MENTOR,
+        "mentee": MENTEE,
+        "createdAt": INSTANT,
+    },
 )
 
 LIST = Operation(
@@ -57,8 +52,8 @@ LIST = Operation(
     summary="The reviews of a mentor, newest first",
     description="A page of them, with how many there are in `meta`.",
     public=True,
-    query=query(META_PAGING),
-    response=named("ReviewPage", shape({"data": list_of(REVIEW), "meta": META})),
+    query=query_object(META_PAGING),
+    response=response_object("ReviewPage", {"data": array_of(REVIEW), "meta": META}),
 )
 
 LIST_OWN = Operation(
@@ -66,8 +61,8 @@ LIST_OWN = Operation(
     summary="Reviews received as a mentor or given as a mentee, newest first",
     description="`role=mentor` lists those one received and needs a mentor profile, "
     "`role=mentee` those one gave.",
-    query=query({"role": choice("mentor", "mentee"), **ARRAY_PAGING}, ["role"]),
-    response=list_of(OWN_REVIEW),
+    query=query_object({"role": choice("mentor", "mentee"), **ARRAY_PAGING}, ["role"]),
+    response=array_of(OWN_REVIEW),
 )
 
 REVIEWED = {name: field["examples"][0] for name, field in SESSION_REVIEW["properties"].items()}
@@ -77,11 +72,10 @@ CREATE = Operation(
     summary="The mentee reviews a completed session",
     description="Once, after the mentee has confirmed its completion.",
     status=201,
-    body=named(
+    body=closed_object(
         "NewReview",
-        fields(
-            {"rating": STARS, "comment": free_text(1000, examples=COMMENT["examples"])}, ["rating"]
-        ),
+        {"rating": STARS, "comment": multiline(1000, examples=COMMENT["examples"])},
+        ["rating"],
     ),
     response=SESSION,
     example={"status": "completed", "review": REVIEWED},

@@ -9,7 +9,7 @@ from mentorapi.schemas.common import (
     COMMENT,
     CURRENCY,
     DURATION,
-    ENDS,
+    EMPTY_BODY,
     ID,
     INSTANT,
     MEETING_LINK,
@@ -18,73 +18,69 @@ from mentorapi.schemas.common import (
     MENTOR,
     MENTOR_ID,
     MESSAGE,
-    NOTHING,
     NULLABLE_TEXT,
     RATE,
     REASON,
+    SESSION_END,
+    SESSION_START,
     STARS,
-    STARTS,
     TEXT,
     TOPIC,
+    array_of,
     choice,
-    fields,
-    list_of,
-    named,
-    query,
-    shape,
-    such_as,
+    closed_object,
+    component,
+    query_object,
+    response_object,
+    with_example,
 )
 from mentorapi.schemas.operation import Operation
 from mentorapi.transitions import Transition, describe_states
 
-STATUS = named(
+STATUS = component(
     "SessionStatus",
     {**choice(*transitions.SESSION.states), "description": describe_states(transitions.SESSION)},
 )
 
-REVIEW = named(
+REVIEW = response_object(
     "SessionReview",
-    shape(
-        {
-            "id": such_as(ID, examples.REVIEW_ID),
-            "rating": STARS,
-            "comment": COMMENT,
-            "createdAt": INSTANT,
-        }
-    ),
+    {
+        "id": with_example(ID, examples.REVIEW_ID),
+        "rating": STARS,
+        "comment": COMMENT,
+        "createdAt": INSTANT,
+    },
 )
 
-SESSION = named(
+SESSION = response_object(
     "Session",
-    shape(
-        {
-            "id": such_as(ID, examples.SESSION_ID),
-            "requestId": {
-                "type": ["string", "null"],
-                "format": "uuid",
-                "description": "Null for sessions that were made by hand.",
-                "examples": [examples.REQUEST_ID],
-            },
-            "mentorId": MENTOR_ID,
-            "menteeId": MENTEE_USER_ID,
-            "topic": TOPIC,
-            "message": MESSAGE,
-            "startTime": STARTS,
-            "endTime": ENDS,
-            "duration": DURATION,
-            "location": MEETING_LINK,
-            "status": STATUS,
-            "cancellationReason": such_as(NULLABLE_TEXT, None),
-            "cancelledBy": such_as(NULLABLE_TEXT, None, "A user id."),
-            "sessionRate": RATE,
-            "sessionCurrency": CURRENCY,
-            "mentor": MENTOR,
-            "mentee": MENTEE,
-            "review": such_as({"anyOf": [REVIEW, {"type": "null"}]}, None),
-            "createdAt": INSTANT,
-            "updatedAt": INSTANT,
-        }
-    ),
+    {
+        "id": with_example(ID, examples.SESSION_ID),
+        "requestId": {
+            "type": ["string", "null"],
+            "format": "uuid",
+            "description": "Null for sessions that were made by hand.",
+            "examples": [examples.REQUEST_ID],
+        },
+        "mentorId": MENTOR_ID,
+        "menteeId": MENTEE_USER_ID,
+        "topic": TOPIC,
+        "message": MESSAGE,
+        "startTime": SESSION_START,
+        "endTime": SESSION_END,
+        "duration": DURATION,
+        "location": MEETING_LINK,
+        "status": STATUS,
+        "cancellationReason": with_example(NULLABLE_TEXT, None),
+        "cancelledBy": with_example(NULLABLE_TEXT, None, "A user id."),
+        "sessionRate": RATE,
+        "sessionCurrency": CURRENCY,
+        "mentor": MENTOR,
+        "mentee": MENTEE,
+        "review": with_example({"anyOf": [REVIEW, {"type": "null"}]}, None),
+        "createdAt": INSTANT,
+        "updatedAt": INSTANT,
+    },
 )
 
 
@@ -97,7 +93,7 @@ LIST = Operation(
     summary="One's own sessions",
     description="`upcoming=true` lists soonest first, everything else latest first; `role` left "
     "out means both sides.",
-    query=query(
+    query=query_object(
         {
             "role": choice("mentor", "mentee"),
             "status": STATUS,
@@ -106,7 +102,7 @@ LIST = Operation(
             **ARRAY_PAGING,
         }
     ),
-    response=list_of(SESSION),
+    response=array_of(SESSION),
 )
 
 SHOW = Operation(
@@ -145,7 +141,7 @@ CALENDAR = Operation(
     description="iCalendar. The entry keeps its UID; its SEQUENCE rises when the session is moved, "
     "confirmed or cancelled (STATUS:CANCELLED), so that a calendar replaces what it has.",
     media_type="text/calendar",
-    response=such_as(TEXT, CALENDAR_EXAMPLE),
+    response=with_example(TEXT, CALENDAR_EXAMPLE),
 )
 
 
@@ -154,7 +150,7 @@ def action(name: str, transition: Transition, summary: str, description: str) ->
         name=name,
         summary=summary,
         description=description,
-        body=NOTHING,
+        body=EMPTY_BODY,
         body_optional=True,
         response=SESSION,
         example={"status": transition.to},
@@ -186,14 +182,14 @@ DISPUTE = action(
     "It then counts nowhere.",
 )
 
-CANCELLATION = such_as(REASON, "I have a conflict and need to cancel.")
+CANCELLATION = with_example(REASON, "I have a conflict and need to cancel.")
 
 CANCEL = Operation(
     name="cancelSession",
     summary="Either party cancels a session",
     description="While it is `pending`, `confirmed` or `rescheduled` and has not begun; its time "
     "is free again. A `reason` is shown to both as `cancellationReason`.",
-    body=named("Cancellation", fields({"reason": CANCELLATION})),
+    body=closed_object("Cancellation", {"reason": CANCELLATION}),
     body_optional=True,
     response=SESSION,
     example={
@@ -203,15 +199,15 @@ CANCEL = Operation(
     },
 )
 
-MOVED_START = such_as(INSTANT, f"{examples.FRIDAY}T14:00:00Z")
-MOVED_END = such_as(INSTANT, f"{examples.FRIDAY}T15:00:00Z")
+MOVED_START = with_example(INSTANT, f"{examples.FRIDAY}T14:00:00Z")
+MOVED_END = with_example(INSTANT, f"{examples.FRIDAY}T15:00:00Z")
 
 RESCHEDULE = Operation(
     name="rescheduleSession",
     summary="The mentor moves a session to a new time",
     description="Before it begins. It may leave the weekly windows but not come closer to another "
     "live session than the buffer. 15 to 180 whole minutes, in the future.",
-    body=named("Reschedule", shape({"newStartTime": MOVED_START, "newEndTime": MOVED_END})),
+    body=response_object("Reschedule", {"newStartTime": MOVED_START, "newEndTime": MOVED_END}),
     response=SESSION,
     example={
         "status": "rescheduled",
