@@ -1,4 +1,4 @@
-"""The way to PostgreSQL: is it one we know, and the pool that every request draws from."""
+"""Connections to PostgreSQL: the check of the server, one connection, and the pool."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from mentorapi.telemetry import context
 
 OLDEST, NEWEST = 15, 18
 
-#: None of these may be off, as our user sees them in our database.
+#: None of these may be off for our user in our database.
 _DURABILITY = ("synchronous_commit", "fsync", "full_page_writes")
 
-#: Seconds for each host.
-_CONNECT_TIMEOUT = 5
+#: For each host.
+_CONNECT_SECONDS = 5
 
-#: Seconds for the first connection, on whichever host.
-_START_TIMEOUT = 30
+#: For the first connection, with all hosts.
+_START_SECONDS = 30
 
 _DEFAULT_PORT = 5432
 
-# libpq goes on to the next host after these, too; it does not after a wrong password.
+# After these the next host is tried, as libpq does. After a wrong password it is not.
 _NEXT_HOST = (
     OSError,
     TimeoutError,
@@ -38,35 +38,35 @@ _NEXT_HOST = (
     asyncpg.exceptions.TargetServerAttributeNotMatched,
 )
 
-#: Longer than any statement may take there: a network that swallows what we send says nothing.
-_COMMAND_TIMEOUT = 40
+#: Longer than ``statement_timeout``: for a network that drops packets without an error.
+_COMMAND_SECONDS = 40
 
 _APPLICATION = "mentorapi"
 
-#: Bytes of a name that PostgreSQL keeps.
-_LONGEST_NAME = 63
+#: PostgreSQL cuts longer names.
+_MAX_NAME_BYTES = 63
 
-#: What a connection of ours is set to.
+#: Settings of each connection.
 SESSION = {
     "application_name": _APPLICATION,
     "statement_timeout": "30s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
     "timezone": "UTC",
-    # Queries here last a millisecond; compiling one takes longer than it could ever save.
+    # Statements take about a millisecond; to compile one takes longer than it can save.
     "jit": "off",
-    # Left to itself PostgreSQL plans the free times at each call, and with many mentors their list,
-    # which takes longer than to run them (measured with 100,000: 1.3 ms against 0.6, 0.3 against
-    # 0.16), and the plan does not get better by it.
+    # By default PostgreSQL plans the free times and the list of mentors at each call. With 100,000
+    # mentors that takes longer (1.3 ms and 0.3) than to run them (0.6 and 0.16); the plan is no
+    # better.
     "plan_cache_mode": "force_generic_plan",
-    # The default, 4, is for disks that turn: with it the search reads all words there are instead
-    # of their index (measured with 9,000 words: 100 ms against 5).
+    # The default, 4, is for rotating disks: with it the search reads the table of words instead of
+    # its index (measured with 9,000 words: 100 ms instead of 5).
     "random_page_cost": "1.1",
-    # How alike a word must be to be found by the search (0 to 1): one letter off, say.
+    # Similarity (0 to 1) from which the search takes a word for a misspelt one: one wrong letter.
     "pg_trgm.word_similarity_threshold": "0.4",
 }
 
-# asyncpg sends all others to the server, which refuses those that are meant for libpq.
+# asyncpg sends all other parameters to the server, which refuses those meant for libpq.
 _FOR_ASYNCPG = """
     host port dbname user password passfile service options application_name target_session_attrs
     sslmode sslcert sslkey sslrootcert sslcrl sslpassword sslnegotiation ssl_min_protocol_version
@@ -77,16 +77,16 @@ log = logging.getLogger(__name__)
 
 
 def check_server(database_url: str) -> str:
-    """The server's version, such as ``18.1``.
+    """Return the version of the server, such as ``18.1``.
 
-    Raises StartupError: out of reach, too old, read-only, or one that may forget what it confirmed.
+    Raises StartupError if it is out of reach, too old, read-only, or may lose confirmed writes.
     """
     try:
-        with psycopg.connect(database_url, connect_timeout=_CONNECT_TIMEOUT) as connection:
+        with psycopg.connect(database_url, connect_timeout=_CONNECT_SECONDS) as connection:
             number = connection.info.server_version
             version = connection.info.parameter_status("server_version") or str(number)
             read_only = _is(connection, "transaction_read_only", "on")
-            forgetful = [name for name in _DURABILITY if _is(connection, name, "off")]
+            not_durable = [name for name in _DURABILITY if _is(connection, name, "off")]
     except psycopg.Error as error:
         raise StartupError(
             f"no connection to the database (MENTORAPI_DATABASE_URL): {reason(error)}"
@@ -100,10 +100,10 @@ def check_server(database_url: str) -> str:
             "the database is read-only, as a standby is: name the primary in "
             "MENTORAPI_DATABASE_URL, or several hosts and target_session_attrs=read-write"
         )
-    if forgetful:
+    if not_durable:
         raise StartupError(
             "the database would lose confirmed writes in a crash: turn on "
-            + " and ".join(forgetful)
+            + " and ".join(not_durable)
             + " (for the server, this database and this user)"
         )
     if number // 10_000 > NEWEST:
@@ -118,18 +118,18 @@ def _is(connection: psycopg.Connection, setting: str, value: str) -> bool:
 async def open_pool(
     database_url: str, size: int, *, trace_sql: bool = False, public_url: str = ""
 ) -> Pool:
-    """A pool of at most ``size`` connections; nothing is reset when one goes back.
+    """Open a pool of at most ``size`` connections. Raises StartupError if it cannot open one.
 
-    So whatever a caller sets must end with its transaction: ``SET LOCAL`` and advisory locks of the
-    transaction, never of the session. Raises StartupError if not one connection can be made.
+    A connection is not reset when it is released, since that costs as much as a statement. So use
+    ``SET LOCAL`` and advisory locks of the transaction, never those of the session.
 
-    ``trace_sql``: each connection is named after what it was last taken for.
-    ``public_url``: base of the addresses that the SQL function image_url makes.
+    ``trace_sql``: the name of each connection is that of the request or job it was last taken for.
+    ``public_url``: base of the URLs that the SQL function image_url makes.
     """
     open_one = partial(connect, database_url, {"mentorapi.public_url": public_url})
-    pool = Pool(open_one, size, prepare=_name if trace_sql else None)
+    pool = Pool(open_one, size, prepare=_set_name if trace_sql else None)
     try:
-        async with pool.connection(_START_TIMEOUT):
+        async with pool.connection(_START_SECONDS):
             return pool
     except (
         OSError,
@@ -142,10 +142,10 @@ async def open_pool(
 
 
 async def connect(database_url: str, settings: Mapping[str, str] = {}) -> Connection:
-    """Connect to the first host of the URL that answers and is as target_session_attrs wants it.
+    """Connect to the first host of the URL that answers and satisfies ``target_session_attrs``.
 
-    Like libpq, and unlike asyncpg, each host has the whole time for itself, so that one that
-    swallows packets does not hide the next. ``settings`` add to `SESSION`.
+    Each host has `_CONNECT_SECONDS` of its own, as with libpq. asyncpg gives them to all hosts
+    together: one that drops packets would hide the next. ``settings`` add to `SESSION`.
     """
     failure: Exception | None = None
     for host in _hosts(database_url):
@@ -153,8 +153,8 @@ async def connect(database_url: str, settings: Mapping[str, str] = {}) -> Connec
             connection: Connection = await asyncpg.connect(
                 _for_asyncpg(database_url),
                 **host,
-                timeout=_CONNECT_TIMEOUT,
-                command_timeout=_COMMAND_TIMEOUT,
+                timeout=_CONNECT_SECONDS,
+                command_timeout=_COMMAND_SECONDS,
                 server_settings={**SESSION, **settings},
                 connection_class=Connection,
             )
@@ -168,7 +168,7 @@ async def connect(database_url: str, settings: Mapping[str, str] = {}) -> Connec
 
 
 def _hosts(database_url: str) -> list[dict[str, str | int]]:
-    """asyncpg's arguments for each host; a single host is left to the URL."""
+    """Return asyncpg's arguments for each host; with a single host the URL is enough."""
     parts = conninfo_to_dict(database_url)
     hosts = str(parts.get("host", "")).split(",")
     if len(hosts) == 1:
@@ -180,7 +180,7 @@ def _hosts(database_url: str) -> list[dict[str, str | int]]:
         for host, port in zip(hosts, ports, strict=True)
     ]
     if parts.get("target_session_attrs") == "prefer-standby":
-        # Any is good enough, once no standby answers.
+        # Any host will do when no standby answers.
         return [
             {**address, "target_session_attrs": wanted}
             for wanted in ("standby", "any")
@@ -189,10 +189,10 @@ def _hosts(database_url: str) -> list[dict[str, str | int]]:
     return addresses
 
 
-async def _name(connection: Connection) -> None:
+async def _set_name(connection: Connection) -> None:
     running = context.current.get()
     name = f"{_APPLICATION} {running.name}" if running else _APPLICATION
-    await statements.database.name_connection(connection, name=name[:_LONGEST_NAME])
+    await statements.database.name_connection(connection, name=name[:_MAX_NAME_BYTES])
 
 
 def _for_asyncpg(database_url: str) -> str:
@@ -204,7 +204,7 @@ def _for_asyncpg(database_url: str) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """The line of a driver's message that says most."""
+    """Return the most useful line of a driver's message."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     # psycopg lists one line per address that it tried.
     attempts = [line for line in lines if line.startswith("- ")]

@@ -1,4 +1,4 @@
-"""Answers that were given already, kept so that a request sent twice has one effect."""
+"""Stored responses, so that a request sent twice with one idempotency key has one effect."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from mentorapi import errors
 from mentorapi.database import statements
 from mentorapi.database.pool import Database
 
-#: For which a repetition waits for the first request.
+#: A repetition waits this long for the first request.
 WAIT_SECONDS = 5.0
 
-#: Between two looks at whether another process has finished the first request.
+#: Interval at which it looks whether another process has finished the first request.
 POLL_SECONDS = 0.05
 
-#: Keys that one statement forgets: it holds its locks for some milliseconds only.
+#: Keys that one statement deletes: it holds its locks for some milliseconds only.
 EXPIRY_BATCH = 1000
 
 
-class Owner(NamedTuple):
-    """Whose key it is: a user's own, on one route."""
+class KeyOwner(NamedTuple):
+    """The scope of a key: one user and one route."""
 
     user_id: str
     #: Method and path template, such as ``POST /api/requests/{requestId}/accept``.
@@ -32,105 +32,109 @@ class Owner(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request that carries a key. The fingerprint covers the ids in its path and its body."""
+    """A request with a key. The fingerprint covers the ids in its path and its body."""
 
-    owner: Owner
+    owner: KeyOwner
     fingerprint: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     status: int
     location: str | None
     body: str
 
 
-Effect = Callable[[Database], Awaitable[Answer]]
+Effect = Callable[[Database], Awaitable[StoredResponse]]
 
 
 class RunningAttempts:
-    """The attempts that this process runs at the moment, one for each key.
+    """The attempts that this process is running, one for each key.
 
-    A repetition waits here for the first one, without a connection, and takes over its answer.
+    A repetition waits here for the first one, without a connection, and takes its response.
     """
 
     def __init__(self) -> None:
-        self._running: dict[Owner, asyncio.Future[tuple[bytes, Answer] | None]] = {}
+        self._running: dict[KeyOwner, asyncio.Future[tuple[bytes, StoredResponse] | None]] = {}
 
-    async def once(self, db: Database, attempt: Attempt, effect: Effect) -> tuple[Answer, bool]:
-        """As `once` below. Raises KeyInUse after `WAIT_SECONDS`."""
+    async def run_once(
+        self, db: Database, attempt: Attempt, effect: Effect
+    ) -> tuple[StoredResponse, bool]:
+        """As `run_once` below. Raises KeyInUse after `WAIT_SECONDS`."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + WAIT_SECONDS
         while (running := self._running.get(attempt.owner)) is not None:
             await asyncio.wait([running], timeout=max(0.0, deadline - loop.time()))
             if not running.done():
                 raise errors.KeyInUse
-            kept = running.result()
-            if kept is not None:
-                fingerprint, answer = kept
+            finished = running.result()
+            if finished is not None:
+                fingerprint, response = finished
                 if fingerprint != attempt.fingerprint:
                     raise errors.KeyReused
-                return answer, True
+                return response, True
         outcome = self._running[attempt.owner] = loop.create_future()
         result = None
         try:
-            answer, replayed = await once(db, attempt, effect, deadline - loop.time())
-            result = attempt.fingerprint, answer
-            return answer, replayed
+            response, replayed = await run_once(db, attempt, effect, deadline - loop.time())
+            result = attempt.fingerprint, response
+            return response, replayed
         finally:
             del self._running[attempt.owner]
             outcome.set_result(result)
 
 
-async def once(
+async def run_once(
     db: Database, attempt: Attempt, effect: Effect, wait_seconds: float = WAIT_SECONDS
-) -> tuple[Answer, bool]:
-    """The answer, and whether it is one that was given before.
+) -> tuple[StoredResponse, bool]:
+    """Return the response, and whether it was stored by an earlier request.
 
-    ``effect`` runs in the transaction in which its answer is kept. An error undoes both: nothing
-    was changed, so nothing is kept, and the key may be used again. While another process runs a
-    request with the key, this one waits, and holds no connection meanwhile.
+    ``effect`` runs in the transaction that stores its response. An error rolls both back, so the
+    key can be used again. While another process runs a request with the key, this one waits, and
+    holds no connection meanwhile.
 
-    Raises KeyInUse when that takes longer than ``wait_seconds``, and KeyReused when the key came
+    Raises KeyInUse when it has waited for ``wait_seconds``, and KeyReused when the key was used
     with another path or body.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_seconds
     while True:
         async with statements.transaction(db) as connection:
-            # The lock and the look are two statements: the second must see what was committed
-            # before the first one was granted.
+            # Lock and read in two statements: the second one sees what was committed before the
+            # lock was granted.
             if (await statements.idempotency.lock(connection, **attempt.owner._asdict()))["locked"]:
-                return await _answer(connection, attempt, effect)
+                return await _find_or_run(connection, attempt, effect)
         if loop.time() + POLL_SECONDS > deadline:
             raise errors.KeyInUse
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _answer(connection: Database, attempt: Attempt, effect: Effect) -> tuple[Answer, bool]:
+async def _find_or_run(
+    connection: Database, attempt: Attempt, effect: Effect
+) -> tuple[StoredResponse, bool]:
     owner = attempt.owner._asdict()
-    kept = await statements.idempotency.find(connection, **owner, fingerprint=attempt.fingerprint)
-    if kept is not None:
-        if not kept["same_body"]:
+    stored = await statements.idempotency.find(connection, **owner, fingerprint=attempt.fingerprint)
+    if stored is not None:
+        if not stored["same_body"]:
             raise errors.KeyReused
-        return Answer(kept["status"], kept["location"], kept["answer"]), True
-    answer = await effect(connection)
+        return StoredResponse(stored["status"], stored["location"], stored["answer"]), True
+    response = await effect(connection)
     await statements.idempotency.keep(
         connection,
         **owner,
         fingerprint=attempt.fingerprint,
-        status=answer.status,
-        location=answer.location,
-        answer=answer.body,
+        status=response.status,
+        location=response.location,
+        answer=response.body,
     )
-    return answer, False
+    return response, False
 
 
 async def expire(db: Database) -> int:
-    """Forget the keys that nobody may use again, in small batches; returns how many."""
-    forgotten = 0
+    """Delete the keys that have expired, in batches; returns how many there were."""
+    deleted = 0
     while True:
         row = await statements.idempotency.expire(db, batch_size=EXPIRY_BATCH)
-        forgotten += int(row["forgotten"])
+        deleted += int(row["forgotten"])
         if row["forgotten"] < EXPIRY_BATCH:
-            return forgotten
+            return deleted

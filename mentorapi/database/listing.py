@@ -1,6 +1,6 @@
-"""Statements composed from what a client asks for: filters vary, everything else is in ``sql/``.
+"""Statements for lists with filters, composed by PyPika. All others are files of ``sql/``.
 
-Only parameters are put in, never values, so each combination of filters is one prepared statement.
+Values are bound, never put into the text, so each combination of filters is one prepared statement.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Ordering = Sequence[tuple[Term, Order]]
 
 
 class Arguments:
-    """Collects the values of a statement and hands out their places in it."""
+    """The values of a statement; `add` returns the parameter to write in its place."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -44,18 +44,18 @@ async def fetch_page(
     page: int,
     limit: int,
 ) -> Page:
-    """One page of ``view``, counted on the ``table`` beneath it, in one statement.
+    """Fetch a page of ``view``, and the number of rows of its ``table``, in one statement.
 
-    ``variant`` is all that the text of the statement depends on: each is composed once.
+    ``variant`` is everything that the text of the statement depends on: each text is composed once.
     """
-    places = arguments.add(limit), arguments.add(offset(page, limit))
+    bounds = arguments.add(limit), arguments.add(offset(page, limit))
     key = (view, *variant)
     if key not in _composed:
-        _composed[key] = _compose(table, view, where, order, places)
+        _composed[key] = _compose(table, view, where, order, bounds)
     return Page.of(await statements.fetch_row(db, _composed[key], *arguments.values), page, limit)
 
 
-#: There are as many as combinations of filters, some dozens.
+#: One text for each combination of filters: some dozens.
 _composed: dict[tuple[object, ...], str] = {}
 
 
@@ -64,13 +64,13 @@ def _compose(
     view: str,
     where: Callable[[Table], Criterion],
     order: Callable[[Table], Ordering],
-    places: tuple[Parameter, Parameter],
+    bounds: tuple[Parameter, Parameter],
 ) -> str:
     counted, listed = Table(table), Table(view)
     items = PostgreSQLQuery.from_(listed).select(listed.body).where(where(listed))
     for term, direction in order(listed):
         items = items.orderby(term, order=direction)
-    items = items.limit(places[0]).offset(places[1]).as_("page")
+    items = items.limit(bounds[0]).offset(bounds[1]).as_("page")
     statement = PostgreSQLQuery.select(
         PostgreSQLQuery.from_(counted).select(fn.Count("*")).where(where(counted)).as_("total"),
         PostgreSQLQuery.from_(items)
@@ -81,7 +81,7 @@ def _compose(
 
 
 def mentored_by(table: Table, user: Parameter) -> Criterion:
-    """Rows of the mentor profile that this user has, if any."""
+    """Rows that belong to the mentor profile of this user."""
     mentors = Table("mentors")
     profile = PostgreSQLQuery.from_(mentors).select(mentors.id).where(mentors.user_id == user)
     return table.mentor_id == profile

@@ -1,4 +1,4 @@
-"""What a list answers with."""
+"""One page of a list."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 
 
 class Page(NamedTuple):
-    """``items`` is a JSON array as text; ``total`` counts all there are; pages count from 1."""
+    """``items`` is a JSON array as text; ``total`` counts the items of all pages.
+
+    The first page has the number 1.
+    """
 
     items: str
     total: int

@@ -1,4 +1,4 @@
-"""What the server asks about the database itself."""
+"""Whether the database can serve requests."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mentorapi.database.pool import Database
 
 
 async def find_obstacles(db: Database, migrations: Sequence[str]) -> tuple[bool, list[str]]:
-    """Whether the database is read-only, and which of these migrations it lacks."""
+    """Return whether the database is read-only, and which of these migrations it lacks."""
     async with statements.connection(db) as connection:
         try:
             row = await statements.database.state(connection, migration_ids=list(migrations))
         except asyncpg.UndefinedTableError:
-            # Nothing was ever migrated here.
+            # The database was never migrated.
             return False, list(migrations)
         if row["read_only"]:
-            # The next connection may find a server that can write.
+            # A new connection may reach a server that can write.
             connection.must_close = True
         return row["read_only"], list(row["missing"])

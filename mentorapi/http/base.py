@@ -70,7 +70,7 @@ class ApiHandler(RequestHandler):
     failure: BaseException | None = None
     is_finished = False
     #: The response that ``write_json`` has written.
-    _written: attempts.Answer
+    _written: attempts.StoredResponse
     _release_caller: Callable[[], None] | None = None
 
     # Request -------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ class ApiHandler(RequestHandler):
         self.release_caller()
         pool = self.db
 
-        async def effect(connection: Database) -> attempts.Answer:
+        async def effect(connection: Database) -> attempts.StoredResponse:
             self.db = connection
             await method(self, *ids)
             return self._written
@@ -183,7 +183,7 @@ class ApiHandler(RequestHandler):
             self.request.body,
         )
         try:
-            answer, replayed = await self.services.running_attempts.once(pool, attempt, effect)
+            answer, replayed = await self.services.running_attempts.run_once(pool, attempt, effect)
         finally:
             self.db = pool
         if replayed:
@@ -222,7 +222,7 @@ class ApiHandler(RequestHandler):
             self.set_header(name, value)
         self.write(text)
         text = text if isinstance(text, str) else text.decode()
-        self._written = attempts.Answer(status, headers.get("Location"), text)
+        self._written = attempts.StoredResponse(status, headers.get("Location"), text)
 
     def write_created(self, path: str, text: str) -> None:
         """Write a new resource. Its path begins after the prefix."""

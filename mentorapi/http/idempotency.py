@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from mentorapi import errors
-from mentorapi.database.idempotency import Attempt, Owner
+from mentorapi.database.idempotency import Attempt, KeyOwner
 
 HEADER = "Idempotency-Key"
 
@@ -30,4 +30,4 @@ def read_key(header: str | None) -> str | None:
 def make_attempt(user_id: str, route: str, key: str, ids: Sequence[str], body: bytes) -> Attempt:
     """``route`` is method and path template: a client cannot make it longer."""
     fingerprint = hashlib.sha256("".join(f"{one}\n" for one in ids).encode() + body).digest()
-    return Attempt(Owner(user_id, route, key), fingerprint)
+    return Attempt(KeyOwner(user_id, route, key), fingerprint)

@@ -124,7 +124,7 @@ def black_hole() -> Iterator[int]:
 async def test_connect_past_a_host_that_never_answers_succeeds(
     monkeypatch: pytest.MonkeyPatch, postgres: str
 ) -> None:
-    monkeypatch.setattr(connections, "_CONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr(connections, "_CONNECT_SECONDS", 0.5)
     folder = parse_qs(urlsplit(postgres).query)["host"][0]
     with black_hole() as port:
         url = f"postgresql://postgres@/postgres?host=127.0.0.1,{folder}&port={port},5432"

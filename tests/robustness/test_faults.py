@@ -532,8 +532,8 @@ async def test_cut_connection_at_any_message_keeps_one_effect(
 
 @pytest.fixture
 def quick_to_despair(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_COMMAND_TIMEOUT", 0.5)
-    monkeypatch.setattr(connections, "_CONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr(connections, "_COMMAND_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "_CONNECT_SECONDS", 0.5)
     monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 0.5)
     monkeypatch.setattr(listener, "REPLY_SECONDS", 0.5)
     monkeypatch.setattr(listener, "HEARTBEAT_SECONDS", 0.2)

@@ -88,13 +88,13 @@ def refused(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Run:
 
 
 async def post_twice(db: Any) -> None:
-    async def effect(_: Any) -> idempotency.Answer:
-        return idempotency.Answer(201, None, "{}")
+    async def effect(_: Any) -> idempotency.StoredResponse:
+        return idempotency.StoredResponse(201, None, "{}")
 
-    owner = idempotency.Owner("mentee7", "POST /api/requests", "new")
+    owner = idempotency.KeyOwner("mentee7", "POST /api/requests", "new")
     attempt = idempotency.Attempt(owner, b"")
     for _ in range(2):
-        await idempotency.once(db, attempt, effect)
+        await idempotency.run_once(db, attempt, effect)
 
 
 def id_of(kind: str, number: object) -> str:
