@@ -4,6 +4,8 @@ TypeScript program that runs in Node and on a page of another origin. It is in `
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -22,6 +24,7 @@ from mentorapi.config import Settings
 from tests import npm
 from tests.client import SECRET, Api, User, instant
 from tests.clock import Clock
+from tests.docs.documents import API, blocks, section
 
 pytestmark = pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
 
@@ -36,11 +39,42 @@ DASHBOARD = {
 }
 
 
+#: The sections of docs/api.md with code, and the modules that are made of them.
+DOCUMENTED = {
+    "A client in TypeScript": "client",
+    "Generated types": "generated",
+    "Times and time zones": "times",
+    "Idempotency": "idempotency",
+    "Polling": "polling",
+    "Images": "images",
+    "Calendar files": "calendar",
+}
+
+
+def as_module(code: str) -> str:
+    """Code of the document as a module: it exports all, and has what the document takes for
+    granted: the client, the base URL, a token and an id, the latter from the command line."""
+    code = code.replace('"http://127.0.0.1:8000/api"', "baseUrl")
+    code = re.sub(r"^(?=(async |function |const |interface |type ))", "export ", code, flags=re.M)
+    preamble = []
+    if "class ApiError" not in code:
+        client = [name for name in ("ApiError", "call") if re.search(rf"\b{name}\b", code)]
+        if client:
+            preamble.append(f'import {{ {", ".join(client)} }} from "./documented_client";')
+        for place, name in enumerate(("baseUrl", "token", "id"), start=2):
+            if re.search(rf"\b{name}\b(?!:)", code):
+                preamble.append(f"const {name} = process.argv[{place}] as string;")
+    return "\n".join([*preamble, code])
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program, with types from the document, built."""
     folder = npm.installed(tmp_path_factory.getbasetemp())
     (folder / "openapi.json").write_bytes(orjson.dumps(openapi.document()))
+    for heading, name in DOCUMENTED.items():
+        code = "\n".join(blocks(section(API, heading), "ts"))
+        (folder / "src" / f"documented_{name}.ts").write_text(as_module(code))
     npm.run(folder, "npm", "run", "types")
     npm.run(folder, "npm", "run", "build")
     return folder
@@ -121,6 +155,23 @@ async def test_run_four_flows_in_browser_of_another_origin_succeeds(
     assert len(complaints) == 2
     profile = (await john.ok("GET", "/mentor/me"))["profile"]
     assert profile["headline"] == "Senior Software Engineer"
+
+
+async def test_run_the_code_of_the_document_books_a_session(api: Api, project: Path) -> None:
+    mentor, jane = await api.mentor("mia"), api.user("jane")
+    process = await asyncio.create_subprocess_exec(
+        *("node", "dist/guide.js", f"{api.base}/api", jane.token, mentor.id),
+        cwd=project,
+        env=os.environ | {"TZ": "Pacific/Auckland"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, complaint = await process.communicate()
+    assert process.returncode == 0, complaint.decode()
+    seen = orjson.loads(out)
+    (request,) = await mentor.ok("GET", "/requests", role="received")
+    assert request["id"] == seen["request"]
+    assert {name: request[name] for name in seen["scheduled"]} == seen["scheduled"]
 
 
 async def assert_both_sessions(jane: User) -> None:
