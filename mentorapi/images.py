@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import Protocol
+from typing import TypeAlias
 
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
@@ -146,22 +146,6 @@ def _encode(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-class Backend(Protocol):
-    """Storage of bytes by name. Raises OSError when it fails.
-
-    Names come from ImageStore and are safe in paths and URLs.
-    """
-
-    async def write(self, name: str, data: bytes) -> None:
-        """Atomic: after a failure, the name does not exist."""
-
-    async def read(self, name: str) -> bytes:
-        """Raises FileNotFoundError."""
-
-    async def delete(self, name: str) -> None:
-        """Raises FileNotFoundError, unless the backend does not report missing names."""
-
-
 class Folder:
     """A folder of images, created if missing. Each image is synced to disk when written."""
 
@@ -224,27 +208,36 @@ class Bucket:
         Without the permission to list (s3:ListBucket), S3 answers 403 for a missing object, which
         cannot be distinguished from a failure.
         """
-        with _bucket_errors():
-            async with asyncio.timeout(BUCKET_SECONDS):
-                async for _ in self._store.list(chunk_size=1):
-                    break
+        async with _bucket_call():
+            async for _ in self._store.list(chunk_size=1):
+                break
 
     async def write(self, name: str, data: bytes) -> None:
         # An object that was stored without a confirmation has a name that no row refers to.
-        with _bucket_errors():
-            async with asyncio.timeout(BUCKET_SECONDS):
-                await self._store.put_async(name, data, attributes={"Content-Type": CONTENT_TYPE})
+        async with _bucket_call():
+            await self._store.put_async(name, data, attributes={"Content-Type": CONTENT_TYPE})
 
     async def read(self, name: str) -> bytes:
-        with _bucket_errors():
-            async with asyncio.timeout(BUCKET_SECONDS):
-                found = await self._store.get_async(name)
-                return bytes(await found.bytes_async())
+        async with _bucket_call():
+            found = await self._store.get_async(name)
+            return bytes(await found.bytes_async())
 
     async def delete(self, name: str) -> None:
-        with _bucket_errors():
-            async with asyncio.timeout(BUCKET_SECONDS):
-                await self._store.delete_async(name)
+        """S3 does not report a missing name."""
+        async with _bucket_call():
+            await self._store.delete_async(name)
+
+
+#: Where images are kept by name. A failure is an OSError; for a missing name, a FileNotFoundError.
+#: After a failed `write` the name does not exist. Names from ImageStore are safe in paths and URLs.
+Backend: TypeAlias = Folder | Bucket
+
+
+@contextlib.asynccontextmanager
+async def _bucket_call() -> AsyncIterator[None]:
+    with _bucket_errors():
+        async with asyncio.timeout(BUCKET_SECONDS):
+            yield
 
 
 @contextlib.contextmanager
