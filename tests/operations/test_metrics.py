@@ -24,14 +24,15 @@ from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from mentorapi import openapi
 from mentorapi.app import ROUTES
 from mentorapi.auth.tokens import Verifier
-from mentorapi.config import Settings
+from mentorapi.config import ConfigError, Settings
+from mentorapi.http import probes
 from mentorapi.jobs import all_jobs
 from mentorapi.jobs.runner import Runner
 from tests.client import Answer as ApiAnswer
 from tests.client import Api, asking, day_after_tomorrow, is_error
 from tests.conftest import serve
 from tests.docs.documents import OPERATIONS
-from tests.starting import Process, run
+from tests.starting import Process
 
 ALERTS = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
 
@@ -117,7 +118,10 @@ async def test_probe_without_database_is_live_and_not_ready(api: Api, postgres: 
     assert (await ask(api.base, "/readyz")).status == 200
 
 
-async def test_probe_with_all_connections_taken_answers_in_time(api: Api) -> None:
+async def test_probe_with_all_connections_taken_answers_in_time(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "DATABASE_SECONDS", 0.2)
     pool = api.services.db
     taken = [await pool.acquire() for _ in range(pool.get_max_size())]
     started = time.monotonic()
@@ -426,10 +430,9 @@ def status(base: str, path: str) -> str:
 
 
 @pytest.mark.parametrize("value", ["9100", ":9100", "localhost:", "a b:1", "h:70000", "::1:9100"])
-def test_start_with_malformed_metrics_address_is_refused(value: str, tmp_path: Path) -> None:
-    ended = run("serve", data_dir=tmp_path / "var", METRICS_ADDRESS=value)
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("mentorapi: MENTORAPI_METRICS_ADDRESS must be a host and a port")
+def test_parse_malformed_metrics_address_is_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"^MENTORAPI_METRICS_ADDRESS must be a host and a port"):
+        Settings.from_env({"MENTORAPI_METRICS_ADDRESS": value})
 
 
 def test_parse_ipv6_metrics_address_succeeds() -> None:
