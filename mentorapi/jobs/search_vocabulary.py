@@ -5,7 +5,7 @@ from __future__ import annotations
 from mentorapi.database.pool import Database
 from mentorapi.repositories import mentors
 
-#: Words that one statement looks at; meanwhile nobody can change the words of a profile.
+#: Words that one statement looks at; meanwhile the words of profiles cannot change.
 BATCH_SIZE = 500
 
 
