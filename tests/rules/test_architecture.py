@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
+import pkgutil
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -49,6 +55,54 @@ def test_search_package_for_environment_finds_the_configuration() -> None:
     }
     # embedded passes PATH on to PostgreSQL; sockets reads what systemd sets, LISTEN_FDS.
     assert readers == {"config.py", "embedded.py", "sockets.py"}
+
+
+#: Where the private members of Tornado and asyncpg may be used.
+FENCE = "mentorapi.http.base"
+
+LIBRARIES = ("asyncpg", "tornado")
+
+
+def test_search_for_private_members_of_libraries_finds_one_module() -> None:
+    names = [
+        module.name
+        for module in pkgutil.walk_packages(mentorapi.__path__, "mentorapi.")
+        if private_members(importlib.import_module(module.name))
+    ]
+    assert names == [FENCE]
+
+
+def test_search_the_fence_for_private_members_finds_a_few_of_tornado() -> None:
+    found = private_members(importlib.import_module(FENCE))
+    assert found == {"_headers", "_parse_body", "_write_buffer"}
+
+
+def private_members(module: ModuleType) -> set[str]:
+    """Names with an underscore that a module uses of another object, or of a library's class."""
+    found = {
+        node.attr
+        for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text()))
+        if isinstance(node, ast.Attribute) and re.match("_[a-z]", node.attr)
+        if node.attr not in ("_asdict", "_replace")
+        if ast.unparse(node.value) not in ("self", "cls")
+    }
+    for one in vars(module).values():
+        if inspect.isclass(one) and one.__module__ == module.__name__:
+            libraries = [base for base in one.__mro__ if base.__module__.startswith(LIBRARIES)]
+            inherited = {name for base in libraries for name in private_names(base)}
+            found |= inherited & private_names(one)
+    return found
+
+
+@cache
+def private_names(one: type) -> set[str]:
+    """Those that a class has or mentions."""
+    try:
+        source = inspect.getsource(one)
+    except (OSError, TypeError):
+        source = ""  # written in C
+    names = (*vars(one), *re.findall(r"\b_[a-z]\w+", source))
+    return {name for name in names if re.match("_[a-z]", name)}
 
 
 def test_search_names_of_tests_finds_none_above_70_characters() -> None:
