@@ -22,6 +22,7 @@ from mentorapi.database import embedded
 from mentorapi.database.connections import check_server, open_pool
 from mentorapi.database.migrate import migrate
 from mentorapi.errors import StartupError
+from mentorapi.schemas.common import PREFIX
 from mentorapi.telemetry import logs
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
 
     lines = [
         f"PostgreSQL {version}, {_database_place(settings)}",
-        f"Listening on {address(settings, sockets)}/api",
+        f"Listening on {address(settings, sockets)}{PREFIX}",
     ]
     if settings.metrics_address:
         host = settings.metrics_address[0]
@@ -145,7 +146,7 @@ def _demo(settings: Settings, _args: argparse.Namespace) -> None:
 def _openapi(settings: Settings, _args: argparse.Namespace) -> None:
     from mentorapi.openapi import document
 
-    url = settings.public_url and f"{settings.public_url}/api"
+    url = settings.public_url and f"{settings.public_url}{PREFIX}"
     print(json.dumps(document(url), ensure_ascii=False, indent=2))
 
 

@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from mentorapi.auth.keys import MIN_SECRET_BYTES, UnusableKey, key_from_pem
 from mentorapi.errors import StartupError
+from mentorapi.schemas.validation import is_web_url
 
 PREFIX = "MENTORAPI_"
 _UNIX = "unix:"
@@ -224,12 +225,7 @@ def _host(value: str) -> str:
 
 
 def _http_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        complete = False
-    if not complete or re.search(r"\s", value):
+    if not is_web_url(value):
         _refuse("must be a http:// or https:// URL")
     return value
 

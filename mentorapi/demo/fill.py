@@ -11,6 +11,7 @@ from mentorapi.database.pool import Connection, Database
 from mentorapi.demo.story import MENTEE, MENTOR, Row, Story
 from mentorapi.errors import StartupError
 from mentorapi.schemas import examples
+from mentorapi.schemas.common import PREFIX
 
 TOKEN_DAYS = 30
 
@@ -54,7 +55,7 @@ async def _insert(connection: Connection, **tables: list[Row]) -> None:
 
 
 def _next_steps(story: Story, settings: Settings) -> str:
-    api = f"{settings.public_url or _own_url(settings)}/api"
+    api = f"{settings.public_url or _own_url(settings)}{PREFIX}"
     if settings.jwt_secret is None:
         tokens = [f"Let your issuer make tokens for {MENTOR} and {MENTEE}, and set:", ""]
         tokens += ["MENTOR=…", "MENTEE=…"]

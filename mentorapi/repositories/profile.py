@@ -13,6 +13,7 @@ from mentorapi import errors
 from mentorapi.database import statements
 from mentorapi.database.listing import Arguments
 from mentorapi.database.pool import Database
+from mentorapi.schemas.common import PREFIX
 
 COLUMNS = {
     "fullName": "full_name",
@@ -91,7 +92,7 @@ def _with_image(
     if "profileImageUrl" not in changes:
         return changes, None
     url = changes["profileImageUrl"]
-    if file and url and url.endswith(f"/api/images/{file}"):
+    if file and url and url.endswith(f"{PREFIX}/images/{file}"):
         # A client that sends the whole profile back sends the address of the uploaded image too.
         return {name: changes[name] for name in changes if name != "profileImageUrl"}, None
     return {**changes, "profileImageFile": None}, file
