@@ -32,18 +32,9 @@ FIXED_IDS = {
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-#: The states that a session has before its last one.
-HELD = ("confirmed", "in_progress", "pending_completion")
-STATES_BEFORE = {
-    "rescheduled": HELD[:1],
-    "cancelled": HELD[:1],
-    "in_progress": HELD[:1],
-    "pending_completion": HELD[:2],
-    "completed": HELD,
-    "disputed": HELD,
-}
-
 Row = dict[str, Any]
+#: A new state, the user who caused it, and when.
+Step = tuple[str, str | None, datetime]
 
 
 class Story:
@@ -176,57 +167,50 @@ class Story:
         if status == "cancelled":
             session["cancelled_by"] = self.random.choice([mentor, mentee])
             session["cancellation_reason"] = self._text("cancellations")
-        settled_at = {
-            "in_progress": start,
-            "pending_completion": session["end_time"] + timedelta(minutes=15),
-            "completed": session["end_time"] + self._hours(1, 10),
-            "disputed": session["end_time"] + self._hours(1, 10),
-        }.get(status, answered_at + timedelta(minutes=50))
-        session |= {"created_at": answered_at, "updated_at": min(settled_at, self.now)}
+        changed_at = answered_at + timedelta(minutes=50)
+        held: list[Step] = [
+            ("confirmed", mentor, answered_at),
+            ("in_progress", None, start),
+            ("pending_completion", None, session["end_time"] + timedelta(minutes=15)),
+        ]
+        steps: dict[str, list[Step]] = {
+            "pending": [("pending", None, answered_at)],
+            "confirmed": held[:1],
+            "rescheduled": [held[0], ("rescheduled", mentor, changed_at)],
+            "cancelled": [held[0], ("cancelled", session.get("cancelled_by"), changed_at)],
+            "in_progress": held[:2],
+            "pending_completion": held,
+            "completed": [*held, ("completed", mentee, session["end_time"] + self._hours(1, 10))],
+            "disputed": [*held, ("disputed", mentee, session["end_time"] + self._hours(1, 10))],
+        }
+        session["created_at"] = answered_at
+        session["updated_at"] = min(steps[status][-1][2], self.now)
         self.bookings.append(session)
-        self._add_session_changes(session, mentor, asked_for)
+        self._add_changes("booking_id", session, steps[status], asked_for)
         if reviewed:
             rating, _, comment = self._text("reviews").partition(" ")
             review = {name: session[name] for name in ("mentor_id", "mentee_id")}
             review |= {"booking_id": session["id"], "rating": int(rating)}
             review["comment"] = comment or None
-            review["created_at"] = min(settled_at + self._hours(1, 24), self.now)
+            review["created_at"] = min(session["updated_at"] + self._hours(1, 24), self.now)
             self.reviews.append(review)
 
-    def _add_session_changes(self, session: Row, mentor: str, asked_for: datetime) -> None:
-        answered_at, settled_at = session["created_at"], session["updated_at"]
-        swept_at = min(session["end_time"] + timedelta(minutes=15), settled_at)
-        old = None
-        for new in *STATES_BEFORE.get(session["status"], ()), session["status"]:
-            # Until it was moved, a session had the time that the mentee asked for.
-            moved_by = session["start_time"] - asked_for if new == "confirmed" else timedelta()
-            change = {name: session[name] - moved_by for name in ("start_time", "end_time")}
-            change["booking_id"] = session["id"]
-            if new == "cancelled":
-                change["reason"] = session["cancellation_reason"]
-            user, changed_at = {
-                "pending": (None, answered_at),
-                "confirmed": (mentor, answered_at),
-                "rescheduled": (mentor, settled_at),
-                "cancelled": (session.get("cancelled_by"), settled_at),
-                "in_progress": (None, session["start_time"]),
-                "pending_completion": (None, swept_at),
-            }.get(new, (session["mentee_id"], settled_at))
-            source = "user" if user else "database" if new == "pending" else "sweep"
-            self._add_change(change, old, new, changed_at, user, source)
-            old = new
-
-    def _add_change(
-        self,
-        change: Row,
-        old: str | None,
-        new: str,
-        changed_at: datetime,
-        user: str | None,
-        source: str = "user",
+    def _add_changes(
+        self, column: str, row: Row, steps: list[Step], asked_for: datetime | None = None
     ) -> None:
-        change |= {"old_status": old, "new_status": new, "changed_at": changed_at}
-        self.state_changes.append(change | {"user_id": user, "source": source})
+        old = None
+        for new, user, changed_at in steps:
+            change = {column: row["id"], "old_status": old, "new_status": new, "user_id": user}
+            change["source"] = "user" if user else "database" if new == "pending" else "sweep"
+            change["changed_at"] = min(changed_at, self.now)
+            if new in ("cancelled", "rejected"):
+                change["reason"] = row.get("cancellation_reason") or row.get("rejection_reason")
+            if asked_for:
+                # Until it was moved, a session had the time that the mentee asked for.
+                moved_by = row["start_time"] - asked_for if new == "confirmed" else timedelta()
+                change |= {name: row[name] - moved_by for name in ("start_time", "end_time")}
+            self.state_changes.append(change)
+            old = new
 
     # Requests ----------------------------------------------------------------------------------
 
@@ -268,11 +252,10 @@ class Story:
         status, mentee, asked_at = (request[n] for n in ("status", "mentee_id", "created_at"))
         request["updated_at"] = asked_at if status == "pending" else answered_at
         self.requests.append(request)
-        self._add_change({"request_id": request["id"]}, None, "pending", asked_at, mentee)
+        steps: list[Step] = [("pending", mentee, asked_at)]
         if status != "pending":
-            change = {"request_id": request["id"], "reason": request.get("rejection_reason")}
-            user = mentee if status == "cancelled" else mentor
-            self._add_change(change, "pending", status, answered_at, user)
+            steps.append((status, mentee if status == "cancelled" else mentor, answered_at))
+        self._add_changes("request_id", request, steps)
 
     def _common(self, kind: str, mentor: str, mentee: str, status: str, start: datetime) -> Row:
         """The columns that requests and sessions share."""
