@@ -297,6 +297,16 @@ class ImageStore:
             await self._backend.write(name, image)
         return name
 
+    @contextlib.asynccontextmanager
+    async def saved(self, user_id: str, data: bytes) -> AsyncIterator[str]:
+        """Save an upload and yield its name; delete it again if the block fails."""
+        name = await self.save(user_id, data)
+        try:
+            yield name
+        except Exception:
+            await self.discard(name)
+            raise
+
     async def read(self, name: str) -> bytes:
         """Raises errors.ImageNotFound, also for a malformed name, or errors.Unavailable."""
         if not _NAME.fullmatch(name):

@@ -27,14 +27,10 @@ class UploadImage(ApiHandler):
         ),
     )
     async def patch(self) -> None:
-        name = await self.services.images.save(self.caller.user_id, self.uploaded_file())
-        changes = {"profileImageFile": name}
-        try:
-            updated, orphan = await profile.update(self.db, self.caller.user_id, changes)
-        except Exception:
-            await self.services.images.discard(name)
-            raise
-        await self.services.images.discard(orphan)
+        user_id, store = self.caller.user_id, self.services.images
+        async with store.saved(user_id, self.uploaded_file()) as name:
+            updated, unused = await profile.update(self.db, user_id, {"profileImageFile": name})
+        await store.discard(unused)
         self.write_json(updated)
 
     def uploaded_file(self) -> bytes:

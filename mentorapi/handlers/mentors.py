@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from mentorapi import errors
 from mentorapi.http.base import operation
 from mentorapi.http.cached_reads import CachedReadHandler
 from mentorapi.repositories import mentors
 from mentorapi.schemas import mentors as spec
-
-#: Seconds that a search waits for others to end.
-SEARCH_QUEUE_SECONDS = 10
 
 
 class ListMentors(CachedReadHandler):
@@ -23,17 +18,8 @@ class ListMentors(CachedReadHandler):
 class SearchMentors(CachedReadHandler):
     @operation(spec.SEARCH)
     async def get(self) -> None:
-        # Other searches wait here, where they hold up nothing else, and not for a connection.
-        searches = self.services.searches
-        try:
-            async with asyncio.timeout(SEARCH_QUEUE_SECONDS):
-                await searches.acquire()
-        except TimeoutError:
-            raise errors.Unavailable from None
-        try:
-            found = await mentors.find(self.db, **self.parameters)
-        finally:
-            searches.release()
+        async with self.services.search_slot():
+            found = await mentors.search(self.db, **self.parameters)
         self.write_list(found)
 
 

@@ -17,7 +17,7 @@ INCOMPLETE = "Complete your profile to get started"
 class ShowOrUpdateProfile(ApiHandler):
     @operation(spec.SHOW)
     async def get(self) -> None:
-        found = await profile.find(self.db, self.caller.user_id)
+        found = await profile.show(self.db, self.caller.user_id)
         completeness = found.completeness if found else 0
         answer: dict[str, Any] = {
             "profile": orjson.Fragment(found.body) if found else None,
@@ -30,8 +30,8 @@ class ShowOrUpdateProfile(ApiHandler):
 
     @operation(spec.UPDATE)
     async def patch(self) -> None:
-        body, orphan = await profile.update(self.db, self.caller.user_id, self.body)
-        await self.services.images.discard(orphan)
+        body, unused = await profile.update(self.db, self.caller.user_id, self.body)
+        await self.services.images.discard(unused)
         self.write_json(body)
 
 

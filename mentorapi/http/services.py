@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from mentorapi import errors
 from mentorapi.auth.tokens import Caller, Verifier
 from mentorapi.cache.responses import Response, ResponseCache
 from mentorapi.config import Settings
@@ -20,6 +22,9 @@ from mentorapi.telemetry.metrics import Metrics
 
 #: Users whose stored claims are kept in memory.
 MAX_KNOWN_USERS = 100_000
+
+#: Seconds that a search waits for other searches.
+MAX_SEARCH_WAIT_SECONDS = 10
 
 
 class KnownUsers:
@@ -72,3 +77,16 @@ class Services:
     def __post_init__(self) -> None:
         self.searches = asyncio.Semaphore(max(1, self.settings.pool_size // 2))
         self.caller_limiter = CallerLimiter(2 * self.settings.pool_size)
+
+    @asynccontextmanager
+    async def search_slot(self) -> AsyncIterator[None]:
+        """Wait until a search may use a connection. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(MAX_SEARCH_WAIT_SECONDS):
+                await self.searches.acquire()
+        except TimeoutError:
+            raise errors.Unavailable from None
+        try:
+            yield
+        finally:
+            self.searches.release()

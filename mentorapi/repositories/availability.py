@@ -14,8 +14,6 @@ from mentorapi.database import statements
 from mentorapi.database.pool import Database
 from mentorapi.repositories import profile
 
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
 #: Days from the first to the last date of a list of slots.
 MAX_DAYS = 92
 
@@ -33,15 +31,14 @@ async def replace(
     windows: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
 ) -> str:
-    """Replace all windows and merge the settings into the profile, which is made if need be.
+    """Replace all windows and merge the settings into the profile, which is created if missing.
 
-    A window that comes with the id of one of the mentor's windows keeps that id. So does a window
-    without an id that has the day and times of one. Other ids are ignored: they belong to windows
-    that are gone, and a client may send back what it read earlier.
+    A window sent with the id of one of the mentor's windows keeps that id. A window without an id
+    gets the id of the old window with the same day and times. Other ids are ignored: their windows
+    were deleted, and a client may send back what it read earlier.
     """
-    check(windows)
     async with statements.transaction(db) as connection:
-        opened = await profile.open_own(connection, user_id)
+        opened = await profile.ensure(connection, user_id)
         await profile.merge(connection, opened["mentor_id"], settings)
         removed = await statements.availability.clear(connection, mentor_id=opened["mentor_id"])
         await statements.availability.fill(
@@ -65,19 +62,19 @@ async def delete(db: Database, user_id: str, window_id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """``body`` is JSON, true for so many seconds unless somebody writes."""
+    """``body`` is JSON. Without a write it stays true for ``seconds_valid``."""
 
     body: str
     seconds_valid: float
 
 
 async def list_slots(db: Database, mentor_id: str, start: date | None, end: date | None) -> Slots:
-    """The free slots from one date to another, both inclusive (UTC).
+    """Return the free slots from one date to another, both inclusive (UTC).
 
-    Without a start from the database's today on, without an end until 14 days later. Raises
-    ValidationFailed, MentorNotFound.
+    ``start`` defaults to the database's today, ``end`` to 14 days after the start.
+    Raises ValidationFailed, MentorNotFound.
     """
-    # As text: asyncpg takes the first and the last date of Python's for infinity.
+    # As text: asyncpg reads date.min and date.max as infinity.
     row = await statements.availability.slots(
         db,
         mentor_id=mentor_id,
@@ -96,73 +93,23 @@ async def list_slots(db: Database, mentor_id: str, start: date | None, end: date
     return Slots(row["body"], row["seconds_valid"])
 
 
-def check(windows: Sequence[Mapping[str, Any]]) -> None:
-    """Rules beyond the schema: a window's order, no two windows with one id, no two that overlap.
-
-    Times are HH:mm, so they compare as text.
-    """
-    details = [
-        {
-            "field": f"slots.{place}.startTime",
-            "code": "order",
-            "message": "must be before endTime"
-            + ("; the end of the day is 24:00" if window["endTime"] == "00:00" else ""),
-        }
-        for place, window in enumerate(windows)
-        if window["startTime"] >= window["endTime"]
-    ]
-    places: dict[str, int] = {}
-    for place, window in enumerate(windows):
-        window_id = (window.get("id") or "").lower()
-        first = places.setdefault(window_id, place)
-        if window_id and first != place:
-            details.append(
-                {
-                    "field": f"slots.{place}.id",
-                    "code": "repeated",
-                    "message": f"is the id of slots.{first}, too",
-                }
-            )
-    by_time = sorted(
-        enumerate(windows), key=lambda entry: (entry[1]["dayOfWeek"], entry[1]["startTime"])
-    )
-    widest: tuple[int, Mapping[str, Any]] | None = None
-    for place, window in by_time:
-        if widest is not None:
-            other_place, other = widest
-            if other["dayOfWeek"] == window["dayOfWeek"] and window["startTime"] < other["endTime"]:
-                details.append(
-                    {
-                        "field": f"slots.{place}",
-                        "code": "overlap",
-                        "message": f"{name(window)} overlaps slots.{other_place}, {name(other)}",
-                    }
-                )
-                if window["endTime"] <= other["endTime"]:
-                    continue
-        widest = place, window
-    if details:
-        raise errors.ValidationFailed(details)
-
-
 def ids_to_keep(
     windows: Sequence[Mapping[str, Any]], removed: Sequence[Mapping[str, Any]]
 ) -> list[str | None]:
-    """The ids of these windows, None for each that needs a new one."""
+    """Return the id of each window; None for a window that needs a new one."""
     known = {window["id"] for window in removed}
-    unchanged = {when(window): window["id"] for window in removed}
+    unchanged = {day_and_times(window): window["id"] for window in removed}
     sent = [(window.get("id") or "").lower() for window in windows]
     claimed = known.intersection(sent)
-    ids = []
+    ids: list[str | None] = []
     for window, window_id in zip(windows, sent, strict=True):
-        same = unchanged.get(when(window))
-        ids.append(window_id if window_id in known else None if same in claimed else same)
+        same = unchanged.get(day_and_times(window))
+        if window_id in known:
+            ids.append(window_id)
+        else:
+            ids.append(None if same in claimed else same)
     return ids
 
 
-def when(window: Mapping[str, Any]) -> tuple[int, str, str]:
+def day_and_times(window: Mapping[str, Any]) -> tuple[int, str, str]:
     return window["dayOfWeek"], window["startTime"], window["endTime"]
-
-
-def name(window: Mapping[str, Any]) -> str:
-    return f"{DAYS[window['dayOfWeek']]} {window['startTime']}-{window['endTime']}"

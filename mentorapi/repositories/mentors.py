@@ -9,10 +9,10 @@ from mentorapi.database import statements
 from mentorapi.database.page import Page, offset
 from mentorapi.database.pool import Database
 
-#: Words of a search beyond these are not looked at.
-MOST_WORDS = 8
+#: Further words of a search are ignored.
+MAX_WORDS = 8
 
-#: Seconds for the statement of a search. asyncpg cancels it on the server, too.
+#: Seconds for the statement of a search. asyncpg then cancels it on the server.
 MAX_SEARCH_SECONDS = 3
 
 
@@ -21,12 +21,12 @@ async def list_all(db: Database, page: int, limit: int) -> Page:
     return Page.of(row, page, limit)
 
 
-async def find(db: Database, q: str, page: int, limit: int) -> Page:
-    """The mentors in whose name, expertise, headline or bio each word stands, or one like it.
+async def search(db: Database, q: str, page: int, limit: int) -> Page:
+    """Find each word, or one like it, in the name, expertise, headline or bio of a mentor.
 
-    Without a word to look for, all of them.
+    Without words, list all mentors. Raises Unavailable.
     """
-    words = list(dict.fromkeys(q.split()))[:MOST_WORDS]
+    words = list(dict.fromkeys(q.split()))[:MAX_WORDS]
     if not words:
         return await list_all(db, page, limit)
     try:
@@ -40,9 +40,9 @@ async def find(db: Database, q: str, page: int, limit: int) -> Page:
 
 
 async def clean_search(db: Database, batch_size: int) -> int:
-    """Delete the words of the search that no public profile has; returns how many there were.
+    """Delete words of the search index that no public profile has; return how many.
 
-    Each statement looks at so many words. Meanwhile nobody can change a profile's words.
+    One statement checks ``batch_size`` words. While it runs, no profile's words can change.
     """
     deleted, last = 0, ""
     while last is not None:

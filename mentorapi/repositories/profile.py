@@ -1,4 +1,4 @@
-"""A mentor's own profile, and figures."""
+"""A mentor's own profile and figures."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mentorapi.database import statements
 from mentorapi.database.listing import Arguments
 from mentorapi.database.pool import Database
 from mentorapi.schemas.common import PREFIX
+from mentorapi.schemas.profile import MAX_LINKS
 
 COLUMNS = {
     "fullName": "full_name",
@@ -33,13 +34,12 @@ COLUMNS = {
     "defaultMeetingLink": "default_meeting_link",
 }
 
-#: What tells that the mentor has set a field, which until then is as the token says, or 0.
+#: Columns that tell whether the mentor has set a field. Until then it has the value of the token,
+#: or 0.
 OWN = {"fullName": "own_name", "profileImageUrl": "own_image", "sessionRate": "own_rate"}
 
-#: What an emptied field holds, where that is not null.
+#: The value of a cleared field, where it is not null.
 EMPTY: dict[str, Any] = {"expertise": [], "links": "{}"}
-
-MAX_LINKS = 20
 
 merge_links = CustomFunction("merge_links", ["links", "patch"])
 count_links = CustomFunction("count_links", ["links"])
@@ -54,27 +54,27 @@ class Profile:
     completeness: int
 
 
-async def find(db: Database, user_id: str) -> Profile | None:
+async def show(db: Database, user_id: str) -> Profile | None:
     row = await statements.profile.show(db, user_id=user_id)
     return row and Profile(row["body"], row["completeness"])
 
 
 async def update(db: Database, user_id: str, changes: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Merge ``changes`` (by their names in the API) into the profile, which is made if need be.
+    """Merge ``changes`` (with the names of the API) into the profile, which is created if missing.
 
-    Returns the profile as JSON and the image file that nothing points to any more, if there is one.
+    Returns the profile as JSON and the name of the image file that is no longer used, or None.
     """
     async with statements.transaction(db) as connection:
-        before = await open_own(connection, user_id)
+        before = await ensure(connection, user_id)
         changes, orphan = _with_image(changes, before["image_file"])
         await merge(connection, before["mentor_id"], changes)
         after = await statements.profile.show(connection, user_id=user_id)
     return after["body"], orphan
 
 
-async def open_own(db: Database, user_id: str) -> Any:
-    """Lock the user's profile, which is made if need be. Raises UserMissing."""
-    row = await statements.profile.open(db, user_id=user_id)
+async def ensure(db: Database, user_id: str) -> Any:
+    """Lock the user's profile, which is created if missing. Raises UserMissing."""
+    row = await statements.profile.ensure(db, user_id=user_id)
     if row is None:
         raise errors.UserMissing
     return row
@@ -83,9 +83,9 @@ async def open_own(db: Database, user_id: str) -> Any:
 def _with_image(
     changes: Mapping[str, Any], file: str | None
 ) -> tuple[Mapping[str, Any], str | None]:
-    """The changes as they are to be stored, and the file that they leave behind.
+    """Return the changes to store, and the image file that they replace.
 
-    A row has an uploaded file or the address of an image elsewhere, never both.
+    A profile has an uploaded file or the address of an image elsewhere, never both.
     """
     if "profileImageFile" in changes:
         return {**changes, "profileImageUrl": None}, file
@@ -93,12 +93,13 @@ def _with_image(
         return changes, None
     url = changes["profileImageUrl"]
     if file and url and url.endswith(f"{PREFIX}/images/{file}"):
-        # A client that sends the whole profile back sends the address of the uploaded image too.
+        # A client that sends the whole profile back also sends the address of the uploaded image.
         return {name: changes[name] for name in changes if name != "profileImageUrl"}, None
     return {**changes, "profileImageFile": None}, file
 
 
 async def merge(db: Database, mentor_id: str, changes: Mapping[str, Any]) -> None:
+    """Set these columns. Raises ValidationFailed if the profile has too many links then."""
     if not changes:
         return
     arguments = Arguments()
@@ -119,7 +120,7 @@ async def merge(db: Database, mentor_id: str, changes: Mapping[str, Any]) -> Non
             statement = statement.set(OWN[name], is_own)
     statement = statement.returning(count_links(mentors.links).as_("links"))
     row = await statements.fetch_row(
-        db, f"-- profiles.merge\n{statement.get_sql()}", *arguments.values
+        db, f"-- profile.merge\n{statement.get_sql()}", *arguments.values
     )
     if row["links"] > MAX_LINKS:
         raise errors.ValidationFailed.of("links", f"must have at most {MAX_LINKS} names")

@@ -1,5 +1,8 @@
 """A mentor's weekly windows and booking settings, and the free slots that follow from them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from mentorapi.schemas import examples
 from mentorapi.schemas.common import (
     BUFFER_TIME,
@@ -24,7 +27,7 @@ from mentorapi.schemas.common import (
     with_example,
 )
 from mentorapi.schemas.operation import Operation
-from mentorapi.schemas.validation import Schema
+from mentorapi.schemas.validation import Details, Schema
 
 DAY_OF_WEEK = {
     "type": "integer",
@@ -100,6 +103,62 @@ SHOW = Operation(
     response=AVAILABILITY,
 )
 
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def label(window: Mapping[str, Any]) -> str:
+    return f"{DAYS[window['dayOfWeek']]} {window['startTime']}-{window['endTime']}"
+
+
+def check_windows(body: Mapping[str, Any]) -> Details:
+    """Check the order of each window, and that no two have one id or overlap.
+
+    Times are HH:mm, so they compare as text.
+    """
+    windows = body["slots"]
+    details = [
+        {
+            "field": f"slots.{place}.startTime",
+            "code": "order",
+            "message": "must be before endTime"
+            + ("; the end of the day is 24:00" if window["endTime"] == "00:00" else ""),
+        }
+        for place, window in enumerate(windows)
+        if window["startTime"] >= window["endTime"]
+    ]
+    places: dict[str, int] = {}
+    for place, window in enumerate(windows):
+        window_id = (window.get("id") or "").lower()
+        first = places.setdefault(window_id, place)
+        if window_id and first != place:
+            details.append(
+                {
+                    "field": f"slots.{place}.id",
+                    "code": "repeated",
+                    "message": f"is the id of slots.{first}, too",
+                }
+            )
+    by_time = sorted(
+        enumerate(windows), key=lambda entry: (entry[1]["dayOfWeek"], entry[1]["startTime"])
+    )
+    widest: tuple[int, Mapping[str, Any]] | None = None
+    for place, window in by_time:
+        if widest is not None:
+            other_place, other = widest
+            if other["dayOfWeek"] == window["dayOfWeek"] and window["startTime"] < other["endTime"]:
+                details.append(
+                    {
+                        "field": f"slots.{place}",
+                        "code": "overlap",
+                        "message": f"{label(window)} overlaps slots.{other_place}, {label(other)}",
+                    }
+                )
+                if window["endTime"] <= other["endTime"]:
+                    continue
+        widest = place, window
+    return details
+
+
 REPLACE = Operation(
     name="setMyAvailability",
     summary="Replace one's own weekly windows",
@@ -109,6 +168,7 @@ REPLACE = Operation(
     "the profile.",
     # 500 windows, indented and with ids, take 75 KiB.
     max_body=128 * 1024,
+    rules=check_windows,
     body=closed_object(
         "AvailabilityUpdate",
         {

@@ -1,4 +1,4 @@
-"""An operation of the API: what it is called with, what it answers with."""
+"""An operation of the API: what a client sends and what it gets."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any, TypeAlias
 
 from mentorapi.schemas.validation import Details, Schema, details_of, validator_of
 
-#: The known parameters of a query string, each with all of its values.
-Texts: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+#: The known parameters of a query string, each with all its values.
+QueryTexts: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 
 DEFAULT_MAX_BODY = 64 * 1024
 
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """``body`` and ``query`` are JSON Schemas of objects; without ``body`` none is looked at.
+    """``body`` and ``query`` are JSON Schemas of objects. Without ``body`` no body is read.
 
-    ``response`` describes the answer to success, whose code is ``status``. ``name`` is what clients
-    call the operation by.
+    ``response`` describes a successful answer, whose code is ``status``. ``name`` is the name of
+    the function in generated clients.
     """
 
     name: str
@@ -31,23 +31,24 @@ class Operation:
     description: str = ""
     status: int = 200
     public: bool = False
-    #: For public reads that change with a release only: how long a cache need not ask again. All
-    #: others are asked for again each time, with their ETag: a browser that has saved reads what it
-    #: saved.
+    #: How long a cache may answer without asking again; only for public reads that change with a
+    #: release. For all others a cache asks each time, with the ETag.
     cache_seconds: int = 0
     query: Schema | None = None
     body: Schema | None = None
     body_optional: bool = False
     #: Bytes. Enough for the largest body that the schema admits, with every character escaped.
     max_body: int = DEFAULT_MAX_BODY
-    #: In its body (RFC 7396) null clears a field. In all other bodies null for an optional field
-    #: means the same as leaving it out.
+    #: The body is a merge patch (RFC 7396): null clears a field. In all other bodies null for an
+    #: optional field means the same as leaving it out.
     merge_patch: bool = False
+    #: Rules that JSON Schema cannot express; checked when the body fits its schema.
+    rules: Callable[[Any], Details] | None = None
     #: The parts of a multipart/form-data body, which the handler reads itself.
     form: Schema | None = None
-    #: In which the answer's example differs from the examples of its schema.
+    #: Fields in which the example of the answer differs from the examples of its schema.
     example: Mapping[str, Any] = field(default_factory=dict)
-    #: Whether it is part of the API, or just helps to read about it.
+    #: False for the operations that serve the documentation.
     described: bool = True
 
     @cached_property
@@ -66,23 +67,26 @@ class Operation:
 
     @cached_property
     def accepted_body(self) -> Schema | None:
-        """The body as clients may send it: with null for optional fields."""
+        """The schema of what clients may send: null is accepted for optional fields."""
         if self.body is None or self.merge_patch:
             return self.body
         return accept_nulls(self.body)
 
     def normalize_body(self, value: Any) -> Any:
-        """The body as ``body`` describes it: without what means the same as a field left out.
+        """Return the body without nulls that mean the same as a field left out.
 
-        An empty text for a URL, or where the schema says so, means null.
+        An empty text means null for a URL, and where the schema says so.
         """
         return normalize(self.body or {}, value, drop_nulls=not self.merge_patch)
 
     def check_body(self, value: object) -> Details:
-        return details_of(self._body_validator, value)
+        details = details_of(self._body_validator, value)
+        if not details and self.rules is not None:
+            details = self.rules(value)
+        return details
 
     def read_query(self, arguments: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], Details]:
-        """The known parameters, typed as their schemas say, with defaults; and what is wrong.
+        """Return the known parameters with their types and defaults, and what is wrong with them.
 
         Unknown ones are ignored. A parameter whose schema is an array may be repeated.
         """
@@ -95,15 +99,15 @@ class Operation:
         return dict(values), list(details)
 
     @cached_property
-    def _read_query(self) -> Callable[[Texts], tuple[Any, Any]]:
+    def _read_query(self) -> Callable[[QueryTexts], tuple[Any, Any]]:
         properties = (self.query or {})["properties"]
         defaults = {
             name: schema["default"] for name, schema in properties.items() if "default" in schema
         }
 
-        # Clients ask the same few things over and over.
+        # Clients send the same few queries again and again.
         @lru_cache(maxsize=256)
-        def read(texts: Texts) -> tuple[dict[str, Any], Details]:
+        def read(texts: QueryTexts) -> tuple[dict[str, Any], Details]:
             values = {name: read_values(properties[name], given) for name, given in texts}
             return defaults | values, details_of(self._query_validator, values)
 
@@ -115,7 +119,7 @@ def accepts_null(schema: Schema) -> bool:
 
 
 def accept_nulls(schema: Schema) -> Schema:
-    """The same schema, with null for the optional fields of its objects."""
+    """Accept null for the optional fields of objects."""
     if "items" in schema:
         return {**schema, "items": accept_nulls(schema["items"])}
     if "properties" not in schema:
@@ -136,7 +140,7 @@ def or_null(schema: Schema) -> Schema:
 
 
 def normalize(schema: Schema, value: Any, *, drop_nulls: bool) -> Any:
-    """See ``Operation.normalize_body``. Leaves alone what does not fit the schema."""
+    """See ``Operation.normalize_body``. A value that does not fit the schema stays as it is."""
     if isinstance(value, list):
         items = schema.get("items", {})
         return [normalize(items, entry, drop_nulls=drop_nulls) for entry in value]
@@ -174,7 +178,7 @@ def read_values(schema: Schema, texts: Sequence[str]) -> Any:
 
 
 def read_value(schema: Schema, text: str) -> Any:
-    """A query parameter as the type its schema wants; left as text where it isn't one."""
+    """Convert a query parameter to the type of its schema; keep other text as it is."""
     if schema["type"] == "integer" and re.fullmatch(r"-?[0-9]{1,19}", text):
         return int(text)
     if schema["type"] == "boolean" and text in ("true", "false"):

@@ -1,5 +1,7 @@
-"""Sessions, from confirmed to settled."""
+"""Sessions, from confirmed to completed."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from mentorapi import transitions
@@ -35,6 +37,7 @@ from mentorapi.schemas.common import (
     with_example,
 )
 from mentorapi.schemas.operation import Operation
+from mentorapi.schemas.validation import Details, parse_instant
 from mentorapi.transitions import Transition, describe_states
 
 STATUS = component(
@@ -202,12 +205,28 @@ CANCEL = Operation(
 MOVED_START = with_example(INSTANT, f"{examples.FRIDAY}T14:00:00Z")
 MOVED_END = with_example(INSTANT, f"{examples.FRIDAY}T15:00:00Z")
 
+MINUTE = timedelta(minutes=1)
+
+
+def check_new_times(body: Mapping[str, Any]) -> Details:
+    """Check that the new end comes 15 to 180 whole minutes after the new start."""
+    length = parse_instant(body["newEndTime"]) - parse_instant(body["newStartTime"])
+    if length <= timedelta():
+        code, message = "order", "must be after newStartTime"
+    elif not 15 * MINUTE <= length <= 180 * MINUTE or length % MINUTE:
+        code, message = "out_of_range", "must be 15 to 180 whole minutes after newStartTime"
+    else:
+        return []
+    return [{"field": "newEndTime", "code": code, "message": message}]
+
+
 RESCHEDULE = Operation(
     name="rescheduleSession",
     summary="The mentor moves a session to a new time",
     description="Before it begins. It may leave the weekly windows but not come closer to another "
     "live session than the buffer. 15 to 180 whole minutes, in the future.",
     body=response_object("Reschedule", {"newStartTime": MOVED_START, "newEndTime": MOVED_END}),
+    rules=check_new_times,
     response=SESSION,
     example={
         "status": "rescheduled",

@@ -138,7 +138,7 @@ def endpoints(size: int) -> list[Endpoint]:
         public(
             "GET /mentors/search",
             "/mentors/search?q=desing&limit=20",
-            mentors.find(db, "desing", 1, 20),
+            mentors.search(db, "desing", 1, 20),
             "items",
         ),
         own(

@@ -124,14 +124,14 @@ MANY_FOUND = "search_vocabulary_trigrams search_postings_pkey mentors_best_first
 #: What the server does, and the indexes by which it finds its way.
 CASES: dict[str, tuple[Run, str]] = {
     "mentors": (call(mentors.list_all, *PAGE), "mentors_best_first"),
-    "search": (call(mentors.find, "8f14e45f", *PAGE), FEW_FOUND),
-    "search with a slip": (call(mentors.find, "8f14e54f", *PAGE), FEW_FOUND),
-    "search for a long word": (call(mentors.find, "8f14e45fceea167a", *PAGE), FEW_FOUND),
-    "search for two words": (call(mentors.find, "8f14e45f ceea167a", *PAGE), FEW_FOUND),
-    "search for a word of many": (call(mentors.find, "headline", *PAGE), MANY_FOUND),
-    "search for two words of many": (call(mentors.find, "headline mentor", *PAGE), MANY_FOUND),
+    "search": (call(mentors.search, "8f14e45f", *PAGE), FEW_FOUND),
+    "search with a slip": (call(mentors.search, "8f14e54f", *PAGE), FEW_FOUND),
+    "search for a long word": (call(mentors.search, "8f14e45fceea167a", *PAGE), FEW_FOUND),
+    "search for two words": (call(mentors.search, "8f14e45f ceea167a", *PAGE), FEW_FOUND),
+    "search for a word of many": (call(mentors.search, "headline", *PAGE), MANY_FOUND),
+    "search for two words of many": (call(mentors.search, "headline mentor", *PAGE), MANY_FOUND),
     "search for a letter": (
-        call(mentors.find, "%", *PAGE),
+        call(mentors.search, "%", *PAGE),
         "search_vocabulary_short_parts search_postings_pkey",
     ),
     "search cleaned up": (
@@ -148,7 +148,7 @@ CASES: dict[str, tuple[Run, str]] = {
         f"mentors_pkey {WINDOWS} bookings_no_overlap",
     ),
     "own profile": (
-        call(profile.find, "mentor7"),
+        call(profile.show, "mentor7"),
         f"mentors_one_per_user {WINDOWS}",
     ),
     "own profile changed": (

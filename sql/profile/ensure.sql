@@ -1,4 +1,4 @@
--- profile.open: lock one's own mentor profile, which comes into being here if there is none.
+-- profile.ensure: lock one's own mentor profile; create it if it is missing.
 -- $1 user_id text
 -- returns mentor_id, and image_file, the name of the uploaded image, or null
 WITH known AS (
@@ -10,7 +10,7 @@ WITH known AS (
         profile_image_file
 ),
 
--- Each try to insert takes a number, and with it a bit of what is kept for the search.
+-- Each attempt to insert takes a number, and with it a bit of the search index.
 opened AS (
     INSERT INTO mentors (user_id, full_name, profile_image_url)
     SELECT
