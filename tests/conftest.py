@@ -4,16 +4,18 @@ migrated template, and talks to it over HTTP."""
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import inspect
 import itertools
 import logging
 import os
 import shutil
+import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -62,6 +64,23 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 
 #: What the tests of a session tried, for its summary: how many by what they are.
 tried: Counter[str] = Counter()
+
+
+@dataclass(frozen=True)
+class FirstStarts:
+    """Data folders to copy, since a first start takes seconds."""
+
+    #: With an empty database.
+    initialized: Path
+    #: With a migrated database.
+    migrated: Path
+
+
+def copy_folder(source: Path, target: Path) -> Path:
+    """With owners and modes: PostgreSQL's files belong to a user of its own."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-a", source, target], check=True)
+    return target
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -116,12 +135,46 @@ def io_loop() -> Iterator[IOLoop]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory, io_loop: IOLoop) -> Iterator[str]:
+def first_starts(tmp_path_factory: pytest.TempPathFactory) -> FirstStarts:
+    """Made once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "first-starts"
+    with (folder.parent / "first-starts.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = FirstStarts(folder / "initialized", folder / "migrated")
+        if not folder.exists():
+            with embedded.running(made.initialized):
+                pass
+            copy_folder(made.initialized, made.migrated)
+            with embedded.running(made.migrated) as url:
+                migrate(url)
+    return made
+
+
+@pytest.fixture
+def new_data_dir(tmp_path: Path) -> Path:
+    """Of a program that has never been started."""
+    return tmp_path / "var"
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, first_starts: FirstStarts) -> Path:
+    """As a start has left it: with a migrated database."""
+    return copy_folder(first_starts.migrated, tmp_path / "var")
+
+
+@pytest.fixture(scope="session")
+def postgres(
+    tmp_path_factory: pytest.TempPathFactory, first_starts: FirstStarts, io_loop: IOLoop
+) -> Iterator[str]:
     """URL of a server to make databases on: embedded, or the one of MENTORAPI_TEST_SERVER."""
     with ExitStack() as stack:
         url = os.environ.get("MENTORAPI_TEST_SERVER")
         if not url:
-            url = stack.enter_context(embedded.running(tmp_path_factory.mktemp("server")))
+            folder = tmp_path_factory.mktemp("server")
+            url = stack.enter_context(
+                embedded.running(copy_folder(first_starts.migrated, folder / "var"))
+            )
             # Nothing of it outlives the tests (a database made and dropped: 103 ms become 30). What
             # runs `run.py` has a server of its own, since it refuses one like this.
             io_loop.run_sync(lambda: execute(url, "ALTER SYSTEM SET fsync = off"))

@@ -499,8 +499,8 @@ class TestWithTraceSql:
 # A real process ----------------------------------------------------------------------------------
 
 
-def test_start_server_logs_to_stderr(tmp_path: Path) -> None:
-    line = orjson.loads(line_of_server(tmp_path, "json"))
+def test_start_server_logs_to_stderr(data_dir: Path) -> None:
+    line = orjson.loads(line_of_server(data_dir, "json"))
     assert line.pop("ms") >= 0
     assert abs(datetime.now(UTC) - datetime.fromisoformat(line.pop("time"))).seconds < 60
     assert line == {
@@ -517,13 +517,13 @@ def test_start_server_logs_to_stderr(tmp_path: Path) -> None:
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO mentorapi\.access: "
         r"GET /api/mentors 200 request_id=r-1 ms=\d+\.\d user_id=- client=127\.0\.0\.1",
-        line_of_server(tmp_path, "text"),
+        line_of_server(data_dir, "text"),
     )
 
 
-def line_of_server(folder: Path, style: str) -> str:
+def line_of_server(data_dir: Path, style: str) -> str:
     """The line that a server writes for one request. Both styles share the database."""
-    with Process(folder / "var", LOG_FORMAT=style) as process:
+    with Process(data_dir, LOG_FORMAT=style) as process:
         base = process.listening().removesuffix("/api")
         assert fetch(f"{base}/api/mentors?q=secret", "r-1") == 200
         process.signal(signal.SIGTERM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 import select
@@ -28,7 +29,7 @@ from tornado.testing import bind_unused_port
 from mentorapi.database import embedded
 from mentorapi.database.migrate import known
 from tests.client import SECRET, Answer, User, asking, is_error
-from tests.conftest import execute, on, tried
+from tests.conftest import FirstStarts, copy_folder, execute, on, tried
 from tests.robustness import faults
 from tests.robustness.faults import Line, Load, look_for, make_mentor, message
 from tests.starting import Process, answers, environment, wait_until
@@ -36,23 +37,40 @@ from tests.starting import Process, answers, environment, wait_until
 #: For one process to hear of what another has done; it takes milliseconds.
 SOON = 5.0
 
+#: A database to clone.
+MIGRATED = "migrated"
+
+_numbers = itertools.count(1)
+
 SESSIONS_MOVED = r'mentorapi_job_rows_changed_total\{kind="sessions",name="sweep"\}'
 
 CACHE_HITS = r'mentorapi_cache_reads_total\{result="hit"\}'
 
 
 @pytest.fixture(scope="module")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url(
+    tmp_path_factory: pytest.TempPathFactory, first_starts: FirstStarts, io_loop: IOLoop
+) -> Iterator[str]:
     """Of a PostgreSQL as it comes. The other tests' is faster than one that it would serve with."""
-    with embedded.running(tmp_path_factory.mktemp("own")) as url:
+    folder = copy_folder(first_starts.migrated, tmp_path_factory.mktemp("own") / "var")
+    with embedded.running(folder) as url:
+        clone = f"CREATE DATABASE {MIGRATED} TEMPLATE mentorapi"
+        io_loop.run_sync(lambda: execute(on(url, "postgres"), clone))
         yield url
 
 
 @pytest.fixture
-def database_url(server_url: str, io_loop: IOLoop, request: pytest.FixtureRequest) -> str:
-    """Of an empty database."""
-    name = request.node.name
-    io_loop.run_sync(lambda: execute(server_url, f"CREATE DATABASE {name}"))
+def empty_database_url(server_url: str, io_loop: IOLoop) -> str:
+    io_loop.run_sync(lambda: execute(server_url, "CREATE DATABASE empty"))
+    return on(server_url, "empty")
+
+
+@pytest.fixture
+def database_url(server_url: str, io_loop: IOLoop) -> str:
+    """Of a migrated database."""
+    name = f"test_{next(_numbers)}"
+    clone = f"CREATE DATABASE {name} TEMPLATE {MIGRATED}"
+    io_loop.run_sync(lambda: execute(server_url, clone))
     return on(server_url, name)
 
 
@@ -167,12 +185,14 @@ async def test_send_fifty_duplicates_to_both_has_one_effect(
         await db.close()
 
 
-def test_start_both_at_once_on_empty_database_succeeds(database_url: str, tmp_path: Path) -> None:
-    settings = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
+def test_start_both_at_once_on_empty_database_succeeds(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    settings = {"DATABASE_URL": empty_database_url, "JWT_SECRET": SECRET}
     with ExitStack() as stack:
         started = [stack.enter_context(Process(tmp_path / number, **settings)) for number in "12"]
         assert all(answers(server.listening()) for server in started)
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(empty_database_url) as connection:
         query = "SELECT migration_id FROM _yoyo_migration ORDER BY migration_id"
         applied = [migration for (migration,) in connection.execute(query)]
     assert applied == sorted(known())

@@ -406,8 +406,8 @@ async def test_read_metrics_as_openmetrics_succeeds(api: Api) -> None:
 # An address of its own ---------------------------------------------------------------------------
 
 
-def test_serve_metrics_on_own_address_hides_them_on_the_main_one(tmp_path: Path) -> None:
-    with Process(tmp_path / "var", METRICS_ADDRESS="127.0.0.1:0") as process:
+def test_serve_metrics_on_own_address_hides_them_on_the_main_one(data_dir: Path) -> None:
+    with Process(data_dir, METRICS_ADDRESS="127.0.0.1:0") as process:
         main = process.listening().removesuffix("/api")
         out = process._process.stdout
         assert out is not None

@@ -15,6 +15,7 @@ from mentorapi.config import ConfigError, Settings
 from mentorapi.database import embedded
 from mentorapi.errors import StartupError
 from mentorapi.http.sockets import bind
+from tests.conftest import FirstStarts, copy_folder
 from tests.starting import run, wait_until
 
 SECRET = "not-to-be-printed-" * 3
@@ -203,10 +204,9 @@ def test_start_with_other_files_in_database_folder_is_refused(tmp_path: Path) ->
     assert_one_line(run("migrate", data_dir=tmp_path / "var"), 1, "not empty")
 
 
-def test_start_with_database_of_another_version_is_refused(tmp_path: Path) -> None:
-    run("migrate", data_dir=tmp_path / "var")
-    (tmp_path / "var" / "postgres" / "PG_VERSION").write_text("13\n")
-    ended = run("migrate", data_dir=tmp_path / "var")
+def test_start_with_database_of_another_version_is_refused(data_dir: Path) -> None:
+    (data_dir / "postgres" / "PG_VERSION").write_text("13\n")
+    ended = run("migrate", data_dir=data_dir)
     assert_one_line(ended, 1, "PostgreSQL did not start", "incompatible")
 
 
@@ -230,14 +230,17 @@ def test_start_with_unreachable_database_is_refused(tmp_path: Path) -> None:
             assert_one_line(ended, 1, "MENTORAPI_DATABASE_URL", "refused")
 
 
-def test_start_with_wrong_password_or_database_is_refused(tmp_path: Path) -> None:
-    with embedded.running(tmp_path / "theirs") as url:
-        require_passwords(tmp_path / "theirs", url)
+def test_start_with_wrong_password_or_database_is_refused(
+    tmp_path: Path, first_starts: FirstStarts
+) -> None:
+    theirs = copy_folder(first_starts.initialized, tmp_path / "theirs")
+    with embedded.running(theirs) as url:
+        require_passwords(theirs, url)
         address = url.partition("?")[2]
 
         def attempt(password: str, database: str) -> subprocess.CompletedProcess[str]:
-            theirs = f"postgresql://guest:{password}@/{database}?{address}"
-            return run("serve", data_dir=tmp_path, DATABASE_URL=theirs, JWT_SECRET=SECRET)
+            other = f"postgresql://guest:{password}@/{database}?{address}"
+            return run("serve", data_dir=tmp_path, DATABASE_URL=other, JWT_SECRET=SECRET)
 
         assert_one_line(attempt("not-to-be-printed-2", "mentorapi"), 1, "password", '"guest"')
         assert_one_line(attempt("not-to-be-printed", "nowhere"), 1, '"nowhere" does not exist')

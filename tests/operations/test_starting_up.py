@@ -20,6 +20,7 @@ from mentorapi.config import Settings
 from mentorapi.database import embedded
 from mentorapi.http.sockets import Sockets
 from tests.api.images.test_profile_image import MULTIPART, PNG, form
+from tests.conftest import FirstStarts, copy_folder
 from tests.starting import (
     Process,
     answers,
@@ -33,16 +34,11 @@ from tests.starting import (
 )
 
 
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
-    return tmp_path / "var"
-
-
-def test_start_without_configuration_serves(data_dir: Path) -> None:
-    with Process(data_dir) as server:
+def test_start_without_configuration_serves(new_data_dir: Path) -> None:
+    with Process(new_data_dir) as server:
         assert answers(server.listening())
         assert "PostgreSQL 18" in server.printed
-        assert str(data_dir) in server.printed
+        assert str(new_data_dir) in server.printed
 
 
 def test_start_again_finds_the_data(data_dir: Path) -> None:
@@ -61,33 +57,35 @@ def test_start_again_accepts_older_tokens(data_dir: Path) -> None:
     assert jwt.decode(first, secret, algorithms=["HS256"])["sub"] == "ada"
 
 
-def test_print_token_has_the_given_claims(data_dir: Path) -> None:
+def test_print_token_has_the_given_claims(new_data_dir: Path) -> None:
     asked = ["--sub", "ada", "--name", "Ada", "--email", "ada@example.com"]
     roles = ["--role", "admin", "--role", "mentor"]
     settings = {"JWT_SECRET": "s" * 32, "JWT_ISSUER": "us", "JWT_AUDIENCE": "them"}
-    printed = run("token", *asked, *roles, data_dir=data_dir, **settings).stdout
+    printed = run("token", *asked, *roles, data_dir=new_data_dir, **settings).stdout
     claims = jwt.decode(printed.strip(), "s" * 32, ["HS256"], issuer="us", audience="them")
     assert claims["name"] == "Ada"
     assert claims["email"] == "ada@example.com"
     assert claims["roles"] == ["admin", "mentor"]
-    assert not data_dir.exists()
+    assert not new_data_dir.exists()
 
 
-def test_start_protects_secret_and_database_from_other_users(data_dir: Path) -> None:
-    run("token", "--sub", "ada", data_dir=data_dir)
-    run("migrate", data_dir=data_dir)
-    assert stat.S_IMODE((data_dir / "jwt_secret").stat().st_mode) == 0o600
-    assert stat.S_IMODE((data_dir / "postgres").stat().st_mode) == 0o700
+def test_start_protects_secret_and_database_from_other_users(
+    new_data_dir: Path, first_starts: FirstStarts
+) -> None:
+    run("token", "--sub", "ada", data_dir=new_data_dir)
+    assert stat.S_IMODE((new_data_dir / "jwt_secret").stat().st_mode) == 0o600
+    assert stat.S_IMODE((first_starts.initialized / "postgres").stat().st_mode) == 0o700
 
 
-def test_start_keeps_locks_and_data_folder_private(data_dir: Path) -> None:
-    data_dir.mkdir(mode=0o755)
-    (data_dir / "postgres.lock").touch(mode=0o644)
+def test_start_keeps_locks_and_data_folder_private(
+    data_dir: Path, first_starts: FirstStarts
+) -> None:
+    data_dir.chmod(0o755)
+    (data_dir / "postgres.lock").chmod(0o644)
     run("migrate", data_dir=data_dir)
     for name in ("postgres.lock", "postgres.users"):
         assert stat.S_IMODE((data_dir / name).stat().st_mode) == 0o600, name
-    run("migrate", data_dir=data_dir.with_name("new"))
-    assert stat.S_IMODE(data_dir.with_name("new").stat().st_mode) == 0o700
+    assert stat.S_IMODE(first_starts.initialized.stat().st_mode) == 0o700
 
 
 def test_upload_to_a_plain_start_gets_the_address_listened_on(data_dir: Path) -> None:
@@ -126,14 +124,14 @@ def test_start_on_a_wildcard_address_says_what_images_begin_with(
     )
 
 
-def test_start_many_at_once_agrees_on_one_secret(data_dir: Path) -> None:
+def test_start_many_at_once_agrees_on_one_secret(new_data_dir: Path) -> None:
     tokens: list[str] = []
 
     def start() -> None:
-        tokens.append(run("token", "--sub", "ada", data_dir=data_dir).stdout.strip())
+        tokens.append(run("token", "--sub", "ada", data_dir=new_data_dir).stdout.strip())
 
     at_once(start, 4)
-    secret = (data_dir / "jwt_secret").read_text().strip()
+    secret = (new_data_dir / "jwt_secret").read_text().strip()
     for token in tokens:
         jwt.decode(token, secret, algorithms=["HS256"])
 
@@ -164,13 +162,13 @@ def test_press_ctrl_c_ends_server_and_database(data_dir: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("milestone", ["postgres.new-*", "postgres/postmaster.pid"])
 def test_send_signal_while_starting_leaves_nothing_running(
-    data_dir: Path, number: signal.Signals, milestone: str
+    new_data_dir: Path, number: signal.Signals, milestone: str
 ) -> None:
-    with Process(data_dir) as server:
+    with Process(new_data_dir) as server:
         server.reached(milestone)
         server.signal(number)
         server.ended()
-    assert nothing_left_of(data_dir)
+    assert nothing_left_of(new_data_dir)
 
 
 def test_send_signal_with_open_connection_ends_soon(data_dir: Path) -> None:
@@ -200,22 +198,25 @@ def test_stop_one_of_two_servers_keeps_their_database(data_dir: Path) -> None:
     assert nothing_left_of(data_dir)
 
 
-def test_start_many_at_once_on_empty_folder_succeeds(data_dir: Path) -> None:
+def test_start_many_at_once_on_empty_folder_succeeds(new_data_dir: Path) -> None:
     results: list[int] = []
-    at_once(lambda: results.append(run("migrate", data_dir=data_dir).returncode), 4)
+    at_once(lambda: results.append(run("migrate", data_dir=new_data_dir).returncode), 4)
     assert results == [0, 0, 0, 0]
-    assert nothing_left_of(data_dir)
+    assert nothing_left_of(new_data_dir)
 
 
-def test_start_in_very_deep_folder_succeeds(tmp_path: Path) -> None:
-    data_dir = tmp_path / ("deep" * 20) / "strange ' \" $ & % ü" / "var"
-    data_dir.mkdir(parents=True)
+def test_start_in_very_deep_folder_succeeds(tmp_path: Path, first_starts: FirstStarts) -> None:
+    folder = tmp_path / ("deep" * 20) / "strange ' \" $ & % ü" / "var"
+    data_dir = copy_folder(first_starts.migrated, folder)
     with Process(data_dir) as server:
         assert answers(server.listening())
 
 
-def test_start_with_own_database_uses_it_and_keeps_it_running(tmp_path: Path) -> None:
-    with embedded.running(tmp_path / "theirs", database="own") as url:
+def test_start_with_own_database_uses_it_and_keeps_it_running(
+    tmp_path: Path, first_starts: FirstStarts
+) -> None:
+    theirs = copy_folder(first_starts.initialized, tmp_path / "theirs")
+    with embedded.running(theirs, database="own") as url:
         settings = {"DATABASE_URL": f"{url}&channel_binding=prefer", "JWT_SECRET": "s" * 32}
         with Process(tmp_path / "var", **settings) as server:
             assert answers(server.listening())

@@ -60,9 +60,9 @@ def clients() -> Iterator[ExitStack]:
 
 
 def test_open_more_connections_than_files_leaves_the_server_idle(
-    tmp_path: Path, clients: ExitStack
+    data_dir: Path, clients: ExitStack
 ) -> None:
-    with serving(tmp_path / "data") as (process, url, logged):
+    with serving(data_dir) as (process, url, logged):
         connected = connect(clients, url, HARD + 40)  # the rest fits in the backlog
         wait_until(lambda: waits(logged))
         assert_idle(process, logged)
@@ -74,10 +74,10 @@ def test_open_more_connections_than_files_leaves_the_server_idle(
 
 
 def test_run_out_of_files_elsewhere_leaves_the_server_idle(
-    tmp_path: Path, clients: ExitStack
+    data_dir: Path, clients: ExitStack
 ) -> None:
     """The number of connections is below its limit, but something else holds the files."""
-    with serving(tmp_path / "data") as (process, url, logged):
+    with serving(data_dir) as (process, url, logged):
         assert answers(url)
         spare = process.num_fds() + 10
         process.rlimit(resource.RLIMIT_NOFILE, (spare, HARD))

@@ -108,10 +108,10 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, io_loop: IOLoop) -> Site:
+def site(data_dir: Path, io_loop: IOLoop) -> Site:
     listening, port = bind_unused_port()
     listening.close()
-    return Site(tmp_path / "var", port, io_loop)
+    return Site(data_dir, port, io_loop)
 
 
 def test_kill_postgres_under_load_loses_nothing_confirmed(site: Site, rounds: int) -> None:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from mentorapi.database import embedded
+from tests.conftest import FirstStarts, copy_folder
 from tests.starting import (
     Process,
     answers,
@@ -21,11 +22,6 @@ from tests.starting import (
     run,
     wait_until,
 )
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
-    return tmp_path / "var"
 
 
 def assert_starts_and_ends(data_dir: Path) -> None:
@@ -63,19 +59,19 @@ MILESTONES = [
         for name in MILESTONES
     ],
 )
-def test_start_after_kill_at_first_start_succeeds(data_dir: Path, milestone: str) -> None:
-    with Process(data_dir) as server:
+def test_start_after_kill_at_first_start_succeeds(new_data_dir: Path, milestone: str) -> None:
+    with Process(new_data_dir) as server:
         server.reached(milestone)
         server.kill()
-    assert_starts_and_ends(data_dir)
+    assert_starts_and_ends(new_data_dir)
 
 
-def test_start_after_repeated_kills_succeeds(data_dir: Path) -> None:
+def test_start_after_repeated_kills_succeeds(new_data_dir: Path) -> None:
     for milestone in MILESTONES:
-        with Process(data_dir) as server:
+        with Process(new_data_dir) as server:
             server.reached(milestone)
             server.kill()
-    assert_starts_and_ends(data_dir)
+    assert_starts_and_ends(new_data_dir)
 
 
 def test_start_after_kill_while_serving_keeps_the_data(data_dir: Path) -> None:
@@ -122,7 +118,6 @@ def test_start_after_kill_while_ending_succeeds(data_dir: Path) -> None:
 
 def test_start_with_pid_file_of_another_process_succeeds(data_dir: Path) -> None:
     """As after a restart of a container, where process ids repeat."""
-    run("migrate", data_dir=data_dir)
     left = f"{os.getpid()}\n{data_dir}/postgres\n1700000000\n5432\n.\n\n  1 1\nready\n"
     (data_dir / "postgres" / "postmaster.pid").write_text(left)
     assert_starts_and_ends(data_dir)
@@ -130,7 +125,6 @@ def test_start_with_pid_file_of_another_process_succeeds(data_dir: Path) -> None
 
 @pytest.mark.parametrize("left", ["", "12", "12\n/half"])
 def test_start_with_truncated_pid_file_succeeds(data_dir: Path, left: str) -> None:
-    run("migrate", data_dir=data_dir)
     (data_dir / "postgres" / "postmaster.pid").write_text(left)
     assert_starts_and_ends(data_dir)
 
@@ -143,7 +137,10 @@ def test_start_with_truncated_pid_file_succeeds(data_dir: Path, left: str) -> No
         pytest.param("CREATE VIEW mentor_list AS SELECT", id="functions"),
     ],
 )
-def test_kill_in_the_middle_of_migrate_leaves_a_start_whole(data_dir: Path, blocker: str) -> None:
+def test_kill_in_the_middle_of_migrate_leaves_a_start_whole(
+    tmp_path: Path, first_starts: FirstStarts, blocker: str
+) -> None:
+    data_dir = copy_folder(first_starts.initialized, tmp_path / "var")
     with embedded.running(data_dir) as url, psycopg.connect(url) as in_the_way:
         in_the_way.execute(blocker)
         with Process(data_dir) as server:
@@ -154,7 +151,6 @@ def test_kill_in_the_middle_of_migrate_leaves_a_start_whole(data_dir: Path, bloc
 
 
 def test_migrate_with_lock_left_behind_succeeds(data_dir: Path) -> None:
-    run("migrate", data_dir=data_dir)
     with embedded.running(data_dir) as url, psycopg.connect(url) as connection:
         connection.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")
     assert run("migrate", data_dir=data_dir).stdout == "Nothing to apply\n"

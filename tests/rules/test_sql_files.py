@@ -101,14 +101,14 @@ def test_read_file_with_wrong_header_raises_an_error(tmp_path: Path, text: str) 
 
 
 def test_change_files_while_serving_changes_no_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As between a ``git checkout`` and the restart."""
     for name in ("mentorapi", "migrations", "sql"):
         shutil.copytree(SQL.parent / name, tmp_path / name)
     shutil.copy(starting.RUN, tmp_path)
     monkeypatch.setattr(starting, "RUN", tmp_path / "run.py")
-    with starting.Process(tmp_path / "var", LOG_FORMAT="json") as server:
+    with starting.Process(data_dir, LOG_FORMAT="json") as server:
         url = server.listening()
         for path in (tmp_path / "sql").glob("*/*.sql"):
             path.write_text("SELECT to be continued")
