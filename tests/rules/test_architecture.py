@@ -1,4 +1,4 @@
-"""Rules for the whole that no linter knows. Who may import whom stands in setup.cfg."""
+"""Rules for the whole project that no linter has. The import contracts are in setup.cfg."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import mentorapi
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: What ties a file to somebody's machine, or is nobody's business.
+#: What ties a file to one machine, and what is secret.
 PRIVATE = {
     "a path of one machine": re.compile(r"(?<![\w.*}])/(?:root|work|home/\w+|Users/\w+)/"),
     "a package registry": re.compile(r"index-url|\"resolved\": *\"http|registry\.\w+\.\w+"),
@@ -26,9 +26,9 @@ PRIVATE = {
 }
 
 
-def files() -> list[Path]:
-    """All that is committed or could be."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+def files(*options: str) -> list[Path]:
+    """The files that git knows, and those that ``options`` add."""
+    command = ["git", "ls-files", "-z", "--cached", *options]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if listed.returncode != 0:
         pytest.skip("not a clone")
@@ -39,7 +39,7 @@ def files() -> list[Path]:
 def test_search_files_for_private_details_finds_none(secret: str) -> None:
     telling = [
         str(path.relative_to(ROOT))
-        for path in files()
+        for path in files("--others", "--exclude-standard")
         if path != Path(__file__)
         and PRIVATE[secret].search(path.read_text(encoding="utf-8", errors="replace"))
     ]
@@ -113,3 +113,20 @@ def test_search_names_of_tests_finds_none_above_70_characters() -> None:
     }
     assert len(names) > 900
     assert sorted(name for name in names if len(name) > 70) == []
+
+
+TOP_LEVEL = {
+    *("mentorapi", "sql", "migrations", "tests", "docs", "deploy", ".ci"),
+    *("setup.cfg", "pyproject.toml", "requirements.lock", "run.py"),
+    *("README.md", "CHANGELOG.md", "LICENSE", ".gitignore", ".pre-commit-config.yaml"),
+}
+
+
+def test_list_top_level_finds_only_what_belongs_there() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in files()} == TOP_LEVEL
+
+
+def test_count_lines_of_modules_finds_none_above_450() -> None:
+    package = Path(mentorapi.__path__[0])
+    lines = {path: len(path.read_text().splitlines()) for path in package.rglob("*.py")}
+    assert [path.name for path, count in lines.items() if count > 450] == []
