@@ -16,12 +16,14 @@ from mentorapi.errors import StartupError
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "sql" / "functions"
 
-#: PostgreSQL refuses to replace an object: its kind, its result or a view's columns have changed.
+#: PostgreSQL refuses to replace or to drop an object: its kind, its result or a view's columns have
+#: changed, or another object still uses the function with the former arguments.
 _REFUSED = (
     psycopg.errors.InvalidFunctionDefinition,
     psycopg.errors.InvalidTableDefinition,
     psycopg.errors.WrongObjectType,
     psycopg.errors.AmbiguousFunction,
+    psycopg.errors.DependentObjectsStillExist,
 )
 
 # What this transaction made or replaced, each as DROP names it, in an order in which DROP works.

@@ -1,4 +1,4 @@
-"""Up, down and up again, on the newest PostgreSQL and on the oldest."""
+"""Migrations up, down and up again, on the newest PostgreSQL and on the oldest."""
 
 from __future__ import annotations
 
@@ -19,11 +19,21 @@ from yoyo.backends import DatabaseBackend
 from mentorapi.database import embedded
 from mentorapi.database.migrate import MIGRATIONS, migrate, pending
 from mentorapi.errors import StartupError
-from tests.conftest import DEBIANS, on
+from tests.conftest import DEBIANS, DRIFT, on
 from tests.operations.undoing import roll_back
 
 IDS = [path.stem for path in sorted(MIGRATIONS.glob("*.sql")) if ".rollback" not in path.name]
-FUNCTIONS = "sql/functions"
+EVERYTHING = [*IDS, "sql/functions"]
+
+#: A database that has applied the former migrations 0001 to 0008, with data.
+SCHEMA_0008 = Path(__file__).with_name("schema_0008.sql").read_bytes()
+
+#: The former migrations whose ids a database of the time before the squash may have.
+FORMER = [
+    *("0002.rules", "0003.shapes", "0004.idempotency", "0005.calendar", "0006.discovery"),
+    *("0007.history", "0008.search", "0009.general", "0010.search_limits", "0011.images"),
+    *("0012.slots", "0013.requests"),
+]
 
 
 @dataclass(frozen=True)
@@ -32,33 +42,52 @@ class Database:
     binaries: Path
 
     def schema(self) -> str:
-        """As SQL, without yoyo's own tables."""
-        # The server's own pg_dump: a newer one may show what an older server keeps to itself.
+        """The schema as SQL, without yoyo's own tables."""
+        # The server's own pg_dump: a newer one may leave out what only an older server has.
         command = [self.binaries / "pg_dump", "--schema-only", "--exclude-table=*yoyo*", self.url]
         dumped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        # A random word in the first line and in the last.
+        # Random text in the first line and in the last.
         return re.sub(r"^\\(un)?restrict .*", "", dumped, flags=re.MULTILINE)
 
+    def execute(self, query: str | bytes) -> list[tuple[object, ...]]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(query if isinstance(query, bytes) else query.encode())
+            return cursor.fetchall() if cursor.description else []
 
-@pytest.fixture(params=["18", "15"])
-def empty(request: pytest.FixtureRequest) -> Iterator[Database]:
+
+@pytest.fixture(scope="module", params=["18", "15"])
+def server(request: pytest.FixtureRequest) -> Database:
     newest = request.param == "18"
-    server = request.getfixturevalue("postgres" if newest else "postgres_15")
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE up_and_down")
-        yield Database(on(server, "up_and_down"), embedded._binaries() if newest else DEBIANS)
-        connection.execute("DROP DATABASE up_and_down WITH (FORCE)")
+    url = request.getfixturevalue("postgres" if newest else "postgres_15")
+    return Database(url, embedded._binaries() if newest else DEBIANS)
 
 
-def test_roll_back_and_migrate_again_gives_the_same_schema(empty: Database) -> None:
-    url = empty.url
-    assert migrate(url) == [*IDS, FUNCTIONS]
-    schema = empty.schema()
+@pytest.fixture
+def empty(server: Database) -> Iterator[Database]:
+    server.execute("CREATE DATABASE up_and_down")
+    yield Database(on(server.url, "up_and_down"), server.binaries)
+    server.execute("DROP DATABASE up_and_down WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def fresh_schema(server: Database) -> str:
+    server.execute("CREATE DATABASE fresh")
+    database = Database(on(server.url, "fresh"), server.binaries)
+    migrate(database.url)
+    schema = database.schema()
+    server.execute("DROP DATABASE fresh WITH (FORCE)")
     assert "CREATE TABLE public.bookings" in schema
+    return schema
+
+
+def test_roll_back_and_migrate_again_gives_the_same_schema(
+    empty: Database, fresh_schema: str
+) -> None:
+    assert migrate(empty.url) == EVERYTHING
     for keep in reversed(range(len(IDS))):
-        assert roll_back(url, keep) == IDS[keep:][::-1]
-        assert migrate(url) == [*IDS[keep:], FUNCTIONS]
-        assert empty.schema() == schema
+        assert roll_back(empty.url, keep) == IDS[keep:][::-1]
+        assert migrate(empty.url) == EVERYTHING[keep:]
+        assert empty.schema() == fresh_schema
 
 
 def test_roll_back_everything_leaves_extensions_only(empty: Database) -> None:
@@ -75,24 +104,21 @@ def test_migrate_twice_applies_nothing(empty: Database) -> None:
 
 
 def test_migrate_as_owner_without_superuser_succeeds(empty: Database) -> None:
-    with psycopg.connect(empty.url, autocommit=True) as connection:
-        connection.execute("CREATE ROLE somebody LOGIN")
-        try:
-            connection.execute("ALTER DATABASE up_and_down OWNER TO somebody")
-            url = empty.url.replace("postgres@", "somebody@")
-            assert migrate(url) == [*IDS, FUNCTIONS]
-            assert roll_back(url) == IDS[::-1]
-        finally:
-            connection.execute("REASSIGN OWNED BY somebody TO postgres")
-            connection.execute("DROP OWNED BY somebody")
-            connection.execute("DROP ROLE somebody")
+    empty.execute("CREATE ROLE somebody LOGIN")
+    try:
+        empty.execute("ALTER DATABASE up_and_down OWNER TO somebody")
+        url = empty.url.replace("postgres@", "somebody@")
+        assert migrate(url) == EVERYTHING
+        assert roll_back(url) == IDS[::-1]
+    finally:
+        empty.execute("REASSIGN OWNED BY somebody TO postgres")
+        empty.execute("DROP OWNED BY somebody")
+        empty.execute("DROP ROLE somebody")
 
 
 def test_fail_within_a_migration_leaves_nothing_of_it(
     empty: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever is killed between the two would leave a schema that no later start can apply."""
-
     def killed(*_: object, **__: object) -> None:
         raise psycopg.OperationalError("killed")
 
@@ -100,15 +126,63 @@ def test_fail_within_a_migration_leaves_nothing_of_it(
         patch.setattr(DatabaseBackend, "mark_one", killed)
         with pytest.raises(StartupError, match="killed"):
             migrate(empty.url)
-    assert migrate(empty.url) == [*IDS, FUNCTIONS]
+    assert migrate(empty.url) == EVERYTHING
+
+
+def test_migrate_the_schema_of_0008_keeps_its_data(empty: Database, fresh_schema: str) -> None:
+    empty.execute(SCHEMA_0008)
+    assert migrate(empty.url) == EVERYTHING[1:]
+    assert empty.schema() == fresh_schema
+    assert empty.execute("SELECT migration_id FROM _yoyo_migration ORDER BY migration_id") == [
+        (name,) for name in IDS
+    ]
+    assert empty.execute(
+        "SELECT topic, status, location, session_rate, session_currency, expired FROM requests"
+        " ORDER BY topic"
+    ) == [
+        ("Cancelled", "cancelled", None, 5000, "NGN", False),
+        # Its session was booked at another rate.
+        ("Completed", "accepted", None, 4000, "NGN", False),
+        ("Pending", "pending", None, 5000, "NGN", False),
+        ("Rejected", "rejected", None, 5000, "NGN", False),
+    ]
+    image = "SELECT profile_image_url, image_url(mentors) FROM mentors WHERE user_id = 'ada'"
+    assert empty.execute(image) == [(None, "/api/images/0123456789abcdef.webp")]
+    assert empty.execute("SELECT route FROM idempotency_keys") == [("POST /api/requests",)]
+    assert empty.execute("SELECT count(*) FROM state_changes") == [(10,)]
+    # Of the 511 words of one profile, 500 are kept.
+    kept = "SELECT word FROM search_postings WHERE word IN ('w1', 'w499', 'w500') ORDER BY word"
+    assert empty.execute(kept) == [("w1",), ("w499",)]
+    assert empty.execute(DRIFT.read_bytes()) == []
+    assert migrate(empty.url) == []
+
+
+def test_migrate_the_schema_of_0013_changes_nothing(empty: Database, fresh_schema: str) -> None:
+    """The tables of 0013 are those of today; only the marks of its migrations differ."""
+    empty.execute(SCHEMA_0008)
+    migrate(empty.url)
+    empty.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0002.adopt'")
+    for name in FORMER:
+        empty.execute(f"INSERT INTO _yoyo_migration VALUES ('{name}', '{name}', now())")
+    rows = "SELECT (SELECT json_agg(r) FROM requests AS r), (SELECT json_agg(m) FROM mentors AS m)"
+    before = empty.execute(rows)
+    assert migrate(empty.url) == EVERYTHING[1:]
+    assert empty.schema() == fresh_schema
+    assert empty.execute(rows) == before
+    assert migrate(empty.url) == []
+
+
+def test_migrate_a_schema_older_than_0008_is_refused(empty: Database) -> None:
+    migrate(empty.url)
+    empty.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0002.adopt'")
+    empty.execute("DROP TABLE search_postings CASCADE")
+    with pytest.raises(StartupError, match=r"has not applied the migration 0008\.search"):
+        migrate(empty.url)
 
 
 def test_create_ids_gives_uuids_of_version_7_in_order(empty: Database) -> None:
     migrate(empty.url)
-    with psycopg.connect(empty.url) as connection:
-        rows = connection.execute(
-            "SELECT uuidv7(), pg_sleep(0.002) FROM generate_series(1, 20)"
-        ).fetchall()
+    rows = empty.execute("SELECT uuidv7(), pg_sleep(0.002) FROM generate_series(1, 20)")
     made = [UUID(str(row[0])) for row in rows]
     assert {(one.version, one.variant) for one in made} == {(7, RFC_4122)}
     assert made == sorted(made)
@@ -117,15 +191,9 @@ def test_create_ids_gives_uuids_of_version_7_in_order(empty: Database) -> None:
 
 
 def test_run_journeys_on_oldest_postgresql_succeeds(postgres_15: str) -> None:
+    arguments = ["-q", "-pno:cacheprovider", "tests/rules/test_journeys.py"]
     journeys = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-pno:cacheprovider",
-            "tests/rules/test_journeys.py",
-        ],
+        [sys.executable, "-m", "pytest", *arguments],
         cwd=MIGRATIONS.parent,
         env=os.environ | {"MENTORAPI_TEST_SERVER": postgres_15},
         capture_output=True,

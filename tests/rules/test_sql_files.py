@@ -127,3 +127,13 @@ def test_compare_folders_with_statements_finds_each() -> None:
         name: value.path for name, value in vars(statements).items() if isinstance(value, Folder)
     }
     assert named == FOLDERS
+
+
+@pytest.mark.parametrize("path", sorted(FUNCTIONS.glob("*.sql")), ids=lambda path: path.stem)
+def test_read_file_of_functions_finds_what_can_be_replaced(path: Path) -> None:
+    """It says at its top what it is, and can be applied again at any time."""
+    text = path.read_text()
+    assert re.match(r"-- [A-Z](.|\n-- )+\.\n", text)
+    without_bodies = re.sub(r"\$\$.*?\$\$|^\s*--[^\n]*\n", "", text, flags=re.DOTALL | re.MULTILINE)
+    for command in without_bodies.strip().removesuffix(";").split(";"):
+        assert re.match(r"\s*CREATE OR REPLACE (FUNCTION|VIEW|TRIGGER) ", command), command
