@@ -570,7 +570,7 @@ BEGIN
     ELSE
         SELECT array_agg(w.word), array_agg(w.field), array_agg(c.number)
         INTO words, fields, numbers
-        FROM come_or_gone AS c
+        FROM changed_mentors AS c
         CROSS JOIN LATERAL search_words(
             c.search_name, c.search_expertise, c.search_headline, c.search_bio
         ) AS w
@@ -624,6 +624,47 @@ CREATE FUNCTION public.merge_links(links jsonb, patch jsonb) RETURNS jsonb
 CREATE FUNCTION public.minutes_between(start_time timestamp with time zone, end_time timestamp with time zone) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT (extract(EPOCH FROM end_time - start_time) / 60)::integer $$;
+
+CREATE FUNCTION public.notify_lists() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('mentorapi', 'lists');
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.notify_mentor() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('mentorapi', coalesce(NEW.id, OLD.id)::text);
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.notify_mentor_of_row() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('mentorapi', coalesce(NEW.mentor_id, OLD.mentor_id)::text);
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.notify_reviewed_mentors() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('mentorapi', reviewed.mentor_id::text)
+    FROM (
+        SELECT DISTINCT v.mentor_id
+        FROM reviews AS v
+        WHERE v.mentee_id = NEW.id
+    ) AS reviewed;
+    RETURN NULL;
+END
+$$;
 
 CREATE FUNCTION public.occupied(start_time timestamp with time zone, end_time timestamp with time zone, buffer_time integer) RETURNS tstzrange
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -690,8 +731,8 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         change.old_status := OLD.status;
     END IF;
-    -- Who had to wait for another change may have begun before it: now() would put them in the
-    -- wrong order.
+    -- A transaction that waited for another change may have begun before it. Then now() would put
+    -- the two changes in the wrong order.
     change.changed_at := greatest(now(), before + interval '1 microsecond');
     INSERT INTO state_changes
     SELECT (change).*;
@@ -1042,9 +1083,10 @@ DECLARE
     blocks integer[];
     finds varbit[];
     this_tier integer;
-    better varbit[];
-    so_good varbit[];
-    here varbit[];
+    -- the matches above this tier, at least of this tier, and of this tier
+    above varbit[];
+    at_least varbit[];
+    in_tier varbit[];
     matches bigint;
 BEGIN
     SELECT array_agg(f.place), array_agg(f.tier), array_agg(f.block), array_agg(f.mentors)
@@ -1061,7 +1103,8 @@ BEGIN
         WHERE total > skipped
         ORDER BY t.tier DESC
     LOOP
-        SELECT array_agg(coalesce(has_all.mentors, search_no_mentors()) ORDER BY b.block) INTO so_good
+        SELECT array_agg(coalesce(has_all.mentors, search_no_mentors()) ORDER BY b.block)
+        INTO at_least
         FROM generate_series(0, (SELECT max(b.block) FROM unnest(blocks) AS b (block))) AS b (block)
         LEFT JOIN
             search_having_all(
@@ -1069,15 +1112,15 @@ BEGIN
             ) AS has_all
             ON has_all.block = b.block;
 
-        IF better IS NULL THEN
-            here := so_good;
+        IF above IS NULL THEN
+            in_tier := at_least;
         ELSE
-            SELECT array_agg(so_good[b] & ~better[b] ORDER BY b) INTO here
-            FROM generate_subscripts(so_good, 1) AS b;
+            SELECT array_agg(at_least[b] & ~above[b] ORDER BY b) INTO in_tier
+            FROM generate_subscripts(at_least, 1) AS b;
         END IF;
-        better := so_good;
-        SELECT sum(bit_count(here[b])) INTO matches
-        FROM generate_subscripts(here, 1) AS b;
+        above := at_least;
+        SELECT sum(bit_count(in_tier[b])) INTO matches
+        FROM generate_subscripts(in_tier, 1) AS b;
 
         IF matches <= skipped THEN
             skipped := skipped - matches;
@@ -1086,12 +1129,13 @@ BEGIN
         -- Sorting one match takes as long as walking past twenty mentors of the list.
         IF
             (cardinality(words) > 1 AND matches <= 1000)
-            OR 20 * matches * matches < (wanted + skipped) * cardinality(here) * search_block_size()
+            OR 20 * matches * matches
+            < (wanted + skipped) * cardinality(in_tier) * search_block_size()
         THEN
             ids := ids || ARRAY(
                 SELECT m.id
                 FROM mentors AS m
-                WHERE m.number = ANY (ARRAY(SELECT s.number FROM search_numbers(here) AS s))
+                WHERE m.number = ANY (ARRAY(SELECT s.number FROM search_numbers(in_tier) AS s))
                 ORDER BY
                     CASE
                         WHEN m.search_name LIKE pattern THEN 3
@@ -1109,7 +1153,7 @@ BEGIN
             ids := ids || ARRAY(
                 SELECT m.id
                 FROM mentors AS m
-                WHERE m.visibility = 'public' AND search_has(here, m.number)
+                WHERE m.visibility = 'public' AND search_has(in_tier, m.number)
                 ORDER BY
                     m.rating DESC NULLS LAST,
                     m.review_count DESC,
@@ -1224,47 +1268,6 @@ CREATE FUNCTION public.short_parts(word text) RETURNS text[]
     CROSS JOIN generate_series(1, 2) AS length
 $$;
 
-CREATE FUNCTION public.tell_lists() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    PERFORM pg_notify('mentorapi', 'lists');
-    RETURN NULL;
-END
-$$;
-
-CREATE FUNCTION public.tell_mentor() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    PERFORM pg_notify('mentorapi', coalesce(NEW.id, OLD.id)::text);
-    RETURN NULL;
-END
-$$;
-
-CREATE FUNCTION public.tell_mentor_of_row() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    PERFORM pg_notify('mentorapi', coalesce(NEW.mentor_id, OLD.mentor_id)::text);
-    RETURN NULL;
-END
-$$;
-
-CREATE FUNCTION public.tell_mentors_reviewed() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    PERFORM pg_notify('mentorapi', reviewed.mentor_id::text)
-    FROM (
-        SELECT DISTINCT v.mentor_id
-        FROM reviews AS v
-        WHERE v.mentee_id = NEW.id
-    ) AS reviewed;
-    RETURN NULL;
-END
-$$;
-
 CREATE FUNCTION public.token_name(user_id text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT u.name FROM users AS u WHERE u.id = user_id $$;
@@ -1273,7 +1276,7 @@ CREATE FUNCTION public.touch_updated_at() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    -- now() is when the transaction began, which may be before the change that it waited for.
+    -- now() is when the transaction began. That may be before the change that it waited for.
     NEW.updated_at := greatest(now(), OLD.updated_at);
     RETURN NEW;
 END
@@ -1540,7 +1543,7 @@ CREATE INDEX state_changes_by_booking ON public.state_changes USING btree (booki
 
 CREATE INDEX state_changes_by_request ON public.state_changes USING btree (request_id, changed_at, id) WHERE (request_id IS NOT NULL);
 
-CREATE TRIGGER availability_windows_tell AFTER INSERT OR DELETE OR UPDATE ON public.availability_windows FOR EACH ROW EXECUTE FUNCTION public.tell_mentor_of_row();
+CREATE TRIGGER availability_windows_notify AFTER INSERT OR DELETE OR UPDATE ON public.availability_windows FOR EACH ROW EXECUTE FUNCTION public.notify_mentor_of_row();
 
 CREATE TRIGGER bookings_change_recorded AFTER UPDATE ON public.bookings FOR EACH ROW WHEN ((((old.status IS DISTINCT FROM new.status) OR (old.start_time IS DISTINCT FROM new.start_time)) OR (old.end_time IS DISTINCT FROM new.end_time))) EXECUTE FUNCTION public.record_state_change();
 
@@ -1552,17 +1555,17 @@ CREATE TRIGGER bookings_completed_new AFTER INSERT ON public.bookings FOR EACH R
 
 CREATE TRIGGER bookings_moved BEFORE UPDATE ON public.bookings FOR EACH ROW WHEN (((((old.mentor_id IS DISTINCT FROM new.mentor_id) OR (old.start_time IS DISTINCT FROM new.start_time)) OR (old.end_time IS DISTINCT FROM new.end_time)) OR (public.booking_is_live(new.status) AND (NOT public.booking_is_live(old.status))))) EXECUTE FUNCTION public.bookings_take_place();
 
+CREATE TRIGGER bookings_notify_added AFTER INSERT ON public.bookings FOR EACH ROW WHEN (new.live) EXECUTE FUNCTION public.notify_mentor_of_row();
+
+CREATE TRIGGER bookings_notify_changed AFTER UPDATE ON public.bookings FOR EACH ROW WHEN (((((old.live IS DISTINCT FROM new.live) OR (old.start_time IS DISTINCT FROM new.start_time)) OR (old.end_time IS DISTINCT FROM new.end_time)) OR (old.mentor_id IS DISTINCT FROM new.mentor_id))) EXECUTE FUNCTION public.notify_mentor_of_row();
+
+CREATE TRIGGER bookings_notify_deleted AFTER DELETE ON public.bookings FOR EACH ROW WHEN (old.live) EXECUTE FUNCTION public.notify_mentor_of_row();
+
 CREATE TRIGGER bookings_placed BEFORE INSERT ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.bookings_take_place();
 
 CREATE TRIGGER bookings_recorded AFTER INSERT ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.record_state_change();
 
 CREATE TRIGGER bookings_resequenced BEFORE UPDATE ON public.bookings FOR EACH ROW WHEN (((((old.start_time IS DISTINCT FROM new.start_time) OR (old.end_time IS DISTINCT FROM new.end_time)) OR (old.location IS DISTINCT FROM new.location)) OR (public.calendar_status(old.status) IS DISTINCT FROM public.calendar_status(new.status)))) EXECUTE FUNCTION public.bookings_resequence();
-
-CREATE TRIGGER bookings_tell_changed AFTER UPDATE ON public.bookings FOR EACH ROW WHEN (((((old.live IS DISTINCT FROM new.live) OR (old.start_time IS DISTINCT FROM new.start_time)) OR (old.end_time IS DISTINCT FROM new.end_time)) OR (old.mentor_id IS DISTINCT FROM new.mentor_id))) EXECUTE FUNCTION public.tell_mentor_of_row();
-
-CREATE TRIGGER bookings_tell_gone AFTER DELETE ON public.bookings FOR EACH ROW WHEN (old.live) EXECUTE FUNCTION public.tell_mentor_of_row();
-
-CREATE TRIGGER bookings_tell_new AFTER INSERT ON public.bookings FOR EACH ROW WHEN (new.live) EXECUTE FUNCTION public.tell_mentor_of_row();
 
 CREATE TRIGGER bookings_touch BEFORE UPDATE ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.touch_updated_at();
 
@@ -1572,19 +1575,19 @@ CREATE TRIGGER mentors_counted AFTER INSERT OR DELETE ON public.mentors FOR EACH
 
 CREATE TRIGGER mentors_index_changed AFTER UPDATE ON public.mentors REFERENCING OLD TABLE AS old_mentors NEW TABLE AS new_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
 
-CREATE TRIGGER mentors_index_gone AFTER DELETE ON public.mentors REFERENCING OLD TABLE AS come_or_gone FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
+CREATE TRIGGER mentors_index_gone AFTER DELETE ON public.mentors REFERENCING OLD TABLE AS changed_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
 
-CREATE TRIGGER mentors_index_new AFTER INSERT ON public.mentors REFERENCING NEW TABLE AS come_or_gone FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
+CREATE TRIGGER mentors_index_new AFTER INSERT ON public.mentors REFERENCING NEW TABLE AS changed_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
+
+CREATE TRIGGER mentors_notify_added_or_deleted AFTER INSERT OR DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.notify_lists();
+
+CREATE TRIGGER mentors_notify_card_changed AFTER UPDATE ON public.mentors FOR EACH ROW WHEN (((((((((((((old.user_id IS DISTINCT FROM new.user_id) OR (old.full_name IS DISTINCT FROM new.full_name)) OR (old.profile_image_url IS DISTINCT FROM new.profile_image_url)) OR (old.profile_image_file IS DISTINCT FROM new.profile_image_file)) OR (old.headline IS DISTINCT FROM new.headline)) OR (old.bio IS DISTINCT FROM new.bio)) OR (old.expertise IS DISTINCT FROM new.expertise)) OR (old.session_duration IS DISTINCT FROM new.session_duration)) OR (old.rating_sum IS DISTINCT FROM new.rating_sum)) OR (old.review_count IS DISTINCT FROM new.review_count)) OR (old.total_sessions IS DISTINCT FROM new.total_sessions)) OR (old.visibility IS DISTINCT FROM new.visibility))) EXECUTE FUNCTION public.notify_lists();
+
+CREATE TRIGGER mentors_notify_changed AFTER UPDATE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.notify_mentor();
+
+CREATE TRIGGER mentors_notify_deleted AFTER DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.notify_mentor();
 
 CREATE TRIGGER mentors_recounted AFTER UPDATE OF visibility ON public.mentors FOR EACH ROW WHEN ((old.visibility <> new.visibility)) EXECUTE FUNCTION public.mentors_count();
-
-CREATE TRIGGER mentors_tell_card_changed AFTER UPDATE ON public.mentors FOR EACH ROW WHEN (((((((((((((old.user_id IS DISTINCT FROM new.user_id) OR (old.full_name IS DISTINCT FROM new.full_name)) OR (old.profile_image_url IS DISTINCT FROM new.profile_image_url)) OR (old.profile_image_file IS DISTINCT FROM new.profile_image_file)) OR (old.headline IS DISTINCT FROM new.headline)) OR (old.bio IS DISTINCT FROM new.bio)) OR (old.expertise IS DISTINCT FROM new.expertise)) OR (old.session_duration IS DISTINCT FROM new.session_duration)) OR (old.rating_sum IS DISTINCT FROM new.rating_sum)) OR (old.review_count IS DISTINCT FROM new.review_count)) OR (old.total_sessions IS DISTINCT FROM new.total_sessions)) OR (old.visibility IS DISTINCT FROM new.visibility))) EXECUTE FUNCTION public.tell_lists();
-
-CREATE TRIGGER mentors_tell_changed AFTER UPDATE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.tell_mentor();
-
-CREATE TRIGGER mentors_tell_come_or_gone AFTER INSERT OR DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.tell_lists();
-
-CREATE TRIGGER mentors_tell_gone AFTER DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.tell_mentor();
 
 CREATE TRIGGER requests_change_recorded AFTER UPDATE ON public.requests FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION public.record_state_change();
 
@@ -1596,11 +1599,11 @@ CREATE TRIGGER requests_touch BEFORE UPDATE ON public.requests FOR EACH ROW EXEC
 
 CREATE TRIGGER reviews_counted AFTER INSERT OR DELETE OR UPDATE ON public.reviews FOR EACH ROW EXECUTE FUNCTION public.reviews_count();
 
-CREATE TRIGGER reviews_tell AFTER INSERT OR DELETE OR UPDATE ON public.reviews FOR EACH ROW EXECUTE FUNCTION public.tell_mentor_of_row();
+CREATE TRIGGER reviews_notify AFTER INSERT OR DELETE OR UPDATE ON public.reviews FOR EACH ROW EXECUTE FUNCTION public.notify_mentor_of_row();
+
+CREATE TRIGGER users_notify AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.notify_reviewed_mentors();
 
 CREATE TRIGGER users_renamed AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.users_rename_profile();
-
-CREATE TRIGGER users_tell AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.tell_mentors_reviewed();
 
 ALTER TABLE ONLY public.availability_windows
     ADD CONSTRAINT availability_windows_mentor_fkey FOREIGN KEY (mentor_id) REFERENCES public.mentors(id) ON DELETE CASCADE;

@@ -30,11 +30,12 @@ CREATE OR REPLACE FUNCTION count_links(links jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT count(*) FROM jsonb_object_keys(links) $$;
 
+-- Sets updated_at at each change of a row.
 CREATE OR REPLACE FUNCTION touch_updated_at() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    -- now() is when the transaction began, which may be before the change that it waited for.
+    -- now() is when the transaction began. That may be before the change that it waited for.
     NEW.updated_at := greatest(now(), OLD.updated_at);
     RETURN NEW;
 END

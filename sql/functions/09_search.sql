@@ -59,8 +59,8 @@ CREATE OR REPLACE FUNCTION search_has(mentors bit[], number integer) RETURNS boo
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT get_bit(mentors[search_block(number) + 1], number % search_block_size()) = 1 $$;
 
--- The numbers of the mentors in the bitmaps of all blocks, from the first block on: every 1 ends a
--- run of 0s.
+-- The numbers of the mentors in the bitmaps of all blocks, from the first block on. Each bit 1 ends
+-- a run of zeros.
 CREATE OR REPLACE FUNCTION search_numbers(mentors bit[])
 RETURNS TABLE (number integer)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 100
@@ -175,7 +175,7 @@ BEGIN
     ELSE
         SELECT array_agg(w.word), array_agg(w.field), array_agg(c.number)
         INTO words, fields, numbers
-        FROM come_or_gone AS c
+        FROM changed_mentors AS c
         CROSS JOIN LATERAL search_words(
             c.search_name, c.search_expertise, c.search_headline, c.search_bio
         ) AS w
@@ -212,7 +212,7 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER mentors_index_new AFTER INSERT ON mentors
-REFERENCING NEW TABLE AS come_or_gone
+REFERENCING NEW TABLE AS changed_mentors
 FOR EACH STATEMENT EXECUTE FUNCTION mentors_index();
 
 CREATE OR REPLACE TRIGGER mentors_index_changed AFTER UPDATE ON mentors
@@ -220,7 +220,7 @@ REFERENCING OLD TABLE AS old_mentors NEW TABLE AS new_mentors
 FOR EACH STATEMENT EXECUTE FUNCTION mentors_index();
 
 CREATE OR REPLACE TRIGGER mentors_index_gone AFTER DELETE ON mentors
-REFERENCING OLD TABLE AS come_or_gone
+REFERENCING OLD TABLE AS changed_mentors
 FOR EACH STATEMENT EXECUTE FUNCTION mentors_index();
 
 -- The LIKE pattern for texts that contain these words; %, _ and \ are letters like any other.
@@ -366,9 +366,10 @@ DECLARE
     blocks integer[];
     finds varbit[];
     this_tier integer;
-    better varbit[];
-    so_good varbit[];
-    here varbit[];
+    -- the matches above this tier, at least of this tier, and of this tier
+    above varbit[];
+    at_least varbit[];
+    in_tier varbit[];
     matches bigint;
 BEGIN
     SELECT array_agg(f.place), array_agg(f.tier), array_agg(f.block), array_agg(f.mentors)
@@ -385,7 +386,8 @@ BEGIN
         WHERE total > skipped
         ORDER BY t.tier DESC
     LOOP
-        SELECT array_agg(coalesce(has_all.mentors, search_no_mentors()) ORDER BY b.block) INTO so_good
+        SELECT array_agg(coalesce(has_all.mentors, search_no_mentors()) ORDER BY b.block)
+        INTO at_least
         FROM generate_series(0, (SELECT max(b.block) FROM unnest(blocks) AS b (block))) AS b (block)
         LEFT JOIN
             search_having_all(
@@ -393,15 +395,15 @@ BEGIN
             ) AS has_all
             ON has_all.block = b.block;
 
-        IF better IS NULL THEN
-            here := so_good;
+        IF above IS NULL THEN
+            in_tier := at_least;
         ELSE
-            SELECT array_agg(so_good[b] & ~better[b] ORDER BY b) INTO here
-            FROM generate_subscripts(so_good, 1) AS b;
+            SELECT array_agg(at_least[b] & ~above[b] ORDER BY b) INTO in_tier
+            FROM generate_subscripts(at_least, 1) AS b;
         END IF;
-        better := so_good;
-        SELECT sum(bit_count(here[b])) INTO matches
-        FROM generate_subscripts(here, 1) AS b;
+        above := at_least;
+        SELECT sum(bit_count(in_tier[b])) INTO matches
+        FROM generate_subscripts(in_tier, 1) AS b;
 
         IF matches <= skipped THEN
             skipped := skipped - matches;
@@ -410,12 +412,13 @@ BEGIN
         -- Sorting one match takes as long as walking past twenty mentors of the list.
         IF
             (cardinality(words) > 1 AND matches <= 1000)
-            OR 20 * matches * matches < (wanted + skipped) * cardinality(here) * search_block_size()
+            OR 20 * matches * matches
+            < (wanted + skipped) * cardinality(in_tier) * search_block_size()
         THEN
             ids := ids || ARRAY(
                 SELECT m.id
                 FROM mentors AS m
-                WHERE m.number = ANY (ARRAY(SELECT s.number FROM search_numbers(here) AS s))
+                WHERE m.number = ANY (ARRAY(SELECT s.number FROM search_numbers(in_tier) AS s))
                 ORDER BY
                     CASE
                         WHEN m.search_name LIKE pattern THEN 3
@@ -433,7 +436,7 @@ BEGIN
             ids := ids || ARRAY(
                 SELECT m.id
                 FROM mentors AS m
-                WHERE m.visibility = 'public' AND search_has(here, m.number)
+                WHERE m.visibility = 'public' AND search_has(in_tier, m.number)
                 ORDER BY
                     m.rating DESC NULLS LAST,
                     m.review_count DESC,

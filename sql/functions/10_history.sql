@@ -51,8 +51,8 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         change.old_status := OLD.status;
     END IF;
-    -- Who had to wait for another change may have begun before it: now() would put them in the
-    -- wrong order.
+    -- A transaction that waited for another change may have begun before it. Then now() would put
+    -- the two changes in the wrong order.
     change.changed_at := greatest(now(), before + interval '1 microsecond');
     INSERT INTO state_changes
     SELECT (change).*;

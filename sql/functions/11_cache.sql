@@ -2,7 +2,7 @@
 -- the channel `mentorapi`. A message is a mentor's id (what is shown of this mentor has changed),
 -- `lists` (the order or a card of the lists may have changed), or `all`.
 
-CREATE OR REPLACE FUNCTION tell_mentor() RETURNS trigger
+CREATE OR REPLACE FUNCTION notify_mentor() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
@@ -11,7 +11,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION tell_lists() RETURNS trigger
+CREATE OR REPLACE FUNCTION notify_lists() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
@@ -20,7 +20,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION tell_mentor_of_row() RETURNS trigger
+CREATE OR REPLACE FUNCTION notify_mentor_of_row() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
@@ -30,7 +30,7 @@ END
 $$;
 
 -- A review shows the name and the picture of the mentee who wrote it.
-CREATE OR REPLACE FUNCTION tell_mentors_reviewed() RETURNS trigger
+CREATE OR REPLACE FUNCTION notify_reviewed_mentors() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
@@ -44,17 +44,17 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE TRIGGER mentors_tell_come_or_gone AFTER INSERT OR DELETE ON mentors
-FOR EACH ROW EXECUTE FUNCTION tell_lists();
+CREATE OR REPLACE TRIGGER mentors_notify_added_or_deleted AFTER INSERT OR DELETE ON mentors
+FOR EACH ROW EXECUTE FUNCTION notify_lists();
 
-CREATE OR REPLACE TRIGGER mentors_tell_gone AFTER DELETE ON mentors
-FOR EACH ROW EXECUTE FUNCTION tell_mentor();
+CREATE OR REPLACE TRIGGER mentors_notify_deleted AFTER DELETE ON mentors
+FOR EACH ROW EXECUTE FUNCTION notify_mentor();
 
-CREATE OR REPLACE TRIGGER mentors_tell_changed AFTER UPDATE ON mentors
-FOR EACH ROW EXECUTE FUNCTION tell_mentor();
+CREATE OR REPLACE TRIGGER mentors_notify_changed AFTER UPDATE ON mentors
+FOR EACH ROW EXECUTE FUNCTION notify_mentor();
 
 -- The columns that a card shows or that order the cards. Generated columns follow from these.
-CREATE OR REPLACE TRIGGER mentors_tell_card_changed AFTER UPDATE ON mentors
+CREATE OR REPLACE TRIGGER mentors_notify_card_changed AFTER UPDATE ON mentors
 FOR EACH ROW
 WHEN (
     (
@@ -67,32 +67,32 @@ WHEN (
         new.total_sessions, new.visibility
     )
 )
-EXECUTE FUNCTION tell_lists();
+EXECUTE FUNCTION notify_lists();
 
-CREATE OR REPLACE TRIGGER availability_windows_tell
+CREATE OR REPLACE TRIGGER availability_windows_notify
 AFTER INSERT OR UPDATE OR DELETE ON availability_windows
-FOR EACH ROW EXECUTE FUNCTION tell_mentor_of_row();
+FOR EACH ROW EXECUTE FUNCTION notify_mentor_of_row();
 
-CREATE OR REPLACE TRIGGER bookings_tell_new AFTER INSERT ON bookings
+CREATE OR REPLACE TRIGGER bookings_notify_added AFTER INSERT ON bookings
 FOR EACH ROW WHEN (new.live)
-EXECUTE FUNCTION tell_mentor_of_row();
+EXECUTE FUNCTION notify_mentor_of_row();
 
-CREATE OR REPLACE TRIGGER bookings_tell_changed AFTER UPDATE ON bookings
+CREATE OR REPLACE TRIGGER bookings_notify_changed AFTER UPDATE ON bookings
 FOR EACH ROW
 WHEN (
     (old.live, old.start_time, old.end_time, old.mentor_id)
     IS DISTINCT FROM (new.live, new.start_time, new.end_time, new.mentor_id)
 )
-EXECUTE FUNCTION tell_mentor_of_row();
+EXECUTE FUNCTION notify_mentor_of_row();
 
-CREATE OR REPLACE TRIGGER bookings_tell_gone AFTER DELETE ON bookings
+CREATE OR REPLACE TRIGGER bookings_notify_deleted AFTER DELETE ON bookings
 FOR EACH ROW WHEN (old.live)
-EXECUTE FUNCTION tell_mentor_of_row();
+EXECUTE FUNCTION notify_mentor_of_row();
 
-CREATE OR REPLACE TRIGGER reviews_tell AFTER INSERT OR UPDATE OR DELETE ON reviews
-FOR EACH ROW EXECUTE FUNCTION tell_mentor_of_row();
+CREATE OR REPLACE TRIGGER reviews_notify AFTER INSERT OR UPDATE OR DELETE ON reviews
+FOR EACH ROW EXECUTE FUNCTION notify_mentor_of_row();
 
-CREATE OR REPLACE TRIGGER users_tell AFTER UPDATE OF name, picture ON users
+CREATE OR REPLACE TRIGGER users_notify AFTER UPDATE OF name, picture ON users
 FOR EACH ROW
 WHEN ((old.name, old.picture) IS DISTINCT FROM (new.name, new.picture))
-EXECUTE FUNCTION tell_mentors_reviewed();
+EXECUTE FUNCTION notify_reviewed_mentors();
