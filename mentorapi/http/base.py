@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from http import HTTPStatus
 from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
 from tornado.httputil import HTTPServerRequest
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application, HTTPError
 
 from mentorapi import errors
 from mentorapi.auth.tokens import Caller
@@ -22,7 +21,7 @@ from mentorapi.database.pool import Database
 from mentorapi.http import idempotency
 from mentorapi.http.body import read_body
 from mentorapi.http.headers import default_headers, preflight_headers, request_id
-from mentorapi.http.operation import Method, Raised
+from mentorapi.http.operation import Method, OperationHandler
 from mentorapi.http.operation import operation as operation
 from mentorapi.http.query import next_page_link, read_parameters
 from mentorapi.http.services import Services
@@ -43,7 +42,7 @@ MAX_WAIT_SECONDS = 10.0
 NO_HEADERS: Mapping[str, str] = {}
 
 
-class ApiHandler(RequestHandler):
+class ApiHandler(OperationHandler):
     """One path of the API. Its methods are decorated with ``@operation``.
 
     When a method runs, ``caller``, ``parameters`` and ``body`` hold what has been verified, and the
@@ -127,28 +126,6 @@ class ApiHandler(RequestHandler):
 
     # Method --------------------------------------------------------------------------------
 
-    @classmethod
-    @cache
-    def operations(cls) -> dict[str, Operation]:
-        """The operations of this path by HTTP method."""
-        names = ("GET", "POST", "PUT", "PATCH", "DELETE")
-        found = {name: getattr(getattr(cls, name.lower()), "spec", None) for name in names}
-        return {name: spec for name, spec in found.items() if spec is not None}
-
-    @classmethod
-    def operation_of(cls, method: str | None) -> Operation | None:
-        return cls.operations().get("GET" if method == "HEAD" else method or "")
-
-    @classmethod
-    def raised_by(cls, method: str) -> Sequence[Raised]:
-        raised: Sequence[Raised] = getattr(cls, method.lower()).raises
-        return raised
-
-    @classmethod
-    def allowed(cls) -> list[str]:
-        names = list(cls.operations())
-        return names + (["HEAD"] if "GET" in names else []) + ["OPTIONS"]
-
     async def run(self, method: Method, ids: Sequence[str]) -> None:
         """Run the method of an operation."""
         try:
@@ -192,7 +169,7 @@ class ApiHandler(RequestHandler):
             self.set_header("Idempotent-Replayed", "true")
 
     async def head(self, *ids: str) -> None:
-        # Tornado leaves the body out.
+        # Tornado does not send the body.
         await self.get(*ids)  # type: ignore[misc]
 
     def options(self, *ids: str) -> None:
@@ -279,7 +256,7 @@ class ApiHandler(RequestHandler):
             # The access log has one line per request, which includes the error.
             self.failure = value
         elif not isinstance(value, (errors.ApiError, HTTPError)):
-            log.error("After the answer to %s", self.request_id, exc_info=(typ, value, tb))
+            log.error("Error after the response to %s", self.request_id, exc_info=(typ, value, tb))
 
 
 def as_id(text: str) -> str:

@@ -1,4 +1,4 @@
-"""/openapi.json and /docs: the description of the API, for programs and for people."""
+"""/openapi.json and /docs: the OpenAPI document, and the page that shows it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TYPES = {
     ".png": "image/png",
 }
 
-#: Nothing else of either folder is served.
+#: The files that are served, and their folders.
 ASSETS = {
     "docs.css": STATIC,
     "docs.js": STATIC,
@@ -33,14 +33,14 @@ ASSETS = {
     "swagger-ui.css": swagger_ui_path,
 }
 
-#: The page asks its own server only, whatever the description or an answer may hold.
+#: The page may connect to its own server only.
 POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "connect-src 'self'",
-        # Icons in the style sheet, and images that an operation answered with.
+        # Icons in the style sheet, and images in responses.
         "img-src 'self' data: blob:",
         "base-uri 'none'",
         "form-action 'none'",
@@ -73,8 +73,8 @@ class ShowAsset(ResponseHandler):
         self.write_response(read(ASSETS[name], name))
 
 
-class ShowTheWay(ApiHandler):
-    """Leads people who type the server's address to the documentation."""
+class RedirectToDocs(ApiHandler):
+    """For people who type the server's address into a browser."""
 
     async def prepare(self) -> None:
         pass
@@ -84,7 +84,7 @@ class ShowTheWay(ApiHandler):
         return ["GET", "HEAD", "OPTIONS"]
 
     async def get(self) -> None:
-        # Not for good: a browser would remember that for ever.
+        # 302, since a browser would remember a 301 for ever.
         self.set_status(HTTPStatus.FOUND)
         self.set_header("Location", f"{PREFIX}/docs")
         self.clear_header("Content-Type")
@@ -102,5 +102,5 @@ routes = [
     ("/docs/{name}", ShowAsset),
 ]
 
-#: Outside the API.
-redirects = [(path, ShowTheWay) for path in ("/", PREFIX, f"{PREFIX}/", "/docs")]
+#: Paths outside the API.
+redirects = [(path, RedirectToDocs) for path in ("/", PREFIX, f"{PREFIX}/", "/docs")]

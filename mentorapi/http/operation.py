@@ -1,10 +1,12 @@
-"""The decorator that makes a handler's method an operation of the API."""
+"""Operations of the API: methods of a handler with a schema."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, TypeAlias
+
+from tornado.web import RequestHandler
 
 from mentorapi import errors
 from mentorapi.schemas.operation import Operation
@@ -30,3 +32,29 @@ def operation(spec: Operation, raises: Sequence[Raised] = ()) -> Callable[[Metho
         return run
 
     return decorate
+
+
+class OperationHandler(RequestHandler):
+    """A handler that knows which of its methods are operations."""
+
+    @classmethod
+    @cache
+    def operations(cls) -> dict[str, Operation]:
+        """The operations of this path by HTTP method."""
+        names = ("GET", "POST", "PUT", "PATCH", "DELETE")
+        found = {name: getattr(getattr(cls, name.lower()), "spec", None) for name in names}
+        return {name: spec for name, spec in found.items() if spec is not None}
+
+    @classmethod
+    def operation_of(cls, method: str | None) -> Operation | None:
+        return cls.operations().get("GET" if method == "HEAD" else method or "")
+
+    @classmethod
+    def raised_by(cls, method: str) -> Sequence[Raised]:
+        raised: Sequence[Raised] = getattr(cls, method.lower()).raises
+        return raised
+
+    @classmethod
+    def allowed(cls) -> list[str]:
+        names = list(cls.operations())
+        return names + (["HEAD"] if "GET" in names else []) + ["OPTIONS"]
