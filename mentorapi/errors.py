@@ -1,4 +1,4 @@
-"""Every error a client can meet, one class each; at the end, the one that an operator meets.
+"""Errors that a client can get, one class each; the last one is for the operator.
 
 The class docstring is the default message and ``status`` the HTTP status; what the API answers
 is exactly ``{"statusCode", "message", "error"}`` (and ``details`` for a failed validation).
@@ -19,9 +19,9 @@ CODE_HEADER = "X-Error-Code"
 
 #: A failed validation names this many problems at most.
 MAX_DETAILS = 50
-#: Of all details together as JSON: a small body gets a small answer.
+#: Size of all details as JSON.
 MAX_DETAILS_BYTES = 12 * 1024
-#: Characters of a field's name that are shown. Clients may send names of any length.
+#: Characters of a field's name. Clients may send names of any length.
 MAX_FIELD = 120
 
 
@@ -55,7 +55,7 @@ class ApiError(Exception):
         return (cls.__doc__ or "").strip()
 
     def body(self) -> dict[str, Any]:
-        """The JSON object that a client receives."""
+        """Return the JSON object that a client receives."""
         return error_body(self.status, self.message, self.details)
 
 
@@ -73,14 +73,14 @@ def error_body(
 
 
 class UserMissing(Exception):
-    """The caller's row in ``users`` is gone, though it was stored before.
+    """The caller's row in ``users`` is missing although it was stored before.
 
-    No client meets it: the base handler stores the user again and repeats the operation.
+    No client gets it: the base handler stores the user again and repeats the operation.
     """
 
 
 def codes() -> list[str]:
-    """The codes of all errors, sorted."""
+    """Return the codes of all errors, sorted."""
 
     def of(kind: type[ApiError]) -> set[str]:
         return {kind.code}.union(*map(of, kind.__subclasses__()))
@@ -109,7 +109,7 @@ class ValidationFailed(BadRequest):
 
 
 def _shortened(details: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """The first details, in an answer that stays small whatever names a client makes up."""
+    """Keep the first details, so that the answer stays small whatever a client sends."""
     shortened: list[dict[str, str]] = []
     room = MAX_DETAILS_BYTES
     for detail in details[:MAX_DETAILS]:
@@ -361,7 +361,7 @@ class KeyReused(ApiError):
 class TooManyRequests(ApiError):
     """Too many requests, please slow down"""
 
-    # Of the proxy (deploy/nginx.conf), which limits what one address sends.
+    # The proxy answers with it (deploy/nginx.conf): it limits the requests of one address.
     status = HTTPStatus.TOO_MANY_REQUESTS
     headers = {"Retry-After": "1"}
 

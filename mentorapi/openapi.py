@@ -1,5 +1,4 @@
-"""The description of the API as OpenAPI 3.1, made of what the API itself goes by: its routes, the
-schemas that requests are validated with, and the errors that stand beside each handler."""
+"""The OpenAPI 3.1 document, made from the routes, the schemas, and the errors of each handler."""
 
 from __future__ import annotations
 
@@ -148,9 +147,9 @@ HEADERS: dict[str, Json] = {
 
 @cache
 def document(server_url: str | None = None) -> Json:
-    """``server_url`` is where the API is found, if not below the description itself.
+    """Return the document. ``server_url`` is the base URL, by default relative to the document.
 
-    Not to be changed: the same one is returned every time.
+    Callers must not change it: every call returns the same object.
     """
     components = Components()
     paths: Json = {}
@@ -161,7 +160,9 @@ def document(server_url: str | None = None) -> Json:
         for method, spec in handler.operations().items():
             if spec.described:
                 used.append(tag)
-                described = Description(components, path, method, spec, handler.raised_by(method))
+                described = OperationDescription(
+                    components, path, method, spec, handler.raised_by(method)
+                )
                 paths.setdefault(path, {})[method.lower()] = described.operation()
     return {
         "openapi": "3.1.0",
@@ -184,7 +185,7 @@ def document(server_url: str | None = None) -> Json:
 
 
 class Components:
-    """What the description says once and refers to from then on."""
+    """The parts that the document defines once and refers to."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, Json] = {
@@ -200,14 +201,14 @@ class Components:
         }
 
     def refer(self, kind: str, name: str, content: Json) -> Json:
-        """A reference to this component, which is listed if it isn't yet."""
+        """Define this component if it is new, and return a reference to it."""
         known = self._kinds.setdefault(kind, {}).setdefault(name, content)
         if known != content:
             raise ValueError(f"two different {kind} are called {name}")
         return {"$ref": f"#/components/{kind}/{name}"}
 
     def schema(self, schema: Any) -> Any:
-        """The schema with references to the named ones in it, and without our own keywords."""
+        """Replace named schemas by references, and drop our own keywords (``x-…``)."""
         if isinstance(schema, list):
             return [self.schema(entry) for entry in schema]
         if not isinstance(schema, Mapping):
@@ -227,8 +228,8 @@ class Components:
         return {kind: dict(sorted(named.items())) for kind, named in sorted(self._kinds.items())}
 
 
-class Description:
-    """One operation, described."""
+class OperationDescription:
+    """An operation as an OpenAPI object."""
 
     def __init__(
         self,
@@ -255,21 +256,25 @@ class Description:
             found["description"] = spec.description
         if spec.public:
             found["security"] = []
-        if parameters := [*self.path_parameters(), *self.query_parameters(), *self.headers_sent()]:
+        if parameters := [
+            *self.path_parameters(),
+            *self.query_parameters(),
+            *self.header_parameters(),
+        ]:
             found["parameters"] = parameters
         if spec.body is not None or spec.form is not None:
             found["requestBody"] = self.request_body()
-        found["responses"] = {str(spec.status): self.success()}
+        found["responses"] = {str(spec.status): self.success_response()}
         if self.has_etag:
             found["responses"]["304"] = self.not_modified()
-        found["responses"] |= self.refusals()
+        found["responses"] |= self.error_responses()
         return found
 
     @property
     def has_etag(self) -> bool:
         return self.method == "GET" and self.spec.public and self.spec.media_type == JSON
 
-    # What goes in --------------------------------------------------------------------------
+    # Parameters and body -------------------------------------------------------------------
 
     def path_parameters(self) -> Iterable[Json]:
         for name in re.findall(r"\{(\w+)\}", self.path):
@@ -291,10 +296,10 @@ class Description:
                 schema = {k: v for k, v in schema.items() if k not in ("description", "examples")}
             yield content | {"schema": self.components.schema(schema)}
 
-    def headers_sent(self) -> Iterable[Json]:
-        wanted = {"Idempotency-Key": self.method == "POST", "If-None-Match": self.has_etag}
-        for name, wants in wanted.items():
-            if wants:
+    def header_parameters(self) -> Iterable[Json]:
+        taken = {"Idempotency-Key": self.method == "POST", "If-None-Match": self.has_etag}
+        for name, is_taken in taken.items():
+            if is_taken:
                 content = {"name": name, "in": "header", **HEADER_PARAMETERS[name]}
                 yield self.components.refer("parameters", name, content)
 
@@ -306,13 +311,13 @@ class Description:
         content = {JSON: {"schema": self.components.schema(body), "example": example_of(body)}}
         return {"required": not self.spec.body_optional, "content": content}
 
-    # What comes out ------------------------------------------------------------------------
+    # Responses -----------------------------------------------------------------------------
 
-    def success(self) -> Json:
+    def success_response(self) -> Json:
         spec = self.spec
         media: Json = {"schema": self.components.schema(spec.response)}
         if spec.media_type == JSON:
-            media["example"] = changed(example_of(spec.response), spec.example)
+            media["example"] = with_changes(example_of(spec.response), spec.example)
         elif "examples" in spec.response:
             media["example"] = example_of(spec.response)
         is_list = spec.response.get("type") == "array"
@@ -327,7 +332,7 @@ class Description:
         }
         return {
             "description": HTTPStatus(spec.status).phrase,
-            "headers": self.headers(name for name, there in headers.items() if there),
+            "headers": self.headers(name for name, is_sent in headers.items() if is_sent),
             "content": {spec.media_type: media},
         }
 
@@ -344,15 +349,15 @@ class Description:
             for name in names
         }
 
-    def refusals(self) -> Json:
-        """Every error by status; those of the operation's own first."""
+    def error_responses(self) -> Json:
+        """Return a response for each status; the operation's own errors come first."""
         shared = list(self.shared_errors())
         by_status: dict[int, list[Raised]] = {}
         for error in [*self.raises, *shared]:
             by_status.setdefault(error.status, []).append(error)
         found = {}
         for status, raised in sorted(by_status.items()):
-            response = self.refusal(raised)
+            response = self.error_response(raised)
             if all(error in shared for error in raised):
                 name = "Or".join(error_name(error) for error in raised)
                 response = self.components.refer("responses", name, response)
@@ -360,7 +365,7 @@ class Description:
         return found
 
     def shared_errors(self) -> Iterable[type[errors.ApiError]]:
-        """Those that any operation of this kind has."""
+        """Yield the errors that every operation of this kind can have."""
         if self.spec.query or self.spec.body is not None or self.spec.form or self.method == "POST":
             yield errors.ValidationFailed
         if self.spec.body is not None:
@@ -371,14 +376,16 @@ class Description:
             yield from (errors.KeyInUse, errors.KeyReused, errors.TooManyRequests)
         yield from (errors.ApiError, errors.Unavailable)
 
-    def refusal(self, raised: Sequence[Raised]) -> Json:
+    def error_response(self, raised: Sequence[Raised]) -> Json:
         names = [errors.CODE_HEADER, *(name for error in raised for name in error.headers)]
-        shown = {error_name(error): self.error_example(error) for error in raised}
+        examples = {error_name(error): self.error_example(error) for error in raised}
         messages = [error_of(error).message for error in raised]
         return {
             "description": messages[0] if len(messages) == 1 else bullets(messages),
             "headers": self.headers(dict.fromkeys(names)),
-            "content": {JSON: {"schema": self.components.schema(common.ERROR), "examples": shown}},
+            "content": {
+                JSON: {"schema": self.components.schema(common.ERROR), "examples": examples}
+            },
         }
 
     def error_example(self, error: Raised) -> Json:
@@ -400,7 +407,7 @@ def error_of(error: Raised) -> errors.ApiError:
 
 
 def error_name(error: Raised) -> str:
-    """The class's, or for a message of its own, that message run together."""
+    """Return the name of the class, or of an instance its message in CamelCase."""
     if isinstance(error, type):
         return "Fault" if error is errors.ApiError else error.__name__
     return "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", error.message))
@@ -411,7 +418,7 @@ def bullets(lines: Iterable[str]) -> str:
 
 
 def example_of(schema: Schema) -> Any:
-    """The schema's own example, or one made of those within it."""
+    """Return the schema's example, or build one from the schemas inside it."""
     if "examples" in schema:
         return schema["examples"][0]
     if "default" in schema:
@@ -429,11 +436,11 @@ def example_of(schema: Schema) -> Any:
     raise ValueError(f"no example for {schema}")
 
 
-def changed(example: Any, changes: Mapping[str, Any]) -> Any:
-    """The example with these fields changed, to any depth."""
+def with_changes(example: Any, changes: Mapping[str, Any]) -> Any:
+    """Replace these fields of an example, at any depth."""
     if not changes:
         return example
     return example | {
-        name: changed(example[name], value) if isinstance(example[name], dict) else value
+        name: with_changes(example[name], value) if isinstance(example[name], dict) else value
         for name, value in changes.items()
     }
