@@ -8,7 +8,7 @@ WITH profile AS (
     WHERE m.user_id = $1
 ),
 
-gone AS (
+deleted AS (
     DELETE FROM availability_windows AS w
     USING profile
     WHERE w.id = $2 AND w.mentor_id = profile.id
@@ -18,6 +18,6 @@ gone AS (
 SELECT
     exists(
         SELECT
-        FROM gone
+        FROM deleted
     ) AS found
 FROM profile;

@@ -1,4 +1,4 @@
--- availability.fill: give a mentor these weekly windows; one whose id is null gets a new id.
+-- availability.fill: insert weekly windows of a mentor; a window whose id is null gets a new id.
 -- $1 mentor_id    uuid
 -- $2 ids          uuid[]
 -- $3 days_of_week smallint[]

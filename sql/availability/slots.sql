@@ -6,7 +6,7 @@
 -- returns days, from the start date (null: today) to the end date (null: 14 days later); body, null
 -- when there is no such public mentor or `days` is not between 0 and max_days; and seconds_valid,
 -- until the first slot's time comes, or until another day is today
-WITH asked AS MATERIALIZED (
+WITH period AS MATERIALIZED (
     SELECT
         start.first_date,
         coalesce($3::text::date, start.first_date + 14) AS last_date,
@@ -20,18 +20,18 @@ slots AS MATERIALIZED (
     SELECT
         s.start_time AT TIME ZONE 'UTC' AS starts_at,
         s.end_time AT TIME ZONE 'UTC' AS ends_at
-    FROM asked
-    INNER JOIN mentors AS m ON asked.last_date - asked.first_date BETWEEN 0 AND $4
-    CROSS JOIN LATERAL mentor_slots(m, asked.first_date, asked.last_date) AS s
+    FROM period
+    INNER JOIN mentors AS m ON period.last_date - period.first_date BETWEEN 0 AND $4
+    CROSS JOIN LATERAL mentor_slots(m, period.first_date, period.last_date) AS s
     WHERE
         m.id = $1
         AND m.visibility = 'public'
-        -- RFC 3339 cannot say what comes after.
+        -- RFC 3339 cannot express later instants.
         AND s.end_time < '10000-01-01 00:00+00'
 )
 
 SELECT
-    asked.last_date - asked.first_date AS days,
+    period.last_date - period.first_date AS days,
     CASE
         WHEN mentor.id IS NOT NULL THEN json_build_object(
             'mentorId', mentor.id,
@@ -65,18 +65,18 @@ SELECT
         ) - now()),
         CASE
             WHEN $2::text IS NULL
-                THEN extract(EPOCH FROM (asked.today + 1)::timestamp AT TIME ZONE 'UTC' - now())
+                THEN extract(EPOCH FROM (period.today + 1)::timestamp AT TIME ZONE 'UTC' - now())
             -- A slot of the first day may depend on a start that passes on the evening before it.
-            WHEN asked.first_date > asked.today
+            WHEN period.first_date > period.today
                 THEN greatest(60, extract(EPOCH FROM (
-                    asked.first_date::timestamp AT TIME ZONE 'UTC' - interval '6 hours' - now()
+                    period.first_date::timestamp AT TIME ZONE 'UTC' - interval '6 hours' - now()
                 )))
             ELSE 'Infinity'
         END
     )::double precision AS seconds_valid
-FROM asked
+FROM period
 LEFT JOIN mentors AS mentor
     ON
         mentor.id = $1
         AND mentor.visibility = 'public'
-        AND asked.last_date - asked.first_date BETWEEN 0 AND $4;
+        AND period.last_date - period.first_date BETWEEN 0 AND $4;

@@ -1,4 +1,4 @@
--- mentors.search: a page of the public mentors who have each word of a search, or one like it.
+-- mentors.search: a page of the public mentors with each word of a search, or a similar word.
 -- $1 words  text[]
 -- $2 phrase text
 -- $3 limit  bigint

@@ -9,7 +9,7 @@ SELECT
         + 15 * has_text(m.bio)::integer
         + 15 * has_text(array_to_string(m.expertise, ''))::integer
         + 10 * (image_url(m) IS NOT NULL)::integer
-        -- 0 is the default, and may be meant.
+        -- 0 is the default, and the mentor may have chosen it.
         + 10 * (m.own_rate OR m.session_rate > 0)::integer
         + 10 * (
             EXISTS (

@@ -1,9 +1,10 @@
--- requests.accept: accept a pending request; its booking comes of the same statement.
+-- requests.accept: accept a pending request; the same statement creates its booking.
 -- $1 request_id uuid
 -- $2 user_id    text
 -- returns body and booking; no row when it is not pending, past, or not this mentor's
 WITH mentor AS MATERIALIZED (
-    -- Locked first, so that accepts queue up instead of deadlocking in the exclusion index.
+    -- Accepts lock the mentor first, so that they wait here and do not deadlock in the exclusion
+    -- index of bookings.
     SELECT
         m.id,
         m.default_meeting_link,

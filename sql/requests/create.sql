@@ -21,7 +21,7 @@ WITH asked AS (
 ),
 
 expired AS (
-    -- A request that was not answered in time would make requests_one_pending refuse the new one.
+    -- An overdue pending request would make requests_one_pending refuse the new one.
     UPDATE requests
     SET status = 'rejected', expired = TRUE, rejection_reason = expiry_reason()
     WHERE
@@ -32,7 +32,7 @@ expired AS (
     RETURNING requests.id
 ),
 
--- Counting makes the update run to its end before the first row is inserted.
+-- The count makes PostgreSQL finish the update before it inserts.
 cleared AS (
     SELECT count(*) AS requests
     FROM expired
@@ -57,7 +57,7 @@ created AS (
     CROSS JOIN cleared
     WHERE
         asked.start_time > now()
-        -- RFC 3339 cannot say what comes after.
+        -- RFC 3339 cannot express later instants.
         AND asked.end_time < '10000-01-01 00:00+00'
         AND tstzrange(asked.start_time, asked.end_time) <@ mentor_free_time(
             asked.mentor_id,

@@ -2,7 +2,7 @@
 -- $1 mentor_id  uuid
 -- $2 mentee_id  text
 -- $3 start_time timestamptz
--- returns to_self, past and pending; no row when there is no such public mentor
+-- returns to_self, past and pending, the reasons; no row when there is no such public mentor
 SELECT
     m.user_id = $2 AS to_self,
     $3 <= now() AS past,

@@ -1,8 +1,8 @@
--- requests.expire: end pending requests whose time has come without an answer, a batch at a time.
+-- requests.expire: reject overdue pending requests, a batch at a time.
 -- $1 batch_size bigint
 -- returns expired, how many there were
 WITH due AS (
-    -- A row that somebody has locked is skipped: the next round finds it.
+    -- A locked row is skipped: the next round finds it.
     SELECT r.id
     FROM requests AS r
     WHERE r.status = 'pending' AND r.start_time <= now()
@@ -15,7 +15,7 @@ expired AS (
     UPDATE requests
     SET status = 'rejected', expired = TRUE, rejection_reason = expiry_reason()
     WHERE
-        -- With a join, a generic plan reads all requests: it can't know how small a batch is.
+        -- With a join, a generic plan reads all requests: it cannot know how small a batch is.
         requests.id = any(
             array(
                 SELECT due.id

@@ -3,6 +3,7 @@
 -- $2 limit   bigint
 -- $3 offset  bigint
 -- returns total and items, a JSON array
+-- Not one statement with reviews.received: each reads its page from an index in order.
 SELECT
     (
         SELECT count(*)

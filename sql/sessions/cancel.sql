@@ -1,12 +1,10 @@
--- sessions.cancel: either party calls a session off.
+-- sessions.cancel: either party cancels a session.
 -- $1 session_id uuid
 -- $2 user_id    text
 -- $3 reason     text
--- returns body; no row when it has begun, can't be cancelled any more or is not this user's
+-- returns body; no row when the session has begun, is in another state or is not this user's
 WITH mentor AS MATERIALIZED (
-    SELECT
-        m.id,
-        m.user_id
+    SELECT m.id
     FROM bookings AS b
     INNER JOIN mentors AS m ON m.id = b.mentor_id
     WHERE b.id = $1 AND $2 IN (b.mentee_id, m.user_id)

@@ -3,11 +3,10 @@
 -- $2 user_id    text
 -- $3 start_time timestamptz
 -- $4 end_time   timestamptz
--- returns body; no row when it can't be moved any more, the time is past or it is another mentor's
+-- returns body; no row when the session has begun, is in another state or is another mentor's, or
+-- when the new time has passed
 WITH mentor AS MATERIALIZED (
-    SELECT
-        m.id,
-        m.user_id
+    SELECT m.id
     FROM bookings AS b
     INNER JOIN mentors AS m ON m.id = b.mentor_id
     WHERE b.id = $1 AND m.user_id = $2
