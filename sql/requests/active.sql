@@ -1,5 +1,5 @@
--- requests.active: a mentee's pending requests to a mentor, and the accepted ones whose session is
--- live, soonest first. The times are those of the session, which may have been moved.
+-- requests.active: a mentee's active requests to a mentor, soonest first.
+-- Active are pending ones, and accepted ones whose session is live; the times are the session's.
 -- $1 mentor_id uuid
 -- $2 mentee_id text
 -- $3 limit     bigint
