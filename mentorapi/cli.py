@@ -98,7 +98,7 @@ def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
 
     lines = [
         f"PostgreSQL {version}, {_database_place(settings)}",
-        f"Listening on {address(settings, sockets)}{PREFIX}",
+        f"Listening on {address(sockets)}{PREFIX}",
     ]
     if settings.metrics_address:
         host = settings.metrics_address[0]
@@ -106,7 +106,7 @@ def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
     if settings.jwt_secret:
         lines.append('Next: run.py demo, or run.py token --sub ada --name "Ada". Ctrl-C ends.')
     print("\n".join(lines), flush=True)
-    if settings.public_url is None and not is_reachable(settings, sockets):
+    if settings.public_url is None and not is_reachable(sockets):
         log.warning(
             "MENTORAPI_PUBLIC_URL is not set: addresses of uploaded images begin with %s",
             public_url(settings, sockets),

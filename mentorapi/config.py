@@ -20,7 +20,8 @@ from mentorapi.errors import StartupError
 from mentorapi.schemas.validation import is_web_url
 
 PREFIX = "MENTORAPI_"
-_UNIX = "unix:"
+#: How the host of a Unix socket begins.
+UNIX = "unix:"
 
 
 class ConfigError(StartupError):
@@ -31,7 +32,7 @@ class ConfigError(StartupError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Field ``port`` is the variable ``MENTORAPI_PORT``, and so on; empty means not set."""
+    """The variable of the field ``port`` is ``MENTORAPI_PORT``, and so on; empty means not set."""
 
     data_dir: Path = Path("var")
     database_url: str | None = field(default=None, repr=False)
@@ -52,7 +53,7 @@ class Settings:
     media_url: str | None = field(default=None, repr=False)
     pool_size: int = 10
     log_format: Literal["text", "json"] = "text"
-    # Host and port; without it, they are on the main one.
+    # Host and port; without it, the metrics are on the main address.
     metrics_address: tuple[str, int] | None = None
     trace_sql: bool = False
     # Base of absolute links in answers; without it, the address that the server listens on.
@@ -61,7 +62,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
-        """Raises ConfigError."""
+        """Read the environment. Raises ConfigError."""
         given = {
             name: value.strip()
             for name, value in env.items()
@@ -70,14 +71,9 @@ class Settings:
         _refuse_unknown(given)
         settings = cls(**{_field(name): _parse(name, value) for name, value in given.items()})
         _check_keys(settings)
-        if settings.reuse_port and settings.unix_socket:
+        if settings.reuse_port and settings.host.startswith(UNIX):
             raise ConfigError("MENTORAPI_REUSE_PORT needs a port; MENTORAPI_HOST is a Unix socket")
         return settings
-
-    @property
-    def unix_socket(self) -> str | None:
-        """Path of the Unix socket to listen on, if it is to be one."""
-        return self.host.removeprefix(_UNIX) if self.host.startswith(_UNIX) else None
 
     @property
     def has_key(self) -> bool:
@@ -123,7 +119,7 @@ def _check_keys(settings: Settings) -> None:
         )
 
 
-# One function per kind of value. They raise ValueError with what follows the variable's name ------
+# Parsers, one for each kind of value. The text of their ValueError follows the variable's name ----
 
 
 def _refuse(reason: str) -> NoReturn:
@@ -144,7 +140,7 @@ def _seconds(value: str) -> float:
         seconds = float(value)
     except ValueError:
         seconds = math.nan
-    # asyncio and the operating system count milliseconds in 32 bits here and there.
+    # Some calls of asyncio and of the system count milliseconds in 32 bits.
     if not 0 < seconds <= 86_400:
         _refuse("must be a number of seconds above 0, a day (86400) at most")
     return seconds
@@ -219,7 +215,7 @@ def _text(value: str) -> str:
 
 
 def _host(value: str) -> str:
-    if value.startswith(_UNIX) and not value.startswith(f"{_UNIX}/"):
+    if value.startswith(UNIX) and not value.startswith(f"{UNIX}/"):
         _refuse("must be unix:/path for a Unix socket: the path starts at the root")
     return _text(value)
 

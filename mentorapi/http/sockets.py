@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from tornado import netutil
 
-from mentorapi.config import Settings
+from mentorapi.config import UNIX, Settings
 from mentorapi.errors import StartupError
 
 #: The first file descriptor that systemd passes, see sd_listen_fds(3).
 _FIRST_INHERITED = 3
+
+_WILDCARDS = ("", "0.0.0.0", "::", "*")
 
 #: The server's user and group may connect: a proxy has to be in that group.
 _UNIX_SOCKET_MODE = 0o660
@@ -22,6 +24,8 @@ _UNIX_SOCKET_MODE = 0o660
 
 @dataclass(frozen=True)
 class Sockets:
+    #: The host of the main sockets, or their Unix socket as unix:/path.
+    host: str
     main: list[socket.socket]
     #: Empty unless the metrics have an address of their own.
     metrics: list[socket.socket]
@@ -35,13 +39,13 @@ def bind(settings: Settings) -> Sockets:
 
     Raises StartupError.
     """
+    metrics: list[socket.socket] = []
     inherited = _take_inherited()
-    metrics = settings.metrics_address
-    return Sockets(
-        main=inherited or _bind_main(settings),
-        metrics=[] if metrics is None else _bind_port(*metrics, "MENTORAPI_METRICS_ADDRESS"),
-        inherited=bool(inherited),
-    )
+    main = inherited or _bind_main(settings)
+    if settings.metrics_address is not None:
+        metrics = _bind_port(*settings.metrics_address, "MENTORAPI_METRICS_ADDRESS")
+    host = _host_of(inherited[0]) if inherited else settings.host
+    return Sockets(host, main, metrics, bool(inherited))
 
 
 def _take_inherited() -> list[socket.socket]:
@@ -63,8 +67,8 @@ def _take_inherited() -> list[socket.socket]:
 
 
 def _bind_main(settings: Settings) -> list[socket.socket]:
-    if settings.unix_socket:
-        return [_bind_unix(settings.unix_socket)]
+    if settings.host.startswith(UNIX):
+        return [_bind_unix(settings.host.removeprefix(UNIX))]
     variables = "MENTORAPI_HOST, MENTORAPI_PORT"
     return _bind_port(settings.host, settings.port, variables, settings.reuse_port)
 
@@ -103,28 +107,30 @@ def _is_served(path: str) -> bool:
         return True
 
 
+def _host_of(listening: socket.socket) -> str:
+    name = listening.getsockname()
+    return f"{UNIX}{name}" if listening.family == socket.AF_UNIX else str(name[0])
+
+
 def remove_files(sockets: Sockets) -> None:
-    """Remove the files of Unix sockets that this process has made: new clients are refused."""
-    for each in sockets.main:
-        if each.family == socket.AF_UNIX and not sockets.inherited:
-            with suppress(OSError):
-                os.unlink(each.getsockname())
+    """Remove the file of a Unix socket that this process has made: new clients are refused."""
+    if sockets.host.startswith(UNIX) and not sockets.inherited:
+        with suppress(OSError):
+            os.unlink(sockets.host.removeprefix(UNIX))
 
 
 # Addresses ----------------------------------------------------------------------------------------
 
 
-def address(settings: Settings, sockets: Sockets) -> str:
+def address(sockets: Sockets) -> str:
     """The address listened on: ``http://127.0.0.1:8000``, or ``unix:/run/mentorapi.sock``."""
-    if sockets.main[0].family == socket.AF_UNIX:
-        return f"unix:{sockets.main[0].getsockname()}"
-    return base_url(_host(settings, sockets), sockets.main)
+    is_unix = sockets.host.startswith(UNIX)
+    return sockets.host if is_unix else base_url(sockets.host, sockets.main)
 
 
-def is_reachable(settings: Settings, sockets: Sockets) -> bool:
+def is_reachable(sockets: Sockets) -> bool:
     """Whether clients can use the address listened on: not a wildcard, not a Unix socket."""
-    is_unix = sockets.main[0].family == socket.AF_UNIX
-    return not is_unix and _host(settings, sockets) not in ("", "0.0.0.0", "::", "*")
+    return not sockets.host.startswith(UNIX) and sockets.host not in _WILDCARDS
 
 
 def public_url(settings: Settings, sockets: Sockets) -> str:
@@ -134,16 +140,11 @@ def public_url(settings: Settings, sockets: Sockets) -> str:
     """
     if settings.public_url:
         return settings.public_url
-    if is_reachable(settings, sockets):
-        return address(settings, sockets)
-    is_unix = sockets.main[0].family == socket.AF_UNIX
-    return "http://localhost" if is_unix else base_url("127.0.0.1", sockets.main)
+    if sockets.host.startswith(UNIX):
+        return "http://localhost"
+    return base_url(sockets.host if is_reachable(sockets) else "127.0.0.1", sockets.main)
 
 
 def base_url(host: str, listening: list[socket.socket]) -> str:
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{listening[0].getsockname()[1]}"
-
-
-def _host(settings: Settings, sockets: Sockets) -> str:
-    return str(sockets.main[0].getsockname()[0]) if sockets.inherited else settings.host

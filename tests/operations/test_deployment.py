@@ -15,7 +15,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -298,6 +299,19 @@ def proxied(
     return site
 
 
+Lines = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def access_lines() -> Iterator[Lines]:
+    """Lines of the log with their fields."""
+    configuration = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+    structlog.configure(**configuration)
+
+
 def port_of(api: Api) -> int:
     return int(api.base.rpartition(":")[2])
 
@@ -352,7 +366,7 @@ async def test_run_journey_through_nginx_succeeds(api: Api, clock: Clock, proxie
 
 @needs_nginx
 async def test_request_through_nginx_to_unix_socket_succeeds(
-    api: Api, settings: Settings, nginx: Started, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    api: Api, settings: Settings, nginx: Started, tmp_path: Path, access_lines: Lines
 ) -> None:
     path = tmp_path / "api.sock"
     (listening,) = sockets.bind(replace(settings, host=f"unix:{path}")).main
@@ -361,19 +375,17 @@ async def test_request_through_nginx_to_unix_socket_succeeds(
     on_socket = server.http_server(api.app, settings)
     on_socket.add_socket(listening)
     site = nginx(8000, (r"server 127\.0\.0\.1:8000;", f"server unix:{path};"))
-    with caplog.at_level(logging.INFO, "mentorapi.access"):
-        response, _ = await site.call("GET", "/api/mentors", source="127.0.0.2")
+    response, _ = await site.call("GET", "/api/mentors", source="127.0.0.2")
     on_socket.stop()
     await on_socket.close_all_connections()
     assert response.status == 200
-    (line,) = [record.msg for record in caplog.records if record.name == "mentorapi.access"]
-    assert isinstance(line, dict)
+    (line,) = access_lines
     assert line["client"] == "127.0.0.2"
 
 
 @needs_nginx
 async def test_request_with_forged_address_through_nginx_logs_the_real_one(
-    api: Api, proxied: Nginx, caplog: pytest.LogCaptureFixture
+    api: Api, proxied: Nginx, access_lines: Lines
 ) -> None:
     lies = ("203.0.113.7", "for=203.0.113.7;proto=http")
     headers = {
@@ -382,11 +394,9 @@ async def test_request_with_forged_address_through_nginx_logs_the_real_one(
         "Forwarded": lies[1],
         "X-Request-Id": "mine",
     }
-    with caplog.at_level(logging.INFO, "mentorapi.access"):
-        response, _ = await proxied.call("GET", "/api/mentors", None, headers, "127.0.0.2")
+    response, _ = await proxied.call("GET", "/api/mentors", None, headers, "127.0.0.2")
     assert (response.status, response.headers.get_all("X-Request-Id")) == (200, ["mine"])
-    (line,) = [record.msg for record in caplog.records if record.name == "mentorapi.access"]
-    assert isinstance(line, dict)
+    (line,) = access_lines
     assert (line["client"], line["request_id"]) == ("127.0.0.2", "mine")
     wait_until(lambda: " mine\n" in proxied.log.read_text())
     assert proxied.log.read_text().startswith("127.0.0.2 ")

@@ -112,10 +112,10 @@ def test_start_on_a_wildcard_address_says_what_images_begin_with(
     host: str, base: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        bound = Sockets([listening], [])
+        bound, usual = Sockets(host, [listening], []), Sockets("127.0.0.1", [listening], [])
         cli._announce(Settings(host=host), "18", bound)
         cli._announce(Settings(host=host, public_url="https://api.example.com"), "18", bound)
-        cli._announce(Settings(), "18", bound)
+        cli._announce(Settings(), "18", usual)
         port = listening.getsockname()[1]
     (record,) = caplog.records
     assert record.getMessage() == (
