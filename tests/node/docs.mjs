@@ -1,4 +1,5 @@
-// Reads /api/docs in Chromium like somebody who integrates the API, and says what there was to see.
+// Reads /api/docs in Chromium like a developer who integrates the API, in windows of several sizes.
+// Prints what it sees in each.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -7,21 +8,12 @@ import { chromium } from "playwright-core";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-const [executablePath, api, token, width, height] = process.argv.slice(2);
+const [executablePath, api, token, ...sizes] = process.argv.slice(2);
 
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
-try {
-  const page = await browser.newPage({ viewport: { width: Number(width), height: Number(height) } });
+async function read(browser, width, height) {
+  // A context has a storage of its own.
+  const context = await browser.newContext({ viewport: { width, height } });
+  const page = await context.newPage();
   const complaints = [];
   const hosts = new Set();
   // The Content-Security-Policy complains on the console, too.
@@ -54,7 +46,7 @@ try {
   // Findings of level serious and above, by the part of the page that was looked at.
   const findings = {};
   const inspect = async (part) => {
-    const found = await page.evaluate(() => globalThis.axe.run());
+    const found = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
     findings[part] = found.violations
       .filter(({ impact }) => ["serious", "critical"].includes(impact))
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
@@ -109,7 +101,24 @@ try {
     () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
   );
   const seen = { all, firstOperation, findings, limit, dashboard, postCancel, nothing, status, body, conflict, overflow };
-  console.log(JSON.stringify({ ...seen, complaints, hosts: [...hosts] }));
+  return { ...seen, complaints, hosts: [...hosts] };
+}
+
+const browser = await chromium.launch({
+  executablePath,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+});
+try {
+  const seen = [];
+  for (const size of sizes) seen.push(await read(browser, ...size.split("x").map(Number)));
+  console.log(JSON.stringify(seen));
 } finally {
   await browser.close();
 }
