@@ -410,8 +410,9 @@ WHERE booking_id IS NOT NULL;
 
 -- What `migrate` applied last from sql/functions/: one row.
 CREATE TABLE applied_functions (
-    -- SHA-256 of the files' text
+    -- SHA-256 of the files' text, and of the triggers in it
     hash text NOT NULL,
+    triggers_hash text NOT NULL,
     -- each as DROP names it, such as 'view public.mentor_list'
     objects text[] NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now(),

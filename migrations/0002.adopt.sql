@@ -133,8 +133,9 @@ WHERE status = 'pending';
 ALTER TABLE mentors ADD COLUMN IF NOT EXISTS own_rate boolean NOT NULL DEFAULT FALSE;
 
 CREATE TABLE IF NOT EXISTS applied_functions (
-    -- SHA-256 of the files' text
+    -- SHA-256 of the files' text, and of the triggers in it
     hash text NOT NULL,
+    triggers_hash text NOT NULL,
     -- each as DROP names it, such as 'view public.mentor_list'
     objects text[] NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now(),

@@ -1319,6 +1319,7 @@ CREATE TABLE public._yoyo_version (
 
 CREATE TABLE public.applied_functions (
     hash text NOT NULL,
+    triggers_hash text NOT NULL,
     objects text[] NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );

@@ -11,7 +11,11 @@ from mentorapi.database.pool import Database
 
 
 async def find_obstacles(db: Database, migrations: Sequence[str]) -> tuple[bool, list[str]]:
-    """Return whether the database is read-only, and which of these migrations it lacks."""
+    """Return whether the database is read-only, and which of these migrations it lacks.
+
+    Functions that differ from sql/functions/ are no obstacle: during a rolling upgrade they would
+    make all servers of the former version unready at once.
+    """
     async with statements.connection(db) as connection:
         try:
             row = await statements.database.state(connection, migration_ids=list(migrations))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,7 @@ from mentorapi.database import functions
 from mentorapi.database.migrate import migrate
 from mentorapi.errors import StartupError
 from tests.client import Api
+from tests.starting import wait_until
 
 APPLIED = ["sql/functions"]
 
@@ -173,6 +175,39 @@ def test_migrate_drops_what_the_files_no_longer_make(
     more.unlink()
     assert migrate(database_url) == APPLIED
     assert names(database) == before
+
+
+def test_migrate_a_changed_function_waits_for_no_write(
+    database: psycopg.Connection, files: Path, database_url: str
+) -> None:
+    edit(files, "FUNCTION expiry_reason()", "Expired", "Ended")
+    with database.transaction():
+        database.execute(
+            "LOCK TABLE users, mentors, availability_windows, requests, bookings, reviews"
+            " IN ROW EXCLUSIVE MODE"
+        )
+        # Otherwise the lock_timeout of the migration ends it.
+        assert migrate(database_url) == APPLIED
+    assert value(database, "SELECT expiry_reason()") == "Ended without an answer"
+
+
+def test_migrate_a_changed_trigger_survives_a_deadlock(
+    database: psycopg.Connection, files: Path, database_url: str
+) -> None:
+    edit(files, "TRIGGER requests_touch ", "BEFORE UPDATE", "BEFORE UPDATE OF status")
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'bookings'::regclass"
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url) as writer:
+        # So the migration is the one that PostgreSQL ends.
+        writer.execute("SET deadlock_timeout = '1min'")
+        writer.execute("LOCK TABLE bookings IN ROW EXCLUSIVE MODE")
+        migrated = thread.submit(migrate, database_url)
+        # It has locked requests, and waits for bookings.
+        wait_until(lambda: value(database, waiting))
+        writer.execute("LOCK TABLE requests IN ROW EXCLUSIVE MODE")
+        writer.commit()
+        assert migrated.result() == APPLIED
+    definition = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'requests_touch'"
+    assert "UPDATE OF status" in str(value(database, definition))
 
 
 def test_migrate_functions_with_a_mistake_changes_nothing(
