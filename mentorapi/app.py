@@ -1,4 +1,4 @@
-"""The route table."""
+"""The route table, and the applications that serve it."""
 
 from __future__ import annotations
 
@@ -27,18 +27,10 @@ ROUTES: list[tuple[str, type[ApiHandler]]] = [
 
 
 def make_app(services: Services) -> ApiApplication:
-    elsewhere = services.settings.metrics_address is not None
-    return ApiApplication(
-        services,
-        [
-            *ROUTES,
-            *docs.redirects,
-            *probes.routes,
-            *([] if elsewhere else probes.metrics_routes),
-        ],
-    )
+    metrics_routes = [] if services.settings.metrics_address else probes.metrics_routes
+    return ApiApplication(services, [*ROUTES, *docs.redirects, *probes.routes, *metrics_routes])
 
 
 def make_metrics_app(services: Services) -> ApiApplication:
-    """What listens on ``MENTORAPI_METRICS_ADDRESS``."""
+    """The application at ``MENTORAPI_METRICS_ADDRESS``."""
     return ApiApplication(services, [*probes.routes, *probes.metrics_routes])
