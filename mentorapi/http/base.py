@@ -99,7 +99,7 @@ class ApiHandler(OperationHandler):
         if spec is None:
             raise errors.MethodNotAllowed(self.allowed())
         self.spec, self.db = spec, self.services.db
-        self.set_header("Cache-Control", spec.cache_control)
+        self.add_headers({"Cache-Control": spec.cache_control})
         if not spec.public:
             authorization = self.request.headers.get("Authorization")
             self.caller = await self.services.verifier.caller_of(authorization)
@@ -175,8 +175,7 @@ class ApiHandler(OperationHandler):
     def options(self, *ids: str) -> None:
         methods = ", ".join(self.allowed())
         settings = self.services.settings
-        for name, value in preflight_headers(settings, self.request.headers, methods):
-            self.set_header(name, value)
+        self.add_headers(dict(preflight_headers(settings, self.request.headers, methods)))
         self.clear_header("Content-Type")
         self.set_status(HTTPStatus.NO_CONTENT)
 
@@ -190,13 +189,16 @@ class ApiHandler(OperationHandler):
         self._write_buffer: list[bytes] = []
         self.set_status(HTTPStatus.OK)
 
+    def add_headers(self, headers: Mapping[str, str]) -> None:
+        """Set headers as they are. Tornado refuses line breaks when it sends them."""
+        self._headers.update(headers)
+
     def write_json(
         self, text: str | bytes, status: int = 200, headers: Mapping[str, str] = NO_HEADERS
     ) -> None:
         """Write a JSON text, which is the whole body."""
         self.set_status(status)
-        for name, value in headers.items():
-            self.set_header(name, value)
+        self.add_headers(headers)
         self.write(text)
         text = text if isinstance(text, str) else text.decode()
         self._written = attempts.StoredResponse(status, headers.get("Location"), text)
@@ -245,9 +247,7 @@ class ApiHandler(OperationHandler):
             error = errors.MethodNotAllowed(self.allowed())
         if not isinstance(error, errors.ApiError):
             error = errors.ApiError()
-        for name, value in error.headers.items():
-            self.set_header(name, value)
-        self.set_header(errors.CODE_HEADER, error.code)
+        self.add_headers({**error.headers, errors.CODE_HEADER: error.code})
         self.set_status(error.status)
         self.finish(orjson.dumps(error.body()))
 

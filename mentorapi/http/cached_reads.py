@@ -38,15 +38,11 @@ class ResponseHandler(ApiHandler):
 
     def write_response(self, response: Response) -> None:
         self.response = response
-        for name, value in response.headers.items():
-            self.set_header(name, value)
-        encoding, body = encode(response, self.request.headers)
-        if encoding is not None:
-            self.set_header("Content-Encoding", encoding)
-        self.write(body)
-
-    def compute_etag(self) -> str | None:
-        return None if self.response is None else self.response.etag
+        start_line, headers, body = render(response, self.request.headers)
+        self.set_status(start_line.code)
+        self.add_headers(headers)
+        if body is not None:
+            self.write(body)
 
     def clear(self) -> None:
         self.response = None
@@ -109,36 +105,38 @@ class CachedResponse(HTTPMessageDelegate):
         access_log.write(record)
 
     def _send(self, name: str) -> int:
-        request, response = self._request, self._response
-        fields = default_headers(self._services.settings, request.headers, name)
-        fields.update(response.headers)
-        fields["Etag"] = response.etag
-        fields["Vary"] = "Origin, Accept-Encoding" if "Vary" in fields else "Accept-Encoding"
+        request = self._request
+        headers = default_headers(self._services.settings, request.headers, name)
+        start_line, own, body = render(self._response, request.headers)
+        headers.update(own)
+        headers["Vary"] = "Origin, Accept-Encoding" if "Vary" in headers else "Accept-Encoding"
         if self._services.draining:
-            fields["Connection"] = "close"
-        body: bytes | None = None
-        if matches_etag(request.headers, response.etag):
-            start_line = _NOT_MODIFIED
-            del fields["Content-Type"]
-        else:
-            start_line = _OK
-            encoding, body = encode(response, request.headers)
-            if encoding is not None:
-                fields["Content-Encoding"] = encoding
-            fields["Content-Length"] = str(len(body))
-            if request.method == "HEAD":
-                body = None
+            headers["Connection"] = "close"
+        if body is None:
+            del headers["Content-Type"]
         assert request.connection is not None
-        request.connection.write_headers(start_line, fields, body)  # type: ignore[arg-type]
+        request.connection.write_headers(
+            start_line,
+            headers,  # type: ignore[arg-type]
+            None if request.method == "HEAD" else body,
+        )
         request.connection.finish()
         return start_line.code
 
 
-def encode(response: Response, request_headers: HTTPHeaders) -> tuple[str | None, bytes]:
-    """The Content-Encoding and the body that the client accepts."""
-    if len(response.body) >= MIN_COMPRESSED_BYTES and accepts_gzip(request_headers):
-        return "gzip", response.gzipped
-    return None, response.body
+def render(
+    response: Response, request_headers: HTTPHeaders
+) -> tuple[ResponseStartLine, dict[str, str], bytes | None]:
+    """Status, headers and body for a request with these headers; no body if that is unmodified."""
+    headers = {**response.headers, "Etag": response.etag}
+    if matches_etag(request_headers, response.etag):
+        return _NOT_MODIFIED, headers, None
+    body = response.body
+    if len(body) >= MIN_COMPRESSED_BYTES and accepts_gzip(request_headers):
+        body = response.gzipped
+        headers["Content-Encoding"] = "gzip"
+    headers["Content-Length"] = str(len(body))
+    return _OK, headers, body
 
 
 def matches_etag(request_headers: HTTPHeaders, etag: str) -> bool:
