@@ -94,7 +94,7 @@ COMMENT ON COLUMN public.mentors.profile_image_url IS 'An image elsewhere; null 
 
 COMMENT ON COLUMN public.mentors.profile_image_file IS 'The name of the uploaded image''s file, or null.';
 
-CREATE FUNCTION public.availability_shape(m public.mentors) RETURNS TABLE(body json)
+CREATE FUNCTION public.availability_json(m public.mentors) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
     SELECT json_build_object(
@@ -209,7 +209,7 @@ CREATE TABLE public.state_changes (
     CONSTRAINT state_changes_user CHECK (((source = 'user'::text) = (user_id IS NOT NULL)))
 );
 
-CREATE FUNCTION public.change_shape(c public.state_changes, mentor_user_id text) RETURNS TABLE(body json)
+CREATE FUNCTION public.change_json(c public.state_changes, mentor_user_id text) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
     SELECT json_build_object(
@@ -272,7 +272,7 @@ $$;
 CREATE FUNCTION public.mentor_card(m public.mentors) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
-    SELECT row_to_json(shape)
+    SELECT row_to_json(fields)
     FROM (
         SELECT
             m.id,
@@ -286,7 +286,7 @@ CREATE FUNCTION public.mentor_card(m public.mentors) RETURNS TABLE(body json)
             m.rating,
             m.review_count AS "totalReviews",
             m.total_sessions AS "totalSessions"
-    ) AS shape
+    ) AS fields
 $$;
 
 CREATE FUNCTION public.mentor_free_time(for_mentor uuid, from_date date, to_date date) RETURNS tstzmultirange
@@ -330,7 +330,7 @@ $$;
 CREATE FUNCTION public.mentor_page(m public.mentors) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
-    SELECT row_to_json(shape)
+    SELECT row_to_json(fields)
     FROM (
         SELECT
             m.id,
@@ -350,13 +350,13 @@ CREATE FUNCTION public.mentor_page(m public.mentors) RETURNS TABLE(body json)
             m.rating,
             m.review_count AS "totalReviews",
             m.total_sessions AS "totalSessions"
-    ) AS shape
+    ) AS fields
 $$;
 
 CREATE FUNCTION public.mentor_profile(m public.mentors) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
-    SELECT row_to_json(shape)
+    SELECT row_to_json(fields)
     FROM (
         SELECT
             m.id,
@@ -375,7 +375,7 @@ CREATE FUNCTION public.mentor_profile(m public.mentors) RETURNS TABLE(body json)
             trim_scale(m.session_rate) AS "sessionRate",
             m.session_currency AS "sessionCurrency",
             m.visibility
-    ) AS shape
+    ) AS fields
 $$;
 
 CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date date) RETURNS TABLE(start_time timestamp with time zone, end_time timestamp with time zone)
@@ -794,10 +794,10 @@ CREATE TABLE public.requests (
     CONSTRAINT requests_status CHECK ((status = ANY (ARRAY['pending'::text, 'accepted'::text, 'rejected'::text, 'cancelled'::text])))
 );
 
-CREATE FUNCTION public.request_shape(r public.requests, b public.bookings, start_time timestamp with time zone, end_time timestamp with time zone) RETURNS TABLE(body json)
+CREATE FUNCTION public.request_json(r public.requests, b public.bookings, start_time timestamp with time zone, end_time timestamp with time zone) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
-    SELECT row_to_json(shape)
+    SELECT row_to_json(fields)
     FROM (
         SELECT
             r.id,
@@ -839,7 +839,7 @@ CREATE FUNCTION public.request_shape(r public.requests, b public.bookings, start
         FROM mentors AS m
         CROSS JOIN users AS u
         WHERE m.id = r.mentor_id AND u.id = r.mentee_id
-    ) AS shape
+    ) AS fields
 $$;
 
 CREATE FUNCTION public.request_status(status text, start_time timestamp with time zone) RETURNS text
@@ -873,7 +873,7 @@ CREATE TABLE public.reviews (
     CONSTRAINT reviews_rating CHECK (((rating >= 1) AND (rating <= 5)))
 );
 
-CREATE FUNCTION public.review_shape(v public.reviews) RETURNS TABLE(body json, own json)
+CREATE FUNCTION public.review_json(v public.reviews) RETURNS TABLE(body json, own json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
     SELECT
@@ -1221,10 +1221,10 @@ CREATE FUNCTION public.search_words(name text, expertise text, headline text, bi
     LIMIT 500
 $$;
 
-CREATE FUNCTION public.session_shape(b public.bookings, v public.reviews) RETURNS TABLE(body json)
+CREATE FUNCTION public.session_json(b public.bookings, v public.reviews) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
-    SELECT row_to_json(shape)
+    SELECT row_to_json(fields)
     FROM (
         SELECT
             b.id,
@@ -1257,7 +1257,7 @@ CREATE FUNCTION public.session_shape(b public.bookings, v public.reviews) RETURN
         FROM mentors AS m
         CROSS JOIN users AS u
         WHERE m.id = b.mentor_id AND u.id = b.mentee_id
-    ) AS shape
+    ) AS fields
 $$;
 
 CREATE FUNCTION public.short_parts(word text) RETURNS text[]
@@ -1400,7 +1400,7 @@ CREATE VIEW public.request_list AS
     r.start_time
    FROM ((public.requests r
      LEFT JOIN public.bookings b ON ((b.id = r.booking_id)))
-     CROSS JOIN LATERAL public.request_shape(r.*, b.*, r.start_time, r.end_time) s(body));
+     CROSS JOIN LATERAL public.request_json(r.*, b.*, r.start_time, r.end_time) s(body));
 
 CREATE TABLE public.search_postings (
     word text NOT NULL COLLATE pg_catalog."C",
@@ -1435,7 +1435,7 @@ CREATE VIEW public.session_list AS
     s.body
    FROM ((public.bookings b
      LEFT JOIN public.reviews v ON ((v.booking_id = b.id)))
-     CROSS JOIN LATERAL public.session_shape(b.*, v.*) s(body));
+     CROSS JOIN LATERAL public.session_json(b.*, v.*) s(body));
 
 CREATE TABLE public.yoyo_lock (
     locked integer DEFAULT 1 NOT NULL,

@@ -3,5 +3,5 @@
 -- returns body; no row without a profile
 SELECT settings.body
 FROM mentors AS m
-CROSS JOIN LATERAL availability_shape(m) AS settings
+CROSS JOIN LATERAL availability_json(m) AS settings
 WHERE m.user_id = $1;

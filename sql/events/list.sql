@@ -32,7 +32,7 @@ SELECT
         FROM (
             SELECT s.body
             FROM state_changes AS c
-            CROSS JOIN LATERAL change_shape(c, m.user_id) AS s
+            CROSS JOIN LATERAL change_json(c, m.user_id) AS s
             WHERE c.request_id = $1 OR c.booking_id = $2
             ORDER BY c.changed_at ASC, c.id ASC
             LIMIT $4 OFFSET $5

@@ -55,7 +55,7 @@ EXECUTE FUNCTION users_rename_profile();
 CREATE OR REPLACE FUNCTION mentor_profile(m mentors) RETURNS TABLE (body json)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
-    SELECT row_to_json(shape)
+    SELECT row_to_json(fields)
     FROM (
         SELECT
             m.id,
@@ -74,5 +74,5 @@ AS $$
             trim_scale(m.session_rate) AS "sessionRate",
             m.session_currency AS "sessionCurrency",
             m.visibility
-    ) AS shape
+    ) AS fields
 $$;

@@ -193,7 +193,7 @@ AS $$
 $$;
 
 -- A mentor's settings for bookings; `slots` are the weekly windows.
-CREATE OR REPLACE FUNCTION availability_shape(m mentors) RETURNS TABLE (body json)
+CREATE OR REPLACE FUNCTION availability_json(m mentors) RETURNS TABLE (body json)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
     SELECT json_build_object(

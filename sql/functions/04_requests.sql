@@ -1,6 +1,6 @@
 -- Requests: their price, their state and their JSON.
 --
--- request_shape() is used by every statement that answers with a request; request_list by the
+-- request_json() is used by every statement that answers with a request; request_list by the
 -- lists that are composed from a client's filters.
 
 -- A request that is inserted without a price, by hand or by older code, takes the mentor's.
@@ -37,12 +37,12 @@ AS $$ SELECT 'Expired without an answer' $$;
 
 -- The booking is passed in, since one made by the same statement is not yet visible in its table.
 -- The times are passed in, since most answers show those that were asked for, some the session's.
-CREATE OR REPLACE FUNCTION request_shape(
+CREATE OR REPLACE FUNCTION request_json(
     r requests, b bookings, start_time timestamptz, end_time timestamptz
 ) RETURNS TABLE (body json)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
-    SELECT row_to_json(shape)
+    SELECT row_to_json(fields)
     FROM (
         SELECT
             r.id,
@@ -84,7 +84,7 @@ AS $$
         FROM mentors AS m
         CROSS JOIN users AS u
         WHERE m.id = r.mentor_id AND u.id = r.mentee_id
-    ) AS shape
+    ) AS fields
 $$;
 
 CREATE OR REPLACE VIEW request_list AS
@@ -98,4 +98,4 @@ SELECT
     r.start_time
 FROM requests AS r
 LEFT JOIN bookings AS b ON b.id = r.booking_id
-CROSS JOIN LATERAL request_shape(r, b, r.start_time, r.end_time) AS s;
+CROSS JOIN LATERAL request_json(r, b, r.start_time, r.end_time) AS s;

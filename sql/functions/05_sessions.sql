@@ -1,6 +1,6 @@
 -- Sessions: how they take their time, their place in calendars, and their JSON.
 --
--- session_shape() is used by every statement that answers with a session; session_list by the
+-- session_json() is used by every statement that answers with a session; session_list by the
 -- lists that are composed from a client's filters.
 
 -- Gives a live session its time. It locks the mentor's row first: bare concurrent inserts would
@@ -106,10 +106,10 @@ WHEN (
 EXECUTE FUNCTION bookings_resequence();
 
 -- The review is passed in, since one written by the same statement is not yet visible in its table.
-CREATE OR REPLACE FUNCTION session_shape(b bookings, v reviews) RETURNS TABLE (body json)
+CREATE OR REPLACE FUNCTION session_json(b bookings, v reviews) RETURNS TABLE (body json)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
-    SELECT row_to_json(shape)
+    SELECT row_to_json(fields)
     FROM (
         SELECT
             b.id,
@@ -142,7 +142,7 @@ AS $$
         FROM mentors AS m
         CROSS JOIN users AS u
         WHERE m.id = b.mentor_id AND u.id = b.mentee_id
-    ) AS shape
+    ) AS fields
 $$;
 
 CREATE OR REPLACE VIEW session_list AS
@@ -155,7 +155,7 @@ SELECT
     s.body
 FROM bookings AS b
 LEFT JOIN reviews AS v ON v.booking_id = b.id
-CROSS JOIN LATERAL session_shape(b, v) AS s;
+CROSS JOIN LATERAL session_json(b, v) AS s;
 
 -- Sessions that the sweep owes their next state: since when, and which. sessions.sweep moves them,
 -- sessions.lag measures how late it is. A session that was missed while no sweep ran goes straight

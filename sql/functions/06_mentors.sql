@@ -1,12 +1,12 @@
 -- Mentors as everybody sees them.
 --
--- The shape functions of this folder return tables so that the planner inlines them.
+-- The functions that make JSON return tables so that the planner inlines them.
 
 -- A mentor in GET /mentors.
 CREATE OR REPLACE FUNCTION mentor_card(m mentors) RETURNS TABLE (body json)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
-    SELECT row_to_json(shape)
+    SELECT row_to_json(fields)
     FROM (
         SELECT
             m.id,
@@ -20,14 +20,14 @@ AS $$
             m.rating,
             m.review_count AS "totalReviews",
             m.total_sessions AS "totalSessions"
-    ) AS shape
+    ) AS fields
 $$;
 
 -- GET /mentors/:id.
 CREATE OR REPLACE FUNCTION mentor_page(m mentors) RETURNS TABLE (body json)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
-    SELECT row_to_json(shape)
+    SELECT row_to_json(fields)
     FROM (
         SELECT
             m.id,
@@ -47,7 +47,7 @@ AS $$
             m.rating,
             m.review_count AS "totalReviews",
             m.total_sessions AS "totalSessions"
-    ) AS shape
+    ) AS fields
 $$;
 
 CREATE OR REPLACE VIEW mentor_list AS

@@ -1,7 +1,7 @@
 -- Reviews.
 
 -- A review as everybody sees it (`body`), and as its two parties do (`own`).
-CREATE OR REPLACE FUNCTION review_shape(v reviews) RETURNS TABLE (body json, own json)
+CREATE OR REPLACE FUNCTION review_json(v reviews) RETURNS TABLE (body json, own json)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
     SELECT

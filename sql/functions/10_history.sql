@@ -79,7 +79,7 @@ WHEN (
 EXECUTE FUNCTION record_state_change();
 
 -- A change as the two parties see it.
-CREATE OR REPLACE FUNCTION change_shape(c state_changes, mentor_user_id text)
+CREATE OR REPLACE FUNCTION change_json(c state_changes, mentor_user_id text)
 RETURNS TABLE (body json)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$

@@ -59,7 +59,7 @@ SELECT
 FROM accepted
 CROSS JOIN booked
 CROSS JOIN
-    LATERAL request_shape(
+    LATERAL request_json(
         accepted.r, booked.b, (accepted.r).start_time, (accepted.r).end_time
     ) AS request
-CROSS JOIN LATERAL session_shape(booked.b, NULL) AS booking;
+CROSS JOIN LATERAL session_json(booked.b, NULL) AS booking;

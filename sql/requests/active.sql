@@ -35,7 +35,7 @@ SELECT
             SELECT s.body
             FROM active
             CROSS JOIN
-                LATERAL request_shape(
+                LATERAL request_json(
                     active.r, active.b, active.start_time, active.end_time
                 ) AS s
             ORDER BY active.start_time, active.id

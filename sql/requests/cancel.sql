@@ -16,6 +16,6 @@ WITH changed AS (
 SELECT s.body
 FROM changed
 CROSS JOIN
-    LATERAL request_shape(
+    LATERAL request_json(
         changed.r, NULL, (changed.r).start_time, (changed.r).end_time
     ) AS s;

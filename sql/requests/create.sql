@@ -72,6 +72,6 @@ SELECT
     s.body
 FROM created
 CROSS JOIN
-    LATERAL request_shape(
+    LATERAL request_json(
         created.r, NULL, (created.r).start_time, (created.r).end_time
     ) AS s;

@@ -19,6 +19,6 @@ WITH changed AS (
 SELECT s.body
 FROM changed
 CROSS JOIN
-    LATERAL request_shape(
+    LATERAL request_json(
         changed.r, NULL, (changed.r).start_time, (changed.r).end_time
     ) AS s;

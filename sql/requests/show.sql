@@ -8,5 +8,5 @@ SELECT
 FROM requests AS r
 INNER JOIN mentors AS m ON m.id = r.mentor_id
 LEFT JOIN bookings AS b ON b.id = r.booking_id
-CROSS JOIN LATERAL request_shape(r, b, r.start_time, r.end_time) AS s
+CROSS JOIN LATERAL request_json(r, b, r.start_time, r.end_time) AS s
 WHERE r.id = $1;

@@ -20,4 +20,4 @@ WITH reviewed AS (
 SELECT s.body
 FROM reviewed
 INNER JOIN bookings AS b ON b.id = (reviewed.v).booking_id
-CROSS JOIN LATERAL session_shape(b, reviewed.v) AS s;
+CROSS JOIN LATERAL session_json(b, reviewed.v) AS s;

@@ -14,7 +14,7 @@ SELECT
         FROM (
             SELECT s.own
             FROM reviews AS v
-            CROSS JOIN LATERAL review_shape(v) AS s
+            CROSS JOIN LATERAL review_json(v) AS s
             WHERE v.mentor_id = profile.id
             ORDER BY v.created_at DESC, v.id DESC
             LIMIT $2 OFFSET $3

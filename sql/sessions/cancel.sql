@@ -25,4 +25,4 @@ changed AS (
 
 SELECT s.body
 FROM changed
-CROSS JOIN LATERAL session_shape(changed.b, NULL) AS s;
+CROSS JOIN LATERAL session_json(changed.b, NULL) AS s;

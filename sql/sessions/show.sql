@@ -8,5 +8,5 @@ SELECT
 FROM bookings AS b
 INNER JOIN mentors AS m ON m.id = b.mentor_id
 LEFT JOIN reviews AS v ON v.booking_id = b.id
-CROSS JOIN LATERAL session_shape(b, v) AS s
+CROSS JOIN LATERAL session_json(b, v) AS s
 WHERE b.id = $1;
