@@ -6,10 +6,13 @@ import asyncio
 import io
 import json
 import logging
+import os
 import re
 import signal
+import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -543,6 +546,19 @@ def test_log_any_text_writes_one_line(log: Log, value: object) -> None:
     (line,) = (json.loads(line) for line in log.streams["json"].getvalue().splitlines())
     assert line["message"] == "Look"
     assert "strange" in line
+
+
+def test_log_without_reader_of_stderr_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    stderr = open(writing, "w", buffering=1)  # noqa: SIM115 - to close it fails, too
+    with pytest.raises(BrokenPipeError):
+        stderr.write("line\n")
+    monkeypatch.setattr(sys, "stderr", stderr)
+    logs.StderrLogger("mentorapi").info("line")
+    monkeypatch.undo()
+    with suppress(BrokenPipeError):
+        stderr.close()
 
 
 def fetch(url: str, request_id: str) -> int:
