@@ -1,5 +1,5 @@
-"""One function per operation: runs SQL, raises the errors of ``mentorapi.errors``.
+"""One function per operation: it runs SQL and raises the errors of ``mentorapi.errors``.
 
-``db`` is the pool, or the connection of a transaction. JSON comes from PostgreSQL as text, made by
-the shape functions of the migrations, and goes to the client as it is.
+``db`` is the pool, or the connection of a transaction. Functions in ``sql/functions/`` make JSON
+texts, which go to the client unchanged.
 """

@@ -1,4 +1,4 @@
-"""People, as their tokens describe them."""
+"""Users, as their tokens describe them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mentorapi.database.pool import Database
 
 
 class Claims(NamedTuple):
-    """What a token says of its user, or what is stored of it; None where it says nothing."""
+    """The claims of a token about its user, or the stored ones. None: not known."""
 
     name: str | None
     email: str | None
@@ -18,18 +18,21 @@ class Claims(NamedTuple):
     issued_at: int | None
 
     def change(self, stored: Claims) -> bool:
-        """Whether a token with these claims may change what is stored."""
+        """Return whether a token with these claims may change the stored ones."""
         if stored.issued_at is not None and (
             self.issued_at is None or self.issued_at < stored.issued_at
         ):
             return False
         return any(
-            said is not None and said != kept
-            for said, kept in zip(self[:3], stored[:3], strict=True)
+            claim is not None and claim != kept
+            for claim, kept in zip(self[:3], stored[:3], strict=True)
         )
 
 
 async def remember(db: Database, user_id: str, claims: Claims) -> Claims | None:
-    """What is stored then; None where another transaction stores the same user at this moment."""
+    """Store the claims; return what is stored then.
+
+    Returns None if another transaction stores the same user at this moment.
+    """
     row = await statements.account.remember(db, user_id=user_id, **claims._asdict())
     return row and Claims(*row)

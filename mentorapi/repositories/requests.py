@@ -20,9 +20,9 @@ from mentorapi.transitions import ACCEPT, CANCEL_REQUEST, REJECT, REQUEST
 async def create(
     db: Database, mentee_id: str, mentor_id: str, body: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """Ask for a session; returns the request's id and the request as JSON.
+    """Create a request; return its id and the request as JSON.
 
-    The first statement admits only what it may; when it does not, a second one finds out why.
+    If the statement creates none, a second one finds the reason.
     """
     start_time = datetime.combine(
         date.fromisoformat(body["scheduledDate"]),
@@ -32,7 +32,7 @@ async def create(
     asked = {"mentor_id": mentor_id, "mentee_id": mentee_id, "start_time": start_time}
     location = body.get("location")
     if location is not None and not location.strip():
-        # A form sends an empty text for what was left out.
+        # Forms send blank text for an empty field.
         location = None
     row = await statements.requests.create(
         db,
@@ -59,7 +59,7 @@ async def create(
 async def list_own(
     db: Database, user_id: str, role: str | None, status: str | None, page: int, limit: int
 ) -> Page:
-    """Sent, received, or both; newest first."""
+    """List requests sent, received, or both; newest first."""
     arguments = listing.Arguments()
     user = arguments.add(user_id)
     wanted = None if status is None else arguments.add(status)
@@ -89,7 +89,7 @@ async def list_own(
 
 
 async def list_active(db: Database, user_id: str, mentor_id: str, page: int, limit: int) -> Page:
-    """The mentee's requests that hold a mentor's time or may come to, soonest first."""
+    """List pending requests to the mentor, and accepted ones with a live session; soonest first."""
     row = await statements.requests.active(
         db, mentor_id=mentor_id, mentee_id=user_id, limit=limit, offset=offset(page, limit)
     )
@@ -109,7 +109,7 @@ async def show(db: Database, request_id: str, user_id: str) -> str:
 
 
 async def accept(db: Database, request_id: str, user_id: str) -> tuple[str, str]:
-    """Returns the request and its booking as JSON."""
+    """Accept a request; return it and its booking as JSON."""
     row = await statements.requests.accept(db, request_id=request_id, user_id=user_id)
     if row is None:
         raise await refusal(db, ACCEPT, request_id, user_id)
@@ -135,7 +135,7 @@ async def cancel(db: Database, request_id: str, user_id: str) -> str:
 async def update(
     db: Database, request_id: str, user_id: str, status: str, reason: str | None
 ) -> str:
-    """Do what the action does that leads to ``status``."""
+    """Do the action that leads to ``status``."""
     if status == ACCEPT.to:
         request, _ = await accept(db, request_id, user_id)
         return request
@@ -145,6 +145,6 @@ async def update(
 
 
 async def expire(db: Database, batch_size: int) -> int:
-    """End at most so many pending requests whose time has come; returns how many there were."""
+    """Reject up to ``batch_size`` overdue pending requests; return how many."""
     row = await statements.requests.expire(db, batch_size=batch_size)
     return int(row["expired"])

@@ -20,7 +20,7 @@ async def list_of_mentor(db: Database, mentor_id: str, page: int, limit: int) ->
 
 
 async def list_own(db: Database, user_id: str, role: str, page: int, limit: int) -> Page:
-    """Reviews received (role ``mentor``) or given (role ``mentee``)."""
+    """List reviews received (role ``mentor``) or given (role ``mentee``)."""
     statement = statements.reviews.received if role == "mentor" else statements.reviews.given
     row = await statement(db, user_id=user_id, limit=limit, offset=offset(page, limit))
     if row is None:

@@ -1,4 +1,4 @@
-"""Sessions: from confirmed to settled, and the review."""
+"""Sessions, from confirmed to completed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def list_own(
     page: int,
     limit: int,
 ) -> Page:
-    """As mentor, as mentee, or both; ``upcoming`` soonest first, everything else latest first."""
+    """List sessions as mentor, mentee, or both: ``upcoming`` soonest first, else latest first."""
     arguments = listing.Arguments()
     user = arguments.add(user_id)
     wanted = None if status is None else arguments.add(status)
@@ -113,12 +113,12 @@ async def reschedule(
 
 
 async def sweep(db: Database, batch_size: int) -> int:
-    """Move at most so many due sessions on; returns how many there were."""
+    """Move up to ``batch_size`` due sessions to their next state; return how many."""
     row = await statements.sessions.sweep(db, batch_size=batch_size)
     return int(row["moved"])
 
 
 async def lag(db: Database) -> float:
-    """Seconds for which the sweep has owed the oldest due session or request its next state."""
+    """Return the seconds by which the sweep is late with the oldest due session or request."""
     row = await statements.sessions.lag(db)
     return float(row["seconds"])
