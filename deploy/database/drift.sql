@@ -1,6 +1,6 @@
--- Recounts every figure that is kept beside what it counts, and shows where they differ: no row, no
--- drift. Nothing is locked; a write that commits in the meantime can't show up as drift, since one
--- statement sees one moment.
+-- Counts every stored figure again and shows where the two differ: no row, no drift. It takes no
+-- locks. A write that commits meanwhile does not show as drift, since one statement sees one
+-- snapshot.
 WITH completed AS (
     SELECT
         mentor_id,

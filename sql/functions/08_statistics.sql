@@ -1,4 +1,4 @@
--- Figures that are kept beside what they count. deploy/database/drift.sql recounts them.
+-- Stored figures. deploy/database/drift.sql counts them again and shows differences.
 
 -- mentors.total_sessions: completed sessions. Each counts once, whatever statement completed it.
 CREATE OR REPLACE FUNCTION bookings_count_completed() RETURNS trigger
