@@ -126,7 +126,10 @@ class Process:
 
     def reached(self, milestone: str) -> None:
         """Wait until its data folder holds something of this pattern."""
-        wait_until(lambda: any(self.data_dir.glob(milestone)) or self._process.poll() is not None)
+        # The first files of a start are a millisecond apart.
+        wait_until(
+            lambda: any(self.data_dir.glob(milestone)) or self._process.poll() is not None, 0.002
+        )
         assert self._process.returncode is None, f"it ended before {milestone}"
 
     def ended(self) -> int:
@@ -170,11 +173,11 @@ def postgres_processes(data_dir: Path) -> list[psutil.Process]:
     return found
 
 
-def wait_until(condition: Callable[[], object]) -> None:
+def wait_until(condition: Callable[[], object], pause: float = 0.02) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.002)
+        time.sleep(pause)
 
 
 def nothing_left_of(data_dir: Path) -> bool:

@@ -144,7 +144,8 @@ def test_kill_in_the_middle_of_migrate_leaves_a_start_whole(
     with embedded.running(data_dir) as url, psycopg.connect(url) as in_the_way:
         in_the_way.execute(blocker)
         with Process(data_dir) as server:
-            wait_until(lambda: waiting_for_locks(url))
+            with psycopg.connect(url, autocommit=True) as watching:
+                wait_until(lambda: waiting_for_locks(watching))
             server.kill()
         in_the_way.rollback()
     assert_starts_and_ends(data_dir)
@@ -156,7 +157,6 @@ def test_migrate_with_lock_left_behind_succeeds(data_dir: Path) -> None:
     assert run("migrate", data_dir=data_dir).stdout == "Nothing to apply\n"
 
 
-def waiting_for_locks(url: str) -> bool:
-    with psycopg.connect(url) as connection:
-        query = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        return connection.execute(query).fetchone() is not None
+def waiting_for_locks(connection: psycopg.Connection) -> bool:
+    query = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return connection.execute(query).fetchone() is not None
