@@ -7,6 +7,7 @@ Windows and sessions are in minutes from some Monday 00:00. Windows are (opens, 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 DAY = 24 * 60
 WEEK = 7 * DAY
@@ -16,8 +17,15 @@ Times = list[tuple[int, int]]
 
 def starts_of_windows(windows: Iterable[tuple[int, int]], duration: int, buffer: int) -> list[int]:
     """The start times given by the windows alone, which must not overlap."""
+    return list(_starts_of_windows(tuple(sorted(windows)), duration, buffer))
+
+
+# Windows rarely change: the model asks for the same ones again and again.
+@lru_cache(maxsize=256)
+def _starts_of_windows(
+    windows: tuple[tuple[int, int], ...], duration: int, buffer: int
+) -> tuple[int, ...]:
     groups: list[Times] = []
-    windows = sorted(windows)
     always = {minute for opens, closes in windows for minute in range(opens, closes)}
     for opens, closes in windows:
         last = groups[-1][-1] if groups else None
@@ -28,7 +36,7 @@ def starts_of_windows(windows: Iterable[tuple[int, int]], duration: int, buffer:
             groups[-1].append((opens, closes))
         else:
             groups.append([(opens, closes)])
-    return [start for group in groups for start in _starts_of_group(group, duration, buffer)]
+    return tuple(start for group in groups for start in _starts_of_group(group, duration, buffer))
 
 
 def _starts_of_group(group: Times, duration: int, buffer: int) -> list[int]:
@@ -47,6 +55,13 @@ def _starts_of_group(group: Times, duration: int, buffer: int) -> list[int]:
 
 def free_stretches(windows: Iterable[tuple[int, int]], sessions: Times, buffer: int) -> Times:
     """Longest spans of open minutes that keep the buffer to each session."""
+    return list(_free_stretches(tuple(windows), tuple(sessions), buffer))
+
+
+@lru_cache(maxsize=256)
+def _free_stretches(
+    windows: tuple[tuple[int, int], ...], sessions: tuple[tuple[int, int], ...], buffer: int
+) -> tuple[tuple[int, int], ...]:
     free = {minute for opens, closes in windows for minute in range(opens, closes)}
     for start, minutes in sessions:
         free.difference_update(range(start - buffer, start + minutes + buffer))
@@ -56,7 +71,7 @@ def free_stretches(windows: Iterable[tuple[int, int]], sessions: Times, buffer: 
             stretches[-1] = stretches[-1][0], minute + 1
         else:
             stretches.append((minute, minute + 1))
-    return stretches
+    return tuple(stretches)
 
 
 def offered(
