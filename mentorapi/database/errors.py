@@ -18,7 +18,7 @@ CONSTRAINTS: dict[str, type[errors.ApiError]] = {
 }
 
 #: The caller's row is missing from ``users`` although an earlier request stored it: the database
-#: was restored, or somebody deleted the row. The base handler stores it again.
+#: was restored, or the row was deleted by hand. The base handler stores it again.
 CALLER_CONSTRAINTS = frozenset(
     {"idempotency_keys_user_fkey", "mentors_user_fkey", "requests_mentee_fkey"}
 )

@@ -1,4 +1,4 @@
--- idempotency.expire: forget some of the keys that nobody may use again.
+-- idempotency.expire: delete some of the keys that have expired.
 -- $1 batch_size bigint
 -- returns forgotten, how many there were
 WITH old AS MATERIALIZED (
