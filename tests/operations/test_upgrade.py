@@ -124,7 +124,12 @@ async def journey(api: Api, sub: str) -> None:
     assert (dashboard["totalSessions"], dashboard["totalEarnings"]) == (1, 5000)
     history = await jane.ok("GET", f"/sessions/{session['id']}/history")
     assert history[-1]["to"] == "completed"
-    # The sessions that were there before.
+    assert (await api.nobody.get("/mentors/search", q="sytem design")).json
+
+
+async def show_former_sessions(api: Api) -> None:
+    """Those of schema_0008.sql."""
+    jane = api.user("jane")
     former = [
         each for each in await jane.ok("GET", "/sessions") if each["mentor"]["userId"] == "ada"
     ]
@@ -132,7 +137,6 @@ async def journey(api: Api, sub: str) -> None:
     for each in former:
         told = await jane.ok("GET", f"/sessions/{each['id']}/history")
         assert told[-1]["to"] == each["status"]
-    assert (await api.nobody.get("/mentors/search", q="sytem design")).json
 
 
 @pytest.fixture(scope="module")
@@ -166,12 +170,14 @@ async def test_upgrade_older_schema_with_data_keeps_it(used: str, tmp_path: Path
     assert_intact(before, await contents(used), but=CHANGED_BY_ADOPT)
     async with serving(used, tmp_path / "data") as api:
         await journey(api, "tom")
+        await show_former_sessions(api)
 
 
 async def test_downgrade_and_upgrade_again_keeps_the_data(used: str, tmp_path: Path) -> None:
     migrate.migrate(used)
     async with serving(used, tmp_path / "data") as api:
         await journey(api, "tom")
+        await show_former_sessions(api)
     before = await contents(used)
 
     await paste("Back", used, tmp_path)
@@ -187,3 +193,4 @@ async def test_downgrade_and_upgrade_again_keeps_the_data(used: str, tmp_path: P
     assert_intact(without, await contents(used))
     async with serving(used, tmp_path / "data") as api:
         await journey(api, "tina")
+        await show_former_sessions(api)
