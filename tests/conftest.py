@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -177,8 +178,14 @@ def postgres(
             )
             # Nothing of it outlives the tests (a database made and dropped: 103 ms become 30). What
             # runs `run.py` has a server of its own, since it refuses one like this.
-            io_loop.run_sync(lambda: execute(url, "ALTER SYSTEM SET fsync = off"))
-            io_loop.run_sync(lambda: execute(url, "ALTER SYSTEM SET max_wal_size = '128MB'"))
+            for setting in (
+                "fsync = off",
+                "full_page_writes = off",
+                "max_wal_size = '128MB'",
+                # It would start for each of the databases, which live for a second.
+                "autovacuum = off",
+            ):
+                io_loop.run_sync(partial(execute, url, f"ALTER SYSTEM SET {setting}"))
             io_loop.run_sync(lambda: execute(url, "SELECT pg_reload_conf()"))
         yield url
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,7 @@ class Statement(RequestHandler):
 
 
 def typed(value: Any) -> Any:
-    """Dates and instants as asyncpg wants them."""
-    if isinstance(value, str) and len(value) == 10 and value[4] == "-":
-        return date.fromisoformat(value)
+    """Instants as asyncpg wants them."""
     if isinstance(value, str) and len(value) == 20 and value.endswith("Z"):
         return datetime.fromisoformat(value)
     return value

@@ -246,8 +246,8 @@ class Bench:
         sql = endpoint.sql
         for place, value in reversed(list(enumerate(endpoint.arguments, 1))):
             sql = sql.replace(f"${place}", literal(value))
-        # pgbench takes :MI for a variable of its own.
-        sql = sql.replace("'HH24:MI'", "'HH24' || chr(58) || 'MI'")
+        # pgbench takes the :MI and :SS of a date's format for variables of its own.
+        sql = re.sub(r"(?<!:):(?=[A-Z])", "' || chr(58) || '", sql)
         script = self.folder / "statement.sql"
         script.write_text(re.sub(r"--.*", "", sql).replace("\n", " ").rstrip("; ") + ";\n")
         command = [
