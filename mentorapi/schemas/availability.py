@@ -3,29 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mentorapi.schemas import examples
-from mentorapi.schemas.common import (
-    BUFFER_TIME,
-    DATE,
-    END_TIME,
-    ID,
-    MEETING_LINK,
-    MENTOR_ID,
-    SESSION_DURATION,
-    SESSION_END,
-    SESSION_START,
-    TEXT,
-    TIME,
-    TIMEZONE,
-    URL,
-    array_of,
-    closed_object,
-    nullable,
-    query_object,
-    response_object,
-    visible_line,
-    with_example,
-)
+from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Details, Schema
 
@@ -37,16 +15,16 @@ DAY_OF_WEEK = {
     "examples": [0],
 }
 
-SLOT = response_object(
+SLOT = common.response_object(
     "Slot",
     {
-        "date": DATE,
+        "date": common.DATE,
         "dayOfWeek": DAY_OF_WEEK,
-        "startTime": TIME,
-        "endTime": END_TIME,
-        "duration": SESSION_DURATION,
-        "startsAt": SESSION_START,
-        "endsAt": SESSION_END,
+        "startTime": common.TIME,
+        "endTime": common.END_TIME,
+        "duration": common.SESSION_DURATION,
+        "startsAt": common.SESSION_START,
+        "endsAt": common.SESSION_END,
     },
 )
 
@@ -56,20 +34,26 @@ LIST_SLOTS = Operation(
     description="From `startDate` (today) to `endDate` (14 days later), both inclusive and in "
     "UTC, at most 92 days apart: the dates on which the slots start. `POST /requests` admits each.",
     public=True,
-    query=query_object({"startDate": DATE, "endDate": with_example(DATE, examples.FRIDAY)}),
-    response=response_object(
+    query=common.query_object(
+        {"startDate": common.DATE, "endDate": common.with_example(common.DATE, examples.FRIDAY)}
+    ),
+    response=common.response_object(
         "MentorAvailability",
         {
-            "mentorId": MENTOR_ID,
-            "sessionDuration": SESSION_DURATION,
-            "bufferTime": BUFFER_TIME,
-            "timezone": TIMEZONE,
-            "slots": array_of(SLOT),
+            "mentorId": common.MENTOR_ID,
+            "sessionDuration": common.SESSION_DURATION,
+            "bufferTime": common.BUFFER_TIME,
+            "timezone": common.TIMEZONE,
+            "slots": common.array_of(SLOT),
         },
     ),
 )
 
-WINDOW: dict[str, Schema] = {"dayOfWeek": DAY_OF_WEEK, "startTime": TIME, "endTime": END_TIME}
+WINDOW: dict[str, Schema] = {
+    "dayOfWeek": DAY_OF_WEEK,
+    "startTime": common.TIME,
+    "endTime": common.END_TIME,
+}
 #: Of a window that was read before.
 WINDOW_ID = {
     "type": ["string", "null"],
@@ -80,16 +64,17 @@ WINDOW_ID = {
     "examples": [examples.WINDOW_ID],
 }
 
-AVAILABILITY = response_object(
+AVAILABILITY = common.response_object(
     "Availability",
     {
-        "sessionDuration": SESSION_DURATION,
-        "bufferTime": BUFFER_TIME,
-        "timezone": TIMEZONE,
-        "defaultMeetingLink": MEETING_LINK,
-        "slots": array_of(
-            response_object(
-                "AvailabilityWindow", {"id": with_example(ID, examples.WINDOW_ID), **WINDOW}
+        "sessionDuration": common.SESSION_DURATION,
+        "bufferTime": common.BUFFER_TIME,
+        "timezone": common.TIMEZONE,
+        "defaultMeetingLink": common.MEETING_LINK,
+        "slots": common.array_of(
+            common.response_object(
+                "AvailabilityWindow",
+                {"id": common.with_example(common.ID, examples.WINDOW_ID), **WINDOW},
             )
         ),
     },
@@ -169,20 +154,22 @@ REPLACE = Operation(
     # 500 windows, indented and with ids, take 75 KiB.
     max_body=128 * 1024,
     rules=check_windows,
-    body=closed_object(
+    body=common.closed_object(
         "AvailabilityUpdate",
         {
             "slots": {
                 "type": "array",
-                "items": closed_object(
+                "items": common.closed_object(
                     "NewAvailabilityWindow", {"id": WINDOW_ID, **WINDOW}, list(WINDOW)
                 ),
                 "maxItems": 500,
             },
-            "sessionDuration": SESSION_DURATION,
-            "bufferTime": BUFFER_TIME,
-            "timezone": with_example(visible_line(64), *TIMEZONE["examples"]),
-            "defaultMeetingLink": nullable(with_example(URL, *MEETING_LINK["examples"])),
+            "sessionDuration": common.SESSION_DURATION,
+            "bufferTime": common.BUFFER_TIME,
+            "timezone": common.with_example(common.visible_line(64), *common.TIMEZONE["examples"]),
+            "defaultMeetingLink": common.nullable(
+                common.with_example(common.URL, *common.MEETING_LINK["examples"])
+            ),
         },
         ["slots"],
     ),
@@ -193,7 +180,7 @@ DELETE = Operation(
     name="deleteAvailabilityWindow",
     summary="Delete one weekly window",
     description="Sessions that were booked in it stay.",
-    response=response_object(
-        "Message", {"message": with_example(TEXT, "Availability pattern deleted")}
+    response=common.response_object(
+        "Message", {"message": common.with_example(common.TEXT, "Availability pattern deleted")}
     ),
 )

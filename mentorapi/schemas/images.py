@@ -1,8 +1,7 @@
 """Uploaded profile images."""
 
-from mentorapi.schemas.common import closed_object
+from mentorapi.schemas import common, profile
 from mentorapi.schemas.operation import Operation
-from mentorapi.schemas.profile import PROFILE
 
 #: Bytes of an image that is uploaded.
 MAX_UPLOAD = 5 * 1024 * 1024
@@ -25,6 +24,8 @@ UPLOAD = Operation(
     "after the other, five at once at most; the sixth is a 503.",
     # The image and what multipart puts around it.
     max_body=MAX_UPLOAD + 64 * 1024,
-    form=closed_object("ImageUpload", {"file": {"type": "string", "format": "binary"}}, ["file"]),
-    response=PROFILE,
+    form=common.closed_object(
+        "ImageUpload", {"file": {"type": "string", "format": "binary"}}, ["file"]
+    ),
+    response=profile.PROFILE,
 )

@@ -1,23 +1,6 @@
 """Discovery, public."""
 
-from mentorapi.schemas.common import (
-    ARRAY_PAGING,
-    BUFFER_TIME,
-    COUNT,
-    CURRENCY,
-    MEETING_LINK,
-    MENTOR_ID,
-    MENTOR_USER_ID,
-    NULLABLE_TEXT,
-    RATE,
-    SESSION_DURATION,
-    TEXT,
-    TIMEZONE,
-    array_of,
-    query_object,
-    response_object,
-    with_example,
-)
+from mentorapi.schemas import common
 from mentorapi.schemas.operation import Operation
 
 RATING = {
@@ -27,40 +10,40 @@ RATING = {
     "description": "The average to one decimal; null without reviews.",
     "examples": [4.8],
 }
-NAME = with_example(NULLABLE_TEXT, "Amara Okafor")
-HEADLINE = with_example(NULLABLE_TEXT, "Staff software engineer, payments")
-BIO = with_example(NULLABLE_TEXT, "Fifteen years of backends that move money.")
-EXPERTISE = with_example(array_of(TEXT), ["System design", "Mock interviews"])
-LOCATION = with_example(NULLABLE_TEXT, "Lagos, Nigeria")
-IMAGE_URL = with_example(NULLABLE_TEXT, "https://example.com/avatars/amara.png")
+NAME = common.with_example(common.NULLABLE_TEXT, "Amara Okafor")
+HEADLINE = common.with_example(common.NULLABLE_TEXT, "Staff software engineer, payments")
+BIO = common.with_example(common.NULLABLE_TEXT, "Fifteen years of backends that move money.")
+EXPERTISE = common.with_example(common.array_of(common.TEXT), ["System design", "Mock interviews"])
+LOCATION = common.with_example(common.NULLABLE_TEXT, "Lagos, Nigeria")
+IMAGE_URL = common.with_example(common.NULLABLE_TEXT, "https://example.com/avatars/amara.png")
 
-CARD = response_object(
+CARD = common.response_object(
     "Mentor",
     {
-        "id": MENTOR_ID,
-        "userId": MENTOR_USER_ID,
+        "id": common.MENTOR_ID,
+        "userId": common.MENTOR_USER_ID,
         "fullName": NAME,
         "profileImageUrl": IMAGE_URL,
         "headline": HEADLINE,
         "bio": BIO,
         "expertise": EXPERTISE,
-        "sessionDuration": SESSION_DURATION,
+        "sessionDuration": common.SESSION_DURATION,
         "rating": RATING,
-        "totalReviews": with_example(COUNT, 24),
-        "totalSessions": with_example(COUNT, 45),
+        "totalReviews": common.with_example(common.COUNT, 24),
+        "totalSessions": common.with_example(common.COUNT, 45),
     },
 )
 
-PAGE = response_object(
+PAGE = common.response_object(
     "MentorDetails",
     CARD["properties"]
     | {
         "location": LOCATION,
-        "bufferTime": BUFFER_TIME,
-        "timezone": TIMEZONE,
-        "defaultMeetingLink": MEETING_LINK,
-        "sessionRate": RATE,
-        "sessionCurrency": CURRENCY,
+        "bufferTime": common.BUFFER_TIME,
+        "timezone": common.TIMEZONE,
+        "defaultMeetingLink": common.MEETING_LINK,
+        "sessionRate": common.RATE,
+        "sessionCurrency": common.CURRENCY,
     },
 )
 
@@ -69,8 +52,8 @@ LIST = Operation(
     summary="List all public mentors, best first",
     description="Those with a public profile, by rating, then number of reviews, then sessions.",
     public=True,
-    query=query_object(ARRAY_PAGING),
-    response=array_of(CARD),
+    query=common.query_object(common.ARRAY_PAGING),
+    response=common.array_of(CARD),
 )
 
 SEARCH = Operation(
@@ -79,7 +62,7 @@ SEARCH = Operation(
     description="Case and accents don't matter, a part of a word is enough, and so is a word "
     "with a slip of the finger. Better matches come first; without `q` all mentors are listed.",
     public=True,
-    query=query_object(
+    query=common.query_object(
         {
             "q": {
                 "type": "string",
@@ -88,10 +71,10 @@ SEARCH = Operation(
                 "description": "What to look for.",
                 "examples": ["design"],
             },
-            **ARRAY_PAGING,
+            **common.ARRAY_PAGING,
         }
     ),
-    response=array_of(CARD),
+    response=common.array_of(CARD),
 )
 
 SHOW = Operation(

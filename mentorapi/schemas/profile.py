@@ -1,66 +1,35 @@
 """The mentor's own profile, windows and figures."""
 
-from mentorapi.schemas.common import (
-    BUFFER_TIME,
-    COUNT,
-    CURRENCY,
-    MEETING_LINK,
-    MENTOR_ID,
-    MENTOR_USER_ID,
-    RATE,
-    SESSION_DURATION,
-    TEXT,
-    TIMEZONE,
-    URL,
-    choice,
-    closed_object,
-    empty_is_null,
-    line,
-    multiline,
-    no_script,
-    nullable,
-    response_object,
-    visible_line,
-    with_example,
-)
-from mentorapi.schemas.mentors import (
-    BIO,
-    EXPERTISE,
-    HEADLINE,
-    IMAGE_URL,
-    LOCATION,
-    NAME,
-    RATING,
-)
+from mentorapi.schemas import common, mentors
 from mentorapi.schemas.operation import Operation
 
 MAX_LINKS = 20
 LINKS = {
     "type": "object",
-    "additionalProperties": URL,
+    "additionalProperties": common.URL,
     "description": "Names of one's own choosing and where they lead.",
     "examples": [{"linkedin": "https://linkedin.example.com/in/amara-okafor"}],
 }
-VISIBILITY = choice("public", "private")
+VISIBILITY = common.choice("public", "private")
 
-PROFILE = response_object(
+PROFILE = common.response_object(
     "Profile",
     {
-        "id": MENTOR_ID,
-        "userId": MENTOR_USER_ID,
-        "fullName": NAME,
-        "headline": HEADLINE,
-        "bio": BIO,
-        "expertise": EXPERTISE,
-        "location": LOCATION,
-        "profileImageUrl": IMAGE_URL,
+        "id": common.MENTOR_ID,
+        "userId": common.MENTOR_USER_ID,
+        "fullName": mentors.NAME,
+        "headline": mentors.HEADLINE,
+        "bio": mentors.BIO,
+        "expertise": mentors.EXPERTISE,
+        "location": mentors.LOCATION,
+        "profileImageUrl": mentors.IMAGE_URL,
         "links": LINKS,
-        "sessionDuration": SESSION_DURATION,
-        "bufferTime": BUFFER_TIME,
-        "timezone": TIMEZONE,
-        "defaultMeetingLink": MEETING_LINK,
-        "sessionRate": RATE,
-        "sessionCurrency": CURRENCY,
+        "sessionDuration": common.SESSION_DURATION,
+        "bufferTime": common.BUFFER_TIME,
+        "timezone": common.TIMEZONE,
+        "defaultMeetingLink": common.MEETING_LINK,
+        "sessionRate": common.RATE,
+        "sessionCurrency": common.CURRENCY,
         "visibility": VISIBILITY,
     },
 )
@@ -69,7 +38,7 @@ SHOW = Operation(
     name="getMyProfile",
     summary="One's own mentor profile, and how complete it is",
     description="`message` is there while `profileCompleteness` is below 100.",
-    response=closed_object(
+    response=common.closed_object(
         "MyProfile",
         {
             "profile": {"anyOf": [PROFILE, {"type": "null"}]},
@@ -81,7 +50,7 @@ SHOW = Operation(
                 "description": "Percent.",
                 "examples": [85],
             },
-            "message": with_example(TEXT, "Complete your profile to get started"),
+            "message": common.with_example(common.TEXT, "Complete your profile to get started"),
         },
         ["profile", "isProfileCreated", "profileCompleteness"],
     ),
@@ -96,35 +65,41 @@ UPDATE = Operation(
     "The first call makes the profile.",
     # 160 KiB where every character of bio, expertise and links is escaped.
     max_body=256 * 1024,
-    body=closed_object(
+    body=common.closed_object(
         "ProfileUpdate",
         {
-            "fullName": nullable(visible_line(120, examples=NAME["examples"])),
-            "headline": nullable(line(200, examples=HEADLINE["examples"])),
-            "bio": nullable(multiline(5000, examples=BIO["examples"])),
-            "expertise": nullable(
+            "fullName": common.nullable(
+                common.visible_line(120, examples=mentors.NAME["examples"])
+            ),
+            "headline": common.nullable(common.line(200, examples=mentors.HEADLINE["examples"])),
+            "bio": common.nullable(common.multiline(5000, examples=mentors.BIO["examples"])),
+            "expertise": common.nullable(
                 {
                     "type": "array",
-                    "items": visible_line(60),
+                    "items": common.visible_line(60),
                     "maxItems": 50,
-                    "examples": EXPERTISE["examples"],
+                    "examples": mentors.EXPERTISE["examples"],
                 }
             ),
-            "profileImageUrl": nullable(with_example(URL, *IMAGE_URL["examples"])),
-            "links": nullable(
+            "profileImageUrl": common.nullable(
+                common.with_example(common.URL, *mentors.IMAGE_URL["examples"])
+            ),
+            "links": common.nullable(
                 {
                     **LINKS,
-                    "additionalProperties": nullable(URL),
-                    "propertyNames": visible_line(60),
+                    "additionalProperties": common.nullable(common.URL),
+                    "propertyNames": common.visible_line(60),
                     # As many as there may be, all replaced by others.
                     "maxProperties": 2 * MAX_LINKS,
                 }
             ),
-            "location": empty_is_null(
-                nullable(no_script(line(200, examples=LOCATION["examples"])))
+            "location": common.empty_is_null(
+                common.nullable(
+                    common.no_script(common.line(200, examples=mentors.LOCATION["examples"]))
+                )
             ),
-            "sessionRate": RATE,
-            "sessionCurrency": CURRENCY,
+            "sessionRate": common.RATE,
+            "sessionCurrency": common.CURRENCY,
             "visibility": VISIBILITY,
         },
     ),
@@ -136,16 +111,16 @@ DASHBOARD = Operation(
     summary="The mentor's own figures",
     description="Sessions count once the mentee has confirmed them. Earnings are those in the "
     "profile's current currency, at the rate of the time each request was made.",
-    response=response_object(
+    response=common.response_object(
         "Dashboard",
         {
-            "totalMentees": with_example(COUNT, 12),
+            "totalMentees": common.with_example(common.COUNT, 12),
             "totalEarnings": {"type": "number", "minimum": 0, "examples": [1125000]},
-            "totalSessions": with_example(COUNT, 45),
-            "pendingBookings": with_example(COUNT, 3),
-            "upcomingBookings": with_example(COUNT, 5),
-            "avgRating": RATING,
-            "totalReviews": with_example(COUNT, 24),
+            "totalSessions": common.with_example(common.COUNT, 45),
+            "pendingBookings": common.with_example(common.COUNT, 3),
+            "upcomingBookings": common.with_example(common.COUNT, 5),
+            "avgRating": mentors.RATING,
+            "totalReviews": common.with_example(common.COUNT, 24),
         },
     ),
 )

@@ -1,100 +1,62 @@
 """Requests: a mentee asks for a time, the mentor answers."""
 
-from mentorapi.schemas import examples
-from mentorapi.schemas.common import (
-    ARRAY_PAGING,
-    COUNT,
-    CURRENCY,
-    DATE,
-    DURATION,
-    EMPTY_BODY,
-    ID,
-    INSTANT,
-    MEETING_LINK,
-    MENTEE,
-    MENTEE_USER_ID,
-    MENTOR,
-    MENTOR_ID,
-    MESSAGE,
-    NULLABLE_TEXT,
-    RATE,
-    REASON,
-    SESSION_END,
-    SESSION_START,
-    TEXT,
-    TIME,
-    TOPIC,
-    array_of,
-    choice,
-    closed_object,
-    component,
-    empty_is_null,
-    line,
-    multiline,
-    no_script,
-    query_object,
-    response_object,
-    visible_line,
-    with_example,
-)
+from mentorapi.schemas import common, examples, sessions
 from mentorapi.schemas.operation import Operation
-from mentorapi.schemas.sessions import SESSION
-from mentorapi.schemas.sessions import STATUS as SESSION_STATUS
 from mentorapi.transitions import ANSWERS, describe_states
 from mentorapi.transitions import REQUEST as REQUEST_STATES
 
-STATUS = component(
+STATUS = common.component(
     "RequestStatus",
-    {**choice(*REQUEST_STATES.states), "description": describe_states(REQUEST_STATES)},
+    {**common.choice(*REQUEST_STATES.states), "description": describe_states(REQUEST_STATES)},
 )
 
-BOOKING = response_object(
+BOOKING = common.response_object(
     "RequestBooking",
     {
-        "id": with_example(ID, examples.SESSION_ID),
-        "status": SESSION_STATUS,
-        "startTime": SESSION_START,
-        "endTime": SESSION_END,
+        "id": common.with_example(common.ID, examples.SESSION_ID),
+        "status": sessions.STATUS,
+        "startTime": common.SESSION_START,
+        "endTime": common.SESSION_END,
     },
 )
 
-REQUEST = response_object(
+REQUEST = common.response_object(
     "MentorshipRequest",
     {
-        "id": with_example(ID, examples.REQUEST_ID),
-        "mentorId": MENTOR_ID,
-        "menteeId": MENTEE_USER_ID,
-        "topic": TOPIC,
-        "message": MESSAGE,
-        "scheduledDate": DATE,
-        "scheduledTime": TIME,
-        "duration": DURATION,
-        "location": MEETING_LINK,
-        "startTime": SESSION_START,
-        "endTime": SESSION_END,
+        "id": common.with_example(common.ID, examples.REQUEST_ID),
+        "mentorId": common.MENTOR_ID,
+        "menteeId": common.MENTEE_USER_ID,
+        "topic": common.TOPIC,
+        "message": common.MESSAGE,
+        "scheduledDate": common.DATE,
+        "scheduledTime": common.TIME,
+        "duration": common.DURATION,
+        "location": common.MEETING_LINK,
+        "startTime": common.SESSION_START,
+        "endTime": common.SESSION_END,
         "status": STATUS,
-        "rejectionReason": with_example(NULLABLE_TEXT, None),
-        "sessionRate": RATE,
-        "sessionCurrency": CURRENCY,
+        "rejectionReason": common.with_example(common.NULLABLE_TEXT, None),
+        "sessionRate": common.RATE,
+        "sessionCurrency": common.CURRENCY,
         "bookingId": {
             "type": ["string", "null"],
             "format": "uuid",
             "description": "The session that came of it.",
             "examples": [None],
         },
-        "booking": with_example(
+        "booking": common.with_example(
             {"anyOf": [BOOKING, {"type": "null"}]},
             None,
             "What has become of that session. It may have been moved.",
         ),
-        "mentor": MENTOR,
-        "mentee": MENTEE,
-        "createdAt": INSTANT,
-        "updatedAt": INSTANT,
+        "mentor": common.MENTOR,
+        "mentee": common.MENTEE,
+        "createdAt": common.INSTANT,
+        "updatedAt": common.INSTANT,
     },
 )
 
-REJECTION = with_example(REASON, "I am away that week. Do ask me for another time.")
+REJECTION = common.with_example(common.REASON, "I am away that week. Do ask me for another time.")
 
 CREATE = Operation(
     name="createRequest",
@@ -105,18 +67,20 @@ CREATE = Operation(
     "the mentor's as it is now. A pending request holds no time; it ends as `rejected` when its "
     "time comes without an answer.",
     status=201,
-    body=closed_object(
+    body=common.closed_object(
         "NewRequest",
         {
-            "mentorId": with_example(
-                TEXT, examples.FREE_MENTOR_ID, "The mentor's profile id, not the user's."
+            "mentorId": common.with_example(
+                common.TEXT, examples.FREE_MENTOR_ID, "The mentor's profile id, not the user's."
             ),
-            "topic": visible_line(200, examples=TOPIC["examples"]),
-            "message": multiline(2000, examples=MESSAGE["examples"]),
-            "scheduledDate": DATE,
-            "scheduledTime": TIME,
-            "duration": DURATION,
-            "location": empty_is_null(no_script(line(200, examples=MEETING_LINK["examples"]))),
+            "topic": common.visible_line(200, examples=common.TOPIC["examples"]),
+            "message": common.multiline(2000, examples=common.MESSAGE["examples"]),
+            "scheduledDate": common.DATE,
+            "scheduledTime": common.TIME,
+            "duration": common.DURATION,
+            "location": common.empty_is_null(
+                common.no_script(common.line(200, examples=common.MEETING_LINK["examples"]))
+            ),
         },
         ["mentorId", "topic", "scheduledDate", "scheduledTime"],
     ),
@@ -137,8 +101,10 @@ LIST = Operation(
     summary="One's own requests, newest first",
     description="`role` is the side one is on: `sent` as a mentee, `received` as a mentor; both "
     "if left out. A request whose time has come without an answer is `rejected`.",
-    query=query_object({"role": choice("sent", "received"), "status": STATUS, **ARRAY_PAGING}),
-    response=array_of(REQUEST),
+    query=common.query_object(
+        {"role": common.choice("sent", "received"), "status": STATUS, **common.ARRAY_PAGING}
+    ),
+    response=common.array_of(REQUEST),
 )
 
 LIST_ACTIVE = Operation(
@@ -146,15 +112,15 @@ LIST_ACTIVE = Operation(
     summary="One's own active requests to a mentor, soonest first",
     description="The pending ones, and the accepted ones whose session is still live. The times "
     "are those of the session, which may have been moved.",
-    query=query_object(ARRAY_PAGING),
-    response=array_of(REQUEST),
+    query=common.query_object(common.ARRAY_PAGING),
+    response=common.array_of(REQUEST),
 )
 
 COUNT_PENDING = Operation(
     name="countPendingRequests",
     summary="How many requests wait for one's answer, as a plain number",
     description="For a badge: requests to oneself as a mentor whose time has not come yet.",
-    response=COUNT,
+    response=common.COUNT,
 )
 
 SHOW = Operation(
@@ -169,9 +135,11 @@ ACCEPT = Operation(
     summary="The mentor accepts; a confirmed session comes of it",
     description="The session begins as `confirmed`, at the rate of the request. Of several "
     "requests for one time only one can be accepted; the others stay pending.",
-    body=EMPTY_BODY,
+    body=common.EMPTY_BODY,
     body_optional=True,
-    response=response_object("AcceptedRequest", {"request": REQUEST, "booking": SESSION}),
+    response=common.response_object(
+        "AcceptedRequest", {"request": REQUEST, "booking": sessions.SESSION}
+    ),
     example={
         "request": {
             "status": "accepted",
@@ -179,8 +147,8 @@ ACCEPT = Operation(
             "booking": {
                 "id": examples.SESSION_ID,
                 "status": "confirmed",
-                "startTime": SESSION_START["examples"][0],
-                "endTime": SESSION_END["examples"][0],
+                "startTime": common.SESSION_START["examples"][0],
+                "endTime": common.SESSION_END["examples"][0],
             },
         }
     },
@@ -190,7 +158,7 @@ REJECT = Operation(
     name="rejectRequest",
     summary="The mentor rejects",
     description="A `reason` is shown to the mentee as `rejectionReason`.",
-    body=closed_object("Rejection", {"reason": REJECTION}),
+    body=common.closed_object("Rejection", {"reason": REJECTION}),
     body_optional=True,
     response=REQUEST,
     example={"status": "rejected", "rejectionReason": REJECTION["examples"][0]},
@@ -200,7 +168,7 @@ CANCEL = Operation(
     name="cancelRequest",
     summary="The mentee takes the request back",
     description="Only while it is pending. A session that came of it is cancelled by itself.",
-    body=EMPTY_BODY,
+    body=common.EMPTY_BODY,
     body_optional=True,
     response=REQUEST,
     example={"status": "cancelled"},
@@ -210,10 +178,10 @@ UPDATE = Operation(
     name="updateRequest",
     summary="Accept, reject or cancel a request by its status",
     description="Does exactly what the action of that name does; `reason` is kept on a rejection.",
-    body=closed_object(
+    body=common.closed_object(
         "RequestUpdate",
         {
-            "status": with_example(choice(*(one.to for one in ANSWERS)), "rejected"),
+            "status": common.with_example(common.choice(*(one.to for one in ANSWERS)), "rejected"),
             "reason": REJECTION,
         },
         ["status"],

@@ -5,84 +5,57 @@ from datetime import timedelta
 from typing import Any
 
 from mentorapi import transitions
-from mentorapi.schemas import examples
-from mentorapi.schemas.common import (
-    ARRAY_PAGING,
-    COMMENT,
-    CURRENCY,
-    DURATION,
-    EMPTY_BODY,
-    ID,
-    INSTANT,
-    MEETING_LINK,
-    MENTEE,
-    MENTEE_USER_ID,
-    MENTOR,
-    MENTOR_ID,
-    MESSAGE,
-    NULLABLE_TEXT,
-    RATE,
-    REASON,
-    SESSION_END,
-    SESSION_START,
-    STARS,
-    TEXT,
-    TOPIC,
-    array_of,
-    choice,
-    closed_object,
-    component,
-    query_object,
-    response_object,
-    with_example,
-)
+from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Details, parse_instant
 from mentorapi.transitions import Transition, describe_states
 
-STATUS = component(
+STATUS = common.component(
     "SessionStatus",
-    {**choice(*transitions.SESSION.states), "description": describe_states(transitions.SESSION)},
-)
-
-REVIEW = response_object(
-    "SessionReview",
     {
-        "id": with_example(ID, examples.REVIEW_ID),
-        "rating": STARS,
-        "comment": COMMENT,
-        "createdAt": INSTANT,
+        **common.choice(*transitions.SESSION.states),
+        "description": describe_states(transitions.SESSION),
     },
 )
 
-SESSION = response_object(
+REVIEW = common.response_object(
+    "SessionReview",
+    {
+        "id": common.with_example(common.ID, examples.REVIEW_ID),
+        "rating": common.STARS,
+        "comment": common.COMMENT,
+        "createdAt": common.INSTANT,
+    },
+)
+
+SESSION = common.response_object(
     "Session",
     {
-        "id": with_example(ID, examples.SESSION_ID),
+        "id": common.with_example(common.ID, examples.SESSION_ID),
         "requestId": {
             "type": ["string", "null"],
             "format": "uuid",
             "description": "Null for sessions that were made by hand.",
             "examples": [examples.REQUEST_ID],
         },
-        "mentorId": MENTOR_ID,
-        "menteeId": MENTEE_USER_ID,
-        "topic": TOPIC,
-        "message": MESSAGE,
-        "startTime": SESSION_START,
-        "endTime": SESSION_END,
-        "duration": DURATION,
-        "location": MEETING_LINK,
+        "mentorId": common.MENTOR_ID,
+        "menteeId": common.MENTEE_USER_ID,
+        "topic": common.TOPIC,
+        "message": common.MESSAGE,
+        "startTime": common.SESSION_START,
+        "endTime": common.SESSION_END,
+        "duration": common.DURATION,
+        "location": common.MEETING_LINK,
         "status": STATUS,
-        "cancellationReason": with_example(NULLABLE_TEXT, None),
-        "cancelledBy": with_example(NULLABLE_TEXT, None, "A user id."),
-        "sessionRate": RATE,
-        "sessionCurrency": CURRENCY,
-        "mentor": MENTOR,
-        "mentee": MENTEE,
-        "review": with_example({"anyOf": [REVIEW, {"type": "null"}]}, None),
-        "createdAt": INSTANT,
-        "updatedAt": INSTANT,
+        "cancellationReason": common.with_example(common.NULLABLE_TEXT, None),
+        "cancelledBy": common.with_example(common.NULLABLE_TEXT, None, "A user id."),
+        "sessionRate": common.RATE,
+        "sessionCurrency": common.CURRENCY,
+        "mentor": common.MENTOR,
+        "mentee": common.MENTEE,
+        "review": common.with_example({"anyOf": [REVIEW, {"type": "null"}]}, None),
+        "createdAt": common.INSTANT,
+        "updatedAt": common.INSTANT,
     },
 )
 
@@ -96,16 +69,16 @@ LIST = Operation(
     summary="One's own sessions",
     description="`upcoming=true` lists soonest first, everything else latest first; `role` left "
     "out means both sides.",
-    query=query_object(
+    query=common.query_object(
         {
-            "role": choice("mentor", "mentee"),
+            "role": common.choice("mentor", "mentee"),
             "status": STATUS,
             "upcoming": flag("Those that have not started yet, only."),
             "past": flag("Those that have started, only."),
-            **ARRAY_PAGING,
+            **common.ARRAY_PAGING,
         }
     ),
-    response=array_of(SESSION),
+    response=common.array_of(SESSION),
 )
 
 SHOW = Operation(
@@ -144,7 +117,7 @@ CALENDAR = Operation(
     description="iCalendar. The entry keeps its UID; its SEQUENCE rises when the session is moved, "
     "confirmed or cancelled (STATUS:CANCELLED), so that a calendar replaces what it has.",
     media_type="text/calendar",
-    response=with_example(TEXT, CALENDAR_EXAMPLE),
+    response=common.with_example(common.TEXT, CALENDAR_EXAMPLE),
 )
 
 
@@ -153,7 +126,7 @@ def action(name: str, transition: Transition, summary: str, description: str) ->
         name=name,
         summary=summary,
         description=description,
-        body=EMPTY_BODY,
+        body=common.EMPTY_BODY,
         body_optional=True,
         response=SESSION,
         example={"status": transition.to},
@@ -185,14 +158,14 @@ DISPUTE = action(
     "It then counts nowhere.",
 )
 
-CANCELLATION = with_example(REASON, "I have a conflict and need to cancel.")
+CANCELLATION = common.with_example(common.REASON, "I have a conflict and need to cancel.")
 
 CANCEL = Operation(
     name="cancelSession",
     summary="Either party cancels a session",
     description="While it is `pending`, `confirmed` or `rescheduled` and has not begun; its time "
     "is free again. A `reason` is shown to both as `cancellationReason`.",
-    body=closed_object("Cancellation", {"reason": CANCELLATION}),
+    body=common.closed_object("Cancellation", {"reason": CANCELLATION}),
     body_optional=True,
     response=SESSION,
     example={
@@ -202,8 +175,8 @@ CANCEL = Operation(
     },
 )
 
-MOVED_START = with_example(INSTANT, f"{examples.FRIDAY}T14:00:00Z")
-MOVED_END = with_example(INSTANT, f"{examples.FRIDAY}T15:00:00Z")
+MOVED_START = common.with_example(common.INSTANT, f"{examples.FRIDAY}T14:00:00Z")
+MOVED_END = common.with_example(common.INSTANT, f"{examples.FRIDAY}T15:00:00Z")
 
 MINUTE = timedelta(minutes=1)
 
@@ -225,7 +198,9 @@ RESCHEDULE = Operation(
     summary="The mentor moves a session to a new time",
     description="Before it begins. It may leave the weekly windows but not come closer to another "
     "live session than the buffer. 15 to 180 whole minutes, in the future.",
-    body=response_object("Reschedule", {"newStartTime": MOVED_START, "newEndTime": MOVED_END}),
+    body=common.response_object(
+        "Reschedule", {"newStartTime": MOVED_START, "newEndTime": MOVED_END}
+    ),
     rules=check_new_times,
     response=SESSION,
     example={
