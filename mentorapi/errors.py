@@ -1,8 +1,8 @@
-"""Errors that a client can get, one class each; the last one is for the operator.
+"""Errors that a client can get, and two that no client gets.
 
-The class docstring is the default message and ``status`` the HTTP status; what the API answers
-is exactly ``{"statusCode", "message", "error"}`` (and ``details`` for a failed validation).
-``code`` is the stable name for programs, sent in the header ``X-Error-Code``.
+The answer is exactly ``{"statusCode", "message", "error"}`` (and ``details`` for a failed
+validation). ``code`` is the stable name for programs, sent in the header ``X-Error-Code``: by
+default the name of the class in snake_case. A class that is renamed keeps its code.
 This module knows nothing of the rest of the project.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, Self
 
 import orjson
 
@@ -26,82 +26,43 @@ MAX_FIELD = 120
 
 
 class ApiError(Exception):
-    """Internal server error"""
+    """An error that a client can get. An instance may have a message of its own."""
 
-    #: By default the name of the class in snake_case. A class that is renamed keeps its code.
-    code: ClassVar[str] = "internal_error"
-    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "internal_error"
+    status = 500
+    message = "Internal server error"
     headers: Mapping[str, str] = {}
+    details: Sequence[Mapping[str, str]] | None = None
 
     def __init__(
-        self,
-        message: str | None = None,
-        *,
-        details: Sequence[Mapping[str, str]] | None = None,
-        headers: Mapping[str, str] | None = None,
+        self, message: str | None = None, *, headers: Mapping[str, str] | None = None
     ) -> None:
-        self.message = message or self.default_message()
-        self.details = details
-        if headers is not None:
-            self.headers = headers
+        self.message = message or self.message
+        self.headers = self.headers if headers is None else headers
         super().__init__(self.message)
 
-    def __init_subclass__(cls) -> None:
-        if "code" not in cls.__dict__:
-            cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
-
     @classmethod
-    def default_message(cls) -> str:
-        return (cls.__doc__ or "").strip()
+    def define(cls, message: str, **attributes: Any) -> type[Self]:
+        """Return a subclass with this message, and with the status of its parent by default."""
+        return type("", (cls,), {"message": message, "__module__": __name__, **attributes})
 
     def body(self) -> dict[str, Any]:
         """Return the JSON object that a client receives."""
-        return error_body(self.status, self.message, self.details)
+        body = {
+            "statusCode": self.status,
+            "message": self.message,
+            "error": HTTPStatus(self.status).phrase,
+        }
+        return body if self.details is None else body | {"details": self.details}
 
 
-def error_body(
-    status: int, message: str, details: Sequence[Mapping[str, str]] | None = None
-) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "statusCode": int(status),
-        "message": message,
-        "error": HTTPStatus(status).phrase,
-    }
-    if details is not None:
-        body["details"] = list(details)
-    return body
-
-
-class UserMissing(Exception):
-    """The caller's row in ``users`` is missing although it was stored before.
-
-    No client gets it: the base handler stores the user again and repeats the operation.
-    """
-
-
-def codes() -> list[str]:
-    """Return the codes of all errors, sorted."""
-
-    def of(kind: type[ApiError]) -> set[str]:
-        return {kind.code}.union(*map(of, kind.__subclasses__()))
-
-    return sorted(of(ApiError))
-
-
-# 400: the input -------------------------------------------------------------------------------
-
-
-class BadRequest(ApiError):
-    """Bad request"""
-
-    status = HTTPStatus.BAD_REQUEST
-
-
-class ValidationFailed(BadRequest):
-    """Validation failed"""
+class ValidationFailed(ApiError):
+    status = 400
+    message = "Validation failed"
 
     def __init__(self, details: Sequence[Mapping[str, str]]) -> None:
-        super().__init__(details=_shortened(details))
+        super().__init__()
+        self.details = _shortened(details)
 
     @classmethod
     def of(cls, field: str, message: str, code: str = "invalid") -> ValidationFailed:
@@ -126,254 +87,114 @@ def _shortened(details: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     return shortened
 
 
-class MalformedJson(BadRequest):
-    """Body is not valid JSON"""
-
-
-class MalformedForm(BadRequest):
-    """Body is not valid multipart/form-data"""
-
-
-class InvalidImage(BadRequest):
-    """File is not a valid image"""
-
-
-class RequestToSelf(BadRequest):
-    """You cannot request a session with yourself"""
-
-
-class RequestInPast(BadRequest):
-    """Cannot request a session in the past"""
-
-
-# 400: the state, where the guide says so ------------------------------------------------------
-
-
-class NotCompletable(BadRequest):
-    """Only confirmed, rescheduled, or in-progress bookings can be completed"""
-
-
-class NotEnded(BadRequest):
-    """Cannot complete a session before it ends"""
-
-
-class CompletionNotConfirmable(BadRequest):
-    """Only sessions pending completion can be confirmed"""
-
-
-class NotDisputable(BadRequest):
-    """Only sessions pending completion can be disputed"""
-
-
-class NotReviewable(BadRequest):
-    """Can only review completed sessions"""
-
-
-# 401 ------------------------------------------------------------------------------------------
-
-
-class Unauthorized(ApiError):
-    """Missing or invalid token"""
-
-    status = HTTPStatus.UNAUTHORIZED
-    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-
-
-# 403 ------------------------------------------------------------------------------------------
-
-
-class Forbidden(ApiError):
-    """Not allowed to perform this action"""
-
-    status = HTTPStatus.FORBIDDEN
-
-
-class NotPartyToRequest(Forbidden):
-    """Only the mentor and the mentee can see this request"""
-
-
-class NotPartyToSession(Forbidden):
-    """Only the mentor and the mentee can see this session"""
-
-
-class OnlyPartiesCancelSession(Forbidden):
-    """Only the mentor or the mentee can cancel this session"""
-
-
-class OnlyMentorAccepts(Forbidden):
-    """Only the mentor can accept this request"""
-
-
-class OnlyMentorRejects(Forbidden):
-    """Only the mentor can reject this request"""
-
-
-class OnlyMenteeCancelsRequest(Forbidden):
-    """Only the mentee can cancel this request"""
-
-
-class OnlyMentorConfirms(Forbidden):
-    """Only the mentor can confirm this session"""
-
-
-class OnlyMentorCompletes(Forbidden):
-    """Only the mentor can complete this session"""
-
-
-class OnlyMentorReschedules(Forbidden):
-    """Only the mentor can reschedule this session"""
-
-
-class OnlyMenteeConfirmsCompletion(Forbidden):
-    """Only the mentee can confirm session completion"""
-
-
-class OnlyMenteeDisputes(Forbidden):
-    """Only the mentee can dispute a session"""
-
-
-class OnlyMenteeReviews(Forbidden):
-    """Only the mentee can review this session"""
-
-
-# 404 ------------------------------------------------------------------------------------------
-
-
-class NotFound(ApiError):
-    """Not found"""
-
-    status = HTTPStatus.NOT_FOUND
-
-
-class MentorNotFound(NotFound):
-    """Mentor not found"""
-
-
-class ProfileNotFound(NotFound):
-    """Mentor profile not found"""
-
-
-class WindowNotFound(NotFound):
-    """Availability pattern not found"""
-
-
-class RequestNotFound(NotFound):
-    """Request not found"""
-
-
-class SessionNotFound(NotFound):
-    """Session not found"""
-
-
-class ImageNotFound(NotFound):
-    """Image not found"""
-
-
-# 405, 413, 415 --------------------------------------------------------------------------------
-
-
 class MethodNotAllowed(ApiError):
-    """Method not allowed"""
-
-    status = HTTPStatus.METHOD_NOT_ALLOWED
+    status = 405
+    message = "Method not allowed"
 
     def __init__(self, allowed: Sequence[str]) -> None:
         super().__init__(headers={"Allow": ", ".join(allowed)})
 
 
-class BodyTooLarge(ApiError):
-    """Body is too large"""
+RETRY = {"Retry-After": "1"}
 
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+BadRequest = ApiError.define("Bad request", status=400)
+MalformedJson = BadRequest.define("Body is not valid JSON")
+MalformedForm = BadRequest.define("Body is not valid multipart/form-data")
+InvalidImage = BadRequest.define("File is not a valid image")
+RequestToSelf = BadRequest.define("You cannot request a session with yourself")
+RequestInPast = BadRequest.define("Cannot request a session in the past")
 
+# 400: the state, where the guide says so
+NotCompletable = BadRequest.define(
+    "Only confirmed, rescheduled, or in-progress bookings can be completed"
+)
+NotEnded = BadRequest.define("Cannot complete a session before it ends")
+CompletionNotConfirmable = BadRequest.define("Only sessions pending completion can be confirmed")
+NotDisputable = BadRequest.define("Only sessions pending completion can be disputed")
+NotReviewable = BadRequest.define("Can only review completed sessions")
 
-class UnsupportedMediaType(ApiError):
-    """Content-Type must be application/json"""
+Unauthorized = ApiError.define(
+    "Missing or invalid token",
+    status=401,
+    headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+)
 
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+Forbidden = ApiError.define("Not allowed to perform this action", status=403)
+NotPartyToRequest = Forbidden.define("Only the mentor and the mentee can see this request")
+NotPartyToSession = Forbidden.define("Only the mentor and the mentee can see this session")
+OnlyPartiesCancelSession = Forbidden.define("Only the mentor or the mentee can cancel this session")
+OnlyMentorAccepts = Forbidden.define("Only the mentor can accept this request")
+OnlyMentorRejects = Forbidden.define("Only the mentor can reject this request")
+OnlyMenteeCancelsRequest = Forbidden.define("Only the mentee can cancel this request")
+OnlyMentorConfirms = Forbidden.define("Only the mentor can confirm this session")
+OnlyMentorCompletes = Forbidden.define("Only the mentor can complete this session")
+OnlyMentorReschedules = Forbidden.define("Only the mentor can reschedule this session")
+OnlyMenteeConfirmsCompletion = Forbidden.define("Only the mentee can confirm session completion")
+OnlyMenteeDisputes = Forbidden.define("Only the mentee can dispute a session")
+OnlyMenteeReviews = Forbidden.define("Only the mentee can review this session")
 
+NotFound = ApiError.define("Not found", status=404)
+MentorNotFound = NotFound.define("Mentor not found")
+ProfileNotFound = NotFound.define("Mentor profile not found")
+WindowNotFound = NotFound.define("Availability pattern not found")
+RequestNotFound = NotFound.define("Request not found")
+SessionNotFound = NotFound.define("Session not found")
+ImageNotFound = NotFound.define("Image not found")
 
-# 409 ------------------------------------------------------------------------------------------
+BodyTooLarge = ApiError.define("Body is too large", status=413)
+UnsupportedMediaType = ApiError.define("Content-Type must be application/json", status=415)
 
+Conflict = ApiError.define("Conflict", status=409)
+SlotTaken = Conflict.define("Time slot is no longer available")
+DuplicateRequest = Conflict.define("You already have a pending request")
+NotAcceptable = Conflict.define("Only pending requests can be accepted")
+NotRejectable = Conflict.define("Only pending requests can be rejected")
+RequestNotCancellable = Conflict.define("Only pending requests can be cancelled")
+NotConfirmable = Conflict.define("Only pending sessions can be confirmed")
+NotReschedulable = Conflict.define("Only confirmed or rescheduled sessions can be rescheduled")
+SessionNotCancellable = Conflict.define(
+    "Only pending, confirmed or rescheduled sessions can be cancelled"
+)
+AlreadyReviewed = Conflict.define("You have already reviewed this session")
+KeyInUse = Conflict.define(
+    "A request with this Idempotency-Key is still being processed",
+    headers=RETRY,
+    code="idempotency_key_in_use",
+)
 
-class Conflict(ApiError):
-    """Conflict"""
+KeyReused = ApiError.define(
+    "This Idempotency-Key was used with a different request body",
+    status=422,
+    code="idempotency_key_reused",
+)
 
-    status = HTTPStatus.CONFLICT
+# The proxy answers with it (deploy/nginx.conf): it limits the requests of one address.
+TooManyRequests = ApiError.define("Too many requests, please slow down", status=429, headers=RETRY)
 
-
-class SlotTaken(Conflict):
-    """Time slot is no longer available"""
-
-
-class DuplicateRequest(Conflict):
-    """You already have a pending request"""
-
-
-class NotAcceptable(Conflict):
-    """Only pending requests can be accepted"""
-
-
-class NotRejectable(Conflict):
-    """Only pending requests can be rejected"""
-
-
-class RequestNotCancellable(Conflict):
-    """Only pending requests can be cancelled"""
-
-
-class NotConfirmable(Conflict):
-    """Only pending sessions can be confirmed"""
-
-
-class NotReschedulable(Conflict):
-    """Only confirmed or rescheduled sessions can be rescheduled"""
-
-
-class SessionNotCancellable(Conflict):
-    """Only pending, confirmed or rescheduled sessions can be cancelled"""
-
-
-class AlreadyReviewed(Conflict):
-    """You have already reviewed this session"""
-
-
-class KeyInUse(Conflict):
-    """A request with this Idempotency-Key is still being processed"""
-
-    code = "idempotency_key_in_use"
-    headers = {"Retry-After": "1"}
-
-
-# 422 ------------------------------------------------------------------------------------------
-
-
-class KeyReused(ApiError):
-    """This Idempotency-Key was used with a different request body"""
-
-    code = "idempotency_key_reused"
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-
-
-# 429 ------------------------------------------------------------------------------------------
-
-
-class TooManyRequests(ApiError):
-    """Too many requests, please slow down"""
-
-    # The proxy answers with it (deploy/nginx.conf): it limits the requests of one address.
-    status = HTTPStatus.TOO_MANY_REQUESTS
-    headers = {"Retry-After": "1"}
+Unavailable = ApiError.define(
+    "Service temporarily unavailable, please try again", status=503, headers=RETRY
+)
 
 
-# 500, 503 -------------------------------------------------------------------------------------
+_ERRORS = {
+    name: kind
+    for name, kind in globals().items()
+    if isinstance(kind, type) and issubclass(kind, ApiError)
+}
+# `define` does not know the name that a class gets here.
+for _name, _error in _ERRORS.items():
+    _error.__name__ = _error.__qualname__ = _name
+    if "code" not in _error.__dict__:
+        _error.code = re.sub(r"(?<!^)(?=[A-Z])", "_", _name).lower()
+
+CODES = sorted(error.code for error in _ERRORS.values())
 
 
-class Unavailable(ApiError):
-    """Service temporarily unavailable, please try again"""
+class UserMissing(Exception):
+    """The caller's row in ``users`` is missing although it was stored before.
 
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    headers = {"Retry-After": "1"}
+    No client gets it: the base handler stores the user again and repeats the operation.
+    """
 
 
 class StartupError(Exception):

@@ -94,7 +94,7 @@ HEADER_PARAMETERS: dict[str, Json] = {
 HEADERS: dict[str, Json] = {
     errors.CODE_HEADER: {
         "description": "Names the error for programs, and never changes.",
-        "schema": common.component("ErrorCode", common.choice(*errors.codes())),
+        "schema": common.component("ErrorCode", common.choice(*errors.CODES)),
         "example": errors.ValidationFailed.code,
     },
     "X-Request-Id": {

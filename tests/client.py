@@ -334,7 +334,7 @@ def check(method: str, path: str, answer: Answer) -> None:
             assert not details_of(_ERROR, answer.json), answer
             assert answer.json["statusCode"] == answer.status
             assert answer.json["error"] == HTTPStatus(answer.status).phrase
-            assert answer.headers[errors.CODE_HEADER] in errors.codes(), answer
+            assert answer.headers[errors.CODE_HEADER] in errors.CODES, answer
             assert ("details" in answer.json) == (answer.message == "Validation failed")
             check_documented(method, path, answer)
         return
@@ -353,10 +353,10 @@ def check_documented(method: str, path: str, answer: Answer) -> None:
     if spec is None or not spec.described or answer.status == 413:
         return
     # What is wrong with the JSON follows; what is wrong with a token, nobody needs a list of.
-    malformed = errors.MalformedJson.default_message()
+    malformed = errors.MalformedJson.message
     message = malformed if answer.message.startswith(malformed) else answer.message
     if answer.status == errors.Unauthorized.status:
-        message = errors.Unauthorized.default_message()
+        message = errors.Unauthorized.message
     assert (answer.status, message) in documented_errors()[spec.name], (spec.name, answer)
 
 

@@ -222,4 +222,4 @@ def _message(error: jwt.PyJWTError) -> str:
         case jwt.InvalidAlgorithmError():
             return "Token is signed with an algorithm that is not accepted"
         case _:
-            return errors.Unauthorized.default_message()
+            return errors.Unauthorized.message

@@ -437,7 +437,7 @@ async def test_upload_large_image_through_nginx_succeeds(api: Api, proxied: Ngin
 async def test_send_too_large_body_through_nginx_has_our_error(
     api: Api, proxied: Nginx, method: str, path: str, limit: int
 ) -> None:
-    message = errors.BodyTooLarge.default_message()
+    message = errors.BodyTooLarge.message
     is_ours(await proxied.call(method, path, b"x" * (limit + 1)), 413, message)
     response, _ = await proxied.call(method, path, b"x" * limit)
     assert response.status == 401
@@ -489,7 +489,7 @@ async def test_request_with_server_down_has_the_error_format(
     headers = is_ours(
         await site.call("GET", "/api/mentors", headers={"Origin": "https://app.example.com"}),
         503,
-        errors.Unavailable.default_message(),
+        errors.Unavailable.message,
     )
     assert headers["Retry-After"] == errors.Unavailable.headers["Retry-After"]
     assert headers["Access-Control-Allow-Origin"] == "https://app.example.com"

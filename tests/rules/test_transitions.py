@@ -124,9 +124,7 @@ def test_transitions_lead_to_known_states() -> None:
 
 def test_transitions_are_refused_with_the_errors_of_the_guide() -> None:
     found = {
-        (one.resource.name, one.action): {
-            (error.status, error.default_message()) for error in one.errors[1:]
-        }
+        (one.resource.name, one.action): {(error.status, error.message) for error in one.errors[1:]}
         for one in BY_CLIENTS
     }
     assert found == ERRORS
