@@ -56,36 +56,33 @@ CROSS JOIN LATERAL pg_identify_object(m.catalog, m.id, 0) AS o
 
 def are_applied(connection: psycopg.Connection) -> bool:
     """Whether these files were the last ones that were applied to the database."""
-    row = connection.execute("SELECT to_regclass('applied_functions')").fetchone()
-    if row is None or row[0] is None:
+    try:
+        row = connection.execute("SELECT hash FROM applied_functions").fetchone()
+    except psycopg.errors.UndefinedTable:
         return False
-    row = connection.execute("SELECT hash FROM applied_functions").fetchone()
-    return row == (_hash(_read_files()),)
+    return row == (_hash("".join(_read_files().values())),)
 
 
 def apply(connection: psycopg.Connection) -> None:
     """Make all objects, and drop those of the last version that this one does not have.
 
-    An object that cannot be replaced is dropped first, and all others with it.
     Tells running servers to clear their caches. Raises StartupError and psycopg.Error.
     """
-    drop_first = False
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:
-            return _apply(connection, drop_first=drop_first)
-        except _REFUSED:
-            if drop_first:
-                raise
-            drop_first = True
+            try:
+                return _apply(connection)
+            except _REFUSED:
+                return _apply(connection, drop_first=True)
         except psycopg.errors.DeadlockDetected:
             if not attempts_left:
                 raise
 
 
-def _apply(connection: psycopg.Connection, *, drop_first: bool) -> None:
+def _apply(connection: psycopg.Connection, *, drop_first: bool = False) -> None:
     files = _read_files()
-    triggers = "".join(_TRIGGER.findall("".join(files.values())))
-    hashes = [_hash(files), hashlib.sha256(triggers.encode()).hexdigest()]
+    text = "".join(files.values())
+    hashes = [_hash(text), _hash("".join(_TRIGGER.findall(text)))]
     with connection.transaction():
         row = connection.execute("SELECT objects, triggers_hash FROM applied_functions").fetchone()
         recorded, triggers_hash = row or ([], "")
@@ -98,7 +95,8 @@ def _apply(connection: psycopg.Connection, *, drop_first: bool) -> None:
         for name, text in files.items():
             _run(connection, name, text)
         row = connection.execute(_MADE).fetchone()
-        made = sorted([*(row or [[]])[0], *kept], key=_kind, reverse=True)
+        # The kinds in reverse, views, triggers, functions: in this order they can be dropped.
+        made = sorted([*(row or [[]])[0], *kept], key=lambda o: o.split(" ")[0], reverse=True)
         if not drop_first:
             _drop(connection, [each for each in recorded if each not in made])
         connection.execute("DELETE FROM applied_functions")
@@ -118,11 +116,6 @@ def _run(connection: psycopg.Connection, name: str, text: str) -> None:
         raise StartupError(f"sql/functions/{name} failed: {reason(error)}") from error
 
 
-def _kind(name: str) -> str:
-    """Sorted by it in reverse, objects can be dropped: views, then triggers, then functions."""
-    return name.partition(" ")[0]
-
-
 def _drop(connection: psycopg.Connection, objects: list[str]) -> None:
     for each in objects:
         kind, name = each.split(" ", 1)
@@ -134,5 +127,5 @@ def _read_files() -> dict[str, str]:
     return {path.name: path.read_text("utf-8") for path in sorted(FUNCTIONS.glob("*.sql"))}
 
 
-def _hash(files: dict[str, str]) -> str:
-    return hashlib.sha256("".join(files.values()).encode()).hexdigest()
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
