@@ -1,8 +1,7 @@
 """Validation by JSON Schema, with messages for people.
 
-Four rules are stricter in Python than in the jsonschema library: a pattern's ``$`` matches only at
-the end (not before a final newline), an integer is an ``int``, formats are checked, and multiples
-of a decimal are exact.
+Three rules are stricter than in the jsonschema library: a pattern's ``$`` matches only at the end
+(not before a final newline), formats are checked, and multiples of a decimal are exact.
 
 Validation runs on the event loop, so it stops early: the contents of a list, an object or a text
 that is too large are not checked, and at most `MAX_DETAILS` findings are collected.
@@ -12,24 +11,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache
 from heapq import nsmallest
 from itertools import islice
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
+from mentorapi.errors import MAX_DETAILS
+
 Schema = Mapping[str, Any]
 Details = list[dict[str, str]]
-
-#: Findings in one answer, as in `errors.MAX_DETAILS`.
-MAX_DETAILS = 50
 
 formats = FormatChecker(formats=())
 
@@ -124,59 +122,62 @@ def is_visible(text: str) -> bool:
     )
 
 
-def _line(validator: Any, kind: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
-    """Our own keyword ``x-line``: a text of one line, ``visible`` or ``any``."""
-    if not isinstance(value, str) or _is_too_large(value, schema):
-        return
-    if kind == "visible" and not is_visible(value):
-        yield ValidationError("is blank", validator="blank")
-    elif _CONTROL.search(value):
-        yield ValidationError("has control characters", validator="control_character")
+#: A keyword of JSON Schema: validator, the keyword's value, the value to check, its schema.
+Keyword: TypeAlias = Callable[[Any, Any, Any, Schema], Iterable[ValidationError] | None]
+
+_SIZES: dict[type, str] = {str: "maxLength", list: "maxItems", dict: "maxProperties"}
 
 
-def _is_too_large(value: object, schema: Schema) -> bool:
-    """Whether a value has more entries or characters than its schema allows.
+def _unless_too_large(keyword: Keyword) -> Keyword:
+    """Skip values that are larger than the schema allows: they may be a thousand times as large."""
 
-    The contents of such a value are not checked: it may be a thousand times too large.
-    """
-    match value:
-        case str():
-            keyword = "maxLength"
-        case list():
-            keyword = "maxItems"
-        case dict():
-            keyword = "maxProperties"
-        case _:
-            return False
-    maximum: int | None = schema.get(keyword)
-    return maximum is not None and len(value) > maximum
+    def check(validator: Any, wanted: Any, value: Any, schema: Schema) -> Iterable[ValidationError]:
+        size = schema.get(_SIZES.get(type(value), ""))
+        if size is None or len(value) <= size:
+            yield from keyword(validator, wanted, value, schema) or ()
+
+    return check
 
 
-def _pattern(validator: Any, pattern: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
-    # If there is an x-line, its message is more exact.
-    if "x-line" in schema:
-        return
-    if (
-        isinstance(value, str)
-        and not _is_too_large(value, schema)
-        and not _compiled(pattern).search(value)
-    ):
-        yield ValidationError("has the wrong form")
+def _required(_: Any, names: list[str], value: Any, schema: Schema) -> Iterable[ValidationError]:
+    # The library names the field in the message only.
+    if isinstance(value, dict):
+        for name in names:
+            if name not in value:
+                yield ValidationError("is missing", path=[name])
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\$$", r"\\Z", pattern))
+_library = Draft202012Validator.VALIDATORS
 
 
-def _format(validator: Any, name: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
-    if not _is_too_large(value, schema) and not formats.conforms(value, name):
-        yield ValidationError(f"is not a {name}")
-
-
-def _iso_4217(
-    validator: Any, wanted: bool, value: Any, schema: Schema
+def _additional_properties(
+    validator: Any, inner: Any, value: Any, schema: Schema
 ) -> Iterable[ValidationError]:
+    if inner is not False:
+        yield from _library["additionalProperties"](validator, inner, value, schema)
+    elif isinstance(value, dict):
+        for name in nsmallest(MAX_DETAILS, value.keys() - schema.get("properties", {}).keys()):
+            yield ValidationError("is unknown", path=[name], validator="unknown")
+
+
+def _line(_: Any, kind: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
+    """Our own keyword ``x-line``: a text of one line, ``visible`` or ``any``."""
+    if isinstance(value, str):
+        if kind == "visible" and not is_visible(value):
+            yield ValidationError("is blank", validator="blank")
+        elif _CONTROL.search(value):
+            yield ValidationError("has control characters", validator="control_character")
+
+
+def _pattern(_: Any, pattern: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
+    # If there is an x-line, its message is more exact.
+    if isinstance(value, str) and "x-line" not in schema:
+        exact = re.sub(r"\$$", r"\\Z", pattern)
+        if not re.search(exact, value):
+            yield ValidationError("has the wrong form")
+
+
+def _iso_4217(_: Any, wanted: bool, value: Any, schema: Schema) -> Iterable[ValidationError]:
     # Not a `format`, since a strict validator refuses formats that it does not know. `pattern`
     # reports a value of another form.
     if isinstance(value, str) and re.fullmatch("[A-Z]{3}", value) and value not in CURRENCIES:
@@ -189,91 +190,23 @@ def _multiple_of(
     # `maximum` reports numbers that are too large.
     is_number = validator.is_type(value, "number") and abs(value) < 10**15
     if is_number and Decimal(str(value)) % Decimal(str(step)):
-        yield ValidationError(f"must be a multiple of {step}")
+        yield ValidationError("is between two multiples")
 
 
-def _properties(
-    validator: Any, properties: Mapping[str, Schema], value: object, schema: Schema
-) -> Iterable[ValidationError]:
-    if isinstance(value, dict) and not _is_too_large(value, schema):
-        for name, inner in properties.items():
-            if name in value:
-                yield from _errors_within(inner, value, name)
-
-
-def _additional_properties(
-    validator: Any, inner: Schema | bool, value: object, schema: Schema
-) -> Iterable[ValidationError]:
-    if not isinstance(value, dict) or _is_too_large(value, schema):
-        return
-    known = schema.get("properties", {})
-    if isinstance(inner, Mapping):
-        for name in value.keys() - known.keys() if known else value:
-            yield from _errors_within(inner, value, name)
-    elif not inner and not value.keys() <= known.keys():
-        # One error for all of them; `_details` lists them.
-        yield ValidationError("has unknown fields")
-
-
-def _property_names(
-    validator: Any, names: Schema, value: object, schema: Schema
-) -> Iterable[ValidationError]:
-    if isinstance(value, dict) and not _is_too_large(value, schema):
-        for name in value:
-            yield from validator.descend(instance=name, schema=names)
-
-
-def _items(
-    validator: Any, items: Schema, value: object, schema: Schema
-) -> Iterable[ValidationError]:
-    if isinstance(value, list) and not _is_too_large(value, schema):
-        for index in range(len(value)):
-            yield from _errors_within(items, value, index)
-
-
-def _type(
-    validator: Any, types: str | list[str], value: object, schema: Schema
-) -> Iterable[ValidationError]:
-    # Replaces the library's keyword, whose message quotes the whole value.
-    if not any(validator.is_type(value, name) for name in _list(types)):
-        yield ValidationError("has another type")
-
-
-def _errors_within(schema: Schema, value: Any, step: str | int) -> Iterable[ValidationError]:
-    # The library creates a validator for each level of each value, which takes most of its time.
-    _, validator = _validators.get(id(schema)) or _keep_validator(schema)
-    for error in validator.iter_errors(value[step]):
-        error.path.appendleft(step)
-        yield error
-
-
-#: By the schema's id. The schema is kept, too, so that no other object gets its id.
-_validators: dict[int, tuple[Schema, Any]] = {}
-
-
-def _keep_validator(schema: Schema) -> tuple[Schema, Any]:
-    kept = _validators[id(schema)] = schema, Validator(schema, format_checker=formats)
-    return kept
-
+_CONTENTS = {
+    "additionalProperties": _additional_properties,
+    "format": _library["format"],
+    "items": _library["items"],
+    "pattern": _pattern,
+    "properties": _library["properties"],
+    "propertyNames": _library["propertyNames"],
+    "x-line": _line,
+}
 
 Validator = extend(
     Draft202012Validator,
-    validators={
-        "additionalProperties": _additional_properties,
-        "format": _format,
-        "items": _items,
-        "multipleOf": _multiple_of,
-        "pattern": _pattern,
-        "x-iso-4217": _iso_4217,
-        "properties": _properties,
-        "propertyNames": _property_names,
-        "type": _type,
-        "x-line": _line,
-    },
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
-        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    ),
-    format_checker=formats,
+    validators={name: _unless_too_large(keyword) for name, keyword in _CONTENTS.items()}
+    | {"multipleOf": _multiple_of, "required": _required, "x-iso-4217": _iso_4217},
 )
 
 
@@ -284,55 +217,22 @@ def validator_of(schema: Schema) -> Any:
 
 def details_of(validator: Any, value: object) -> Details:
     """The findings in a value, as ``{"field", "code", "message"}``: the first `MAX_DETAILS`."""
-    found = sorted(
-        islice(validator.iter_errors(value), MAX_DETAILS),
-        key=lambda error: [str(step) for step in error.path],
-    )
+    found = list(islice(validator.iter_errors(value), MAX_DETAILS))
     # A value of the wrong type, or outside an enum, breaks other keywords as a consequence.
     decisive = {
-        tuple(error.path): error.validator
-        for keyword in ("type", "enum")
-        for error in found
-        if error.validator == keyword
+        tuple(error.path): error.validator for error in found if error.validator in ("type", "enum")
     }
-    details = (
-        detail
+    details = [
+        entry(map(str, error.path), *_code_and_message(error))
         for error in found
         if decisive.get(tuple(error.path), error.validator) == error.validator
-        for detail in _details(error)
-    )
-    return list(islice(details, MAX_DETAILS))
+    ]
+    return sorted(details, key=itemgetter("field"))
 
 
-def _details(error: ValidationError) -> Iterable[dict[str, str]]:
-    path = [str(step) for step in error.absolute_path]
-    # One detail for each field, though the library reports an object once.
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        # The library raises one error for each missing field; its name is in the message only.
-        name = re.match(r"'(.*)' is a required property", error.message, re.DOTALL)
-        for field in missing if name is None else [name[1]]:
-            yield entry([*path, field], "required", "is required")
-    elif error.validator == "additionalProperties" and error.validator_value is False:
-        unknown = error.instance.keys() - error.schema.get("properties", {}).keys()
-        for field in nsmallest(MAX_DETAILS, unknown):
-            yield entry([*path, field], "unknown_field", "is not a known field")
-    else:
-        code, message = _FINDINGS.get(str(error.validator), ("invalid", error.message))
-        if isinstance(message, str):
-            message = message.replace("{}", str(error.validator_value))
-        else:
-            message = message(error)
-        yield entry(path, code, message)
-
-
-def entry(path: Sequence[str], code: str, message: str) -> dict[str, str]:
+def entry(path: Iterable[str], code: str, message: str) -> dict[str, str]:
     """One of the ``details`` of a failed validation."""
     return {"field": ".".join(path), "code": code, "message": message}
-
-
-def _list(types: str | list[str]) -> list[str]:
-    return [types] if isinstance(types, str) else types
 
 
 #: The values of ``code``, and what each says about the field.
@@ -373,29 +273,17 @@ _FORMATS = {
     "uri": "must be an http or https URL",
 }
 
-
-def _type_message(error: ValidationError) -> str:
-    return "must be " + " or ".join(_NOUNS[name] for name in _list(error.validator_value))
-
-
-def _enum_message(error: ValidationError) -> str:
-    return "must be one of " + ", ".join(map(str, error.validator_value))
-
-
-def _schema_message(error: ValidationError) -> str:
-    return str(error.schema.get("x-message", error.message))
-
-
-#: Code and message by JSON Schema's keyword. A message is a function, or a text with {} for the
-#: keyword's value.
-_FINDINGS: dict[str, tuple[str, str | Callable[[ValidationError], str]]] = {
-    "type": ("type", _type_message),
-    "enum": ("not_allowed", _enum_message),
+#: Code and message by JSON Schema's keyword, with {} for the keyword's value.
+_FINDINGS = {
+    "required": ("required", "is required"),
+    "unknown": ("unknown_field", "is not a known field"),
+    "type": ("type", "must be {}"),
+    "enum": ("not_allowed", "must be one of {}"),
     "const": ("not_allowed", "must be {}"),
-    "format": ("format", lambda error: _FORMATS[error.validator_value]),
-    "pattern": ("format", _schema_message),
-    "x-iso-4217": ("format", _schema_message),
-    "not": ("invalid", lambda error: str(error.validator_value["x-message"])),
+    "format": ("format", "{}"),
+    "pattern": ("format", "{}"),
+    "x-iso-4217": ("format", "{}"),
+    "not": ("invalid", "{}"),
     "blank": ("blank", "must not be blank"),
     "control_character": ("control_character", "must not contain control characters"),
     "minLength": ("too_short", "must not be empty"),
@@ -408,3 +296,21 @@ _FINDINGS: dict[str, tuple[str, str | Callable[[ValidationError], str]]] = {
     "maximum": ("out_of_range", "must be at most {}"),
     "multipleOf": ("out_of_range", "must be a multiple of {}"),
 }
+
+
+def _code_and_message(error: ValidationError) -> tuple[str, str]:
+    code, message = _FINDINGS.get(error.validator, ("invalid", error.message))
+    wanted = error.validator_value
+    match error.validator:
+        case "type":
+            names = [wanted] if isinstance(wanted, str) else wanted
+            wanted = " or ".join(_NOUNS[name] for name in names)
+        case "enum":
+            wanted = ", ".join(map(str, wanted))
+        case "format":
+            wanted = _FORMATS[wanted]
+        case "pattern" | "x-iso-4217":
+            wanted = error.schema.get("x-message", error.message)
+        case "not":
+            wanted = wanted["x-message"]
+    return code, message.replace("{}", str(wanted))
