@@ -235,13 +235,11 @@ class _Cluster:
         if not _try_lock(users):
             return
         for number in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate shutdown
-            processes = self._processes()
-            with suppress(psutil.NoSuchProcess):
-                for process in processes:
-                    if process.pid == self._postmaster_pid():
+            for process in self._processes():
+                if process.pid == self._postmaster_pid():
+                    with suppress(psutil.NoSuchProcess):
                         process.send_signal(number)
-            _, alive = psutil.wait_procs(processes, timeout=_WAIT_SECONDS)
-            if not alive and _wait_until(lambda: not self._processes()):
+            if _wait_until(lambda: not self._processes()):
                 return
 
     def _forget_child(self) -> None:
