@@ -1,8 +1,8 @@
 """The two yardsticks: Tornado handlers that do nothing but write bytes, or run one statement.
 
 ``python -m tests.load.bare PLAN`` where PLAN is a JSON file: ``database_url``, ``pool_size``, and
-for each of ``endpoints`` its ``bytes`` (a file), ``sql``, ``arguments`` and ``column``. It prints
-the port it listens on.
+for each of ``endpoints`` its ``content``, ``sql``, ``arguments`` and ``column``. It prints the port
+it listens on.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Statement(RequestHandler):
 
 def typed(value: Any) -> Any:
     """Instants as asyncpg wants them."""
-    if isinstance(value, str) and len(value) == 20 and value.endswith("Z"):
+    if isinstance(value, str) and len(value) == 25 and value.endswith("+00:00"):
         return datetime.fromisoformat(value)
     return value
 
@@ -65,17 +65,11 @@ def typed(value: Any) -> Any:
 async def main(plan: dict[str, Any]) -> None:
     pool = await open_pool(plan["database_url"], plan["pool_size"])
     routes: list[Any] = []
-    for name, endpoint in plan["endpoints"].items():
-        if endpoint["bytes"] is not None:
-            content = Path(endpoint["bytes"]).read_bytes()  # noqa: ASYNC240
-            routes.append((f"/static/{name}", Static, {"content": content}))
-        statement = {
-            "pool": pool,
-            "sql": endpoint["sql"],
-            "arguments": [typed(value) for value in endpoint["arguments"]],
-            "column": endpoint["column"],
-        }
-        routes.append((f"/sql/{name}", Statement, statement))
+    for place, endpoint in enumerate(plan["endpoints"]):
+        content = endpoint.pop("content").encode()
+        endpoint["arguments"] = [typed(value) for value in endpoint["arguments"]]
+        routes.append((f"/static/{place}", Static, {"content": content}))
+        routes.append((f"/sql/{place}", Statement, {"pool": pool, **endpoint}))
     server = HTTPServer(Application(routes, log_function=lambda handler: None))
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)

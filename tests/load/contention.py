@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.client import ALWAYS, SECRET, Mentor, User, asking
-from tests.load.benchmark import process
+from tests.load.harness import process
 
 
 async def main(base: str, rounds: int, at_once: int) -> None:

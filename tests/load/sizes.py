@@ -12,19 +12,20 @@ import statistics
 import sys
 from contextlib import ExitStack
 
-from tests.load.benchmark import CONNECTIONS, Bench, endpoints, pin, running_api, seeded_database
+from tests.load.endpoints import reads
+from tests.load.harness import CONNECTIONS, Wrk, pin, running_api, seeded_database
 
 
 class Side:
     """A server on a database of one size."""
 
     def __init__(self, size: int, seconds: int, stack: ExitStack) -> None:
-        url, folder, _ = stack.enter_context(seeded_database(size))
-        self._bench = Bench(url, size, seconds, folder)
-        self._api, self._base = stack.enter_context(running_api(self._bench))
+        url, folder = stack.enter_context(seeded_database(size))
+        self._wrk = Wrk(folder, seconds)
+        _, self._base = stack.enter_context(running_api(url, folder))
 
     def p50(self, calls: list[str]) -> float:
-        return self._bench.wrk(self._base, calls, self._api).p50
+        return self._wrk.drive(self._base, calls).p50
 
 
 def in_turns(sides: list[Side], calls: list[str], rounds: int) -> list[float]:
@@ -57,9 +58,7 @@ def main() -> None:
         print(f"time; medians of {args.rounds} rounds of {args.seconds} s each.\n")
         print("| | from memory | with few | ratio | asked anew | with few | ratio |")
         print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-        for read in endpoints(args.few):
-            if read.argument_lists:
-                continue
+        for read in reads():
             print(read.name, file=sys.stderr, flush=True)
             kept = cells(sides, read.kept, args.rounds)
             print(f"| {read.name} {kept}{cells(sides, read.calls, args.rounds)}|", flush=True)

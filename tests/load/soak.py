@@ -17,11 +17,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
-from tests.load.benchmark import ROOT, SECRET, Bench, connected, running_api, seeded_database
+import psutil
 
-HERE = Path(__file__).parent
+from tests.load.harness import HERE, ROOT, SECRET, connected, running_api, seeded_database
+
 DRIFT = (ROOT / "deploy/database/drift.sql").read_text()
 PEOPLE = 50
 
@@ -44,9 +44,9 @@ def main() -> None:
     parser.add_argument("--mentors", type=int, default=100_000, help="size of the database")
     parser.add_argument("--minutes", type=int, default=10)
     args = parser.parse_args()
-    with seeded_database(args.mentors) as (url, folder, _):
-        bench = Bench(url, args.mentors, 1, folder)
-        with running_api(bench) as (api, base):
+    with seeded_database(args.mentors) as (url, folder):
+        with running_api(url, folder) as (process_id, base):
+            api = psutil.Process(process_id)
             command = [
                 *(sys.executable, "-m", "locust", "-f", str(HERE / "locustfile.py")),
                 *("--host", base, "--headless", "--only-summary", "--csv", str(folder / "soak")),

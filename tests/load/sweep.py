@@ -15,10 +15,10 @@ from pathlib import Path
 
 from mentorapi.database.connections import open_pool
 from mentorapi.jobs import sweep
-from tests.load.benchmark import (
-    FIRST_MENTOR,
-    Bench,
+from tests.load.endpoints import FIRST_MENTOR
+from tests.load.harness import (
     Figure,
+    Wrk,
     call,
     connected,
     pin,
@@ -61,15 +61,15 @@ def main() -> None:
     args = parser.parse_args()
     pin()
     alone, beside, usual, meanwhile = [], [], list[Figure](), list[Figure]()
-    with seeded_database(args.mentors) as (url, folder, _), ThreadPoolExecutor(1) as thread:
-        bench = Bench(url, args.mentors, 1, folder)
-        with running_api(bench) as (api, base):
+    with seeded_database(args.mentors) as (url, folder), ThreadPoolExecutor(1) as thread:
+        wrk = Wrk(folder, seconds=1)
+        with running_api(url, folder) as (_, base):
             for _ in range(args.rounds):
                 asyncio.run(make_due(url))
                 alone.append(asyncio.run(sweep_once(url)))
                 asyncio.run(make_due(url))
-                usual.append(bench.wrk(base, READS, api))
-                reading = thread.submit(bench.wrk, base, READS, api)
+                usual.append(wrk.drive(base, READS))
+                reading = thread.submit(wrk.drive, base, READS)
                 beside.append(asyncio.run(sweep_once(url)))
                 meanwhile.append(reading.result())
     print(f"{DUE:,} sessions due of {args.mentors * 10:,}; medians of {args.rounds} rounds.\n")
