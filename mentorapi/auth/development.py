@@ -47,14 +47,10 @@ def load_or_create_secret(data_dir: Path) -> str:
 
 def _create(path: Path) -> None:
     """Create the file atomically. If several processes do so at once, the first file stays."""
-    # mkstemp gives mode 0600.
-    descriptor, draft = tempfile.mkstemp(prefix="jwt_secret.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+    # It has mode 0600.
+    with tempfile.NamedTemporaryFile("w", prefix="jwt_secret.", dir=path.parent) as draft:
+        draft.write(secrets.token_urlsafe(48) + "\n")
+        draft.flush()
+        os.fsync(draft.fileno())
         with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        os.unlink(draft)
+            os.link(draft.name, path)

@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import jwt
 from tornado.httpclient import AsyncHTTPClient
@@ -26,9 +26,6 @@ RETRY_SECONDS = 10
 FETCH_TIMEOUT_SECONDS = 5
 MAX_DOCUMENT_BYTES = 1024 * 1024
 
-#: By ``kid``, then by algorithm.
-KeysById: TypeAlias = dict[str | None, dict[str, Key]]
-
 
 class KeySet:
     """The published keys of an issuer, fetched every `REFRESH_SECONDS`.
@@ -40,9 +37,9 @@ class KeySet:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._keys: KeysById = {}
+        self._keys: list[Key] = []
         self._fetched_at = -math.inf
-        self._fetching: asyncio.Task[None] | None = None
+        self._fetching = asyncio.Lock()
         self._refreshing: asyncio.Task[None] | None = None
 
     async def start(self, on_change: Callable[[], None]) -> None:
@@ -52,24 +49,20 @@ class KeySet:
         caller with 401.
         """
         self._on_change = on_change
-        self._client = AsyncHTTPClient(force_instance=True, max_body_size=MAX_DOCUMENT_BYTES)
         try:
             self._keys = await self._fetch()
         except Exception as error:
-            self._client.close()
             raise UnusableKey(f"Cannot read the key set at {self._url}: {error}") from error
         if not self._keys:
-            self._client.close()
             raise UnusableKey(f"The key set at {self._url} has no RS256, ES256 or EdDSA key")
+        self._fetched_at = time.monotonic()
         self._refreshing = asyncio.create_task(self._refresh_forever())
 
     async def close(self) -> None:
-        for task in (self._refreshing, self._fetching):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
-        self._client.close()
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._refreshing
 
     async def key_for(self, token: str) -> Key:
         """The one key that may have signed the token. Raises Unauthorized or a PyJWTError."""
@@ -77,7 +70,7 @@ class KeySet:
         kid, algorithm = header.get("kid"), header.get("alg")
         key = self._find(kid, algorithm)
         if key is None:
-            await self._refresh_for_unknown_key()
+            await self._refresh()
             key = self._find(kid, algorithm)
         if key is None:
             raise errors.Unauthorized("Token is signed with an unknown key")
@@ -85,55 +78,50 @@ class KeySet:
 
     def _find(self, kid: str | None, algorithm: str | None) -> Key | None:
         """Of the keys that share a kid, or have none, the one for the token's algorithm."""
-        keys = self._keys.get(kid)
-        if kid is None and len(self._keys) == 1:
-            (keys,) = self._keys.values()
-        if keys is None:
-            return None
-        return keys.get(algorithm or "") or next(iter(keys.values()))
+        if kid is None and len({key.kid for key in self._keys}) == 1:
+            keys = self._keys
+        else:
+            keys = [key for key in self._keys if key.kid == kid]
+        return next((key for key in keys if key.algorithm == algorithm), keys[0] if keys else None)
 
     async def _refresh_forever(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             await self._refresh()
 
-    async def _refresh_for_unknown_key(self) -> None:
-        if self._fetching is None and time.monotonic() - self._fetched_at < RETRY_SECONDS:
-            return
-        await self._refresh()
-
     async def _refresh(self) -> None:
-        if self._fetching is None:
-            self._fetching = asyncio.create_task(self._replace_keys())
-        # Shielded: other requests wait for the same fetch when this one is cancelled.
-        await asyncio.shield(self._fetching)
-
-    async def _replace_keys(self) -> None:
-        try:
-            keys = await self._fetch()
-        except Exception as error:
-            log.warning("Key set at %s not refreshed, the last copy stays: %s", self._url, error)
-        else:
+        """Fetch the keys, unless that was done in the last `RETRY_SECONDS`."""
+        async with self._fetching:
+            if time.monotonic() - self._fetched_at < RETRY_SECONDS:
+                return
+            keys = self._keys
+            try:
+                keys = await self._fetch()
+            except Exception as error:
+                log.warning(
+                    "Key set at %s not refreshed, the last copy stays: %s", self._url, error
+                )
+            self._fetched_at = time.monotonic()
             if keys != self._keys:
-                count = sum(map(len, keys.values()))
-                log.info("Key set at %s changed: %d usable keys", self._url, count)
+                log.info("Key set at %s changed: %d usable keys", self._url, len(keys))
                 self._keys = keys
                 self._on_change()
-        finally:
-            self._fetching = None
 
-    async def _fetch(self) -> KeysById:
-        self._fetched_at = time.monotonic()
-        response = await self._client.fetch(
-            self._url,
-            connect_timeout=FETCH_TIMEOUT_SECONDS,
-            request_timeout=FETCH_TIMEOUT_SECONDS,
-            follow_redirects=False,
-        )
+    async def _fetch(self) -> list[Key]:
+        client = AsyncHTTPClient(force_instance=True, max_body_size=MAX_DOCUMENT_BYTES)
+        try:
+            response = await client.fetch(
+                self._url,
+                connect_timeout=FETCH_TIMEOUT_SECONDS,
+                request_timeout=FETCH_TIMEOUT_SECONDS,
+                follow_redirects=False,
+            )
+        finally:
+            client.close()
         return read_key_set(response.body)
 
 
-def read_key_set(document: bytes) -> KeysById:
+def read_key_set(document: bytes) -> list[Key]:
     """The usable keys of a JWK set; keys of other kinds are left out.
 
     Raises ValueError if the document is not a JWK set.
@@ -148,28 +136,22 @@ def read_key_set(document: bytes) -> KeysById:
         members = members.get("keys")
     if not isinstance(members, list):
         raise ValueError("not a JWK set")
-    keys: KeysById = {}
+    keys = []
     for member in members:
         # One malformed key must not make the others unusable.
         with contextlib.suppress(Exception):
-            key = _key(member)
-            keys.setdefault(_kid(member), {}).setdefault(key.algorithm, key)
+            keys.append(_key(member))
     return keys
-
-
-def _kid(member: Mapping[str, Any]) -> str | None:
-    kid = member.get("kid")
-    if kid is not None and not isinstance(kid, str):
-        raise UnusableKey("kid is not a string")
-    return kid
 
 
 def _key(member: Mapping[str, Any]) -> Key:
     if member.get("kty") == "oct" or "d" in member:
         raise UnusableKey("a secret that is published")
+    if not isinstance(member.get("kid"), str | None):
+        raise UnusableKey("kid is not a string")
     if member.get("use", "sig") != "sig" or "verify" not in member.get("key_ops", ["verify"]):
         raise UnusableKey("not for signatures")
-    key = key_from_public_key(jwt.PyJWK(dict(member)).key)
+    key = key_from_public_key(jwt.PyJWK(dict(member)).key, member.get("kid"))
     if member.get("alg", key.algorithm) != key.algorithm:
         raise UnusableKey("meant for another algorithm")
     return key

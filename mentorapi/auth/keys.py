@@ -30,6 +30,7 @@ class UnusableKey(ValueError):
 class Key:
     algorithm: str
     material: bytes | PublicKey
+    kid: str | None = None
 
 
 def key_from_secret(secret: str | bytes) -> Key:
@@ -61,16 +62,16 @@ def key_from_pem(pem: str | bytes) -> Key:
     return key_from_public_key(public_key)
 
 
-def key_from_public_key(public_key: object) -> Key:
+def key_from_public_key(public_key: object, kid: str | None = None) -> Key:
     """Key with the one algorithm that fits its type. Raises UnusableKey."""
     match public_key:
         case RSAPublicKey():
             if public_key.key_size < MIN_RSA_BITS:
                 raise UnusableKey(f"The RSA key must have at least {MIN_RSA_BITS} bits")
-            return Key("RS256", public_key)
+            return Key("RS256", public_key, kid)
         case EllipticCurvePublicKey(curve=SECP256R1()):
-            return Key("ES256", public_key)
+            return Key("ES256", public_key, kid)
         case Ed25519PublicKey():
-            return Key("EdDSA", public_key)
+            return Key("EdDSA", public_key, kid)
         case _:
             raise UnusableKey("The key must be an RSA, P-256 or Ed25519 key")
