@@ -160,12 +160,12 @@ class ApiHandler(OperationHandler):
             self.request.body,
         )
         try:
-            answer, replayed = await self.services.running_attempts.run_once(pool, attempt, effect)
+            stored, replayed = await attempts.run_once(pool, attempt, effect)
         finally:
             self.db = pool
         if replayed:
-            location = {} if answer.location is None else {"Location": answer.location}
-            self.write_json(answer.body, answer.status, location)
+            location = {} if stored.location is None else {"Location": stored.location}
+            self.write_json(stored.answer, stored.status, location)
             self.set_header("Idempotent-Replayed", "true")
 
     async def head(self, *ids: str) -> None:

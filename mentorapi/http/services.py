@@ -11,7 +11,6 @@ from mentorapi import errors
 from mentorapi.auth.tokens import Caller, Verifier
 from mentorapi.cache.responses import Response, ResponseCache
 from mentorapi.config import Settings
-from mentorapi.database.idempotency import RunningAttempts
 from mentorapi.database.pool import Database, Pool
 from mentorapi.events.listener import Listener
 from mentorapi.http.limiter import CallerLimiter
@@ -67,7 +66,6 @@ class Services:
     #: The OpenAPI document.
     description: Response
     known_users: KnownUsers = field(default_factory=KnownUsers)
-    running_attempts: RunningAttempts = field(default_factory=RunningAttempts)
     draining: bool = False
     #: Held by each running search: searches use at most half of the pool's connections.
     searches: asyncio.Semaphore = field(init=False)

@@ -191,7 +191,7 @@ def test_create_ids_gives_uuids_of_version_7_in_order(empty: Database) -> None:
 
 
 def test_run_journeys_on_oldest_postgresql_succeeds(postgres_15: str) -> None:
-    arguments = ["-q", "-pno:cacheprovider", "tests/rules/test_journeys.py"]
+    arguments = ["-n0", "-q", "-pno:cacheprovider", "tests/rules/test_journeys.py"]
     journeys = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=MIGRATIONS.parent,
