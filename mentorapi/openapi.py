@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
@@ -79,69 +80,64 @@ PATH_PARAMETERS: dict[str, Json] = {
     },
 }
 
-HEADER_PARAMETERS: dict[str, Json] = {
-    "Idempotency-Key": {
-        "description": "Makes it safe to send the request again: 1 to 255 visible characters, such "
-        "as a UUID, new for each thing to be done.",
-        "schema": {"type": "string", "pattern": '^"?[!#-~]{1,255}"?$'},
-    },
-    "If-None-Match": {
-        "description": "The `ETag` of an earlier answer; if it still holds, 304 comes back.",
-        "schema": {"type": "string"},
-    },
-}
+
+def header(description: str, example: Any, schema: Schema = common.TEXT) -> Json:
+    return {"description": description, "schema": schema, "example": example}
+
 
 HEADERS: dict[str, Json] = {
-    errors.CODE_HEADER: {
-        "description": "Names the error for programs, and never changes.",
-        "schema": common.component("ErrorCode", common.choice(*errors.CODES)),
-        "example": errors.ValidationFailed.code,
-    },
-    "X-Request-Id": {
-        "description": "Names this request in the server's log.",
-        "schema": {"type": "string"},
-        "example": "0f5b6f0e-8f0e-4a51-9f61-4f1c7d3c7a52",
-    },
-    "X-Total-Count": {
-        "description": "How many there are on all pages.",
-        "schema": {"type": "integer", "minimum": 0},
-        "example": 24,
-    },
-    "Link": {
-        "description": "RFC 8288: where the list goes on; not there on the last page.",
-        "schema": {"type": "string"},
-        "example": f'<{PREFIX}/mentors?page=2&limit=10>; rel="next"',
-    },
-    "Location": {
-        "description": "The path of what came of it.",
-        "schema": {"type": "string"},
-        "example": f"{PREFIX}/requests/{examples.REQUEST_ID}",
-    },
-    "ETag": {
-        "description": "Changes with the answer; for `If-None-Match`.",
-        "schema": {"type": "string"},
-        "example": 'W/"3f786850e387550fdab836ed7e6dc881de23001b"',
-    },
-    "Cache-Control": {
-        "description": "Caches may keep the answer, and ask with its `ETag` whether it holds.",
-        "schema": {"type": "string"},
-        "example": "public, no-cache",
-    },
-    "Idempotent-Replayed": {
-        "description": "There if this is the answer to an earlier request with the same key.",
-        "schema": {"const": "true"},
-        "example": "true",
-    },
-    "Retry-After": {
-        "description": "Seconds to wait before trying again.",
-        "schema": {"type": "integer"},
-        "example": 1,
-    },
-    "WWW-Authenticate": {
-        "description": "RFC 6750. Without a token it is `Bearer` alone.",
-        "schema": {"type": "string"},
-        "example": 'Bearer error="invalid_token"',
-    },
+    errors.CODE_HEADER: header(
+        "Names the error for programs, and never changes.",
+        errors.ValidationFailed.code,
+        common.component("ErrorCode", common.choice(*errors.CODES)),
+    ),
+    "X-Request-Id": header(
+        "Names this request in the server's log.", "0f5b6f0e-8f0e-4a51-9f61-4f1c7d3c7a52"
+    ),
+    "X-Total-Count": header("How many there are on all pages.", 24, common.COUNT),
+    "Link": header(
+        "RFC 8288: where the list goes on; not there on the last page.",
+        f'<{PREFIX}/mentors?page=2&limit=10>; rel="next"',
+    ),
+    "Location": header("The path of what came of it.", f"{PREFIX}/requests/{examples.REQUEST_ID}"),
+    "ETag": header(
+        "Changes with the answer; for `If-None-Match`.",
+        'W/"3f786850e387550fdab836ed7e6dc881de23001b"',
+    ),
+    "Cache-Control": header(
+        "Caches may keep the answer, and ask with its `ETag` whether it holds.", "public, no-cache"
+    ),
+    "Idempotent-Replayed": header(
+        "There if this is the answer to an earlier request with the same key.",
+        "true",
+        {"const": "true"},
+    ),
+    "Retry-After": header("Seconds to wait before trying again.", 1, {"type": "integer"}),
+    "WWW-Authenticate": header(
+        "RFC 6750. Without a token it is `Bearer` alone.", 'Bearer error="invalid_token"'
+    ),
+}
+
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Makes it safe to send the request again: 1 to 255 visible characters, such "
+    "as a UUID, new for each thing to be done.",
+    "schema": {"type": "string", "pattern": '^"?[!#-~]{1,255}"?$'},
+}
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of an earlier answer; if it still holds, 304 comes back.",
+    "schema": common.TEXT,
+}
+
+SECURITY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A token of the platform; `sub` and `exp` are required. "
+    "`run.py token --sub demo-mentor` prints one for development.",
 }
 
 
@@ -151,18 +147,14 @@ def document(server_url: str | None = None) -> Json:
 
     Callers must not change it: every call returns the same object.
     """
-    components = Components()
+    components = Components({"securitySchemes": {"bearerAuth": SECURITY_SCHEME}})
     paths: Json = {}
-    used: list[str] = []
     for template, handler in ROUTES:
         path = template.removeprefix(PREFIX)
-        tag = path.split("/")[1]
         for method, spec in handler.operations().items():
             if spec.described:
-                used.append(tag)
-                described = OperationDescription(
-                    components, path, method, spec, handler.raised_by(method)
-                )
+                raises = handler.raised_by(method)
+                described = OperationDescription(components, path, method, spec, raises)
                 paths.setdefault(path, {})[method.lower()] = described.operation()
     return {
         "openapi": "3.1.0",
@@ -176,33 +168,18 @@ def document(server_url: str | None = None) -> Json:
         },
         "servers": [{"url": server_url or PREFIX}],
         "security": [{"bearerAuth": []}],
-        "tags": [
-            {"name": name, "description": text} for tag, (name, text) in TAGS.items() if tag in used
-        ],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.values()],
         "paths": paths,
-        "components": components.listed(),
+        "components": {kind: dict(sorted(components[kind].items())) for kind in sorted(components)},
     }
 
 
-class Components:
-    """The parts that the document defines once and refers to."""
-
-    def __init__(self) -> None:
-        self._kinds: dict[str, Json] = {
-            "securitySchemes": {
-                "bearerAuth": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "bearerFormat": "JWT",
-                    "description": "A token of the platform; `sub` and `exp` are required. "
-                    "`run.py token --sub demo-mentor` prints one for development.",
-                }
-            }
-        }
+class Components(dict[str, Json]):
+    """The parts that the document defines once and refers to, by their kind."""
 
     def refer(self, kind: str, name: str, content: Json) -> Json:
         """Define this component if it is new, and return a reference to it."""
-        known = self._kinds.setdefault(kind, {}).setdefault(name, content)
+        known = self.setdefault(kind, {}).setdefault(name, content)
         if known != content:
             raise ValueError(f"two different {kind} are called {name}")
         return {"$ref": f"#/components/{kind}/{name}"}
@@ -224,94 +201,70 @@ class Components:
         del content["title"]
         return self.refer("schemas", name, content)
 
-    def listed(self) -> Json:
-        return {kind: dict(sorted(named.items())) for kind, named in sorted(self._kinds.items())}
 
-
+@dataclass
 class OperationDescription:
     """An operation as an OpenAPI object."""
 
-    def __init__(
-        self,
-        components: Components,
-        path: str,
-        method: str,
-        spec: Operation,
-        raises: Sequence[Raised],
-    ) -> None:
-        self.components = components
-        self.path = path
-        self.method = method
-        self.spec = spec
-        self.raises = raises
+    components: Components
+    path: str
+    method: str
+    spec: Operation
+    raises: Sequence[Raised]
 
     def operation(self) -> Json:
         spec = self.spec
-        found: Json = {
+        responses = {str(spec.status): self.success_response()}
+        if self.has_etag:
+            responses["304"] = self.not_modified()
+        found = {
             "operationId": spec.name,
             "tags": [TAGS[self.path.split("/")[1]][0]],
             "summary": spec.summary,
+            "description": spec.description,
+            "security": [] if spec.public else None,
+            "parameters": [*self.parameters()] or None,
+            "requestBody": self.request_body(),
+            "responses": responses | self.error_responses(),
         }
-        if spec.description:
-            found["description"] = spec.description
-        if spec.public:
-            found["security"] = []
-        if parameters := [
-            *self.path_parameters(),
-            *self.query_parameters(),
-            *self.header_parameters(),
-        ]:
-            found["parameters"] = parameters
-        if spec.body is not None or spec.form is not None:
-            found["requestBody"] = self.request_body()
-        found["responses"] = {str(spec.status): self.success_response()}
-        if self.has_etag:
-            found["responses"]["304"] = self.not_modified()
-        found["responses"] |= self.error_responses()
-        return found
+        return {key: value for key, value in found.items() if value is not None}
 
     @property
     def has_etag(self) -> bool:
         return self.method == "GET" and self.spec.public and self.spec.media_type == JSON
 
-    # Parameters and body -------------------------------------------------------------------
-
-    def path_parameters(self) -> Iterable[Json]:
+    def parameters(self) -> Iterable[Json]:
         for name in re.findall(r"\{(\w+)\}", self.path):
             content = {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
             yield self.components.refer("parameters", name, content)
-
-    def query_parameters(self) -> Iterable[Json]:
         query = self.spec.query or {"properties": {}}
         for name, schema in query["properties"].items():
-            content: Json = {"name": name, "in": "query"}
-            if name in query.get("required", ()):
-                content["required"] = True
-            # A named schema is described where it is defined.
-            if "description" in schema and "title" not in schema:
+            yield self.query_parameter(name, schema, name in query.get("required", ()))
+        if self.method == "POST":
+            yield self.components.refer("parameters", "Idempotency-Key", IDEMPOTENCY_KEY)
+        if self.has_etag:
+            yield self.components.refer("parameters", "If-None-Match", IF_NONE_MATCH)
+
+    def query_parameter(self, name: str, schema: Schema, required: bool) -> Json:
+        content: Json = {"name": name, "in": "query"} | ({"required": True} if required else {})
+        if "examples" in schema:
+            content["example"] = schema["examples"][0]
+        # A named schema is described where it is defined.
+        if "title" not in schema:
+            if "description" in schema:
                 content["description"] = schema["description"]
-            if "examples" in schema:
-                content["example"] = schema["examples"][0]
-            if "title" not in schema:
-                schema = {k: v for k, v in schema.items() if k not in ("description", "examples")}
-            yield content | {"schema": self.components.schema(schema)}
+            schema = {k: v for k, v in schema.items() if k not in ("description", "examples")}
+        return content | {"schema": self.components.schema(schema)}
 
-    def header_parameters(self) -> Iterable[Json]:
-        taken = {"Idempotency-Key": self.method == "POST", "If-None-Match": self.has_etag}
-        for name, is_taken in taken.items():
-            if is_taken:
-                content = {"name": name, "in": "header", **HEADER_PARAMETERS[name]}
-                yield self.components.refer("parameters", name, content)
-
-    def request_body(self) -> Json:
-        if self.spec.form is not None:
-            content = {"multipart/form-data": {"schema": self.components.schema(self.spec.form)}}
+    def request_body(self) -> Json | None:
+        spec, schema = self.spec, self.components.schema
+        if spec.form is not None:
+            content = {"multipart/form-data": {"schema": schema(spec.form)}}
             return {"required": True, "content": content}
-        body = self.spec.accepted_body or {}
-        content = {JSON: {"schema": self.components.schema(body), "example": example_of(body)}}
-        return {"required": not self.spec.body_optional, "content": content}
-
-    # Responses -----------------------------------------------------------------------------
+        if (body := spec.accepted_body) is None:
+            return None
+        content = {JSON: {"schema": schema(body), "example": example_of(body)}}
+        return {"required": not spec.body_optional, "content": content}
 
     def success_response(self) -> Json:
         spec = self.spec
@@ -380,8 +333,9 @@ class OperationDescription:
         names = [errors.CODE_HEADER, *(name for error in raised for name in error.headers)]
         examples = {error_name(error): self.error_example(error) for error in raised}
         messages = [error_of(error).message for error in raised]
+        several = "\n".join(f"- {message}" for message in messages)
         return {
-            "description": messages[0] if len(messages) == 1 else bullets(messages),
+            "description": several if len(messages) > 1 else messages[0],
             "headers": self.headers(dict.fromkeys(names)),
             "content": {
                 JSON: {"schema": self.components.schema(common.ERROR), "examples": examples}
@@ -411,10 +365,6 @@ def error_name(error: Raised) -> str:
     if isinstance(error, type):
         return "Fault" if error is errors.ApiError else error.__name__
     return "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", error.message))
-
-
-def bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
 
 
 def example_of(schema: Schema) -> Any:

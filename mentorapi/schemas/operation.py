@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any
 
 from mentorapi.schemas.validation import Details, Schema, details_of, validator_of
-
-#: The known parameters of a query string, each with all its values.
-QueryTexts: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 
 DEFAULT_MAX_BODY = 64 * 1024
 
@@ -90,28 +87,11 @@ class Operation:
 
         Unknown ones are ignored. A parameter whose schema is an array may be repeated.
         """
-        if self.query is None:
-            return {}, []
-        texts = [
-            (name, tuple(arguments[name])) for name in self.query["properties"] if name in arguments
-        ]
-        values, details = self._read_query(tuple(texts))
-        return dict(values), list(details)
-
-    @cached_property
-    def _read_query(self) -> Callable[[QueryTexts], tuple[Any, Any]]:
-        properties = (self.query or {})["properties"]
-        defaults = {
-            name: schema["default"] for name, schema in properties.items() if "default" in schema
-        }
-
-        # Clients send the same few queries again and again.
-        @lru_cache(maxsize=256)
-        def read(texts: QueryTexts) -> tuple[dict[str, Any], Details]:
-            values = {name: read_values(properties[name], given) for name, given in texts}
-            return defaults | values, details_of(self._query_validator, values)
-
-        return read
+        properties = (self.query or {}).get("properties", {})
+        values = {name: one["default"] for name, one in properties.items() if "default" in one}
+        for name in arguments.keys() & properties.keys():
+            values[name] = read_values(properties[name], arguments[name])
+        return values, details_of(self._query_validator, values)
 
 
 def accepts_null(schema: Schema) -> bool:
