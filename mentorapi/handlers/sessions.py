@@ -6,7 +6,9 @@ from mentorapi import calendar, transitions
 from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import sessions
 from mentorapi.schemas import sessions as spec
+from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import parse_instant
+from mentorapi.transitions import Transition
 
 
 class ListSessions(ApiHandler):
@@ -31,38 +33,16 @@ class ShowInCalendar(ApiHandler):
         self.write(calendar.write(entry))
 
 
-class ConfirmSession(ApiHandler):
-    @operation(spec.CONFIRM, raises=transitions.CONFIRM.errors)
-    async def post(self, session_id: str) -> None:
-        self.write_json(
-            await sessions.move(self.db, session_id, self.caller.user_id, transitions.CONFIRM)
-        )
+def move(spec: Operation, transition: Transition) -> type[ApiHandler]:
+    """Return the handler of a transition that needs nothing but the session."""
 
+    class MoveSession(ApiHandler):
+        @operation(spec, raises=transition.errors)
+        async def post(self, session_id: str) -> None:
+            user_id = self.caller.user_id
+            self.write_json(await sessions.move(self.db, session_id, user_id, transition))
 
-class CompleteSession(ApiHandler):
-    @operation(spec.COMPLETE, raises=transitions.COMPLETE.errors)
-    async def post(self, session_id: str) -> None:
-        self.write_json(
-            await sessions.move(self.db, session_id, self.caller.user_id, transitions.COMPLETE)
-        )
-
-
-class ConfirmCompletion(ApiHandler):
-    @operation(spec.CONFIRM_COMPLETION, raises=transitions.CONFIRM_COMPLETION.errors)
-    async def post(self, session_id: str) -> None:
-        self.write_json(
-            await sessions.move(
-                self.db, session_id, self.caller.user_id, transitions.CONFIRM_COMPLETION
-            )
-        )
-
-
-class DisputeSession(ApiHandler):
-    @operation(spec.DISPUTE, raises=transitions.DISPUTE.errors)
-    async def post(self, session_id: str) -> None:
-        self.write_json(
-            await sessions.move(self.db, session_id, self.caller.user_id, transitions.DISPUTE)
-        )
+    return MoveSession
 
 
 class CancelSession(ApiHandler):
@@ -87,10 +67,13 @@ routes = [
     ("/sessions", ListSessions),
     ("/sessions/{sessionId}", ShowSession),
     ("/sessions/{sessionId}/calendar.ics", ShowInCalendar),
-    ("/sessions/{sessionId}/confirm", ConfirmSession),
-    ("/sessions/{sessionId}/complete", CompleteSession),
-    ("/sessions/{sessionId}/confirm-completion", ConfirmCompletion),
-    ("/sessions/{sessionId}/dispute", DisputeSession),
+    ("/sessions/{sessionId}/confirm", move(spec.CONFIRM, transitions.CONFIRM)),
+    ("/sessions/{sessionId}/complete", move(spec.COMPLETE, transitions.COMPLETE)),
+    (
+        "/sessions/{sessionId}/confirm-completion",
+        move(spec.CONFIRM_COMPLETION, transitions.CONFIRM_COMPLETION),
+    ),
+    ("/sessions/{sessionId}/dispute", move(spec.DISPUTE, transitions.DISPUTE)),
     ("/sessions/{sessionId}/cancel", CancelSession),
     ("/sessions/{sessionId}/reschedule", RescheduleSession),
 ]

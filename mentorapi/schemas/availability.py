@@ -7,13 +7,7 @@ from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Details, Schema
 
-DAY_OF_WEEK = {
-    "type": "integer",
-    "minimum": 0,
-    "maximum": 6,
-    "description": "0 is Monday, 6 is Sunday.",
-    "examples": [0],
-}
+DAY_OF_WEEK = common.with_example(common.integer(0, 6), 0, "0 is Monday, 6 is Sunday.")
 
 SLOT = common.response_object(
     "Slot",

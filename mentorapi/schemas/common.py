@@ -103,6 +103,10 @@ def array_of(schema: Schema) -> dict[str, Any]:
     return {"type": "array", "items": schema}
 
 
+def integer(minimum: int, maximum: int, **more: Any) -> dict[str, Any]:
+    return {"type": "integer", "minimum": minimum, "maximum": maximum} | more
+
+
 TEXT = {"type": "string"}
 NULLABLE_TEXT = {"type": ["string", "null"]}
 ID = {"type": "string", "format": "uuid"}
@@ -110,11 +114,7 @@ MENTOR_ID = with_example(ID, examples.MENTOR_ID, "A mentor's profile id, not the
 USER_ID = {"type": "string", "description": "The `sub` of the user's token."}
 MENTOR_USER_ID = with_example(USER_ID, examples.MENTOR_USER)
 MENTEE_USER_ID = with_example(USER_ID, examples.MENTEE_USER)
-INSTANT = {
-    "type": "string",
-    "format": "date-time",
-    "examples": ["2026-02-08T09:30:00Z"],
-}
+INSTANT = with_example({"type": "string", "format": "date-time"}, "2026-02-08T09:30:00Z")
 SESSION_START = with_example(INSTANT, f"{examples.MONDAY}T09:00:00Z")
 SESSION_END = with_example(INSTANT, f"{examples.MONDAY}T10:00:00Z")
 URL = {"type": "string", "format": "uri", "maxLength": 2048}
@@ -135,12 +135,7 @@ CURRENCY = {
     "description": "An ISO 4217 code.",
     "examples": ["NGN"],
 }
-DATE = {
-    "type": "string",
-    "format": "date",
-    "description": "A day in UTC.",
-    "examples": [examples.MONDAY],
-}
+DATE = with_example({"type": "string", "format": "date"}, examples.MONDAY, "A day in UTC.")
 TIME = {
     "type": "string",
     "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$",
@@ -156,25 +151,11 @@ END_TIME = {
     "description": "HH:mm, in UTC; 24:00 is the end of the day.",
     "examples": ["10:00"],
 }
-DURATION = {
-    "type": "integer",
-    "minimum": 15,
-    "maximum": 180,
-    "description": "Minutes.",
-    "examples": [60],
-}
-SESSION_DURATION = {
-    "type": "integer",
-    "enum": [30, 60, 90, 120],
-    "description": "Minutes.",
-    "examples": [60],
-}
-BUFFER_TIME = {
-    "type": "integer",
-    "enum": [0, 15, 30, 45],
-    "description": "Minutes kept free between two sessions.",
-    "examples": [15],
-}
+DURATION = with_example(integer(15, 180), 60, "Minutes.")
+SESSION_DURATION = with_example({"type": "integer", "enum": [30, 60, 90, 120]}, 60, "Minutes.")
+BUFFER_TIME = with_example(
+    {"type": "integer", "enum": [0, 15, 30, 45]}, 15, "Minutes kept free between two sessions."
+)
 REASON = multiline(500)
 #: Of an action without input.
 EMPTY_BODY = closed_object("EmptyBody", {})
@@ -183,7 +164,7 @@ MEETING_LINK = with_example(NULLABLE_TEXT, "https://meet.example.com/amara-okafo
 TOPIC = with_example(TEXT, "Mock system design interview")
 MESSAGE = with_example(NULLABLE_TEXT, "I interview in March and freeze at whiteboards.")
 
-STARS = {"type": "integer", "minimum": 1, "maximum": 5, "examples": [5]}
+STARS = with_example(integer(1, 5), 5)
 COMMENT = with_example(NULLABLE_TEXT, "Three drills and a plan. Worth every minute.")
 
 MENTOR = response_object(
@@ -204,26 +185,13 @@ MENTEE = response_object(
     },
 )
 
-PAGE = {
-    "type": "integer",
-    "minimum": 1,
-    "maximum": 1_000_000_000,
-    "default": 1,
-    "description": "Which page, from 1.",
-}
 
-
-def paging_parameters(default: int, max_limit: int) -> dict[str, Any]:
+def paging_parameters(default: int, most: int) -> dict[str, Any]:
     return {
-        "page": PAGE,
-        "limit": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": max_limit,
-            "default": default,
-            "description": "How many to a page.",
-            "examples": [min(default, 20)],
-        },
+        "page": integer(1, 1_000_000_000, default=1, description="Which page, from 1."),
+        "limit": with_example(
+            integer(1, most, default=default), min(default, 20), "How many to a page."
+        ),
     }
 
 

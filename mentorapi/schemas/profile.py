@@ -43,13 +43,7 @@ SHOW = Operation(
         {
             "profile": {"anyOf": [PROFILE, {"type": "null"}]},
             "isProfileCreated": {"type": "boolean", "examples": [True]},
-            "profileCompleteness": {
-                "type": "integer",
-                "minimum": 0,
-                "maximum": 100,
-                "description": "Percent.",
-                "examples": [85],
-            },
+            "profileCompleteness": common.with_example(common.integer(0, 100), 85, "Percent."),
             "message": common.with_example(common.TEXT, "Complete your profile to get started"),
         },
         ["profile", "isProfileCreated", "profileCompleteness"],
