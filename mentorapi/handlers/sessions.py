@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mentorapi import calendar, transitions
+from mentorapi import transitions
 from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import sessions
 from mentorapi.schemas import sessions as spec
@@ -27,6 +27,9 @@ class ShowSession(ApiHandler):
 class ShowInCalendar(ApiHandler):
     @operation(spec.CALENDAR, raises=transitions.SESSION.read_errors)
     async def get(self, session_id: str) -> None:
+        # Imported here, because icalendar takes a tenth of a start.
+        from mentorapi import calendar
+
         entry = await sessions.calendar_entry(self.db, session_id, self.caller.user_id)
         self.set_header("Content-Type", calendar.CONTENT_TYPE)
         self.set_header("Content-Disposition", f'attachment; filename="session-{entry.id}.ics"')

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from pypika import CustomFunction, Order, Table
 from pypika.terms import Criterion
 
 from mentorapi import errors
-from mentorapi.calendar import Entry
 from mentorapi.database import listing, statements
 from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
@@ -16,6 +16,28 @@ from mentorapi.database.transitions import refusal, require_party
 from mentorapi.transitions import CANCEL_SESSION, RESCHEDULE, SESSION, Transition
 
 now = CustomFunction("now", [])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A session for :mod:`mentorapi.calendar`.
+
+    ``status`` is one of iCalendar's. A higher ``sequence`` replaces a lower one. ``other_party`` is
+    a name, or "your mentor" or "your mentee".
+    """
+
+    id: str
+    sequence: int
+    status: str
+    topic: str
+    message: str | None
+    location: str | None
+    other_party: str
+    start_time: datetime
+    end_time: datetime
+    created_at: datetime
+    updated_at: datetime
+    issued_at: datetime
 
 
 async def list_own(
