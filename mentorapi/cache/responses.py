@@ -149,6 +149,8 @@ class ResponseCache:
 
     def open(self) -> None:
         """Keep responses from now on: every change is going to be reported."""
+        # A read that began before may have missed a change.
+        self.clear()
         self._open = True
 
     def close(self) -> None:
