@@ -23,7 +23,7 @@ from mentorapi.config import Settings
 from mentorapi.database.connections import connect, open_pool
 from mentorapi.database.migrate import known as known_migrations
 from mentorapi.errors import StartupError
-from mentorapi.events.listener import Listener
+from mentorapi.events.listener import SESSION, Listener
 from mentorapi.http.router import ApiApplication
 from mentorapi.http.services import Services
 from mentorapi.http.sockets import Sockets, public_url, remove_files
@@ -69,7 +69,8 @@ async def serve(
         server.add_sockets(sockets.main)
         metrics_server = http_server(make_metrics_app(services), settings)
         metrics_server.add_sockets(sockets.metrics)
-        runner = Runner(services.db, services.metrics, all_jobs(settings.sweep_interval))
+        jobs = all_jobs(settings.sweep_interval)
+        runner = Runner(services.db, services.metrics, jobs, services.listener.notify_soon)
         runner.start()
         # Objects made until now stay. Without them a full collection of the garbage collector takes
         # microseconds, with them 100 ms (75,000 objects), in which the server answers nothing.
@@ -128,7 +129,7 @@ async def open_services(
     )
     stack.callback(pool.terminate)
     cache = ResponseCache()
-    listener = Listener(cache, partial(connect, database_url))
+    listener = Listener(cache, partial(connect, database_url, SESSION))
     await listener.start()
     stack.push_async_callback(listener.close)
     images = ImageStore(await _image_backend(settings))

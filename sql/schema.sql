@@ -191,40 +191,47 @@ CREATE FUNCTION public.calendar_status(status text) RETURNS text
     END
 $$;
 
-CREATE TABLE public.state_changes (
-    id uuid DEFAULT uuidv7() NOT NULL,
-    request_id uuid,
-    booking_id uuid,
+CREATE TABLE public.events (
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    id bigint NOT NULL,
+    type text NOT NULL,
+    object_id uuid,
+    mentor_id uuid,
+    mentee_id text,
     old_status text,
-    new_status text NOT NULL,
+    status text,
     start_time timestamp with time zone,
     end_time timestamp with time zone,
+    is_history boolean DEFAULT false NOT NULL,
+    source text,
     user_id text,
-    source text NOT NULL,
     database_user text DEFAULT SESSION_USER NOT NULL,
     reason text,
-    changed_at timestamp with time zone NOT NULL,
-    CONSTRAINT state_changes_of_one CHECK ((num_nonnulls(request_id, booking_id) = 1)),
-    CONSTRAINT state_changes_source CHECK ((source = ANY (ARRAY['user'::text, 'sweep'::text, 'database'::text]))),
-    CONSTRAINT state_changes_user CHECK (((source = 'user'::text) = (user_id IS NOT NULL)))
+    stale text DEFAULT 'nothing'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT events_history CHECK (((NOT is_history) OR (num_nulls(object_id, status, source) = 0))),
+    CONSTRAINT events_source CHECK ((source = ANY (ARRAY['user'::text, 'sweep'::text, 'database'::text]))),
+    CONSTRAINT events_stale CHECK ((stale = ANY (ARRAY['nothing'::text, 'mentor'::text, 'lists'::text, 'all'::text]))),
+    CONSTRAINT events_type CHECK ((type ~ '^[a-z]+[.][a-z_]+$'::text)),
+    CONSTRAINT events_user CHECK (((NOT is_history) OR ((source = 'user'::text) = (user_id IS NOT NULL))))
 );
 
-CREATE FUNCTION public.change_json(c public.state_changes, mentor_user_id text) RETURNS TABLE(body json)
+CREATE FUNCTION public.change_json(e public.events, mentor_user_id text) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
     SELECT json_build_object(
-        'from', c.old_status,
-        'to', c.new_status,
+        'from', e.old_status,
+        'to', e.status,
         'by', CASE
-            WHEN c.source = 'sweep' THEN 'system'
-            WHEN c.source = 'database' THEN 'admin'
-            WHEN c.user_id = mentor_user_id THEN 'mentor'
+            WHEN e.source = 'sweep' THEN 'system'
+            WHEN e.source = 'database' THEN 'admin'
+            WHEN e.user_id = mentor_user_id THEN 'mentor'
             ELSE 'mentee'
         END,
-        'reason', c.reason,
-        'startTime', iso(c.start_time),
-        'endTime', iso(c.end_time),
-        'at', iso(c.changed_at)
+        'reason', e.reason,
+        'startTime', iso(e.start_time),
+        'endTime', iso(e.end_time),
+        'at', iso(e.created_at)
     )
 $$;
 
@@ -242,6 +249,67 @@ $$;
 CREATE FUNCTION public.count_links(links jsonb) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT count(*) FROM jsonb_object_keys(links) $$;
+
+CREATE FUNCTION public.delete_history() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM events
+    WHERE object_id = OLD.id AND is_history;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.delete_old_events(batch_size bigint) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH old AS (
+        SELECT
+            e.xid,
+            e.id
+        FROM events AS e
+        WHERE NOT e.is_history AND e.created_at < now() - interval '30 days'
+        ORDER BY e.created_at
+        LIMIT batch_size
+        FOR UPDATE SKIP LOCKED
+    ),
+
+    deleted AS (
+        DELETE FROM events
+        USING old
+        WHERE events.xid = old.xid AND events.id = old.id
+        RETURNING events.id
+    )
+
+    SELECT count(*)
+    FROM deleted
+$$;
+
+CREATE FUNCTION public.event_json(e public.events) RETURNS TABLE(body json)
+    LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
+    AS $$
+    SELECT json_build_object(
+        'id', e.xid || '-' || e.id,
+        'type', e.type,
+        'createdAt', iso(e.created_at),
+        'data', json_strip_nulls(
+            json_build_object(
+                'object', split_part(e.type, '.', 1),
+                'id', e.object_id,
+                'mentorId', e.mentor_id,
+                'mentorUserId', (
+                    SELECT m.user_id
+                    FROM mentors AS m
+                    WHERE m.id = e.mentor_id
+                ),
+                'menteeId', e.mentee_id,
+                'status', e.status,
+                'startTime', iso(e.start_time)
+            )
+        )
+    )
+$$;
 
 CREATE FUNCTION public.expiry_reason() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -625,47 +693,6 @@ CREATE FUNCTION public.minutes_between(start_time timestamp with time zone, end_
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT (extract(EPOCH FROM end_time - start_time) / 60)::integer $$;
 
-CREATE FUNCTION public.notify_lists() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    PERFORM pg_notify('mentorapi', 'lists');
-    RETURN NULL;
-END
-$$;
-
-CREATE FUNCTION public.notify_mentor() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    PERFORM pg_notify('mentorapi', coalesce(NEW.id, OLD.id)::text);
-    RETURN NULL;
-END
-$$;
-
-CREATE FUNCTION public.notify_mentor_of_row() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    PERFORM pg_notify('mentorapi', coalesce(NEW.mentor_id, OLD.mentor_id)::text);
-    RETURN NULL;
-END
-$$;
-
-CREATE FUNCTION public.notify_reviewed_mentors() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    PERFORM pg_notify('mentorapi', reviewed.mentor_id::text)
-    FROM (
-        SELECT DISTINCT v.mentor_id
-        FROM reviews AS v
-        WHERE v.mentee_id = NEW.id
-    ) AS reviewed;
-    RETURN NULL;
-END
-$$;
-
 CREATE FUNCTION public.occupied(start_time timestamp with time zone, end_time timestamp with time zone, buffer_time integer) RETURNS tstzrange
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT tstzrange(start_time, end_time + make_interval(mins => buffer_time)) $$;
@@ -693,49 +720,183 @@ CREATE FUNCTION public.party(u public.users) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT json_build_object('id', u.id, 'name', u.name, 'avatar', u.picture) $$;
 
-CREATE FUNCTION public.record_state_change() RETURNS trigger
+CREATE FUNCTION public.record_mentor(mentor uuid, stale_answers text) RETURNS void
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    actor text := coalesce(current_setting('mentorapi.actor', true), '');
-    change state_changes;
-    before timestamptz;
+    recorded text := current_setting('mentorapi.recorded', true);
 BEGIN
-    IF TG_TABLE_NAME = 'requests' THEN
-        IF NEW.expired THEN
-            actor := 'sweep';
-        END IF;
-        change.request_id := NEW.id;
-        change.reason := NEW.rejection_reason;
-        SELECT max(c.changed_at) INTO before
-        FROM state_changes AS c
-        WHERE c.request_id = NEW.id;
+    IF recorded IN (mentor || stale_answers, mentor || 'lists') THEN
+        RETURN;
+    END IF;
+    INSERT INTO events (type, object_id, mentor_id, stale)
+    VALUES ('mentor.updated', mentor, mentor, stale_answers);
+    PERFORM set_config('mentorapi.recorded', mentor || stale_answers, true);
+END
+$$;
+
+CREATE FUNCTION public.record_mentor_update() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'mentors' THEN
+        PERFORM record_mentor(coalesce(NEW.id, OLD.id), TG_ARGV[0]);
     ELSE
-        change.booking_id := NEW.id;
-        change.start_time := NEW.start_time;
-        change.end_time := NEW.end_time;
-        change.reason := NEW.cancellation_reason;
-        SELECT max(c.changed_at) INTO before
-        FROM state_changes AS c
-        WHERE c.booking_id = NEW.id;
+        PERFORM record_mentor(coalesce(NEW.mentor_id, OLD.mentor_id), TG_ARGV[0]);
+        IF OLD.mentor_id <> NEW.mentor_id THEN
+            PERFORM record_mentor(OLD.mentor_id, TG_ARGV[0]);
+        END IF;
     END IF;
-    change.id := uuidv7();
-    change.new_status := NEW.status;
-    change.user_id := CASE WHEN actor LIKE 'user:%' THEN substr(actor, 6) END;
-    change.source := CASE
-        WHEN actor LIKE 'user:%' THEN 'user'
-        WHEN actor = 'sweep' THEN 'sweep'
-        ELSE 'database'
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.record_requests() RETURNS trigger
+    LANGUAGE plpgsql
+    SET enable_nestloop TO 'off'
+    AS $$
+DECLARE
+    actor text := coalesce(current_setting('mentorapi.actor', true), '');
+    acting_user text := substring(actor FROM '^user:(.*)');
+    acting_source text := CASE
+        WHEN acting_user IS NOT NULL THEN 'user' WHEN actor = 'sweep' THEN 'sweep' ELSE 'database'
     END;
-    change.database_user := session_user;
-    IF TG_OP = 'UPDATE' THEN
-        change.old_status := OLD.status;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO events (
+            type, object_id, mentor_id, mentee_id, status, is_history, source, user_id, reason
+        )
+        SELECT
+            'request.created',
+            r.id,
+            r.mentor_id,
+            r.mentee_id,
+            r.status,
+            TRUE,
+            acting_source,
+            acting_user,
+            r.rejection_reason
+        FROM new_rows AS r;
+    ELSE
+        INSERT INTO events (
+            type, object_id, mentor_id, mentee_id, old_status, status, is_history, source, user_id,
+            reason, created_at
+        )
+        SELECT
+            'request.' || CASE
+                WHEN r.expired THEN 'expired' WHEN r.status = 'pending' THEN 'created'
+                ELSE r.status
+            END,
+            r.id,
+            r.mentor_id,
+            r.mentee_id,
+            o.status,
+            r.status,
+            TRUE,
+            CASE WHEN r.expired THEN 'sweep' ELSE acting_source END,
+            CASE WHEN NOT r.expired THEN acting_user END,
+            r.rejection_reason,
+            r.updated_at
+        FROM new_rows AS r
+        INNER JOIN old_rows AS o ON o.id = r.id
+        WHERE r.status <> o.status;
     END IF;
-    -- A transaction that waited for another change may have begun before it. Then now() would put
-    -- the two changes in the wrong order.
-    change.changed_at := greatest(now(), before + interval '1 microsecond');
-    INSERT INTO state_changes
-    SELECT (change).*;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.record_review() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v reviews := coalesce(NEW, OLD);
+BEGIN
+    INSERT INTO events (type, object_id, mentor_id, mentee_id, stale)
+    VALUES (
+        CASE TG_OP WHEN 'INSERT' THEN 'review.created' ELSE 'review.removed' END,
+        v.id,
+        v.mentor_id,
+        v.mentee_id,
+        'lists'
+    );
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.record_reviewed_mentors() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM record_mentor(reviewed.mentor_id, 'mentor')
+    FROM (
+        SELECT DISTINCT v.mentor_id
+        FROM reviews AS v
+        WHERE v.mentee_id = NEW.id
+    ) AS reviewed;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.record_sessions() RETURNS trigger
+    LANGUAGE plpgsql
+    SET enable_nestloop TO 'off'
+    AS $$
+DECLARE
+    actor text := coalesce(current_setting('mentorapi.actor', true), '');
+    acting_user text := substring(actor FROM '^user:(.*)');
+    acting_source text := CASE
+        WHEN acting_user IS NOT NULL THEN 'user' WHEN actor = 'sweep' THEN 'sweep' ELSE 'database'
+    END;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO events (
+            type, object_id, mentor_id, mentee_id, status, start_time, end_time, is_history, source,
+            user_id, reason, stale
+        )
+        SELECT
+            session_event(NULL, b.status),
+            b.id,
+            b.mentor_id,
+            b.mentee_id,
+            b.status,
+            b.start_time,
+            b.end_time,
+            TRUE,
+            acting_source,
+            acting_user,
+            b.cancellation_reason,
+            CASE WHEN b.status = 'completed' THEN 'lists' WHEN b.live THEN 'mentor' ELSE 'nothing' END
+        FROM new_rows AS b;
+    ELSE
+        INSERT INTO events (
+            type, object_id, mentor_id, mentee_id, old_status, status, start_time, end_time,
+            is_history, source, user_id, reason, stale, created_at
+        )
+        SELECT
+            session_event(o.status, b.status),
+            b.id,
+            b.mentor_id,
+            b.mentee_id,
+            o.status,
+            b.status,
+            b.start_time,
+            b.end_time,
+            TRUE,
+            acting_source,
+            acting_user,
+            b.cancellation_reason,
+            CASE
+                -- The sessions of a mentor are counted on the cards.
+                WHEN (b.status = 'completed') <> (o.status = 'completed') THEN 'lists'
+                WHEN (b.live, b.start_time, b.end_time) <> (o.live, o.start_time, o.end_time)
+                    THEN 'mentor'
+                ELSE 'nothing'
+            END,
+            b.updated_at
+        FROM new_rows AS b
+        INNER JOIN old_rows AS o ON o.id = b.id
+        WHERE (b.status, b.start_time, b.end_time) <> (o.status, o.start_time, o.end_time);
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -1221,6 +1382,19 @@ CREATE FUNCTION public.search_words(name text, expertise text, headline text, bi
     LIMIT 500
 $$;
 
+CREATE FUNCTION public.session_event(old_status text, new_status text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT 'session.' || CASE
+        WHEN old_status = new_status THEN 'rescheduled'
+        WHEN old_status = 'disputed' AND new_status IN ('completed', 'cancelled') THEN 'resolved'
+        WHEN new_status = 'pending' THEN 'updated'
+        WHEN new_status = 'in_progress' THEN 'started'
+        WHEN new_status = 'pending_completion' THEN 'ended'
+        ELSE new_status
+    END
+$$;
+
 CREATE FUNCTION public.session_json(b public.bookings, v public.reviews) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
@@ -1350,6 +1524,15 @@ CREATE VIEW public.due_sessions AS
    FROM public.bookings b
   WHERE (live AND (start_time <= now()) AND (((status = ANY (ARRAY['confirmed'::text, 'rescheduled'::text])) AND (end_time > now())) OR ((status = ANY (ARRAY['confirmed'::text, 'rescheduled'::text, 'in_progress'::text])) AND ((end_time + '00:15:00'::interval) <= now()))));
 
+ALTER TABLE public.events ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.idempotency_keys (
     user_id text NOT NULL,
     route text NOT NULL,
@@ -1470,6 +1653,9 @@ ALTER TABLE ONLY public.bookings
 ALTER TABLE ONLY public.bookings
     ADD CONSTRAINT bookings_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (xid, id);
+
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, route, key);
 
@@ -1503,9 +1689,6 @@ ALTER TABLE ONLY public.search_postings
 ALTER TABLE ONLY public.search_vocabulary
     ADD CONSTRAINT search_vocabulary_pkey PRIMARY KEY (word);
 
-ALTER TABLE ONLY public.state_changes
-    ADD CONSTRAINT state_changes_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
@@ -1519,6 +1702,10 @@ CREATE INDEX bookings_by_mentee ON public.bookings USING btree (mentee_id, start
 CREATE INDEX bookings_by_mentor ON public.bookings USING btree (mentor_id, start_time, id);
 
 CREATE INDEX bookings_live_by_start ON public.bookings USING btree (start_time) WHERE live;
+
+CREATE INDEX events_by_age ON public.events USING btree (created_at) WHERE (NOT is_history);
+
+CREATE INDEX events_by_object ON public.events USING btree (object_id, id) WHERE is_history;
 
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
 
@@ -1540,13 +1727,9 @@ CREATE INDEX search_vocabulary_short_parts ON public.search_vocabulary USING gin
 
 CREATE INDEX search_vocabulary_trigrams ON public.search_vocabulary USING gin (word public.gin_trgm_ops);
 
-CREATE INDEX state_changes_by_booking ON public.state_changes USING btree (booking_id, changed_at, id) WHERE (booking_id IS NOT NULL);
+CREATE TRIGGER availability_windows_recorded AFTER INSERT OR DELETE OR UPDATE ON public.availability_windows FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('mentor');
 
-CREATE INDEX state_changes_by_request ON public.state_changes USING btree (request_id, changed_at, id) WHERE (request_id IS NOT NULL);
-
-CREATE TRIGGER availability_windows_notify AFTER INSERT OR DELETE OR UPDATE ON public.availability_windows FOR EACH ROW EXECUTE FUNCTION public.notify_mentor_of_row();
-
-CREATE TRIGGER bookings_change_recorded AFTER UPDATE ON public.bookings FOR EACH ROW WHEN ((((old.status IS DISTINCT FROM new.status) OR (old.start_time IS DISTINCT FROM new.start_time)) OR (old.end_time IS DISTINCT FROM new.end_time))) EXECUTE FUNCTION public.record_state_change();
+CREATE TRIGGER bookings_change_recorded AFTER UPDATE ON public.bookings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.record_sessions();
 
 CREATE TRIGGER bookings_completed_changed AFTER UPDATE OF status, mentor_id ON public.bookings FOR EACH ROW WHEN ((((old.status = 'completed'::text) IS DISTINCT FROM (new.status = 'completed'::text)) OR (old.mentor_id IS DISTINCT FROM new.mentor_id))) EXECUTE FUNCTION public.bookings_count_completed();
 
@@ -1554,23 +1737,25 @@ CREATE TRIGGER bookings_completed_deleted AFTER DELETE ON public.bookings FOR EA
 
 CREATE TRIGGER bookings_completed_new AFTER INSERT ON public.bookings FOR EACH ROW WHEN ((new.status = 'completed'::text)) EXECUTE FUNCTION public.bookings_count_completed();
 
+CREATE TRIGGER bookings_history_deleted AFTER DELETE ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.delete_history();
+
 CREATE TRIGGER bookings_moved BEFORE UPDATE ON public.bookings FOR EACH ROW WHEN (((((old.mentor_id IS DISTINCT FROM new.mentor_id) OR (old.start_time IS DISTINCT FROM new.start_time)) OR (old.end_time IS DISTINCT FROM new.end_time)) OR (public.booking_is_live(new.status) AND (NOT public.booking_is_live(old.status))))) EXECUTE FUNCTION public.bookings_take_place();
 
-CREATE TRIGGER bookings_notify_added AFTER INSERT ON public.bookings FOR EACH ROW WHEN (new.live) EXECUTE FUNCTION public.notify_mentor_of_row();
-
-CREATE TRIGGER bookings_notify_changed AFTER UPDATE ON public.bookings FOR EACH ROW WHEN (((((old.live IS DISTINCT FROM new.live) OR (old.start_time IS DISTINCT FROM new.start_time)) OR (old.end_time IS DISTINCT FROM new.end_time)) OR (old.mentor_id IS DISTINCT FROM new.mentor_id))) EXECUTE FUNCTION public.notify_mentor_of_row();
-
-CREATE TRIGGER bookings_notify_deleted AFTER DELETE ON public.bookings FOR EACH ROW WHEN (old.live) EXECUTE FUNCTION public.notify_mentor_of_row();
+CREATE TRIGGER bookings_moved_or_deleted AFTER DELETE OR UPDATE OF mentor_id ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('lists');
 
 CREATE TRIGGER bookings_placed BEFORE INSERT ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.bookings_take_place();
 
-CREATE TRIGGER bookings_recorded AFTER INSERT ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.record_state_change();
+CREATE TRIGGER bookings_recorded AFTER INSERT ON public.bookings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.record_sessions();
 
 CREATE TRIGGER bookings_resequenced BEFORE UPDATE ON public.bookings FOR EACH ROW WHEN (((((old.start_time IS DISTINCT FROM new.start_time) OR (old.end_time IS DISTINCT FROM new.end_time)) OR (old.location IS DISTINCT FROM new.location)) OR (public.calendar_status(old.status) IS DISTINCT FROM public.calendar_status(new.status)))) EXECUTE FUNCTION public.bookings_resequence();
 
 CREATE TRIGGER bookings_touch BEFORE UPDATE ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.touch_updated_at();
 
 CREATE TRIGGER mentors_buffer_shrunk AFTER UPDATE OF buffer_time ON public.mentors FOR EACH ROW WHEN ((new.buffer_time < old.buffer_time)) EXECUTE FUNCTION public.mentors_shrink_buffer();
+
+CREATE TRIGGER mentors_card_change_recorded AFTER UPDATE ON public.mentors FOR EACH ROW WHEN (((((((((((old.user_id IS DISTINCT FROM new.user_id) OR (old.full_name IS DISTINCT FROM new.full_name)) OR (old.profile_image_url IS DISTINCT FROM new.profile_image_url)) OR (old.profile_image_file IS DISTINCT FROM new.profile_image_file)) OR (old.headline IS DISTINCT FROM new.headline)) OR (old.bio IS DISTINCT FROM new.bio)) OR (old.expertise IS DISTINCT FROM new.expertise)) OR (old.session_duration IS DISTINCT FROM new.session_duration)) OR (old.visibility IS DISTINCT FROM new.visibility)) OR ((pg_trigger_depth() = 0) AND (((old.rating_sum IS DISTINCT FROM new.rating_sum) OR (old.review_count IS DISTINCT FROM new.review_count)) OR (old.total_sessions IS DISTINCT FROM new.total_sessions))))) EXECUTE FUNCTION public.record_mentor_update('lists');
+
+CREATE TRIGGER mentors_change_recorded AFTER UPDATE ON public.mentors FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION public.record_mentor_update('mentor');
 
 CREATE TRIGGER mentors_counted AFTER INSERT OR DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.mentors_count();
 
@@ -1580,29 +1765,27 @@ CREATE TRIGGER mentors_index_gone AFTER DELETE ON public.mentors REFERENCING OLD
 
 CREATE TRIGGER mentors_index_new AFTER INSERT ON public.mentors REFERENCING NEW TABLE AS changed_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
 
-CREATE TRIGGER mentors_notify_added_or_deleted AFTER INSERT OR DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.notify_lists();
-
-CREATE TRIGGER mentors_notify_card_changed AFTER UPDATE ON public.mentors FOR EACH ROW WHEN (((((((((((((old.user_id IS DISTINCT FROM new.user_id) OR (old.full_name IS DISTINCT FROM new.full_name)) OR (old.profile_image_url IS DISTINCT FROM new.profile_image_url)) OR (old.profile_image_file IS DISTINCT FROM new.profile_image_file)) OR (old.headline IS DISTINCT FROM new.headline)) OR (old.bio IS DISTINCT FROM new.bio)) OR (old.expertise IS DISTINCT FROM new.expertise)) OR (old.session_duration IS DISTINCT FROM new.session_duration)) OR (old.rating_sum IS DISTINCT FROM new.rating_sum)) OR (old.review_count IS DISTINCT FROM new.review_count)) OR (old.total_sessions IS DISTINCT FROM new.total_sessions)) OR (old.visibility IS DISTINCT FROM new.visibility))) EXECUTE FUNCTION public.notify_lists();
-
-CREATE TRIGGER mentors_notify_changed AFTER UPDATE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.notify_mentor();
-
-CREATE TRIGGER mentors_notify_deleted AFTER DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.notify_mentor();
+CREATE TRIGGER mentors_recorded AFTER INSERT OR DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('lists');
 
 CREATE TRIGGER mentors_recounted AFTER UPDATE OF visibility ON public.mentors FOR EACH ROW WHEN ((old.visibility <> new.visibility)) EXECUTE FUNCTION public.mentors_count();
 
-CREATE TRIGGER requests_change_recorded AFTER UPDATE ON public.requests FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION public.record_state_change();
+CREATE TRIGGER requests_change_recorded AFTER UPDATE ON public.requests REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.record_requests();
+
+CREATE TRIGGER requests_history_deleted AFTER DELETE ON public.requests FOR EACH ROW EXECUTE FUNCTION public.delete_history();
 
 CREATE TRIGGER requests_priced BEFORE INSERT ON public.requests FOR EACH ROW WHEN (((new.session_rate IS NULL) OR (new.session_currency IS NULL))) EXECUTE FUNCTION public.requests_take_rate();
 
-CREATE TRIGGER requests_recorded AFTER INSERT ON public.requests FOR EACH ROW EXECUTE FUNCTION public.record_state_change();
+CREATE TRIGGER requests_recorded AFTER INSERT ON public.requests REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.record_requests();
 
 CREATE TRIGGER requests_touch BEFORE UPDATE ON public.requests FOR EACH ROW EXECUTE FUNCTION public.touch_updated_at();
 
+CREATE TRIGGER reviews_change_recorded AFTER UPDATE ON public.reviews FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('lists');
+
 CREATE TRIGGER reviews_counted AFTER INSERT OR DELETE OR UPDATE ON public.reviews FOR EACH ROW EXECUTE FUNCTION public.reviews_count();
 
-CREATE TRIGGER reviews_notify AFTER INSERT OR DELETE OR UPDATE ON public.reviews FOR EACH ROW EXECUTE FUNCTION public.notify_mentor_of_row();
+CREATE TRIGGER reviews_recorded AFTER INSERT OR DELETE ON public.reviews FOR EACH ROW EXECUTE FUNCTION public.record_review();
 
-CREATE TRIGGER users_notify AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.notify_reviewed_mentors();
+CREATE TRIGGER users_recorded AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.record_reviewed_mentors();
 
 CREATE TRIGGER users_renamed AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.users_rename_profile();
 
@@ -1644,9 +1827,3 @@ ALTER TABLE ONLY public.reviews
 
 ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_mentor_fkey FOREIGN KEY (mentor_id) REFERENCES public.mentors(id);
-
-ALTER TABLE ONLY public.state_changes
-    ADD CONSTRAINT state_changes_booking_fkey FOREIGN KEY (booking_id) REFERENCES public.bookings(id) ON DELETE CASCADE;
-
-ALTER TABLE ONLY public.state_changes
-    ADD CONSTRAINT state_changes_request_fkey FOREIGN KEY (request_id) REFERENCES public.requests(id) ON DELETE CASCADE;

@@ -81,10 +81,10 @@ LEFT JOIN bookings AS b ON b.request_id = r.id
 WHERE r.booking_id IS DISTINCT FROM b.id
 UNION ALL
 SELECT
-    'the last row of state_changes',
+    'the last row of the history',
     s.id::text,
     s.status,
-    c.new_status
+    c.status
 FROM (
     SELECT
         id,
@@ -97,10 +97,10 @@ FROM (
     FROM bookings
 ) AS s
 LEFT JOIN LATERAL (
-    SELECT sc.new_status
-    FROM state_changes AS sc
-    WHERE sc.request_id = s.id OR sc.booking_id = s.id
-    ORDER BY sc.changed_at DESC, sc.id DESC
+    SELECT e.status
+    FROM events AS e
+    WHERE e.object_id = s.id AND e.is_history
+    ORDER BY e.id DESC
     LIMIT 1
 ) AS c ON TRUE
-WHERE s.status IS DISTINCT FROM c.new_status;
+WHERE s.status IS DISTINCT FROM c.status;

@@ -34,6 +34,7 @@ INTERNAL_CONSTRAINTS = frozenset(
     bookings_buffer_time bookings_cancelled_by_fkey bookings_length bookings_mentee_fkey
     bookings_mentor_fkey bookings_one_per_request bookings_pkey bookings_reason_only_when_cancelled
     bookings_request_fkey bookings_session_currency bookings_session_rate bookings_status
+    events_history events_pkey events_source events_stale events_type events_user
     idempotency_keys_pkey
     mentor_counts_not_negative mentor_counts_pkey
     mentors_buffer_time mentors_counts mentors_links_object mentors_number mentors_one_per_user
@@ -44,8 +45,6 @@ INTERNAL_CONSTRAINTS = frozenset(
     requests_session_currency requests_session_rate requests_status
     reviews_booking_fkey reviews_mentee_fkey reviews_mentor_fkey reviews_pkey reviews_rating
     search_postings_pkey search_vocabulary_pkey
-    state_changes_booking_fkey state_changes_of_one state_changes_pkey state_changes_request_fkey
-    state_changes_source state_changes_user
     users_id_length users_pkey
     """.split()  # noqa: SIM905 - a list of strings would have one line for each
 )

@@ -104,7 +104,7 @@ def _apply(connection: psycopg.Connection, *, drop_first: bool = False) -> None:
             "INSERT INTO applied_functions (hash, triggers_hash, objects) VALUES (%s, %s, %s)",
             [*hashes, made],
         )
-        connection.execute("NOTIFY mentorapi, 'all'")
+        connection.execute("INSERT INTO events (type, stale) VALUES ('cache.cleared', 'all')")
 
 
 def _run(connection: psycopg.Connection, name: str, text: str) -> None:

@@ -34,8 +34,8 @@ async def fill(pool: Database, settings: Settings) -> str:
         await _insert(connection, requests=story.requests, bookings=story.bookings)
         await _insert(connection, reviews=story.reviews)
         # The triggers have recorded that all of it happened now.
-        await connection.execute("DELETE FROM state_changes")
-        await _insert(connection, state_changes=story.state_changes)
+        await connection.execute("DELETE FROM events WHERE is_history")
+        await _insert(connection, events=story.events)
     return _next_steps(story, settings)
 
 

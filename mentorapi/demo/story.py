@@ -32,6 +32,14 @@ FIXED_IDS = {
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
+#: The types of events that are not called after the new state.
+EVENTS = {
+    ("request", "pending"): "created",
+    ("session", "pending"): "updated",
+    ("session", "in_progress"): "started",
+    ("session", "pending_completion"): "ended",
+}
+
 Row = dict[str, Any]
 #: A new state, the user who caused it, and when.
 Step = tuple[str, str | None, datetime]
@@ -49,7 +57,8 @@ class Story:
         self.requests: list[Row] = []
         self.bookings: list[Row] = []
         self.reviews: list[Row] = []
-        self.state_changes: list[Row] = []
+        #: The histories.
+        self.events: list[Row] = []
         self._ids = dict(FIXED_IDS)
         #: Days on which a user has a session.
         self._busy: set[tuple[str, date]] = set()
@@ -186,7 +195,7 @@ class Story:
         session["created_at"] = answered_at
         session["updated_at"] = min(steps[status][-1][2], self.now)
         self.bookings.append(session)
-        self._add_changes("booking_id", session, steps[status], asked_for)
+        self._add_changes("session", session, steps[status], asked_for)
         if reviewed:
             rating, _, comment = self._text("reviews").partition(" ")
             review = {name: session[name] for name in ("mentor_id", "mentee_id")}
@@ -196,20 +205,23 @@ class Story:
             self.reviews.append(review)
 
     def _add_changes(
-        self, column: str, row: Row, steps: list[Step], asked_for: datetime | None = None
+        self, kind: str, row: Row, steps: list[Step], asked_for: datetime | None = None
     ) -> None:
         old = None
         for new, user, changed_at in steps:
-            change = {column: row["id"], "old_status": old, "new_status": new, "user_id": user}
+            change = {"object_id": row["id"], "old_status": old, "status": new, "user_id": user}
+            change |= {name: row[name] for name in ("mentor_id", "mentee_id")}
+            change["type"] = f"{kind}.{EVENTS.get((kind, new), new)}"
             change["source"] = "user" if user else "database" if new == "pending" else "sweep"
-            change["changed_at"] = min(changed_at, self.now)
+            change["created_at"] = min(changed_at, self.now)
+            change["is_history"] = True
             if new in ("cancelled", "rejected"):
                 change["reason"] = row.get("cancellation_reason") or row.get("rejection_reason")
             if asked_for:
                 # Until it was moved, a session had the time that the mentee asked for.
                 moved_by = row["start_time"] - asked_for if new == "confirmed" else timedelta()
                 change |= {name: row[name] - moved_by for name in ("start_time", "end_time")}
-            self.state_changes.append(change)
+            self.events.append(change)
             old = new
 
     # Requests ----------------------------------------------------------------------------------
@@ -255,7 +267,7 @@ class Story:
         steps: list[Step] = [("pending", mentee, asked_at)]
         if status != "pending":
             steps.append((status, mentee if status == "cancelled" else mentor, answered_at))
-        self._add_changes("request_id", request, steps)
+        self._add_changes("request", request, steps)
 
     def _common(self, kind: str, mentor: str, mentee: str, status: str, start: datetime) -> Row:
         """The columns that requests and sessions share."""

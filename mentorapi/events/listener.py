@@ -1,7 +1,7 @@
-"""Listens for changes that PostgreSQL announces, and makes the cached responses stale.
+"""Reads the event log, and makes the cached responses stale that its events concern.
 
-Triggers send the topic of each change on the channel ``mentorapi``, whether this process, another
-one or a person with psql made it. The topic ``all`` clears the cache.
+A process reads the log before it answers a write of its own, when another process notifies it of
+one, and at intervals: a change by psql, or one whose notification was lost, shows a moment later.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mentorapi.cache.responses import ResponseCache
+from mentorapi.database import statements
 
 CHANNEL = "mentorapi"
 
 #: The topic of a change that may concern every response.
 ALL = "all"
+
+#: Settings of the connection: a notification must not wait for a disk or a standby.
+SESSION = {"synchronous_commit": "off"}
 
 #: Seconds between two attempts to connect.
 RETRY_SECONDS = 1.0
@@ -25,8 +29,12 @@ RETRY_SECONDS = 1.0
 #: Seconds after which a connection that does not answer counts as lost.
 REPLY_SECONDS = 5.0
 
-#: Seconds between two checks of the connection: a broken network reports no error.
-HEARTBEAT_SECONDS = 10.0
+#: Seconds between two reads of the log without a notification.
+POLL_SECONDS = 0.5
+
+#: Seconds from a write to the notification of the other processes, one for all writes meanwhile.
+#: PostgreSQL commits transactions that notify one after the other, so there should be few.
+NOTIFY_SECONDS = 0.01
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +48,18 @@ class Listener:
         self._connection: Any = None
         self._lost = asyncio.Event()
         self._lock = asyncio.Lock()
-        #: Round trips on the connection.
+        #: Reads of the log.
         self._started = self._finished = 0
-        self._task: asyncio.Task[None] | None = None
+        #: The snapshot of the last one.
+        self._snapshot: str | None = None
+        #: Set when the log has to be read, or the connection is lost.
+        self._wake = asyncio.Event()
+        self._notification: asyncio.Handle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         await self._listen()
-        self._task = asyncio.create_task(self._keep_listening())
+        self._start(self._follow())
 
     @property
     def connected(self) -> bool:
@@ -54,35 +67,69 @@ class Listener:
 
     async def close(self) -> None:
         self._cache.close()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._connection is not None:
             self._connection.terminate()
+
+    async def note_write(self) -> None:
+        """Call after a commit: read the log, and notify the other processes in a moment."""
+        self.notify_soon()
+        await self.wait_until_current()
+
+    def notify_soon(self) -> None:
+        if self._notification is None:
+            loop = asyncio.get_running_loop()
+            self._notification = loop.call_later(NOTIFY_SECONDS, self._notify)
 
     async def wait_until_current(self) -> None:
         """Wait until all changes that were committed before this call have reached the cache.
 
-        PostgreSQL sends pending notifications before it reports that a query is done, so an empty
-        query is enough. Calls that arrive during a round trip share the next one.
+        Calls that arrive during a read of the log share the next one.
         """
         needed = self._started + 1
         async with self._lock:
             if self._finished >= needed or self._lost.is_set():
                 return
             self._started += 1
-            try:
-                await self._connection.fetch("", timeout=REPLY_SECONDS)
-            except Exception as error:
-                log.debug("The listening connection does not answer: %r", error)
-                self._mark_lost()
+            await self._run(self._read(self._connection))
             self._finished = self._started
+
+    async def _read(self, connection: Any) -> None:
+        row = await connection.fetchrow(
+            statements.events.stale.sql, self._snapshot, timeout=REPLY_SECONDS
+        )
+        self._snapshot = row["snapshot"]
+        for topic in row["topics"]:
+            if topic == ALL:
+                self._cache.clear()
+            else:
+                self._cache.drop(topic)
+
+    def _notify(self) -> None:
+        self._notification = None
+        self._start(self._send_notification())
+
+    async def _send_notification(self) -> None:
+        async with self._lock:
+            if not self._lost.is_set():
+                query = f"NOTIFY {CHANNEL}"
+                await self._run(self._connection.execute(query, timeout=REPLY_SECONDS))
+
+    async def _run(self, query: Awaitable[object]) -> None:
+        try:
+            await query
+        except Exception as error:
+            log.debug("The event log cannot be read: %r", error)
+            self._mark_lost()
 
     async def _listen(self) -> None:
         connection = await self._connect()
         try:
-            await connection.add_listener(CHANNEL, self._handle_change)
+            await connection.add_listener(CHANNEL, self._handle_notification)
+            self._snapshot = None
+            await self._read(connection)
         except BaseException:
             connection.terminate()
             raise
@@ -94,11 +141,9 @@ class Listener:
         self._lost.clear()
         self._cache.open()
 
-    def _handle_change(self, _connection: Any, _pid: int, _channel: str, topic: str) -> None:
-        if topic == ALL:
-            self._cache.clear()
-        else:
-            self._cache.drop(topic)
+    def _handle_notification(self, connection: Any, pid: int, *_: object) -> None:
+        if pid != connection.backend:
+            self._wake.set()
 
     def _handle_termination(self, connection: Any) -> None:
         if connection is self._connection:
@@ -107,20 +152,27 @@ class Listener:
     def _mark_lost(self) -> None:
         self._cache.close()
         self._lost.set()
+        self._wake.set()
 
-    async def _keep_listening(self) -> None:
+    async def _follow(self) -> None:
         while True:
             while not self._lost.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._lost.wait(), HEARTBEAT_SECONDS)
+                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                self._wake.clear()
                 await self.wait_until_current()
-            log.warning("The listening connection is lost: answering without the cache")
+            log.warning("The event log cannot be read: answering without the cache")
             self._connection.terminate()
             while self._lost.is_set():
                 try:
                     await self._listen()
                 except Exception as error:
                     # Any error at all: if this task ended, the cache would stay closed.
-                    log.debug("Not listening yet: %r", error)
+                    log.debug("The event log cannot be read yet: %r", error)
                     await asyncio.sleep(RETRY_SECONDS)
-            log.info("Listening again")
+            log.info("Reading the event log again")
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

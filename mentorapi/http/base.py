@@ -117,7 +117,7 @@ class ApiHandler(OperationHandler):
             content_type = self.request.headers.get("Content-Type", "")
             self.body = read_body(content_type, self.request.body, spec)
         if not spec.public and await self.services.known_users.store(self.db, self.caller):
-            await self.services.listener.wait_until_current()
+            await self.services.listener.note_write()
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         # Tornado would answer 400 to a path that is not UTF-8. It is a 404.
@@ -137,7 +137,7 @@ class ApiHandler(OperationHandler):
             await self._run_once(method, ids)
         if self.request.method not in ("GET", "HEAD"):
             # A client that reads after this response must not get an older state from the cache.
-            await self.services.listener.wait_until_current()
+            await self.services.listener.note_write()
 
     async def _run_once(self, method: Method, ids: Sequence[str]) -> None:
         if self.idempotency_key is None:

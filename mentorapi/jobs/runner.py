@@ -33,8 +33,16 @@ class Job:
 class Runner:
     """Runs jobs, each in a task of its own; logs failures and keeps the metrics of each job."""
 
-    def __init__(self, db: Database, metrics: Metrics, jobs: Sequence[Job]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        metrics: Metrics,
+        jobs: Sequence[Job],
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
         self._db, self._metrics, self._jobs = db, metrics, jobs
+        #: Called after a run that has changed rows.
+        self._changed = changed
         self._timers: list[PeriodicCallback] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
         for job in jobs:
@@ -79,6 +87,8 @@ class Runner:
         metrics.job_last_success.labels(job.name).set_to_current_time()
         for kind, rows in changed.items():
             metrics.job_rows.labels(job.name, kind).inc(rows)
+        if any(changed.values()):
+            self._changed()
 
     def _start(self, job: Job) -> None:
         task = self._tasks.get(job.name)

@@ -1,4 +1,4 @@
-"""How the state of a request or a session has changed."""
+"""The event log: in order, as the history of a request or a session, and its clean-up."""
 
 from __future__ import annotations
 
@@ -17,3 +17,19 @@ async def list_changes(
         db, **ids(resource, row_id), user_id=user_id, limit=limit, offset=offset(page, limit)
     )
     return Page.of(require_party(row, resource), page, limit)
+
+
+async def follow(db: Database, after: str, limit: int) -> str:
+    """Return the events after the one with this id as a JSON array; ``0-0`` is before the first.
+
+    A reader that goes on from the last id it has seen misses none, however late it is committed.
+    """
+    xid, number = after.split("-")
+    row = await statements.events.follow(db, after_xid=xid, after_id=int(number), limit=limit)
+    return str(row["items"])
+
+
+async def delete_old(db: Database, batch_size: int) -> int:
+    """Delete events of long ago that are not part of a history; returns how many there were."""
+    row = await statements.events.expire(db, batch_size=batch_size)
+    return int(row["deleted"])

@@ -8,12 +8,14 @@
 -- One of the two ids is null.
 WITH subject AS (
     SELECT
+        r.id,
         r.mentor_id,
         r.mentee_id
     FROM requests AS r
     WHERE r.id = $1
     UNION ALL
     SELECT
+        b.id,
         b.mentor_id,
         b.mentee_id
     FROM bookings AS b
@@ -24,17 +26,17 @@ SELECT
     $3 IN (subject.mentee_id, m.user_id) AS is_party,
     (
         SELECT count(*)
-        FROM state_changes AS c
-        WHERE c.request_id = $1 OR c.booking_id = $2
+        FROM events AS e
+        WHERE e.object_id = subject.id AND e.is_history
     ) AS total,
     (
         SELECT coalesce(json_agg(page.body), '[]')
         FROM (
             SELECT s.body
-            FROM state_changes AS c
-            CROSS JOIN LATERAL change_json(c, m.user_id) AS s
-            WHERE c.request_id = $1 OR c.booking_id = $2
-            ORDER BY c.changed_at ASC, c.id ASC
+            FROM events AS e
+            CROSS JOIN LATERAL change_json(e, m.user_id) AS s
+            WHERE e.object_id = subject.id AND e.is_history
+            ORDER BY e.id
             LIMIT $4 OFFSET $5
         ) AS page
     ) AS items

@@ -183,22 +183,23 @@ async def test_fill_empty_database_has_events_in_order(api: Api, printed: str) -
 async def test_fill_empty_database_has_histories_that_end_in_the_state(
     api: Api, printed: str
 ) -> None:
-    for table, column in ("requests", "request_id"), ("bookings", "booking_id"):
+    for table in "requests", "bookings":
         wrong = f"""
             SELECT DISTINCT t.status FROM {table} AS t
             LEFT JOIN (
                 SELECT
-                    {column} AS id, changed_at, new_status, old_status,
-                    lag(new_status) OVER story AS before,
-                    lead(new_status) OVER story AS after
-                FROM state_changes
-                WINDOW story AS (PARTITION BY {column} ORDER BY changed_at, id)
+                    object_id AS id, created_at, status, old_status,
+                    lag(status) OVER story AS before,
+                    lead(status) OVER story AS after
+                FROM events
+                WHERE is_history
+                WINDOW story AS (PARTITION BY object_id ORDER BY id)
             ) AS c ON c.id = t.id
             WHERE
                 c.id IS NULL
                 OR c.old_status IS DISTINCT FROM c.before
-                OR c.changed_at NOT BETWEEN t.created_at AND t.updated_at
-                OR (c.after IS NULL AND c.new_status <> t.status)
+                OR c.created_at NOT BETWEEN t.created_at AND t.updated_at
+                OR (c.after IS NULL AND c.status <> t.status)
         """
         assert await api.db.fetch(wrong) == []
 
@@ -288,11 +289,11 @@ def test_tell_story_at_any_time_of_the_week_has_no_overlaps(days: int, minutes: 
 
 def test_tell_story_twice_at_one_instant_gives_equal_rows() -> None:
     one, other = Story(MIDNIGHT), Story(MIDNIGHT)
-    assert (one.bookings, one.requests, one.users, one.state_changes) == (
+    assert (one.bookings, one.requests, one.users, one.events) == (
         other.bookings,
         other.requests,
         other.users,
-        other.state_changes,
+        other.events,
     )
 
 

@@ -190,22 +190,30 @@ SELECT
 FROM generate_series(2, least(1000, current_setting('load.mentors')::bigint)) AS n
 CROSS JOIN generate_series(1, 60) AS d;
 
-INSERT INTO state_changes (request_id, new_status, source, changed_at)
+INSERT INTO events (type, object_id, mentor_id, mentee_id, status, is_history, source)
 SELECT
+    'request.created',
     id,
+    mentor_id,
+    mentee_id,
     status,
-    'database',
-    now()
+    TRUE,
+    'database'
 FROM requests;
 
-INSERT INTO state_changes (booking_id, new_status, start_time, end_time, source, changed_at)
+INSERT INTO events (
+    type, object_id, mentor_id, mentee_id, status, start_time, end_time, is_history, source
+)
 SELECT
+    'session.confirmed',
     id,
+    mentor_id,
+    mentee_id,
     status,
     start_time,
     end_time,
-    'database',
-    now()
+    TRUE,
+    'database'
 FROM bookings;
 
 RESET session_replication_role;

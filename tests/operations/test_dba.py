@@ -104,7 +104,7 @@ async def test_change_statistics_by_hand_shows_drift(database_url: str, api: Api
             "UPDATE search_postings SET mentors = ~mentors WHERE word = 'words'",
             "DELETE FROM search_postings WHERE word = 'words'",
             "UPDATE bookings SET request_id = NULL",
-            "DELETE FROM state_changes WHERE new_status = 'completed'",
+            "DELETE FROM events WHERE status = 'completed'",
         ):
             undone = connection.transaction()
             await undone.start()

@@ -216,7 +216,7 @@ def test_migrate_functions_with_a_mistake_changes_nothing(
     iso = "SELECT iso('2026-01-01T00:00Z')"
     edit(files, "FUNCTION iso(", "'.000', ''", "'.000', '.0'")
     edit(files, "FUNCTION change_json(", "'from',", "'from'")
-    with pytest.raises(StartupError, match=r"^sql/functions/\d+_history\.sql failed: syntax error"):
+    with pytest.raises(StartupError, match=r"^sql/functions/\d+_events\.sql failed: syntax error"):
         migrate(database_url)
     assert value(database, iso) == "2026-01-01T00:00:00Z"
     edit(files, "FUNCTION change_json(", "'from'", "'from',")

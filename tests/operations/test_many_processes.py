@@ -124,8 +124,8 @@ async def test_sweep_in_two_processes_moves_each_session_once(
         changes = await db.fetch(
             """
             SELECT count(*) AS times, string_agg(c.source, ',') AS sources
-            FROM bookings AS b INNER JOIN state_changes AS c ON c.booking_id = b.id
-            WHERE b.topic = 'Due' AND c.new_status = 'pending_completion'
+            FROM bookings AS b INNER JOIN events AS c ON c.object_id = b.id
+            WHERE b.topic = 'Due' AND c.status = 'pending_completion'
             GROUP BY b.id
             """
         )

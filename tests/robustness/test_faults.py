@@ -536,7 +536,7 @@ def quick_to_despair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_CONNECT_SECONDS", 0.5)
     monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 0.5)
     monkeypatch.setattr(listener, "REPLY_SECONDS", 0.5)
-    monkeypatch.setattr(listener, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(listener, "POLL_SECONDS", 0.2)
 
 
 async def test_lose_every_packet_is_unavailable_until_it_passes(

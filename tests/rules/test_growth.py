@@ -44,15 +44,15 @@ async def test_run_every_command_of_the_document_succeeds(api: Api) -> None:
                 for statement in statements_of(text):
                     await connection.execute(statement)
         sizes = await connection.fetch(block("mb_per_million")[0])
-        assert {"bookings_no_overlap", "state_changes"} <= {row["relation"] for row in sizes}
+        assert {"bookings_no_overlap", "events"} <= {row["relation"] for row in sizes}
     finally:
         await api.db.release(connection)
 
 
 def test_read_document_names_existing_tables_and_indexes() -> None:
     schema = (DRIFT.parents[2] / "sql" / "schema.sql").read_text()
-    for table in ("requests", "bookings", "reviews", "state_changes", "mentors"):
-        named = set(re.findall(rf"`({table}_\w+)`", PAGE)) - {"state_changes_archive"}
+    for table in ("requests", "bookings", "reviews", "events", "mentors"):
+        named = set(re.findall(rf"`({table}_\w+)`", PAGE)) - {"events_archive"}
         assert named
         for name in named:
             assert re.search(rf"\b{name}\b", schema), name
@@ -61,10 +61,10 @@ def test_read_document_names_existing_tables_and_indexes() -> None:
 async def test_archive_old_rows_leaves_no_drift(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     session = await api.completed(jane, mentor)
-    await api.db.execute("UPDATE state_changes SET changed_at = changed_at - interval '3 years'")
-    for statement in block("state_changes_archive"):
+    await api.db.execute("UPDATE events SET created_at = created_at - interval '3 years'")
+    for statement in block("events_archive"):
         await api.db.execute(statement)
-    moved = await api.db.fetchval("SELECT count(*) FROM state_changes_archive")
+    moved = await api.db.fetchval("SELECT count(*) FROM events_archive")
     assert moved > 0
     (last,) = await jane.ok("GET", f"/sessions/{session['id']}/history")
     assert last["to"] == "completed"

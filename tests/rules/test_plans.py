@@ -23,7 +23,7 @@ import pytest
 from tornado.ioloop import IOLoop
 
 from mentorapi import errors
-from mentorapi.database import idempotency
+from mentorapi.database import idempotency, statements
 from mentorapi.database.connections import open_pool
 from mentorapi.repositories import (
     account,
@@ -117,6 +117,11 @@ NEW_WINDOWS = [{"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"}]
 # "a|b": either will do.
 WINDOWS = "availability_windows_no_overlap|availability_windows_by_mentor"
 
+
+async def find_stale(db: Any) -> None:
+    await statements.events.stale(db, since="900000:900009:900001,900002")
+
+
 # The words that are meant, the mentors who have them, and the best of those.
 FEW_FOUND = "search_vocabulary_trigrams search_postings_pkey mentors_number"
 MANY_FOUND = "search_vocabulary_trigrams search_postings_pkey mentors_best_first"
@@ -197,7 +202,7 @@ CASES: dict[str, tuple[Run, str]] = {
     ),
     "history of a request": (
         call(events.list_changes, REQUEST, REQUEST_6, "mentor6", *PAGE),
-        "requests_pkey state_changes_by_request",
+        "requests_pkey events_by_object",
     ),
     "request accepted": (
         call(requests.accept, REQUEST_6, "mentor6"),
@@ -233,7 +238,7 @@ CASES: dict[str, tuple[Run, str]] = {
     ),
     "history of a session": (
         call(events.list_changes, SESSION, SESSION_7, "mentor7", *PAGE),
-        "bookings_pkey state_changes_by_booking",
+        "bookings_pkey events_by_object",
     ),
     "session confirmed": (
         call(sessions.move, SESSION_6, "mentor6", CONFIRM),
@@ -271,6 +276,9 @@ CASES: dict[str, tuple[Run, str]] = {
         call(reviews.create, id_of("session", 27007), "mentee16", 5, None),
         "bookings_pkey mentors_pkey users_pkey",
     ),
+    "events in order": (call(events.follow, "0-900000", 50), "events_pkey"),
+    "stale answers": (find_stale, "events_pkey"),
+    "events deleted": (call(events.delete_old, 50), "events_by_age events_pkey"),
     "requests expired": (call(requests.expire, 100), "requests_pending_by_start requests_pkey"),
     "sweep": (call(sessions.sweep, 100), "bookings_live_by_start bookings_pkey mentors_pkey"),
     "lag of the sweep": (

@@ -85,12 +85,17 @@ INSERT INTO idempotency_keys (user_id, route, key, fingerprint, status, answer, 
 SELECT 'mentee' || i % 3000, 'POST /api/requests', i, '', 201, '{}', now() - i * interval '2.882 s'
 FROM generate_series(0, 29999) AS i;
 
-INSERT INTO state_changes (id, request_id, new_status, source, changed_at)
-SELECT md5('request change' || r.id)::uuid, r.id, r.status, 'database', r.updated_at
+INSERT INTO events (type, object_id, mentor_id, status, is_history, source, created_at)
+SELECT 'request.created', r.id, r.mentor_id, r.status, true, 'database', r.updated_at
 FROM requests AS r;
 
-INSERT INTO state_changes (id, booking_id, new_status, source, changed_at)
-SELECT md5('session change' || b.id)::uuid, b.id, b.status, 'database', b.updated_at
+INSERT INTO events (type, object_id, mentor_id, status, is_history, source, created_at, stale)
+SELECT 'session.confirmed', b.id, b.mentor_id, b.status, true, 'database', b.updated_at, 'mentor'
 FROM bookings AS b;
+
+INSERT INTO events (type, object_id, mentor_id, stale, created_at)
+SELECT 'mentor.updated', m.id, m.id, 'mentor', now() - i * interval '2 hours'
+FROM mentors AS m, generate_series(1, 400) AS i
+WHERE m.number <= 100;
 
 SET session_replication_role = origin;

@@ -73,7 +73,7 @@ async def test_list_history_has_changes_by_a_dba(api: Api) -> None:
     ]
     assert (
         await api.db.fetchval(
-            "SELECT count(*) FROM state_changes WHERE source = 'database' AND database_user = user"
+            "SELECT count(*) FROM events WHERE source = 'database' AND database_user = user"
         )
         == 2
     )

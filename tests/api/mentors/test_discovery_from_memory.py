@@ -364,5 +364,5 @@ async def test_read_a_response_above_the_limit_keeps_others_and_not_it(
 async def test_announce_a_change_of_everything_clears_the_cache(api: Api) -> None:
     paths = [f"/mentors/{(await api.mentor()).id}", "/mentors"]
     assert [await is_hit(api, path) for path in paths * 2] == [False, False, True, True]
-    await api.db.execute("NOTIFY mentorapi, 'all'")
+    await api.db.execute("INSERT INTO events (type, stale) VALUES ('cache.cleared', 'all')")
     assert [await is_hit(api, path) for path in paths * 2] == [False, False, True, True]

@@ -239,8 +239,8 @@ async def test_sweep_twice_at_once_expires_each_request_once(api: Api) -> None:
     ended.append(await api.sweep())
     assert sum(ended) == 1200
     found = await api.db.fetch(
-        "SELECT new_status, source, count(*) FROM state_changes"
-        " WHERE old_status IS NOT NULL GROUP BY new_status, source"
+        "SELECT status, source, count(*) FROM events"
+        " WHERE old_status IS NOT NULL GROUP BY status, source"
     )
     assert [tuple(row) for row in found] == [("rejected", "sweep", 1200)]
 
