@@ -1,7 +1,5 @@
 """The route table, and the applications that serve it."""
 
-from __future__ import annotations
-
 from mentorapi.handlers import (
     availability,
     events,

@@ -4,8 +4,6 @@ An upload is decoded, scaled down and encoded again. Nothing of the uploaded fil
 its bytes, its metadata (phones record where a photo was taken), its type or its name.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document, made from the routes, the schemas, and the errors of each handler."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The life of the server: open the services, serve until a signal comes, drain, end."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import resource

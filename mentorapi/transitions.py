@@ -4,8 +4,6 @@ Handlers, repositories and the OpenAPI document read this table. A test compares
 guide and with what the database does.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 

@@ -1,7 +1,5 @@
 """Tokens for development, and the secret that signs them when no key is configured."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import tempfile

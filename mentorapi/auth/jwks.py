@@ -1,7 +1,5 @@
 """Key sets that an issuer publishes at a URL (RFC 7517)."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

@@ -4,8 +4,6 @@ Each key has exactly one algorithm. What a token's header claims only selects am
 how a key is used: ``alg: none`` is refused, and a public key is never used as an HMAC secret.
 """
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from typing import TypeAlias

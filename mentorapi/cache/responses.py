@@ -5,8 +5,6 @@ numbered. A response remembers the number of the last change before the database
 current as long as its topic has not changed since.
 """
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 import hashlib

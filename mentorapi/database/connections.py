@@ -1,7 +1,5 @@
 """Connections to PostgreSQL: the check of the server, one connection, and the pool."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from functools import partial

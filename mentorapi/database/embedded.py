@@ -15,8 +15,6 @@ The server listens on a Unix socket in its data folder only, and trusts every cl
 the folder. The folder has mode 0700.
 """
 
-from __future__ import annotations
-
 import fcntl
 import functools
 import importlib.util

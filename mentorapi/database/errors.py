@@ -3,8 +3,6 @@
 A constraint is recognized by its name, everything else by its SQLSTATE or its exception class.
 """
 
-from __future__ import annotations
-
 import asyncpg
 
 from mentorapi import errors

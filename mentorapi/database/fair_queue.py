@@ -7,8 +7,6 @@ whose statements all wait for one row lock would make all others wait for that l
 alone may use every connection.
 """
 
-from __future__ import annotations
-
 from asyncio import Future, get_running_loop
 from collections import OrderedDict
 from typing import Any, TypeAlias

@@ -9,8 +9,6 @@ takes no lock that a request would wait for. Measured with six clients that writ
 13 of 20 runs of `migrate` ended in a deadlock with triggers, and 0 of 89 without them.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from pathlib import Path

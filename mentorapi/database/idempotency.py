@@ -1,7 +1,5 @@
 """Stored responses, so that a request sent twice with one idempotency key has one effect."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Values are bound, never put into the text, so each combination of filters is one prepared statement.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 `mentorapi.database.fair_queue` says which caller is next.
 """
 
-from __future__ import annotations
-
 import asyncio
 from asyncio import get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine

@@ -1,7 +1,5 @@
 """Whether the database can serve requests."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import asyncpg

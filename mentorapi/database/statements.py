@@ -13,8 +13,6 @@ and returns the first row, or None. ``db`` is the pool or one of its connections
 Errors of the database and the driver are raised as `mentorapi.database.errors` translates them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager

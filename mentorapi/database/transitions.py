@@ -1,7 +1,5 @@
 """Why a statement found no row of a request or session that it may read or change."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from mentorapi import errors

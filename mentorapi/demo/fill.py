@@ -1,7 +1,5 @@
 """``run.py demo``: fill an empty database with people and sessions, and print what to try."""
 
-from __future__ import annotations
-
 import orjson
 
 from mentorapi.auth.development import make_token

@@ -4,8 +4,6 @@ The people are in ``people.toml``. Their requests and sessions are random, but t
 always gives the same rows.
 """
 
-from __future__ import annotations
-
 import itertools
 import tomllib
 import unicodedata

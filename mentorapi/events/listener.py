@@ -4,8 +4,6 @@ A process reads the log before it answers a write of its own, when another proce
 one, and at intervals: a change by psql, or one whose notification was lost, shows a moment later.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

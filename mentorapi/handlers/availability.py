@@ -1,7 +1,5 @@
 """Weekly windows and booking settings, and the free slots that follow from them."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from mentorapi import errors

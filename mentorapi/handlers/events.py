@@ -1,7 +1,5 @@
 """How the state of a request or a session has changed."""
 
-from __future__ import annotations
-
 from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import events
 from mentorapi.schemas import events as spec

@@ -1,7 +1,5 @@
 """Profile images: upload one, show one under a name that cannot be guessed."""
 
-from __future__ import annotations
-
 from mentorapi import errors, images
 from mentorapi.http import body
 from mentorapi.http.base import ApiHandler, operation

@@ -1,7 +1,5 @@
 """Public mentors: list, search, one profile."""
 
-from __future__ import annotations
-
 from mentorapi import errors
 from mentorapi.http.base import operation
 from mentorapi.http.cached_reads import CachedReadHandler

@@ -1,7 +1,5 @@
 """The mentor's own profile and figures."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

@@ -1,7 +1,5 @@
 """/requests: a mentee asks for a time, the mentor answers."""
 
-from __future__ import annotations
-
 from mentorapi import errors, transitions
 from mentorapi.http.base import ApiHandler, as_id, operation
 from mentorapi.repositories import requests

@@ -1,7 +1,5 @@
 """Reviews of completed sessions."""
 
-from __future__ import annotations
-
 from mentorapi import errors, transitions
 from mentorapi.http.base import ApiHandler, operation
 from mentorapi.http.cached_reads import CachedReadHandler

@@ -1,7 +1,5 @@
 """Sessions, from confirmed to completed."""
 
-from __future__ import annotations
-
 from mentorapi import transitions
 from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import sessions

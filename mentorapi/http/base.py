@@ -1,7 +1,5 @@
 """The handler that every endpoint extends: token, query, body, method, response, error."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence

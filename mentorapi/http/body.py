@@ -1,7 +1,5 @@
 """Request bodies: JSON, read strictly, and multipart forms."""
 
-from __future__ import annotations
-
 import json
 import re
 from decimal import Decimal

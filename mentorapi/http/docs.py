@@ -1,7 +1,5 @@
 """/openapi.json and /docs: the OpenAPI document, and the page that shows it."""
 
-from __future__ import annotations
-
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path

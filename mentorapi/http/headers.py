@@ -1,7 +1,5 @@
 """Request headers that every endpoint reads, and response headers that every response has."""
 
-from __future__ import annotations
-
 import gzip
 import re
 import time

@@ -1,7 +1,5 @@
 """The Idempotency-Key header of POST requests (draft-ietf-httpapi-idempotency-key-header)."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Sequence

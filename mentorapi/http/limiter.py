@@ -1,7 +1,5 @@
 """Limits how many requests of one caller run at the same time."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Callable

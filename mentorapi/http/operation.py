@@ -1,7 +1,5 @@
 """Operations of the API: methods of a handler with a schema."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache, wraps
 from typing import Any, TypeAlias

@@ -1,7 +1,5 @@
 """/livez, /readyz and /metrics: for operating the server, not part of the API."""
 
-from __future__ import annotations
-
 import asyncio
 from math import nan
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """The query string: typed parameters, and the link to the next page."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Receives request bodies, and refuses as early as possible those that cannot be accepted."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import sys

@@ -1,7 +1,5 @@
 """Sends a request to the cache, or to the handler of its path."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """The services that handlers work with."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

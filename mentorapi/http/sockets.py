@@ -1,7 +1,5 @@
 """The sockets on which the server listens: a TCP port, a Unix socket, or sockets of systemd."""
 
-from __future__ import annotations
-
 import errno
 import os
 import socket

@@ -1,7 +1,5 @@
 """Tornado's HTTP server with a limit on connections and an end that drops no request."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import logging

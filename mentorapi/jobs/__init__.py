@@ -1,7 +1,5 @@
 """The background jobs: one file for each, and one line in the list below."""
 
-from __future__ import annotations
-
 from mentorapi.jobs import events, idempotency_keys, search_vocabulary, sweep
 from mentorapi.jobs.runner import Job
 

@@ -1,7 +1,5 @@
 """Deletes the idempotency keys that have expired."""
 
-from __future__ import annotations
-
 from mentorapi.database import idempotency
 from mentorapi.database.pool import Database
 

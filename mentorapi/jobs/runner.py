@@ -1,7 +1,5 @@
 """Runs the background jobs: at the start of the server, and then at their intervals."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Deletes the words of the search that no public profile contains any more."""
 
-from __future__ import annotations
-
 from mentorapi.database.pool import Database
 from mentorapi.repositories import mentors
 

@@ -1,7 +1,5 @@
 """The sweep: moves sessions and requests on as time passes, by the clock of the database."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 
 from mentorapi.database.pool import Database

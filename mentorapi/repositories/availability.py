@@ -1,7 +1,5 @@
 """Weekly windows, booking settings, and the free slots that follow from them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date

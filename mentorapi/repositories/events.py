@@ -1,7 +1,5 @@
 """The event log: in order, as the history of a request or a session, and its clean-up."""
 
-from __future__ import annotations
-
 from mentorapi.database import statements
 from mentorapi.database.page import Page, offset
 from mentorapi.database.pool import Database

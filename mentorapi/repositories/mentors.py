@@ -1,7 +1,5 @@
 """Public mentors: list, search, one profile."""
 
-from __future__ import annotations
-
 import asyncio
 
 from mentorapi import errors

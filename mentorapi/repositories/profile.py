@@ -1,7 +1,5 @@
 """A mentor's own profile and figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

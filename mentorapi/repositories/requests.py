@@ -1,7 +1,5 @@
 """Requests: a mentee asks for a time, the mentor answers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any

@@ -1,7 +1,5 @@
 """Reviews of completed sessions."""
 
-from __future__ import annotations
-
 from mentorapi import errors
 from mentorapi.database import statements
 from mentorapi.database.page import Page, offset

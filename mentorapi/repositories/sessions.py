@@ -1,7 +1,5 @@
 """Sessions, from confirmed to completed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

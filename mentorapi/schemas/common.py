@@ -1,7 +1,5 @@
 """Schemas that several resources share, and functions that build schemas."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

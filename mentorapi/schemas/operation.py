@@ -1,7 +1,5 @@
 """An operation of the API: what a client sends and what it gets."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

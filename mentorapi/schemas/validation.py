@@ -7,8 +7,6 @@ Validation runs on the event loop, so it stops early: the contents of a list, an
 that is too large are not checked, and at most `MAX_DETAILS` findings are collected.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping

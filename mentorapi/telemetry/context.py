@@ -1,7 +1,5 @@
 """The context of the request or the job that is running, for the log and the database."""
 
-from __future__ import annotations
-
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ The records of the standard library (Tornado, asyncio, yoyo, and modules here th
 are rendered in the same way.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import re
