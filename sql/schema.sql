@@ -81,8 +81,10 @@ CREATE TABLE public.mentors (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     number integer NOT NULL,
     own_rate boolean DEFAULT false NOT NULL,
+    languages text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT mentors_buffer_time CHECK ((buffer_time = ANY (ARRAY[0, 15, 30, 45]))),
     CONSTRAINT mentors_counts CHECK (((review_count >= 0) AND (total_sessions >= 0) AND ((rating_sum >= review_count) AND (rating_sum <= (5 * review_count))))),
+    CONSTRAINT mentors_languages CHECK ((cardinality(languages) <= 10)),
     CONSTRAINT mentors_links_object CHECK ((jsonb_typeof(links) = 'object'::text)),
     CONSTRAINT mentors_session_currency CHECK ((session_currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT mentors_session_duration CHECK ((session_duration = ANY (ARRAY[30, 60, 90, 120]))),
@@ -93,6 +95,8 @@ CREATE TABLE public.mentors (
 COMMENT ON COLUMN public.mentors.profile_image_url IS 'An image elsewhere; null if the image was uploaded here. image_url(mentors) is what is shown.';
 
 COMMENT ON COLUMN public.mentors.profile_image_file IS 'The name of the uploaded image''s file, or null.';
+
+COMMENT ON COLUMN public.mentors.languages IS 'BCP 47 tags in canonical form, the first ones preferred.';
 
 CREATE FUNCTION public.availability_json(m public.mentors) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
@@ -337,6 +341,15 @@ CREATE FUNCTION public.iso(instant timestamp with time zone) RETURNS text
     ) || 'Z'
 $$;
 
+CREATE FUNCTION public.language_ranges(languages text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce(array_agg(DISTINCT array_to_string(tag.parts[:n], '-')), '{}')
+    FROM unnest(languages) AS l (tag)
+    CROSS JOIN LATERAL string_to_array(l.tag, '-') AS tag (parts)
+    CROSS JOIN LATERAL generate_series(1, cardinality(tag.parts)) AS n
+$$;
+
 CREATE FUNCTION public.mentor_card(m public.mentors) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
@@ -350,7 +363,11 @@ CREATE FUNCTION public.mentor_card(m public.mentors) RETURNS TABLE(body json)
             m.headline,
             m.bio,
             m.expertise,
+            m.location,
             m.session_duration AS "sessionDuration",
+            m.timezone,
+            trim_scale(m.session_rate) AS "sessionRate",
+            m.session_currency AS "sessionCurrency",
             m.rating,
             m.review_count AS "totalReviews",
             m.total_sessions AS "totalSessions"
@@ -395,6 +412,48 @@ CREATE FUNCTION public.mentor_free_time(for_mentor uuid, from_date date, to_date
     WHERE m.id = for_mentor
 $$;
 
+CREATE FUNCTION public.mentor_matches(words text[], filters jsonb) RETURNS TABLE(id uuid, place bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    WITH f AS MATERIALIZED (
+        SELECT
+            ARRAY(
+                SELECT fold(e.value)
+                FROM jsonb_array_elements_text(filters -> 'expertise') AS e
+            ) AS expertise,
+            coalesce((filters ->> 'minRating')::numeric, 0) AS min_rating,
+            (filters ->> 'maxRate')::numeric AS max_rate,
+            filters ->> 'currency' AS currency,
+            filters ->> 'language' AS language,
+            (filters ->> 'duration')::integer AS duration
+    ),
+
+    found AS MATERIALIZED (
+        SELECT
+            i.id,
+            i.place
+        FROM search_mentors(words, array_to_string(words, ' '), 1000000000, 0) AS s
+        CROSS JOIN LATERAL unnest(s.ids) WITH ORDINALITY AS i (id, place)
+        WHERE words <> '{}'
+    )
+
+    SELECT
+        m.id,
+        found.place
+    FROM f
+    INNER JOIN mentors AS m ON TRUE
+    LEFT JOIN found ON found.id = m.id
+    WHERE
+        m.visibility = 'public'
+        AND (words = '{}' OR found.id IS NOT NULL)
+        AND string_to_array(m.search_expertise, E'\n') @> f.expertise
+        AND coalesce(m.rating, 0) >= f.min_rating
+        AND (f.max_rate IS NULL OR m.session_rate <= f.max_rate)
+        AND (f.currency IS NULL OR m.session_currency = f.currency)
+        AND (f.language IS NULL OR language_ranges(m.languages) @> ARRAY[f.language])
+        AND (f.duration IS NULL OR m.session_duration = f.duration)
+$$;
+
 CREATE FUNCTION public.mentor_page(m public.mentors) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
@@ -408,6 +467,7 @@ CREATE FUNCTION public.mentor_page(m public.mentors) RETURNS TABLE(body json)
             m.headline,
             m.bio,
             m.expertise,
+            m.languages,
             m.location,
             m.session_duration AS "sessionDuration",
             m.buffer_time AS "bufferTime",
@@ -433,6 +493,7 @@ CREATE FUNCTION public.mentor_profile(m public.mentors) RETURNS TABLE(body json)
             m.headline,
             m.bio,
             m.expertise,
+            m.languages,
             m.location,
             image_url(m) AS "profileImageUrl",
             m.links,
@@ -1753,7 +1814,7 @@ CREATE TRIGGER bookings_touch BEFORE UPDATE ON public.bookings FOR EACH ROW EXEC
 
 CREATE TRIGGER mentors_buffer_shrunk AFTER UPDATE OF buffer_time ON public.mentors FOR EACH ROW WHEN ((new.buffer_time < old.buffer_time)) EXECUTE FUNCTION public.mentors_shrink_buffer();
 
-CREATE TRIGGER mentors_card_change_recorded AFTER UPDATE ON public.mentors FOR EACH ROW WHEN (((((((((((old.user_id IS DISTINCT FROM new.user_id) OR (old.full_name IS DISTINCT FROM new.full_name)) OR (old.profile_image_url IS DISTINCT FROM new.profile_image_url)) OR (old.profile_image_file IS DISTINCT FROM new.profile_image_file)) OR (old.headline IS DISTINCT FROM new.headline)) OR (old.bio IS DISTINCT FROM new.bio)) OR (old.expertise IS DISTINCT FROM new.expertise)) OR (old.session_duration IS DISTINCT FROM new.session_duration)) OR (old.visibility IS DISTINCT FROM new.visibility)) OR ((pg_trigger_depth() = 0) AND (((old.rating_sum IS DISTINCT FROM new.rating_sum) OR (old.review_count IS DISTINCT FROM new.review_count)) OR (old.total_sessions IS DISTINCT FROM new.total_sessions))))) EXECUTE FUNCTION public.record_mentor_update('lists');
+CREATE TRIGGER mentors_card_change_recorded AFTER UPDATE ON public.mentors FOR EACH ROW WHEN ((((((((((((((((old.user_id IS DISTINCT FROM new.user_id) OR (old.full_name IS DISTINCT FROM new.full_name)) OR (old.profile_image_url IS DISTINCT FROM new.profile_image_url)) OR (old.profile_image_file IS DISTINCT FROM new.profile_image_file)) OR (old.headline IS DISTINCT FROM new.headline)) OR (old.bio IS DISTINCT FROM new.bio)) OR (old.expertise IS DISTINCT FROM new.expertise)) OR (old.languages IS DISTINCT FROM new.languages)) OR (old.location IS DISTINCT FROM new.location)) OR (old.session_duration IS DISTINCT FROM new.session_duration)) OR (old.timezone IS DISTINCT FROM new.timezone)) OR (old.session_rate IS DISTINCT FROM new.session_rate)) OR (old.session_currency IS DISTINCT FROM new.session_currency)) OR (old.visibility IS DISTINCT FROM new.visibility)) OR ((pg_trigger_depth() = 0) AND (((old.rating_sum IS DISTINCT FROM new.rating_sum) OR (old.review_count IS DISTINCT FROM new.review_count)) OR (old.total_sessions IS DISTINCT FROM new.total_sessions))))) EXECUTE FUNCTION public.record_mentor_update('lists');
 
 CREATE TRIGGER mentors_change_recorded AFTER UPDATE ON public.mentors FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION public.record_mentor_update('mentor');
 

@@ -35,9 +35,9 @@ INTERNAL_CONSTRAINTS = frozenset(
     events_history events_pkey events_source events_stale events_type events_user
     idempotency_keys_pkey
     mentor_counts_not_negative mentor_counts_pkey
-    mentors_buffer_time mentors_counts mentors_links_object mentors_number mentors_one_per_user
-    mentors_pkey mentors_session_currency mentors_session_duration mentors_session_rate
-    mentors_visibility
+    mentors_buffer_time mentors_counts mentors_languages mentors_links_object mentors_number
+    mentors_one_per_user mentors_pkey mentors_session_currency mentors_session_duration
+    mentors_session_rate mentors_visibility
     requests_accepted_has_booking requests_booking_fkey requests_expired_is_rejected requests_length
     requests_mentor_fkey requests_one_booking requests_pkey requests_reason_only_when_rejected
     requests_session_currency requests_session_rate requests_status

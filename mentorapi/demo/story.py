@@ -83,6 +83,7 @@ class Story:
         row["visibility"] = "private" if person.get("private") else "public"
         for column in ("headline", "bio", "expertise", "location", "timezone"):
             row[column] = person.get(column)
+        row["languages"] = person.get("languages", [])
         row["session_rate"], row["session_currency"] = person["rate"]
         row["session_duration"], row["buffer_time"] = person["slot"]
         if row["bio"]:

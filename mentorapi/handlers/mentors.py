@@ -1,4 +1,4 @@
-"""Public mentors: list, search, one profile."""
+"""Public mentors: list, search, facets, one profile."""
 
 from mentorapi import errors
 from mentorapi.http.base import operation
@@ -10,15 +10,23 @@ from mentorapi.schemas import mentors as spec
 class ListMentors(CachedReadHandler):
     @operation(spec.LIST)
     async def get(self) -> None:
-        self.write_list(await mentors.list_all(self.db, **self.parameters))
+        self.write_list(await mentors.find(self.db, **self.parameters))
 
 
 class SearchMentors(CachedReadHandler):
     @operation(spec.SEARCH)
     async def get(self) -> None:
         async with self.services.search_slot():
-            found = await mentors.search(self.db, **self.parameters)
+            found = await mentors.find(self.db, **self.parameters)
         self.write_list(found)
+
+
+class CountFacets(CachedReadHandler):
+    @operation(spec.FACETS)
+    async def get(self) -> None:
+        async with self.services.search_slot():
+            facets = await mentors.count_facets(self.db, **self.parameters)
+        self.write_json(facets)
 
 
 class ShowMentor(CachedReadHandler):
@@ -30,5 +38,6 @@ class ShowMentor(CachedReadHandler):
 routes = [
     ("/mentors", ListMentors),
     ("/mentors/search", SearchMentors),
+    ("/mentors/facets", CountFacets),
     ("/mentors/{mentorId}", ShowMentor),
 ]

@@ -1,11 +1,16 @@
-"""Public mentors: list, search, one profile."""
+"""Public mentors: list, search, facets, one profile."""
 
 import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import orjson
 
 from mentorapi import errors
 from mentorapi.database import statements
 from mentorapi.database.page import Page, offset
 from mentorapi.database.pool import Database
+from mentorapi.schemas.validation import canonical_language
 
 #: Further words of a search are ignored.
 MAX_WORDS = 8
@@ -14,27 +19,47 @@ MAX_WORDS = 8
 MAX_SEARCH_SECONDS = 3
 
 
-async def list_all(db: Database, page: int, limit: int) -> Page:
-    row = await statements.mentors.list(db, limit=limit, offset=offset(page, limit))
-    return Page.of(row, page, limit)
+async def find(
+    db: Database, page: int, limit: int, sort: str = "best", q: str = "", **filters: Any
+) -> Page:
+    """A page of the mentors that pass the filters and have each word of ``q``, or one like it.
 
-
-async def search(db: Database, q: str, page: int, limit: int) -> Page:
-    """Find each word, or one like it, in the name, expertise, headline or bio of a mentor.
-
-    Without words, list all mentors. Raises Unavailable.
+    ``sort`` and the filters are parameters of the API. Raises Unavailable.
     """
-    words = list(dict.fromkeys(q.split()))[:MAX_WORDS]
-    if not words:
-        return await list_all(db, page, limit)
+    words, bounds = _words(q), {"limit": limit, "offset": offset(page, limit)}
+    if filters or sort != "best":
+        found = statements.mentors.filter(
+            db, words=words, filters=_json(filters), sort=sort, **bounds
+        )
+    elif words:
+        found = statements.mentors.search(db, words=words, phrase=" ".join(words), **bounds)
+    else:
+        found = statements.mentors.list(db, **bounds)
+    return Page.of(await _in_time(found), page, limit)
+
+
+async def count_facets(db: Database, q: str, **filters: Any) -> str:
+    """How many of the mentors that `find` finds have each expertise, language and currency."""
+    row = await _in_time(statements.mentors.facets(db, words=_words(q), filters=_json(filters)))
+    return str(row["body"])
+
+
+def _words(q: str) -> list[str]:
+    return list(dict.fromkeys(q.split()))[:MAX_WORDS]
+
+
+def _json(filters: dict[str, Any]) -> str:
+    if "language" in filters:
+        filters = filters | {"language": canonical_language(filters["language"])}
+    return orjson.dumps(filters).decode()
+
+
+async def _in_time(found: Awaitable[Any]) -> Any:
     try:
         async with asyncio.timeout(MAX_SEARCH_SECONDS):
-            row = await statements.mentors.search(
-                db, words=words, phrase=" ".join(words), limit=limit, offset=offset(page, limit)
-            )
+            return await found
     except TimeoutError:
         raise errors.Unavailable from None
-    return Page.of(row, page, limit)
 
 
 async def clean_search(db: Database, batch_size: int) -> int:

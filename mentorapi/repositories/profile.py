@@ -13,12 +13,14 @@ from mentorapi.database.listing import Arguments
 from mentorapi.database.pool import Database
 from mentorapi.schemas.common import PREFIX
 from mentorapi.schemas.profile import MAX_LINKS
+from mentorapi.schemas.validation import canonical_language
 
 COLUMNS = {
     "fullName": "full_name",
     "headline": "headline",
     "bio": "bio",
     "expertise": "expertise",
+    "languages": "languages",
     "profileImageUrl": "profile_image_url",
     "profileImageFile": "profile_image_file",
     "links": "links",
@@ -37,7 +39,7 @@ COLUMNS = {
 OWN = {"fullName": "own_name", "profileImageUrl": "own_image", "sessionRate": "own_rate"}
 
 #: The value of a cleared field, where it is not null.
-EMPTY: dict[str, Any] = {"expertise": [], "links": "{}"}
+EMPTY: dict[str, Any] = {"expertise": [], "languages": [], "links": "{}"}
 
 merge_links = CustomFunction("merge_links", ["links", "patch"])
 count_links = CustomFunction("count_links", ["links"])
@@ -112,6 +114,8 @@ async def merge(db: Database, mentor_id: str, changes: Mapping[str, Any]) -> Non
             statement = statement.set(mentors.full_name, token_name(mentors.user_id))
             is_own = False
         else:
+            if name == "languages" and value is not None:
+                value = list(dict.fromkeys(map(canonical_language, value)))
             value = EMPTY.get(name) if value is None else value
             statement = statement.set(COLUMNS[name], arguments.add(value))
         if name in OWN:

@@ -133,6 +133,16 @@ CURRENCY = {
     "description": "An ISO 4217 code.",
     "examples": ["NGN"],
 }
+LANGUAGE = {
+    "type": "string",
+    "maxLength": 35,
+    # Language, script, region and variants. Extensions and private tags are for programs.
+    "pattern": "^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
+    "(-([0-9A-Za-z]{5,8}|[0-9][0-9A-Za-z]{3}))*$",
+    "x-bcp-47": True,
+    "x-message": "must be a BCP 47 tag, such as en or pt-BR",
+    "examples": ["en"],
+}
 DATE = with_example({"type": "string", "format": "date"}, examples.MONDAY, "A day in UTC.")
 TIME = {
     "type": "string",

@@ -1,5 +1,7 @@
 """Discovery, public."""
 
+from typing import Any
+
 from mentorapi.schemas import common
 from mentorapi.schemas.operation import Operation
 
@@ -15,6 +17,9 @@ HEADLINE = common.with_example(common.NULLABLE_TEXT, "Staff software engineer, p
 BIO = common.with_example(common.NULLABLE_TEXT, "Fifteen years of backends that move money.")
 EXPERTISE = common.with_example(common.array_of(common.TEXT), ["System design", "Mock interviews"])
 LOCATION = common.with_example(common.NULLABLE_TEXT, "Lagos, Nigeria")
+LANGUAGES = common.with_example(
+    common.array_of(common.TEXT), ["en", "pt-BR"], "BCP 47 tags, the first ones preferred."
+)
 IMAGE_URL = common.with_example(common.NULLABLE_TEXT, "https://example.com/avatars/amara.png")
 
 CARD = common.response_object(
@@ -27,7 +32,11 @@ CARD = common.response_object(
         "headline": HEADLINE,
         "bio": BIO,
         "expertise": EXPERTISE,
+        "location": LOCATION,
         "sessionDuration": common.SESSION_DURATION,
+        "timezone": common.TIMEZONE,
+        "sessionRate": common.RATE,
+        "sessionCurrency": common.CURRENCY,
         "rating": RATING,
         "totalReviews": common.with_example(common.COUNT, 24),
         "totalSessions": common.with_example(common.COUNT, 45),
@@ -38,21 +47,75 @@ PAGE = common.response_object(
     "MentorDetails",
     CARD["properties"]
     | {
-        "location": LOCATION,
         "bufferTime": common.BUFFER_TIME,
-        "timezone": common.TIMEZONE,
         "defaultMeetingLink": common.MEETING_LINK,
-        "sessionRate": common.RATE,
-        "sessionCurrency": common.CURRENCY,
+        "languages": LANGUAGES,
     },
 )
 
+FILTERS = {
+    "expertise": {
+        "type": "array",
+        "items": common.visible_line(60),
+        "maxItems": 50,
+        "description": "May be repeated: mentors who have all of them. Case and accents do not "
+        "matter.",
+        "examples": [["System design"]],
+    },
+    "minRating": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 5,
+        "description": "Mentors without reviews count as 0.",
+        "examples": [4],
+    },
+    "maxRate": {
+        **common.RATE,
+        "description": "What a session may cost, in `currency`, which is required with it.",
+    },
+    "currency": {**common.CURRENCY, "description": "The ISO 4217 code of the mentor's rate."},
+    "language": {
+        **common.LANGUAGE,
+        "description": "A BCP 47 tag. `pt` finds `pt-BR` as well, `pt-BR` does not find `pt`.",
+    },
+    "duration": {
+        **common.SESSION_DURATION,
+        "description": "Minutes of the mentor's sessions.",
+    },
+}
+SORT = {
+    "sort": {
+        **common.choice("best", "rate", "newest"),
+        "default": "best",
+        "description": "`best`: best matches of a search, then by rating, number of reviews and "
+        "sessions. `rate`: the lowest first; amounts are not converted between currencies. "
+        "`newest`: the latest profiles first.",
+    }
+}
+QUERY = {
+    "q": {
+        "type": "string",
+        "maxLength": 200,
+        "default": "",
+        "description": "What to look for.",
+        "examples": ["design"],
+    }
+}
+
+
+def filtered(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Query parameters, and the filters."""
+    return common.query_object({**parameters, **FILTERS}) | {
+        "dependentRequired": {"maxRate": ["currency"]}
+    }
+
+
 LIST = Operation(
     name="listMentors",
-    summary="List all public mentors, best first",
-    description="Those with a public profile, by rating, then number of reviews, then sessions.",
+    summary="List the public mentors, best first",
+    description="Those with a public profile that pass all filters.",
     public=True,
-    query=common.query_object(common.ARRAY_PAGING),
+    query=filtered(SORT | common.ARRAY_PAGING),
     response=common.array_of(CARD),
 )
 
@@ -62,19 +125,36 @@ SEARCH = Operation(
     description="Case and accents don't matter, a part of a word is enough, and so is a word "
     "with a slip of the finger. Better matches come first; without `q` all mentors are listed.",
     public=True,
-    query=common.query_object(
-        {
-            "q": {
-                "type": "string",
-                "maxLength": 200,
-                "default": "",
-                "description": "What to look for.",
-                "examples": ["design"],
-            },
-            **common.ARRAY_PAGING,
-        }
-    ),
+    query=filtered(QUERY | SORT | common.ARRAY_PAGING),
     response=common.array_of(CARD),
+)
+
+
+def counted(example: str) -> dict[str, Any]:
+    return common.array_of(
+        common.response_object(
+            "Facet",
+            {"value": common.TEXT, "count": common.with_example(common.COUNT, 12)},
+        )
+    ) | {"maxItems": 50, "examples": [[{"value": example, "count": 12}]]}
+
+
+FACETS = Operation(
+    name="countMentorFacets",
+    summary="How many mentors have each expertise, language and currency",
+    description="Of the mentors that `GET /mentors/search` finds with the same parameters. Each "
+    "`count` is how many it finds when the `value` is added as a filter. At most 50 of each, most "
+    "frequent first.",
+    public=True,
+    query=filtered(QUERY),
+    response=common.response_object(
+        "MentorFacets",
+        {
+            "expertise": counted("System design"),
+            "languages": counted("en"),
+            "currencies": counted("NGN"),
+        },
+    ),
 )
 
 SHOW = Operation(

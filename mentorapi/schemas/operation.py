@@ -159,6 +159,8 @@ def read_value(schema: Schema, text: str) -> Any:
     """Convert a query parameter to the type of its schema; keep other text as it is."""
     if schema["type"] == "integer" and re.fullmatch(r"-?[0-9]{1,19}", text):
         return int(text)
+    if schema["type"] == "number" and re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", text):
+        return float(text)
     if schema["type"] == "boolean" and text in ("true", "false"):
         return text == "true"
     return text

@@ -21,6 +21,7 @@ PROFILE = common.response_object(
         "headline": mentors.HEADLINE,
         "bio": mentors.BIO,
         "expertise": mentors.EXPERTISE,
+        "languages": mentors.LANGUAGES,
         "location": mentors.LOCATION,
         "profileImageUrl": mentors.IMAGE_URL,
         "links": LINKS,
@@ -73,6 +74,15 @@ UPDATE = Operation(
                     "items": common.visible_line(60),
                     "maxItems": 50,
                     "examples": mentors.EXPERTISE["examples"],
+                }
+            ),
+            "languages": common.nullable(
+                {
+                    "type": "array",
+                    "items": common.LANGUAGE,
+                    "maxItems": 10,
+                    "description": "BCP 47 tags, stored in their canonical form, each once.",
+                    "examples": mentors.LANGUAGES["examples"],
                 }
             ),
             "profileImageUrl": common.nullable(

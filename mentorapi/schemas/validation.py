@@ -48,6 +48,24 @@ _ISO_4217 = """
 CURRENCIES = frozenset(_ISO_4217.split())
 
 
+def is_language(tag: str) -> bool:
+    """Whether a tag of BCP 47 is made of registered parts."""
+    # Takes 40 ms to import: not at each start.
+    import langcodes
+
+    try:
+        return bool(langcodes.tag_is_valid(tag))
+    except ValueError:
+        return False
+
+
+def canonical_language(tag: str) -> str:
+    """Return a tag of BCP 47 as the registry writes it: ``pt-BR`` for ``PT-br``."""
+    import langcodes
+
+    return str(langcodes.standardize_tag(tag))
+
+
 @formats.checks("date", raises=ValueError)
 def is_date(value: object) -> bool:
     """A full-date of RFC 3339."""
@@ -145,6 +163,13 @@ def _required(_: Any, names: list[str], value: Any, schema: Schema) -> Iterable[
                 yield ValidationError("is missing", path=[name])
 
 
+def _dependent_required(
+    validator: Any, names: Mapping[str, list[str]], value: Any, schema: Schema
+) -> Iterable[ValidationError]:
+    for given in names.keys() & value:
+        yield from _required(validator, names[given], value, schema)
+
+
 _library = Draft202012Validator.VALIDATORS
 
 
@@ -182,6 +207,12 @@ def _iso_4217(_: Any, wanted: bool, value: Any, schema: Schema) -> Iterable[Vali
         yield ValidationError("is not a currency")
 
 
+def _bcp_47(_: Any, wanted: bool, value: Any, schema: Schema) -> Iterable[ValidationError]:
+    # As with currencies.
+    if isinstance(value, str) and re.fullmatch(schema["pattern"], value) and not is_language(value):
+        yield ValidationError("is not a language")
+
+
 def _multiple_of(
     validator: Any, step: float, value: Any, schema: Schema
 ) -> Iterable[ValidationError]:
@@ -204,7 +235,8 @@ _CONTENTS = {
 Validator = extend(
     Draft202012Validator,
     validators={name: _unless_too_large(keyword) for name, keyword in _CONTENTS.items()}
-    | {"multipleOf": _multiple_of, "required": _required, "x-iso-4217": _iso_4217},
+    | {"multipleOf": _multiple_of, "required": _required}
+    | {"dependentRequired": _dependent_required, "x-bcp-47": _bcp_47, "x-iso-4217": _iso_4217},
 )
 
 
@@ -239,7 +271,7 @@ DETAIL_CODES = {
     "unknown_field": "is not a field of this body",
     "type": "is of another JSON type",
     "not_allowed": "is none of the listed values",
-    "format": "is not written as a date, a time, an instant, a URL or a currency is",
+    "format": "is not written as a date, a time, an instant, a URL, a currency or a language is",
     "blank": "has no visible character",
     "control_character": "contains a control character",
     "too_short": "is too short",
@@ -274,12 +306,14 @@ _FORMATS = {
 #: Code and message by JSON Schema's keyword, with {} for the keyword's value.
 _FINDINGS = {
     "required": ("required", "is required"),
+    "dependentRequired": ("required", "is required"),
     "unknown": ("unknown_field", "is not a known field"),
     "type": ("type", "must be {}"),
     "enum": ("not_allowed", "must be one of {}"),
     "const": ("not_allowed", "must be {}"),
     "format": ("format", "{}"),
     "pattern": ("format", "{}"),
+    "x-bcp-47": ("format", "{}"),
     "x-iso-4217": ("format", "{}"),
     "not": ("invalid", "{}"),
     "blank": ("blank", "must not be blank"),
@@ -307,7 +341,7 @@ def _code_and_message(error: ValidationError) -> tuple[str, str]:
             wanted = ", ".join(map(str, wanted))
         case "format":
             wanted = _FORMATS[wanted]
-        case "pattern" | "x-iso-4217":
+        case "pattern" | "x-bcp-47" | "x-iso-4217":
             wanted = error.schema.get("x-message", error.message)
         case "not":
             wanted = wanted["x-message"]

@@ -64,6 +64,7 @@ AS $$
             m.headline,
             m.bio,
             m.expertise,
+            m.languages,
             m.location,
             image_url(m) AS "profileImageUrl",
             m.links,

@@ -229,16 +229,19 @@ FOR EACH ROW
 WHEN (pg_trigger_depth() = 0)
 EXECUTE FUNCTION record_mentor_update('mentor');
 
--- The columns that a card shows or that order the cards. Generated columns follow from these.
+-- The columns that a card shows, or that order or filter the cards. Generated columns follow from
+-- these.
 CREATE OR REPLACE TRIGGER mentors_card_change_recorded AFTER UPDATE ON mentors
 FOR EACH ROW
 WHEN (
     (
         old.user_id, old.full_name, old.profile_image_url, old.profile_image_file, old.headline,
-        old.bio, old.expertise, old.session_duration, old.visibility
+        old.bio, old.expertise, old.languages, old.location, old.session_duration,
+        old.timezone, old.session_rate, old.session_currency, old.visibility
     ) IS DISTINCT FROM (
         new.user_id, new.full_name, new.profile_image_url, new.profile_image_file, new.headline,
-        new.bio, new.expertise, new.session_duration, new.visibility
+        new.bio, new.expertise, new.languages, new.location, new.session_duration,
+        new.timezone, new.session_rate, new.session_currency, new.visibility
     )
     OR pg_trigger_depth() = 0
     AND (old.rating_sum, old.review_count, old.total_sessions) IS DISTINCT FROM (

@@ -304,6 +304,7 @@ def test_tell_story_has_only_values_that_a_client_may_send() -> None:
         "headline": "headline",
         "bio": "bio",
         "expertise": "expertise",
+        "languages": "languages",
         "profileImageUrl": "profile_image_url",
         "links": "links",
         "location": "location",

@@ -66,7 +66,7 @@ def reads() -> list[Endpoint]:
     search = "/mentors/search?q=desing&limit=20"
     own = sessions.list_own(DB, "mentee-1", "mentee", None, False, False, 1, 1000)
     return [
-        public("GET /mentors?limit=20", "/mentors?limit=20", mentors.list_all(DB, 1, 20), "items"),
+        public("GET /mentors?limit=20", "/mentors?limit=20", mentors.find(DB, 1, 20), "items"),
         public("GET /mentors/:id", show, mentors.show(DB, FIRST_MENTOR), "body"),
         public(
             "GET /mentors/:id/availability",
@@ -74,7 +74,7 @@ def reads() -> list[Endpoint]:
             availability.list_slots(DB, FIRST_MENTOR, *dates),
             "body",
         ),
-        public(f"GET {search}", search, mentors.search(DB, "desing", 1, 20), "items", False),
+        public(f"GET {search}", search, mentors.find(DB, 1, 20, q="desing"), "items", False),
         private("GET /sessions?role=mentee", "mentee-1", own, "items", False),
         private(
             "GET /requests/pending-count",

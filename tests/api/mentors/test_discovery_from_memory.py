@@ -260,7 +260,7 @@ async def test_change_mentor_evicts_its_responses_only(api: Api) -> None:
         return found
 
     assert await kept() == [True, True, True]
-    await mia.patch("/mentor/me", {"location": "Lagos"})
+    await mia.patch("/mentor/me", {"links": {"web": "https://example.com"}})
     assert await kept() == [True, False, True]
     await mia.patch("/mentor/me", {"headline": "New"})
     assert await kept() == [False, False, True]

@@ -17,7 +17,11 @@ CARD = {
     "headline",
     "bio",
     "expertise",
+    "location",
     "sessionDuration",
+    "timezone",
+    "sessionRate",
+    "sessionCurrency",
     "rating",
     "totalReviews",
     "totalSessions",
@@ -38,10 +42,13 @@ async def test_list_mentors_of_empty_database_is_empty(api: Api) -> None:
     assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
 
 
-async def test_list_mentors_has_exactly_the_fields_of_the_guide(api: Api) -> None:
+async def test_list_mentors_has_exactly_the_fields_of_a_card(api: Api) -> None:
     mentor = await api.mentor(
         "john",
         sessionDuration=90,
+        timezone="WAT",
+        sessionRate=5000,
+        sessionCurrency="USD",
         fullName="John Doe",
         headline="Senior Software Engineer",
         bio="10+ years in software development…",
@@ -60,7 +67,11 @@ async def test_list_mentors_has_exactly_the_fields_of_the_guide(api: Api) -> Non
             "headline": "Senior Software Engineer",
             "bio": "10+ years in software development…",
             "expertise": ["Mentoring", "Career guidance", "Mock interviews"],
+            "location": "Lagos, Nigeria",
             "sessionDuration": 90,
+            "timezone": "WAT",
+            "sessionRate": 5000,
+            "sessionCurrency": "USD",
             "rating": 4.5,
             "totalReviews": 2,
             "totalSessions": 2,
@@ -81,7 +92,11 @@ async def test_list_mentors_shows_new_profile_with_nulls_and_zeros(api: Api) -> 
         "headline": None,
         "bio": None,
         "expertise": [],
+        "location": None,
         "sessionDuration": 60,
+        "timezone": "UTC",
+        "sessionRate": 0,
+        "sessionCurrency": "NGN",
         "rating": None,
         "totalReviews": 0,
         "totalSessions": 0,
