@@ -21,8 +21,8 @@ JSON = "application/json"
 Json: TypeAlias = dict[str, Any]
 
 DESCRIPTION = """\
-Mentorship booking: mentors publish weekly hours, mentees see the true free times and ask for one,
-the mentor accepts, both settle the session, the mentee reviews it.
+Mentorship booking: a mentor publishes weekly hours. A mentee sees the free times and requests one,
+and the mentor accepts. After the session both sides confirm it, and the mentee writes a review.
 
 **Authentication.** A bearer JWT in `Authorization`. Discovery and images are public. In
 development `run.py token --sub demo-mentor` prints a token; with the data of `run.py demo` the
@@ -36,15 +36,16 @@ at most 50 entries. The header `X-Error-Code` names the error for programs. Chec
 order: 401, 400 for the input, 404, 403, then the state (409 or 400). An unknown route is 404, a
 wrong method 405 with `Allow`.
 
-**Lists** that are plain arrays hold everything, up to 1000, unless `limit` says less;
-`X-Total-Count` tells how much there is, `Link: <…>; rel="next"` where it goes on.
+**Lists** that are plain arrays have all entries, up to 1000, unless `limit` is less.
+`X-Total-Count` is the number of all entries, `Link: <…>; rel="next"` the URL of the next page.
 
-**Sending twice.** A POST with an `Idempotency-Key` has one effect however often it is sent; the
-answer that was given first is given again, with `Idempotent-Replayed: true`; while the first one
-is under way, the next ones wait for it. Keys are kept for a day, those of refusals are not kept.
+**Sending twice.** A POST with an `Idempotency-Key` has one effect, however often it is sent. A
+repetition gets the first answer again, with `Idempotent-Replayed: true`. If the first request is
+still running, the repetition waits for it. Keys are kept for a day, those of refused requests are
+not kept.
 
-**Every response** carries `X-Request-Id`; a sane one that came with the request is kept. Every GET
-answers HEAD, every route OPTIONS.
+**Every response** has an `X-Request-Id`: that of the request if it is well formed, else a new one.
+Every GET answers HEAD, every route OPTIONS.
 """
 
 CONTACT = {"name": "TalentNG", "url": "https://talentng.com"}
@@ -52,9 +53,9 @@ CONTACT = {"name": "TalentNG", "url": "https://talentng.com"}
 #: By the first part of the path.
 TAGS = {
     "mentors": ("Discovery", "Find a mentor, read reviews, see free times. Public."),
-    "mentor": ("Mentor dashboard", "One's own profile, weekly windows, figures and reviews."),
-    "requests": ("Requests", "A mentee asks for a time, the mentor answers."),
-    "sessions": ("Sessions", "From confirmed to settled and reviewed."),
+    "mentor": ("Mentor dashboard", "The caller's profile, weekly windows, figures and reviews."),
+    "requests": ("Requests", "A mentee requests a time, the mentor answers."),
+    "sessions": ("Sessions", "From confirmed to completed and reviewed."),
     "images": ("Images", "Uploaded profile images. Public."),
 }
 
@@ -85,28 +86,28 @@ def header(description: str, example: Any, schema: Schema = common.TEXT) -> Json
 
 HEADERS: dict[str, Json] = {
     errors.CODE_HEADER: header(
-        "Names the error for programs, and never changes.",
+        "The name of the error for programs. It never changes.",
         errors.ValidationFailed.code,
         common.component("ErrorCode", common.choice(*errors.CODES)),
     ),
     "X-Request-Id": header(
-        "Names this request in the server's log.", "0f5b6f0e-8f0e-4a51-9f61-4f1c7d3c7a52"
+        "The id of this request in the server's log.", "0f5b6f0e-8f0e-4a51-9f61-4f1c7d3c7a52"
     ),
-    "X-Total-Count": header("How many there are on all pages.", 24, common.COUNT),
+    "X-Total-Count": header("The number of entries on all pages.", 24, common.COUNT),
     "Link": header(
-        "RFC 8288: where the list goes on; not there on the last page.",
+        "RFC 8288: the URL of the next page. The last page has none.",
         f'<{PREFIX}/mentors?page=2&limit=10>; rel="next"',
     ),
-    "Location": header("The path of what came of it.", f"{PREFIX}/requests/{examples.REQUEST_ID}"),
+    "Location": header("The path of the new resource.", f"{PREFIX}/requests/{examples.REQUEST_ID}"),
     "ETag": header(
         "Changes with the answer; for `If-None-Match`.",
         'W/"3f786850e387550fdab836ed7e6dc881de23001b"',
     ),
     "Cache-Control": header(
-        "Caches may keep the answer, and ask with its `ETag` whether it holds.", "public, no-cache"
+        "Caches may store the answer, and must validate it with its `ETag`.", "public, no-cache"
     ),
     "Idempotent-Replayed": header(
-        "There if this is the answer to an earlier request with the same key.",
+        "Present if this is the answer to an earlier request with the same key.",
         "true",
         {"const": "true"},
     ),
@@ -120,13 +121,13 @@ IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Makes it safe to send the request again: 1 to 255 visible characters, such "
-    "as a UUID, new for each thing to be done.",
+    "as a UUID. Use a new one for each new request.",
     "schema": {"type": "string", "pattern": '^"?[!#-~]{1,255}"?$'},
 }
 IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "The `ETag` of an earlier answer; if it still holds, 304 comes back.",
+    "description": "The `ETag` of an earlier answer. If nothing has changed, the answer is 304.",
     "schema": common.TEXT,
 }
 

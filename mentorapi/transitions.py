@@ -66,9 +66,9 @@ REQUEST = Resource(
     errors.NotPartyToRequest,
     {
         "pending": "waits for the mentor's answer",
-        "accepted": "a session came of it",
-        "rejected": "the mentor declined it, or its time came without an answer",
-        "cancelled": "the mentee took it back",
+        "accepted": "it has a session",
+        "rejected": "the mentor rejected it, or its time came without an answer",
+        "cancelled": "the mentee cancelled it",
     },
 )
 
@@ -115,14 +115,14 @@ SESSION = Resource(
     errors.SessionNotFound,
     errors.NotPartyToSession,
     {
-        "pending": "made by hand, waits for the mentor's confirmation",
+        "pending": "created in the database, waits for the mentor's confirmation",
         "confirmed": "agreed",
         "rescheduled": "moved to a new time by the mentor",
-        "in_progress": "its start has come",
-        "pending_completion": "it is over and waits for the mentee's confirmation",
+        "in_progress": "it has started",
+        "pending_completion": "it has ended and waits for the mentee's confirmation",
         "completed": "the mentee confirmed that it took place",
         "disputed": "the mentee disputes that it took place",
-        "cancelled": "called off by the mentor or the mentee",
+        "cancelled": "the mentor or the mentee cancelled it",
     },
 )
 
@@ -210,19 +210,7 @@ END = Transition(
     to="pending_completion",
 )
 
-TRANSITIONS = (
-    *ANSWERS,
-    EXPIRE,
-    CONFIRM,
-    RESCHEDULE,
-    CANCEL_SESSION,
-    COMPLETE,
-    CONFIRM_COMPLETION,
-    DISPUTE,
-    REVIEW,
-    START,
-    END,
-)
+TRANSITIONS = [one for one in globals().values() if isinstance(one, Transition)]
 
 
 def describe_states(resource: Resource) -> str:

@@ -1,4 +1,4 @@
-"""How the state of a request or a session has changed."""
+"""The changes of a request or a session."""
 
 from mentorapi.schemas import common
 from mentorapi.schemas.operation import Operation
@@ -13,7 +13,7 @@ CHANGE = common.response_object(
         "by": common.with_example(
             common.choice("mentor", "mentee", "system", "admin"),
             "mentor",
-            "`system` is the passing of time, `admin` a change made in the database.",
+            "`system`: its time came. `admin`: a change in the database.",
         ),
         "reason": common.with_example(common.NULLABLE_TEXT, None),
         "startTime": {

@@ -1,4 +1,4 @@
-"""Requests: a mentee asks for a time, the mentor answers."""
+"""Requests: a mentee requests a time, the mentor answers."""
 
 from mentorapi.schemas import common, examples, sessions
 from mentorapi.schemas.operation import Operation
@@ -41,13 +41,13 @@ REQUEST = common.response_object(
         "bookingId": {
             "type": ["string", "null"],
             "format": "uuid",
-            "description": "The session that came of it.",
+            "description": "The session that was created when it was accepted.",
             "examples": [None],
         },
         "booking": common.with_example(
             {"anyOf": [BOOKING, {"type": "null"}]},
             None,
-            "What has become of that session. It may have been moved.",
+            "That session as it is now. It may have been moved.",
         ),
         "mentor": common.MENTOR,
         "mentee": common.MENTEE,
@@ -56,13 +56,13 @@ REQUEST = common.response_object(
     },
 )
 
-REJECTION = common.with_example(common.REASON, "I am away that week. Do ask me for another time.")
+REJECTION = common.with_example(common.REASON, "I am away that week. Please choose another time.")
 
 CREATE = Operation(
     name="createRequest",
-    summary="Ask a mentor for a session",
+    summary="Request a session with a mentor",
     description="`scheduledDate` and `scheduledTime` are in UTC. The time must lie in the mentor's "
-    "weekly windows and keep clear of live sessions; `duration` defaults to the mentor's own, "
+    "weekly windows and keep clear of live sessions. `duration` defaults to the mentor's own, "
     "`location` to the mentor's meeting link as it is when the request is accepted. The rate is "
     "the mentor's as it is now. A pending request holds no time; it ends as `rejected` when its "
     "time comes without an answer.",
@@ -98,9 +98,9 @@ CREATE = Operation(
 
 LIST = Operation(
     name="listRequests",
-    summary="One's own requests, newest first",
-    description="`role` is the side one is on: `sent` as a mentee, `received` as a mentor; both "
-    "if left out. A request whose time has come without an answer is `rejected`.",
+    summary="The caller's requests, newest first",
+    description="`role=sent`: as a mentee. `role=received`: as a mentor. Without `role`: both. A "
+    "request whose time has come without an answer is `rejected`.",
     query=common.query_object(
         {"role": common.choice("sent", "received"), "status": STATUS, **common.ARRAY_PAGING}
     ),
@@ -109,7 +109,7 @@ LIST = Operation(
 
 LIST_ACTIVE = Operation(
     name="listMyRequestsForMentor",
-    summary="One's own active requests to a mentor, soonest first",
+    summary="The caller's active requests to a mentor, soonest first",
     description="The pending ones, and the accepted ones whose session is still live. The times "
     "are those of the session, which may have been moved.",
     query=common.query_object(common.ARRAY_PAGING),
@@ -118,21 +118,21 @@ LIST_ACTIVE = Operation(
 
 COUNT_PENDING = Operation(
     name="countPendingRequests",
-    summary="How many requests wait for one's answer, as a plain number",
-    description="For a badge: requests to oneself as a mentor whose time has not come yet.",
+    summary="How many requests wait for the caller's answer, as a plain number",
+    description="For a badge: pending requests to the caller as a mentor.",
     response=common.COUNT,
 )
 
 SHOW = Operation(
     name="getRequest",
     summary="A request, for its two parties",
-    description="Others than the mentor and the mentee may not see it.",
+    description="Only the mentor and the mentee may see it.",
     response=REQUEST,
 )
 
 ACCEPT = Operation(
     name="acceptRequest",
-    summary="The mentor accepts; a confirmed session comes of it",
+    summary="The mentor accepts; this creates a confirmed session",
     description="The session begins as `confirmed`, at the rate of the request. Of several "
     "requests for one time only one can be accepted; the others stay pending.",
     body=common.EMPTY_BODY,
@@ -166,8 +166,8 @@ REJECT = Operation(
 
 CANCEL = Operation(
     name="cancelRequest",
-    summary="The mentee takes the request back",
-    description="Only while it is pending. A session that came of it is cancelled by itself.",
+    summary="The mentee cancels the request",
+    description="Only while it is pending. After that, cancel its session.",
     body=common.EMPTY_BODY,
     body_optional=True,
     response=REQUEST,

@@ -30,7 +30,7 @@ OWN_REVIEW = common.response_object(
 LIST = Operation(
     name="listMentorReviews",
     summary="The reviews of a mentor, newest first",
-    description="A page of them, with how many there are in `meta`.",
+    description="A page of them. `meta` has the number of all.",
     public=True,
     query=common.query_object(common.META_PAGING),
     response=common.response_object(
@@ -41,8 +41,8 @@ LIST = Operation(
 LIST_OWN = Operation(
     name="listMyReviews",
     summary="Reviews received as a mentor or given as a mentee, newest first",
-    description="`role=mentor` lists those one received and needs a mentor profile, "
-    "`role=mentee` those one gave.",
+    description="`role=mentor` lists those that the caller received and needs a mentor profile, "
+    "`role=mentee` those that the caller gave.",
     query=common.query_object(
         {"role": common.choice("mentor", "mentee"), **common.ARRAY_PAGING}, ["role"]
     ),

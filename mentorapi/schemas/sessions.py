@@ -35,7 +35,7 @@ SESSION = common.response_object(
         "requestId": {
             "type": ["string", "null"],
             "format": "uuid",
-            "description": "Null for sessions that were made by hand.",
+            "description": "Null for sessions that were created in the database.",
             "examples": [examples.REQUEST_ID],
         },
         "mentorId": common.MENTOR_ID,
@@ -66,15 +66,15 @@ def flag(description: str) -> dict[str, Any]:
 
 LIST = Operation(
     name="listSessions",
-    summary="One's own sessions",
-    description="`upcoming=true` lists soonest first, everything else latest first; `role` left "
-    "out means both sides.",
+    summary="The caller's sessions",
+    description="`upcoming=true` lists soonest first, everything else latest first. Without "
+    "`role`: as mentor and as mentee.",
     query=common.query_object(
         {
             "role": common.choice("mentor", "mentee"),
             "status": STATUS,
-            "upcoming": flag("Those that have not started yet, only."),
-            "past": flag("Those that have started, only."),
+            "upcoming": flag("Only those that have not started yet."),
+            "past": flag("Only those that have started."),
             **common.ARRAY_PAGING,
         }
     ),
@@ -84,7 +84,7 @@ LIST = Operation(
 SHOW = Operation(
     name="getSession",
     summary="A session, for its two parties",
-    description="Others than the mentor and the mentee may not see it.",
+    description="Only the mentor and the mentee may see it.",
     response=SESSION,
 )
 
@@ -137,7 +137,7 @@ CONFIRM = action(
     "confirmSession",
     transitions.CONFIRM,
     "The mentor confirms a pending session",
-    "Sessions that come of a request are confirmed from the start.",
+    "Sessions of accepted requests are confirmed from the start.",
 )
 COMPLETE = action(
     "completeSession",
@@ -155,7 +155,7 @@ DISPUTE = action(
     "disputeSession",
     transitions.DISPUTE,
     "The mentee disputes that the session took place",
-    "It then counts nowhere.",
+    "It then counts in no statistics.",
 )
 
 CANCELLATION = common.with_example(common.REASON, "I have a conflict and need to cancel.")
