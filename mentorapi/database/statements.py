@@ -14,7 +14,7 @@ Errors of the database and the driver are raised as `mentorapi.database.errors` 
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
@@ -66,7 +66,7 @@ async def transaction(db: Database) -> AsyncIterator[Connection]:
     """
     async with connection(db) as acquired:
         running = acquired.transaction()
-        await _run_control(acquired, BEGIN, running.start)
+        await _translated(running.start(), BEGIN, acquired)
         try:
             yield acquired
         except BaseException:
@@ -77,7 +77,7 @@ async def transaction(db: Database) -> AsyncIterator[Connection]:
                 acquired.must_close = True
                 log.debug("Rollback failed: %r", error)
             raise
-        await _run_control(acquired, COMMIT, running.commit)
+        await _translated(running.commit(), COMMIT, acquired)
 
 
 async def fetch_row(db: Database, sql: str, *arguments: Any) -> Any:
@@ -101,11 +101,9 @@ async def fetch_row(db: Database, sql: str, *arguments: Any) -> Any:
 
 async def _acquire(pool: Pool, sql: str) -> Connection:
     running = context.current.get()
-    try:
-        return await pool.acquire(ACQUIRE_SECONDS, SYSTEM if running is None else running.caller)
-    except Exception as error:
-        _note_failure(error, _name(sql), None)
-        _raise_translated(error)
+    caller = SYSTEM if running is None else running.caller
+    connection: Connection = await _translated(pool.acquire(ACQUIRE_SECONDS, caller), sql, None)
+    return connection
 
 
 async def _run(acquired: Connection, sql: str, arguments: tuple[Any, ...]) -> Any:
@@ -113,32 +111,37 @@ async def _run(acquired: Connection, sql: str, arguments: tuple[Any, ...]) -> An
     try:
         return await acquired.fetchrow(sql, *arguments)
     except BaseException as error:
-        _note_failure(error, _name(sql), acquired)
+        _note_failure(error, sql, acquired)
         raise
     finally:
         seconds = perf_counter() - started
         if seconds >= SLOW_SECONDS:
-            _log_slow_statement(acquired, sql, seconds)
+            running = context.current.get()
+            log.warning(
+                "Slow statement",
+                statement=_name(sql),
+                ms=round(seconds * 1000),
+                backend=acquired.backend,
+                request_id=running and running.name,
+            )
 
 
-async def _run_control(
-    acquired: Connection, statement: str, run: Callable[[], Awaitable[object]]
-) -> None:
+async def _translated(work: Awaitable[Any], sql: str, acquired: Connection | None) -> Any:
     try:
-        await run()
+        return await work
     except Exception as error:
-        _note_failure(error, _name(statement), acquired)
+        _note_failure(error, sql, acquired)
         _raise_translated(error)
 
 
-def _note_failure(error: BaseException, statement: str, acquired: Connection | None) -> None:
+def _note_failure(error: BaseException, sql: str, acquired: Connection | None) -> None:
     """Keep for the log what failed and where; mark an unusable connection for replacement.
 
     Ask the connection nothing: it may be lost, and its error would hide the first one.
     """
     running = context.current.get()
     if running is not None:
-        running.statement, running.backend = statement, acquired and acquired.backend
+        running.statement, running.backend = _name(sql), acquired and acquired.backend
     if acquired is not None and (
         isinstance(error, CONNECTION_UNUSABLE) or not isinstance(error, Exception)
     ):
@@ -150,17 +153,6 @@ def _raise_translated(error: Exception) -> NoReturn:
     if translated is None:
         raise error
     raise translated from error
-
-
-def _log_slow_statement(acquired: Connection, sql: str, seconds: float) -> None:
-    running = context.current.get()
-    log.warning(
-        "Slow statement",
-        statement=_name(sql),
-        ms=round(seconds * 1000),
-        backend=acquired.backend,
-        request_id=running and running.name,
-    )
 
 
 def _name(sql: str) -> str:

@@ -208,7 +208,7 @@ def test_compare_header_in_the_architecture_with_its_file() -> None:
         ("docs/architecture.md", "SlotTaken"),
         ("docs/architecture.md", "mentor_page"),
         ("docs/contributing.md", "Operation"),
-        ("docs/contributing.md", "_PARSERS"),
+        ("docs/contributing.md", "_seconds"),
     ],
 )
 def test_find_names_of_the_code_that_a_document_uses(document: str, name: str) -> None:
