@@ -6,10 +6,11 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -38,11 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.from_env()
         logs.configure(settings.log_format)
         args.command(settings, args)
+        sys.stdout.flush()
     except StartupError as error:
         print(f"mentorapi: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # As in `run.py demo | head`. Python would try again, and complain, at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     return 0
 
 
@@ -85,8 +91,7 @@ def _serve(settings: Settings, _args: argparse.Namespace) -> None:
 
     sockets = bind(settings)
     settings = _with_key(settings)
-    with _database(settings) as url:
-        version = check_server(url)
+    with _database(settings) as (url, version):
         migrate(url)
         uvloop.run(
             server.serve(settings, url, sockets, lambda: _announce(settings, version, sockets))
@@ -96,10 +101,12 @@ def _serve(settings: Settings, _args: argparse.Namespace) -> None:
 def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
     from mentorapi.http.sockets import address, base_url, is_reachable, public_url
 
-    lines = [
-        f"PostgreSQL {version}, {_database_place(settings)}",
-        f"Listening on {address(sockets)}{PREFIX}",
-    ]
+    if settings.database_url is None:
+        place = f"embedded in {settings.data_dir / 'postgres'}"
+    else:
+        parts = conninfo_to_dict(settings.database_url)
+        place = f"database {parts.get('dbname', '')} on {parts.get('host', 'this machine')}"
+    lines = [f"PostgreSQL {version}, {place}", f"Listening on {address(sockets)}{PREFIX}"]
     if settings.metrics_address:
         host = settings.metrics_address[0]
         lines.append(f"Metrics on {base_url(host, sockets.metrics)}/metrics")
@@ -113,16 +120,8 @@ def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
         )
 
 
-def _database_place(settings: Settings) -> str:
-    if settings.database_url is None:
-        return f"embedded in {settings.data_dir / 'postgres'}"
-    parts = conninfo_to_dict(settings.database_url)
-    return f"database {parts.get('dbname', '')} on {parts.get('host', 'this machine')}"
-
-
 def _migrate(settings: Settings, _args: argparse.Namespace) -> None:
-    with _database(settings) as url:
-        check_server(url)
+    with _database(settings) as (url, _):
         applied = migrate(url)
     print("\n".join(f"Applied {name}" for name in applied) or "Nothing to apply")
 
@@ -158,8 +157,7 @@ def _with_pool(settings: Settings, work: Any) -> Any:
         finally:
             await pool.close()
 
-    with _database(settings) as url:
-        check_server(url)
+    with _database(settings) as (url, _):
         migrate(url)
         return asyncio.run(run(url))
 
@@ -193,9 +191,10 @@ def _with_key(settings: Settings) -> Settings:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[str]:
-    if settings.database_url:
-        yield settings.database_url
-    else:
-        with embedded.running(settings.data_dir) as url:
-            yield url
+def _database(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the URL of the database, and the version of its server."""
+    with ExitStack() as stack:
+        url = settings.database_url
+        if url is None:
+            url = stack.enter_context(embedded.running(settings.data_dir))
+        yield url, check_server(url)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import urllib.request
 from pathlib import Path
@@ -22,9 +25,11 @@ from mentorapi.http.sockets import Sockets
 from tests.api.images.test_profile_image import MULTIPART, PNG, form
 from tests.conftest import FirstStarts, copy_folder
 from tests.starting import (
+    RUN,
     Process,
     answers,
     database,
+    environment,
     nothing_left_of,
     postmaster,
     remember,
@@ -67,6 +72,20 @@ def test_print_token_has_the_given_claims(new_data_dir: Path) -> None:
     assert claims["email"] == "ada@example.com"
     assert claims["roles"] == ["admin", "mentor"]
     assert not new_data_dir.exists()
+
+
+def test_print_to_a_closed_pipe_ends_quietly(new_data_dir: Path) -> None:
+    """As in ``run.py openapi | head``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, RUN, "openapi"],
+        env=environment(new_data_dir),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 def test_start_protects_secret_and_database_from_other_users(
