@@ -1,9 +1,8 @@
-"""The packages of ``tests/node``: installed once for all workers of a test run."""
+"""The packages of ``tests/node``: installed once, for all workers and for later runs."""
 
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import subprocess
 from functools import cache
@@ -30,29 +29,24 @@ CHROMIUM = shutil.which("chromium")
 
 @cache
 def installed(base: Path) -> Path:
-    """A copy of ``tests/node`` in this worker's temporary folder, with the shared packages."""
+    """A copy of ``tests/node`` in this worker's temporary folder, with a link to the packages."""
+    _install()
     folder = base / "node"
     shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
-    # pytest-xdist gives each worker a folder inside that of the run.
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "node_packages"
-    (folder / "node_modules").symlink_to(_install(shared) / "node_modules")
+    (folder / "node_modules").symlink_to(SOURCE / "node_modules")
     return folder
 
 
-def _install(shared: Path) -> Path:
-    """Install the packages, unless another worker has done it. Wait for one that is doing it."""
-    done = shared / "installed"
-    with shared.with_suffix(".lock").open("w") as lock:
+def _install() -> None:
+    """Install the packages in ``tests/node``, unless they are those of the lock file already."""
+    wanted = (SOURCE / "package-lock.json").read_bytes()
+    with (SOURCE / ".npmrc").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            shutil.rmtree(shared, ignore_errors=True)
-            shared.mkdir()
-            for name in ("package.json", "package-lock.json", ".npmrc"):
-                shutil.copy(SOURCE / name, shared)
+        done = SOURCE / "node_modules" / ".installed"
+        if not done.exists() or done.read_bytes() != wanted:
             options = ("--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund")
-            run(shared, "npm", "ci", *options)
-            done.touch()
-    return shared
+            run(SOURCE, "npm", "ci", *options)
+            done.write_bytes(wanted)
 
 
 def run(folder: Path, *command: str) -> str:

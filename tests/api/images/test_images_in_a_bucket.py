@@ -108,13 +108,13 @@ async def test_use_bucket_that_does_not_answer_is_unavailable(
 
 
 def test_start_with_unreadable_bucket_is_refused(
-    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    s3: S3, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = run(data_dir=tmp_path / "var", MEDIA_URL="s3://nowhere/x")
+    ended = run(data_dir=data_dir, MEDIA_URL="s3://nowhere/x")
     assert_one_line(ended, 1, "s3://nowhere/x", "MENTORAPI_MEDIA_URL", "NoSuchBucket")
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{free.getsockname()[1]}")
-        ended = run(data_dir=tmp_path / "var", MEDIA_URL=f"s3://{BUCKET}")
+        ended = run(data_dir=data_dir, MEDIA_URL=f"s3://{BUCKET}")
     assert_one_line(ended, 1, f"s3://{BUCKET}", "MENTORAPI_MEDIA_URL", "error sending request")
