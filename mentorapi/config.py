@@ -225,23 +225,24 @@ class Settings:
             except ValueError as error:
                 raise ConfigError(f"{variable} {error}") from None
         settings = cls(**values)
-        settings._check()
+        _check(settings)
         return settings
 
     @property
     def has_key(self) -> bool:
         return bool(self.jwt_secret or self.jwt_public_key or self.jwks_url)
 
-    def _check(self) -> None:
-        """Check what concerns more than one setting."""
-        names = ("jwt_secret", "jwt_public_key", "jwks_url")
-        keys = [PREFIX + name.upper() for name in names if getattr(self, name)]
-        if len(keys) > 1:
-            raise ConfigError(f"{' and '.join(keys)} exclude each other: set one of them")
-        if self.database_url and not keys:
-            raise ConfigError(
-                "MENTORAPI_DATABASE_URL is set, so a key must be set too: one of"
-                " MENTORAPI_JWT_SECRET, MENTORAPI_JWT_PUBLIC_KEY, MENTORAPI_JWKS_URL"
-            )
-        if self.reuse_port and self.host.startswith(UNIX):
-            raise ConfigError("MENTORAPI_REUSE_PORT needs a port; MENTORAPI_HOST is a Unix socket")
+
+def _check(settings: Settings) -> None:
+    """Check what concerns more than one setting."""
+    names = ("jwt_secret", "jwt_public_key", "jwks_url")
+    keys = [PREFIX + name.upper() for name in names if getattr(settings, name)]
+    if len(keys) > 1:
+        raise ConfigError(f"{' and '.join(keys)} exclude each other: set one of them")
+    if settings.database_url and not keys:
+        raise ConfigError(
+            "MENTORAPI_DATABASE_URL is set, so a key must be set too: one of"
+            " MENTORAPI_JWT_SECRET, MENTORAPI_JWT_PUBLIC_KEY, MENTORAPI_JWKS_URL"
+        )
+    if settings.reuse_port and settings.host.startswith(UNIX):
+        raise ConfigError("MENTORAPI_REUSE_PORT needs a port; MENTORAPI_HOST is a Unix socket")
