@@ -128,7 +128,7 @@ RATE = {
 CURRENCY = {
     "type": "string",
     "pattern": "^[A-Z]{3}$",
-    "x-iso-4217": True,
+    "x-registry": "iso-4217",
     "x-message": "must be an ISO 4217 code, such as NGN or USD",
     "description": "An ISO 4217 code.",
     "examples": ["NGN"],
@@ -139,7 +139,7 @@ LANGUAGE = {
     # Language, script, region and variants. Extensions and private tags are for programs.
     "pattern": "^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
     "(-([0-9A-Za-z]{5,8}|[0-9][0-9A-Za-z]{3}))*$",
-    "x-bcp-47": True,
+    "x-registry": "bcp-47",
     "x-message": "must be a BCP 47 tag, such as en or pt-BR",
     "examples": ["en"],
 }

@@ -1,7 +1,8 @@
 """Validation by JSON Schema, with messages for people.
 
-Three rules are stricter than in the jsonschema library: a pattern's ``$`` matches only at the end
-(not before a final newline), formats are checked, and multiples of a decimal are exact.
+Four rules are stricter than in the jsonschema library: a pattern's ``$`` matches only at the end
+(not before a final newline), an integer is an ``int``, formats are checked, and multiples of a
+decimal are exact.
 
 Validation runs on the event loop, so it stops early: the contents of a list, an object or a text
 that is too large are not checked, and at most `MAX_DETAILS` findings are collected.
@@ -200,17 +201,20 @@ def _pattern(_: Any, pattern: str, value: Any, schema: Schema) -> Iterable[Valid
             yield ValidationError("has the wrong form")
 
 
-def _iso_4217(_: Any, wanted: bool, value: Any, schema: Schema) -> Iterable[ValidationError]:
-    # Not a `format`, since a strict validator refuses formats that it does not know. `pattern`
-    # reports a value of another form.
-    if isinstance(value, str) and re.fullmatch("[A-Z]{3}", value) and value not in CURRENCIES:
-        yield ValidationError("is not a currency")
+REGISTRIES: dict[str, Callable[[str], bool]] = {
+    "bcp-47": is_language,
+    "iso-4217": CURRENCIES.__contains__,
+}
 
 
-def _bcp_47(_: Any, wanted: bool, value: Any, schema: Schema) -> Iterable[ValidationError]:
-    # As with currencies.
-    if isinstance(value, str) and re.fullmatch(schema["pattern"], value) and not is_language(value):
-        yield ValidationError("is not a language")
+def _registry(_: Any, name: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
+    """Our own keyword ``x-registry``. `pattern` reports a value of another form.
+
+    Not a `format`, since a strict validator refuses formats that it does not know.
+    """
+    has_form = isinstance(value, str) and re.fullmatch(schema["pattern"], value)
+    if has_form and not REGISTRIES[name](value):
+        yield ValidationError("is not registered")
 
 
 def _multiple_of(
@@ -235,8 +239,11 @@ _CONTENTS = {
 Validator = extend(
     Draft202012Validator,
     validators={name: _unless_too_large(keyword) for name, keyword in _CONTENTS.items()}
-    | {"multipleOf": _multiple_of, "required": _required}
-    | {"dependentRequired": _dependent_required, "x-bcp-47": _bcp_47, "x-iso-4217": _iso_4217},
+    | {"dependentRequired": _dependent_required, "multipleOf": _multiple_of}
+    | {"required": _required, "x-registry": _registry},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
 )
 
 
@@ -313,8 +320,7 @@ _FINDINGS = {
     "const": ("not_allowed", "must be {}"),
     "format": ("format", "{}"),
     "pattern": ("format", "{}"),
-    "x-bcp-47": ("format", "{}"),
-    "x-iso-4217": ("format", "{}"),
+    "x-registry": ("format", "{}"),
     "not": ("invalid", "{}"),
     "blank": ("blank", "must not be blank"),
     "control_character": ("control_character", "must not contain control characters"),
@@ -341,7 +347,7 @@ def _code_and_message(error: ValidationError) -> tuple[str, str]:
             wanted = ", ".join(map(str, wanted))
         case "format":
             wanted = _FORMATS[wanted]
-        case "pattern" | "x-bcp-47" | "x-iso-4217":
+        case "pattern" | "x-registry":
             wanted = error.schema.get("x-message", error.message)
         case "not":
             wanted = wanted["x-message"]
