@@ -1,1 +1,1 @@
-"""How fast it is: a benchmark, and whole people for soak tests."""
+"""How fast it is: benchmarks, and users for soak tests."""

@@ -41,8 +41,10 @@ from tests.load.harness import (
     SECRET,
     Figure,
     Wrk,
+    bold,
     call,
     connected,
+    markdown,
     number,
     pin,
     process,
@@ -311,15 +313,6 @@ def shares(results: dict[str, Runs]) -> str:
     for row, runs in zip(rows, results.values(), strict=True):
         row.append(f"{statistics.median(figure.statements for figure in runs['api']):.1f}")
     return markdown([*head, "Statements"], rows)
-
-
-def bold(text: str, wanted: bool) -> str:
-    return f"**{text}**" if wanted else text
-
-
-def markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def plot(results: dict[str, Runs], title: str, file: Path) -> None:

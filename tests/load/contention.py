@@ -1,8 +1,8 @@
-"""How long anybody waits when a hundred press the button at once.
+"""How long accepts wait that collide.
 
-``python -m tests.load.contention`` starts the server on an empty database and lets mentees ask one
-mentor for overlapping times, round after round; then all of a round's requests are accepted at
-once, over as many connections. One accept of each round may win. Waits are those of the accepts.
+``python -m tests.load.contention`` starts the server on an empty database. In each round, mentees
+request overlapping times of one mentor, and all requests are accepted at once, over as many
+connections. One accept of a round may win. Waits are those of the accepts.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ SECRET = "a secret for the benchmark, long enough"
 POOL_SIZE = 10
 CONNECTIONS = 32
 CORES = range(psutil.cpu_count() or 1)
+#: No server here writes as fast. wrk reads no more calls than that.
+MAX_RATE = 10_000
 #: Whether a process can be kept on one core (not on macOS).
 CAN_PIN = hasattr(os, "sched_setaffinity") and len(CORES) > 1
 
@@ -132,8 +134,12 @@ class Wrk:
         With a name in ``once``, each call is sent once only, in this and in later rounds.
         """
         file = self.folder / "calls"
-        unsent = calls[self._used.get(once, 0) :] if once else calls
-        file.write_text("\n".join(unsent) + "\n")
+        if once:
+            start = self._used.get(once, 0)
+            sent = calls[start : start + MAX_RATE * self.seconds]
+        else:
+            sent = calls
+        file.write_text("\n".join(sent) + "\n")
         command = ["wrk", "-t1", f"-c{self.connections}", f"-d{self.seconds}s", "--latency"]
         # A `#` must differ from those of earlier rounds.
         command += ["-s", str(HERE / "drive.lua"), base, "--", str(file), str(self._sent)]
@@ -167,6 +173,18 @@ def milliseconds(pattern: str, text: str) -> float:
     found = re.search(pattern, text)
     assert found is not None, text
     return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[found[2]]
+
+
+# Showing -----------------------------------------------------------------------------------------
+
+
+def bold(text: str, wanted: bool) -> str:
+    return f"**{text}**" if wanted else text
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 # Databases ---------------------------------------------------------------------------------------

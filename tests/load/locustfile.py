@@ -1,9 +1,9 @@
-"""Whole people, for soak tests: they browse, search, look at slots, ask, accept, move, review.
+"""Users for soak tests: they browse, search, read slots, request, accept, move and review.
 
 ``python -m tests.load.soak`` runs them against a seeded server. By hand, beside a server with the
 same ``MENTORAPI_JWT_SECRET``:
 ``locust -f tests/load/locustfile.py --host http://127.0.0.1:8000 --headless -u 50 -r 10 -t 10m``.
-Refusals that a person can run into (409) are no failures.
+Refusals that a user can meet (409) are no failures.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mentorapi.auth.development import make_token
 
 SECRET = os.environ["MENTORAPI_JWT_SECRET"]
 
-#: Mentees that there are.
+#: Mentees in the database.
 SEEDED = int(os.environ.get("MENTEES", "2000"))
 
 WORDS = [
@@ -105,7 +105,7 @@ class Mentee(Person):
 
 
 class Reviewer(Person):
-    """One of the mentees that ``seed.sql`` made, who never said a word about old sessions."""
+    """One of the mentees of ``seed.sql``, with old sessions that nobody has reviewed."""
 
     weight = 1
 
@@ -129,7 +129,7 @@ class MentorAtWork(Person):
     weight = 1
 
     def on_start(self) -> None:
-        """As one of those who are asked: the best, who stand on the first pages."""
+        """One of the best mentors, whom the other users see and ask first."""
         best = self.call("GET", "/mentors?limit=100", "/mentors")
         self.become(random.choice(best)["userId"])
         windows = [{"dayOfWeek": day, "startTime": "08:00", "endTime": "20:00"} for day in range(7)]

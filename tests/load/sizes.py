@@ -1,8 +1,8 @@
-"""Whether reads are as quick with many mentors as with few, in one run.
+"""Whether reads are as fast with many mentors as with few, in one run.
 
-``python -m tests.load.sizes`` seeds two databases, starts a server on each, and asks them in turns
-for what ``benchmark.py`` asks for: public reads from the database (each URL a new one) and from
-memory, and what people read of their own. Figures are medians of the rounds, in milliseconds.
+``python -m tests.load.sizes`` seeds two databases, starts a server on each, and sends them the
+reads of ``benchmark.py`` in turns: from memory, and from the database (each URL a new one). Figures
+are median waits in milliseconds; shares above the bar are bold.
 """
 
 from __future__ import annotations
@@ -13,7 +13,18 @@ import sys
 from contextlib import ExitStack
 
 from tests.load.endpoints import reads
-from tests.load.harness import CONNECTIONS, Wrk, pin, running_api, seeded_database
+from tests.load.harness import (
+    CONNECTIONS,
+    Wrk,
+    bold,
+    markdown,
+    pin,
+    running_api,
+    seeded_database,
+)
+
+#: The most that the wait may be, of that with few mentors.
+MAX_SHARE = 1.25
 
 
 class Side:
@@ -28,20 +39,17 @@ class Side:
         return self._wrk.drive(self._base, calls).p50
 
 
-def in_turns(sides: list[Side], calls: list[str], rounds: int) -> list[float]:
-    """The median of each side."""
-    figures: dict[Side, list[float]] = {side: [] for side in sides}
-    for turn in range(rounds):
-        for side in sides if turn % 2 else reversed(sides):
-            figures[side].append(side.p50(calls))
-    return [statistics.median(figures[side]) for side in sides]
-
-
-def cells(sides: list[Side], calls: list[str], rounds: int) -> str:
+def cells(sides: tuple[Side, Side], calls: list[str], rounds: int) -> list[str]:
+    """The median waits with many and with few mentors, and the median of the rounds' shares."""
     if not calls:
-        return "| | | "
-    few, many = in_turns(sides, calls, rounds)
-    return f"| {many:.1f} | {few:.1f} | {many / few:.2f} "
+        return ["", "", ""]
+    waits = []
+    for turn in range(rounds):
+        measured = {side: side.p50(calls) for side in (sides if turn % 2 else sides[::-1])}
+        waits.append([measured[side] for side in sides])
+    few, many = (statistics.median(column) for column in zip(*waits, strict=True))
+    share = statistics.median(many / few for few, many in waits)
+    return [f"{many:.1f}", f"{few:.1f}", bold(f"{share:.2f}", share > MAX_SHARE)]
 
 
 def main() -> None:
@@ -52,16 +60,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=1, help="of each measurement")
     args = parser.parse_args()
     pin()
+    rows = []
     with ExitStack() as stack:
-        sides = [Side(size, args.seconds, stack) for size in (args.few, args.many)]
-        print(f"{args.many:,} mentors beside {args.few:,}: median waits in ms, {CONNECTIONS} at a")
-        print(f"time; medians of {args.rounds} rounds of {args.seconds} s each.\n")
-        print("| | from memory | with few | ratio | asked anew | with few | ratio |")
-        print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+        sides = (Side(args.few, args.seconds, stack), Side(args.many, args.seconds, stack))
         for read in reads():
             print(read.name, file=sys.stderr, flush=True)
-            kept = cells(sides, read.kept, args.rounds)
-            print(f"| {read.name} {kept}{cells(sides, read.calls, args.rounds)}|", flush=True)
+            waits = [cells(sides, calls, args.rounds) for calls in (read.kept, read.calls)]
+            rows.append([f"`{read.name}`", *waits[0], *waits[1]])
+    head = [f"{args.many:,} mentors", f"{args.few:,}", f"Share (≤ {MAX_SHARE})"]
+    places = [[f"{where}, {head[0]}", *head[1:]] for where in ("From memory", "From the database")]
+    print(f"Waits in ms, {CONNECTIONS} connections; {args.rounds} rounds of {args.seconds} s.\n")
+    print(markdown(["Median wait, ms", *places[0], *places[1]], rows))
 
 
 if __name__ == "__main__":

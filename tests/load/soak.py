@@ -1,9 +1,9 @@
-"""People at work for ten minutes on a large database, and what becomes of the server's memory.
+"""Ten minutes of 50 users on a large database, and the memory of the server.
 
-``python -m tests.load.soak`` seeds a database, starts the server as a user would, lets the people
-of ``locustfile.py`` in, and prints how long each of their requests took and how much memory it
-had, minute by minute, and how much of it was kept answers; then it recounts what triggers had kept
-beside what they count. It wants ``pip install -e '.[load]'``.
+``python -m tests.load.soak`` seeds a database, starts the server and the users of
+``locustfile.py``. It prints how long their requests took, and how much memory the server had in
+each minute. Then it recounts every figure that triggers maintain. It needs ``pip install -e
+'.[load]'``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import psutil
 from tests.load.harness import HERE, ROOT, SECRET, connected, running_api, seeded_database
 
 DRIFT = (ROOT / "deploy/database/drift.sql").read_text()
-PEOPLE = 50
+USERS = 50
 
 
 def kept(base: str) -> float:
@@ -50,28 +50,28 @@ def main() -> None:
             command = [
                 *(sys.executable, "-m", "locust", "-f", str(HERE / "locustfile.py")),
                 *("--host", base, "--headless", "--only-summary", "--csv", str(folder / "soak")),
-                *("-u", str(PEOPLE), "-r", "10", "-t", f"{args.minutes}m"),
+                *("-u", str(USERS), "-r", "10", "-t", f"{args.minutes}m"),
             ]
             env = {"MENTORAPI_JWT_SECRET": SECRET, "MENTEES": str(2 * args.mentors)}
             with (folder / "locust.log").open("w") as log:
-                people = subprocess.Popen(command, env=os.environ | env, stdout=log, stderr=log)
+                users = subprocess.Popen(command, env=os.environ | env, stdout=log, stderr=log)
                 memory = []
-                while people.poll() is None:
+                while users.poll() is None:
                     memory.append((api.memory_info().rss / 1e6, kept(base) / 1e6))
                     time.sleep(10)
         rows = list(csv.DictReader((folder / "soak_stats.csv").open()))
         drift = asyncio.run(differences(url))
-    print(f"{args.mentors:,} mentors, {PEOPLE} people for {args.minutes} minutes.\n")
-    print("| what | times | failed | p50 ms | p99 ms |\n| --- | ---: | ---: | ---: | ---: |")
+    print(f"{args.mentors:,} mentors, {USERS} users for {args.minutes} minutes.\n")
+    print("| Request | Times | Failed | p50 ms | p99 ms |\n| --- | ---: | ---: | ---: | ---: |")
     for row in rows:
         print(
             f"| {row['Name']} | {int(row['Request Count']):,} | {row['Failure Count']} "
             f"| {row['50%']} | {row['99%']} |"
         )
-    print("\n| minute | memory of the server, MB | of that, kept answers |\n| ---: | ---: | ---: |")
-    for minute, (whole, answers) in enumerate(memory[::6]):
+    print("\n| Minute | Memory of the server, MB | Answers in it |\n| ---: | ---: | ---: |")
+    for minute, (whole, answers) in enumerate([*memory[::6], memory[-1]]):
         print(f"| {minute} | {whole:.1f} | {answers:.1f} |")
-    print(f"\nFigures that drifted from what they count: {drift}")
+    print(f"\nFigures that differ from what they count: {drift}")
 
 
 if __name__ == "__main__":
