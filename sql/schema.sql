@@ -213,11 +213,7 @@ CREATE TABLE public.events (
     reason text,
     stale text DEFAULT 'nothing'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT events_history CHECK (((NOT is_history) OR (num_nulls(object_id, status, source) = 0))),
-    CONSTRAINT events_source CHECK ((source = ANY (ARRAY['user'::text, 'sweep'::text, 'database'::text]))),
-    CONSTRAINT events_stale CHECK ((stale = ANY (ARRAY['nothing'::text, 'mentor'::text, 'lists'::text, 'all'::text]))),
-    CONSTRAINT events_type CHECK ((type ~ '^[a-z]+[.][a-z_]+$'::text)),
-    CONSTRAINT events_user CHECK (((NOT is_history) OR ((source = 'user'::text) = (user_id IS NOT NULL))))
+    CONSTRAINT events_stale CHECK ((stale = ANY (ARRAY['nothing'::text, 'mentor'::text, 'lists'::text, 'all'::text])))
 );
 
 CREATE FUNCTION public.change_json(e public.events, mentor_user_id text) RETURNS TABLE(body json)

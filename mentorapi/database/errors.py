@@ -32,7 +32,7 @@ INTERNAL_CONSTRAINTS = frozenset(
     bookings_buffer_time bookings_cancelled_by_fkey bookings_length bookings_mentee_fkey
     bookings_mentor_fkey bookings_one_per_request bookings_pkey bookings_reason_only_when_cancelled
     bookings_request_fkey bookings_session_currency bookings_session_rate bookings_status
-    events_history events_pkey events_source events_stale events_type events_user
+    events_pkey events_stale
     idempotency_keys_pkey
     mentor_counts_not_negative mentor_counts_pkey
     mentors_buffer_time mentors_counts mentors_languages mentors_links_object mentors_number
