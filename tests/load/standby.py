@@ -71,7 +71,7 @@ async def switch_events(url: str, verb: str) -> None:
             SELECT format('ALTER TABLE %s %s TRIGGER %I', t.tgrelid::regclass, $1::text, t.tgname)
             FROM pg_trigger AS t
             INNER JOIN pg_proc AS p ON p.oid = t.tgfoid
-            WHERE p.proname ~ '^(record|notify)_'
+            WHERE p.proname ~ '^record_'
             """,
             verb,
         )
