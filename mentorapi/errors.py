@@ -141,7 +141,9 @@ RequestNotFound = NotFound.define("Request not found")
 SessionNotFound = NotFound.define("Session not found")
 ImageNotFound = NotFound.define("Image not found")
 
+RequestTimeout = ApiError.define("The body did not arrive in time", status=408)
 BodyTooLarge = ApiError.define("Body is too large", status=413)
+HeadTooLarge = ApiError.define("The URL and the headers are too long", status=431)
 UnsupportedMediaType = ApiError.define("Content-Type must be application/json", status=415)
 
 Conflict = ApiError.define("Conflict", status=409)

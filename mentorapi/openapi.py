@@ -34,7 +34,7 @@ examples work as they stand.
 **Errors.** Every error has `statusCode`, `message` and `error`; a failed validation adds `details`,
 at most 50 entries. The header `X-Error-Code` names the error for programs. Checks run in this
 order: 401, 400 for the input, 404, 403, then the state (409 or 400). An unknown route is 404, a
-wrong method 405 with `Allow`.
+wrong method 405 with `Allow`, a body that does not arrive 408, a head of more than 16 KiB 431.
 
 **Lists** that are plain arrays have all entries, up to 1000, unless `limit` is less.
 `X-Total-Count` is the number of all entries, `Link: <…>; rel="next"` the URL of the next page.

@@ -31,10 +31,6 @@ from mentorapi.jobs import all_jobs
 from mentorapi.jobs.runner import Runner
 from mentorapi.telemetry.metrics import Metrics
 
-#: Largest body of any operation; most take less.
-MAX_BODY_BYTES = 8 * 1024 * 1024
-#: Bytes read ahead from one connection.
-MAX_BUFFER_BYTES = 256 * 1024
 MAX_HEADER_BYTES = 16 * 1024
 
 #: Time for the head of a request, counted from the end of the request before it.
@@ -182,18 +178,14 @@ async def _image_backend(settings: Settings) -> Backend:
 
 
 def http_server(app: ApiApplication, settings: Settings) -> Server:
-    server = Server(
+    return Server(
         app,
-        xheaders=settings.behind_proxy,
-        max_header_size=MAX_HEADER_BYTES,
-        max_body_size=MAX_BODY_BYTES,
-        max_buffer_size=MAX_BUFFER_BYTES,
-        idle_connection_timeout=HEADER_SECONDS,
-        body_timeout=BODY_SECONDS,
         max_connections=_max_connections(settings),
+        behind_proxy=settings.behind_proxy,
+        max_head_bytes=MAX_HEADER_BYTES,
+        head_seconds=HEADER_SECONDS,
+        body_seconds=BODY_SECONDS,
     )
-    app.request_arrived = server.request_arrived
-    return server
 
 
 def _raise_file_limit() -> None:

@@ -6,8 +6,6 @@ from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import profile
 from mentorapi.schemas import images as spec
 
-NOT_MULTIPART = "Content-Type must be multipart/form-data"
-
 
 class UploadImage(ApiHandler):
     @operation(
@@ -20,40 +18,18 @@ class UploadImage(ApiHandler):
             errors.InvalidImage(images.TOO_LONG),
             errors.BodyTooLarge,
             errors.BodyTooLarge(images.TOO_LARGE),
-            errors.UnsupportedMediaType(NOT_MULTIPART),
+            errors.UnsupportedMediaType(body.NOT_MULTIPART),
             errors.Unavailable(images.TOO_BUSY),
         ),
     )
     async def patch(self) -> None:
         user_id, store = self.caller.user_id, self.services.images
-        async with store.saved(user_id, self.uploaded_file()) as name:
+        content_type = self.request.headers.get("content-type", "")
+        uploaded = body.uploaded_file(content_type, self.request.body)
+        async with store.saved(user_id, uploaded) as name:
             updated, unused = await profile.update(self.db, user_id, {"profileImageFile": name})
         await store.discard(unused)
         self.write_json(updated)
-
-    def uploaded_file(self) -> bytes:
-        headers = self.request.headers
-        content_type = headers.get("Content-Type", "")
-        if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
-            raise errors.UnsupportedMediaType(NOT_MULTIPART)
-        fields, files = body.parse_form(content_type, self.request.body, headers)
-        uploads = files.pop("file", [])
-        details = [
-            {
-                "field": name,
-                "code": "type" if name == "file" else "unknown_field",
-                "message": "must be a file" if name == "file" else "is not a known field",
-            }
-            for name in sorted(fields.keys() | files.keys())
-        ]
-        if len(uploads) != 1 and "file" not in fields:
-            code, reason = (
-                ("repeated", "must be one file") if uploads else ("required", "is required")
-            )
-            details.append({"field": "file", "code": code, "message": reason})
-        if details:
-            raise errors.ValidationFailed(details)
-        return uploads[0].body
 
 
 class ShowImage(ApiHandler):

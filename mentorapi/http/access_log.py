@@ -7,11 +7,10 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import structlog
-from tornado.httputil import HTTPServerRequest
 
 from mentorapi import errors
 from mentorapi.http.base import ApiHandler
-from mentorapi.http.headers import header
+from mentorapi.http.request import Request
 from mentorapi.telemetry import context
 from mentorapi.telemetry.metrics import Metrics
 
@@ -35,16 +34,16 @@ class AccessRecord(NamedTuple):
 
     @classmethod
     def of(
-        cls, request: HTTPServerRequest, route: str, status: int, request_id: str, **more: Any
+        cls, request: Request, route: str, status: int, request_id: str, **more: Any
     ) -> AccessRecord:
         return cls(
-            request.method or "",
+            request.method,
             route,
             status,
-            max(0.0, request.request_time()),
+            request.request_time(),
             request_id,
             request.remote_ip,
-            header(request.headers, "Traceparent"),
+            request.headers.get("traceparent"),
             **more,
         )
 

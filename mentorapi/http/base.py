@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
-from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError
 
 from mentorapi import errors
@@ -18,10 +17,11 @@ from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
 from mentorapi.http import idempotency
 from mentorapi.http.body import read_body
-from mentorapi.http.headers import default_headers, preflight_headers, request_id
+from mentorapi.http.headers import compress, default_headers, preflight_headers, request_id
 from mentorapi.http.operation import Method, OperationHandler
 from mentorapi.http.operation import operation as operation
 from mentorapi.http.query import next_page_link, read_parameters
+from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 from mentorapi.schemas.common import PREFIX
 from mentorapi.schemas.operation import Operation
@@ -54,6 +54,7 @@ class ApiHandler(OperationHandler):
     #: they fail.
     ROUTINE: ClassVar[bool] = False
 
+    request: Request
     #: The template of the path.
     route: str
     spec: Operation
@@ -72,16 +73,14 @@ class ApiHandler(OperationHandler):
 
     # Request -------------------------------------------------------------------------------
 
-    def __init__(
-        self, application: Application, request: HTTPServerRequest, **settings: Any
-    ) -> None:
+    def __init__(self, application: Application, request: Request, **settings: Any) -> None:
         self.services: Services = application.settings["services"]
         self.request_id = request_id(request.headers)
         super().__init__(application, request, **settings)
 
     def initialize(self, route: str = "unknown") -> None:
         self.route = route
-        # Tornado would parse a form before the token is verified.
+        # The body is read later, if at all.
         self.request._parse_body = lambda: None  # type: ignore[method-assign]
         if not self.ROUTINE:
             self.services.metrics.requests_in_progress += 1
@@ -89,17 +88,16 @@ class ApiHandler(OperationHandler):
     async def prepare(self) -> None:
         if self.request.method == "OPTIONS":
             return
-        running = context.ExecutionContext(
-            self.request_id, caller=self.request.remote_ip or "unknown"
-        )
+        running = context.ExecutionContext(self.request_id, caller=self.request.remote_ip)
         context.current.set(running)
         spec = self.operation_of(self.request.method)
         if spec is None:
             raise errors.MethodNotAllowed(self.allowed())
+        self.request.connection.limit_body(spec.max_body)
         self.spec, self.db = spec, self.services.db
         self.add_headers({"Cache-Control": spec.cache_control})
         if not spec.public:
-            authorization = self.request.headers.get("Authorization")
+            authorization = self.request.headers.get("authorization")
             self.caller = await self.services.verifier.caller_of(authorization)
             running.caller = self.caller.user_id
         try:
@@ -109,10 +107,11 @@ class ApiHandler(OperationHandler):
             raise errors.Unavailable from error
         self.parameters = read_parameters(self.request, spec)
         if self.request.method == "POST":
-            key = self.request.headers.get(idempotency.HEADER)
+            key = self.request.headers.get(idempotency.HEADER.lower())
             self.idempotency_key = idempotency.read_key(key)
+        self.request.body = await self.request.connection.read_body()
         if spec.body is not None:
-            content_type = self.request.headers.get("Content-Type", "")
+            content_type = self.request.headers.get("content-type", "")
             self.body = read_body(content_type, self.request.body, spec)
         if not spec.public and await self.services.known_users.store(self.db, self.caller):
             await self.services.listener.note_write()
@@ -221,6 +220,14 @@ class ApiHandler(OperationHandler):
             "totalPages": page.pages,
         }
         self.write_json(b'{"data":%b,"meta":%b}' % (page.items.encode(), orjson.dumps(meta)))
+
+    def finish(self, chunk: Any = None) -> Any:
+        if chunk is not None:
+            self.write(chunk)
+        if self._write_buffer:
+            body = b"".join(self._write_buffer)
+            self._write_buffer = [compress(self._headers, body, self.request.headers)]  # type: ignore[arg-type]
+        return super().finish()
 
     def compute_etag(self) -> str | None:
         # Private data must not be stored, so there is nothing to revalidate.

@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from tornado.httputil import HTTPFile, HTTPHeaders, HTTPInputError, parse_body_arguments
+from tornado.httputil import HTTPFile, HTTPInputError, parse_body_arguments
 
 from mentorapi import errors
 from mentorapi.schemas.operation import Operation
+from mentorapi.schemas.validation import Details, entry
 
 #: Digits. A number whose value is whole is an integer: 60.0 and 6e1 are 60. Larger numbers are
 #: refused.
@@ -23,6 +24,8 @@ MAX_VALUES = 4000
 
 #: Characters of a field's name in a message.
 _MAX_QUOTED = 60
+
+NOT_MULTIPART = "Content-Type must be multipart/form-data"
 
 # A string, up to its end or the end of the body. Possessive (`++`), so it takes linear time.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?', re.DOTALL)
@@ -129,18 +132,33 @@ def _check(value: Any, depth: int) -> None:
             _check(entry, depth - 1)
 
 
-def parse_form(
-    content_type: str, raw: bytes, headers: HTTPHeaders
-) -> tuple[dict[str, list[bytes]], dict[str, list[HTTPFile]]]:
-    """The fields and the files of a multipart/form-data body. Raises MalformedForm."""
+def uploaded_file(content_type: str, raw: bytes) -> bytes:
+    """The file of a multipart/form-data body, which has this one part.
+
+    Raises UnsupportedMediaType, MalformedForm and ValidationFailed.
+    """
+    kind, semicolon, parameters = content_type.partition(";")
+    kind = kind.strip().lower()
+    if kind != "multipart/form-data":
+        raise errors.UnsupportedMediaType(NOT_MULTIPART)
     fields: dict[str, list[bytes]] = {}
     files: dict[str, list[HTTPFile]] = {}
-    # Tornado compares the type as written, in lower case.
-    kind, semicolon, parameters = content_type.partition(";")
     try:
-        parse_body_arguments(
-            kind.strip().lower() + semicolon + parameters, raw, fields, files, headers
-        )
+        # Tornado compares the type as written, in lower case.
+        parse_body_arguments(kind + semicolon + parameters, raw, fields, files)
     except HTTPInputError as error:
         raise errors.MalformedForm from error
-    return fields, files
+    uploads = files.pop("file", [])
+    details: Details = [
+        entry([name], "type", "must be a file")
+        if name == "file"
+        else entry([name], "unknown_field", "is not a known field")
+        for name in sorted(fields.keys() | files.keys())
+    ]
+    if len(uploads) > 1:
+        details.append(entry(["file"], "repeated", "must be one file"))
+    elif not uploads and "file" not in fields:
+        details.append(entry(["file"], "required", "is required"))
+    if details:
+        raise errors.ValidationFailed(details)
+    return uploads[0].body

@@ -6,13 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tornado.httputil import (
-    HTTPHeaders,
-    HTTPMessageDelegate,
-    HTTPServerRequest,
-    ResponseStartLine,
-)
+from tornado.httputil import HTTPMessageDelegate, ResponseStartLine
 
+from mentorapi import errors
 from mentorapi.cache.responses import LISTS, Load, Response
 from mentorapi.http import access_log
 from mentorapi.http.base import NO_HEADERS, ApiHandler
@@ -20,9 +16,9 @@ from mentorapi.http.headers import (
     MIN_COMPRESSED_BYTES,
     accepts_gzip,
     default_headers,
-    header,
     request_id,
 )
+from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 
 _OK = ResponseStartLine("HTTP/1.1", 200, "OK")
@@ -54,9 +50,13 @@ class CachedReadHandler(ResponseHandler):
 
     load: Load | None = None
 
+    @staticmethod
+    def is_cacheable(request: Request) -> bool:
+        return request.method in ("GET", "HEAD") and not request.has_body
+
     async def prepare(self) -> None:
-        if self.request.method in ("GET", "HEAD"):
-            cache, url = self.services.cache, self.request.uri or ""
+        if self.is_cacheable(self.request):
+            cache, url = self.services.cache, self.request.uri
             running = cache.find_load(url)
             response = None if running is None else await cache.wait(running)
             if response is not None:
@@ -80,52 +80,47 @@ class CachedReadHandler(ResponseHandler):
 
 
 class CachedResponse(HTTPMessageDelegate):
-    """Sends a response from the cache without a handler."""
+    """Sends a response from the cache without a handler: to create one takes longer."""
 
     def __init__(
-        self, services: Services, request: HTTPServerRequest, route: str, response: Response
+        self, services: Services, request: Request, route: str, response: Response
     ) -> None:
         self._services, self._request = services, request
         self._route, self._response = route, response
 
-    @classmethod
-    def find(
-        cls, services: Services, request: HTTPServerRequest, route: str
-    ) -> CachedResponse | None:
-        if request.method not in ("GET", "HEAD"):
-            return None
-        response = services.cache.find(request.uri or "")
-        return None if response is None else cls(services, request, route, response)
-
     def finish(self) -> None:
-        name = request_id(self._request.headers)
-        status = self._send(name)
-        record = access_log.AccessRecord.of(self._request, self._route, status, name)
-        access_log.count(self._services.metrics, record)
-        access_log.write(record)
+        start_line, headers, body = render(self._response, self._request.headers)
+        respond(self._services, self._request, self._route, start_line, headers, body)
 
-    def _send(self, name: str) -> int:
-        request = self._request
-        headers = default_headers(self._services.settings, request.headers, name)
-        start_line, own, body = render(self._response, request.headers)
-        headers.update(own)
-        headers["Vary"] = "Origin, Accept-Encoding" if "Vary" in headers else "Accept-Encoding"
-        if self._services.draining:
-            headers["Connection"] = "close"
-        if body is None:
-            del headers["Content-Type"]
-        assert request.connection is not None
-        request.connection.write_headers(
-            start_line,
-            headers,  # type: ignore[arg-type]
-            None if request.method == "HEAD" else body,
-        )
-        request.connection.finish()
-        return start_line.code
+
+def respond(
+    services: Services,
+    request: Request,
+    route: str,
+    start_line: ResponseStartLine,
+    own_headers: Mapping[str, str],
+    body: bytes | None,
+    failure: errors.ApiError | None = None,
+) -> None:
+    """Send a response without a handler."""
+    name = request_id(request.headers)
+    headers = default_headers(services.settings, request.headers, name)
+    headers.update(own_headers)
+    if body is None:
+        del headers["Content-Type"]
+    request.connection.write_headers(
+        start_line,
+        headers,  # type: ignore[arg-type]
+        None if request.method == "HEAD" else body,
+    )
+    request.connection.finish()
+    record = access_log.AccessRecord.of(request, route, start_line.code, name, failure=failure)
+    access_log.count(services.metrics, record)
+    access_log.write(record)
 
 
 def render(
-    response: Response, request_headers: HTTPHeaders
+    response: Response, request_headers: Mapping[str, str]
 ) -> tuple[ResponseStartLine, dict[str, str], bytes | None]:
     """Status, headers and body for a request with these headers; no body if that is unmodified."""
     headers = {**response.headers, "Etag": response.etag}
@@ -139,9 +134,9 @@ def render(
     return _OK, headers, body
 
 
-def matches_etag(request_headers: HTTPHeaders, etag: str) -> bool:
+def matches_etag(request_headers: Mapping[str, str], etag: str) -> bool:
     """Whether If-None-Match names this ETag (weak comparison, RFC 9110, 13.1.2)."""
-    given = header(request_headers, "If-None-Match")
+    given = request_headers.get("if-none-match")
     if given is None:
         return False
     known = _ETAG.findall(given)

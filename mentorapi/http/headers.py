@@ -3,16 +3,14 @@
 import gzip
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from uuid import uuid4
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest, format_timestamp
-from tornado.web import OutputTransform
+from tornado.httputil import format_timestamp
 
 from mentorapi.config import Settings
-from mentorapi.http.services import Services
 
 EXPOSED_HEADERS = (
     "Content-Disposition, ETag, Idempotent-Replayed, Link, Location, Retry-After, "
@@ -36,6 +34,7 @@ _DEFAULTS = {
     "X-Content-Type-Options": "nosniff",
     # For errors, too. An operation may replace it.
     "Cache-Control": "no-store",
+    "Vary": "Accept-Encoding",
 }
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -51,14 +50,9 @@ _PROCESS = str(uuid4())[:24]
 _numbers = count(1)
 
 
-def header(headers: HTTPHeaders, name: str) -> str | None:
-    """A request header. Tornado's ``get`` raises and catches an exception if it is missing."""
-    return headers[name] if name in headers else None  # noqa: SIM401
-
-
-def request_id(headers: HTTPHeaders) -> str:
+def request_id(headers: Mapping[str, str]) -> str:
     """The client's request id, or a new one."""
-    given = header(headers, "X-Request-Id")
+    given = headers.get("x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
     return f"{_PROCESS}{next(_numbers):012x}"
@@ -75,7 +69,7 @@ class ResponseHeaders(dict[str, str]):
 
 
 def default_headers(
-    settings: Settings, request_headers: HTTPHeaders, request_id: str
+    settings: Settings, request_headers: Mapping[str, str], request_id: str
 ) -> ResponseHeaders:
     """The headers of every response to a request with these headers."""
     headers = ResponseHeaders(_DEFAULTS)
@@ -90,7 +84,7 @@ def _date(seconds: int) -> str:
     return format_timestamp(seconds)
 
 
-def cors_headers(settings: Settings, headers: HTTPHeaders) -> Sequence[tuple[str, str]]:
+def cors_headers(settings: Settings, headers: Mapping[str, str]) -> Sequence[tuple[str, str]]:
     """The CORS headers of the response to a request with these headers."""
     allowed = settings.cors_origins
     if not allowed:
@@ -98,24 +92,24 @@ def cors_headers(settings: Settings, headers: HTTPHeaders) -> Sequence[tuple[str
     exposed = ("Access-Control-Expose-Headers", EXPOSED_HEADERS)
     if "*" in allowed:
         return ("Access-Control-Allow-Origin", "*"), exposed
-    origin = headers.get("Origin", "")
+    origin, vary = headers.get("origin", ""), ("Vary", "Origin, Accept-Encoding")
     if origin not in allowed:
-        return (("Vary", "Origin"),)
-    return ("Vary", "Origin"), ("Access-Control-Allow-Origin", origin), exposed
+        return (vary,)
+    return vary, ("Access-Control-Allow-Origin", origin), exposed
 
 
 def preflight_headers(
-    settings: Settings, headers: HTTPHeaders, methods: str
+    settings: Settings, headers: Mapping[str, str], methods: str
 ) -> Iterable[tuple[str, str]]:
     """The headers of the response to an OPTIONS request, beside the default ones."""
     yield "Allow", methods
     cors = dict(cors_headers(settings, headers))
     if "Access-Control-Allow-Origin" in cors:
-        asked = header(headers, "Access-Control-Request-Headers")
-        vary = [cors["Vary"]] if "Vary" in cors else []
+        asked = headers.get("access-control-request-headers")
+        vary = ["Origin"] if "Vary" in cors else []
         yield "Access-Control-Allow-Methods", methods
         yield "Access-Control-Allow-Headers", allowed_headers(asked)
-        yield "Vary", ", ".join([*vary, "Access-Control-Request-Headers"])
+        yield "Vary", ", ".join([*vary, "Access-Control-Request-Headers", "Accept-Encoding"])
         yield "Access-Control-Max-Age", str(PREFLIGHT_SECONDS)
 
 
@@ -132,39 +126,19 @@ def allowed_headers(requested: str | None) -> str:
     return ", ".join([ACCEPTED_HEADERS, *more])
 
 
-def accepts_gzip(headers: HTTPHeaders) -> bool:
-    accepted = header(headers, "Accept-Encoding")
+def accepts_gzip(headers: Mapping[str, str]) -> bool:
+    accepted = headers.get("accept-encoding")
     return accepted is not None and _GZIP.search(accepted) is not None
 
 
-def is_compressible(content_type: str) -> bool:
-    return content_type.startswith(("text/", "application/json"))
-
-
-class ResponseTransform(OutputTransform):
-    """Compresses a response, and asks for a new connection while the server drains.
-
-    Tornado creates one for each response.
-    """
-
-    def __init__(self, services: Services, request: HTTPServerRequest) -> None:
-        self._services, self._request = services, request
-
-    def transform_first_chunk(
-        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
-    ) -> tuple[int, HTTPHeaders, bytes]:
-        if self._services.draining:
-            headers["Connection"] = "close"
-        vary = header(headers, "Vary")
-        headers["Vary"] = "Accept-Encoding" if vary is None else f"{vary}, Accept-Encoding"
-        if (
-            finishing
-            and len(chunk) >= MIN_COMPRESSED_BYTES
-            and "Content-Encoding" not in headers
-            and is_compressible(headers.get("Content-Type", ""))
-            and accepts_gzip(self._request.headers)
-        ):
-            chunk = gzip.compress(chunk, _COMPRESSION_LEVEL, mtime=0)
-            headers["Content-Encoding"] = "gzip"
-            headers["Content-Length"] = str(len(chunk))
-        return status_code, headers, chunk
+def compress(headers: dict[str, str], body: bytes, request_headers: Mapping[str, str]) -> bytes:
+    """The body as it is sent, with the header that says how."""
+    if (
+        len(body) < MIN_COMPRESSED_BYTES
+        or "Content-Encoding" in headers
+        or not headers.get("Content-Type", "").startswith(("text/", "application/json"))
+        or not accepts_gzip(request_headers)
+    ):
+        return body
+    headers["Content-Encoding"] = "gzip"
+    return gzip.compress(body, _COMPRESSION_LEVEL, mtime=0)

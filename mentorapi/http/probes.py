@@ -42,7 +42,7 @@ class ShowReadiness(Probe):
 class ShowMetrics(Probe):
     async def get(self) -> None:
         await update_metrics(self.services)
-        accepted = self.request.headers.get("Accept", "")
+        accepted = self.request.headers.get("accept", "")
         text, content_type = self.services.metrics.render(accepted)
         self.set_header("Content-Type", content_type)
         self.write(text)

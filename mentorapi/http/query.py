@@ -3,10 +3,9 @@
 import re
 from typing import Any
 
-from tornado.httputil import HTTPServerRequest
-
 from mentorapi import errors
 from mentorapi.database.page import Page
+from mentorapi.http.request import Request
 from mentorapi.schemas.operation import Operation, is_repeatable
 from mentorapi.schemas.validation import Details, entry
 
@@ -14,8 +13,8 @@ from mentorapi.schemas.validation import Details, entry
 _UNSAFE = re.compile(r"[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]")
 
 
-def read_parameters(request: HTTPServerRequest, spec: Operation) -> dict[str, Any]:
-    """The parameters that the operation knows, with their defaults. Raises ValidationFailed."""
+def read_parameters(request: Request, spec: Operation) -> dict[str, Any]:
+    """The parameters that the operation knows, with their defaults. Raises BadRequest."""
     known = (spec.query or {}).get("properties", {})
     texts: dict[str, list[str]] = {}
     details: Details = []
@@ -47,7 +46,7 @@ def _decode(value: bytes) -> str:
     return text
 
 
-def next_page_link(request: HTTPServerRequest, page: Page) -> str:
+def next_page_link(request: Request, page: Page) -> str:
     """The value of a Link header (RFC 8288): the same list with the next page's number."""
     parameters = [
         parameter

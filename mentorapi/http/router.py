@@ -1,19 +1,20 @@
 """Sends a request to the cache, or to the handler of its path."""
 
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
+import orjson
 from tornado.escape import url_unescape
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import ResponseStartLine
 from tornado.web import Application
 
 from mentorapi import errors
-from mentorapi.http import access_log, request_body
+from mentorapi.http import access_log
 from mentorapi.http.base import ApiHandler
-from mentorapi.http.cached_reads import CachedReadHandler, CachedResponse
-from mentorapi.http.headers import ResponseTransform
+from mentorapi.http.cached_reads import CachedReadHandler, CachedResponse, respond
+from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 
 
@@ -26,14 +27,8 @@ class ApiApplication(Application):
     """``routes`` are path templates and their handlers; the first that fits is taken."""
 
     def __init__(self, services: Services, routes: Sequence[tuple[str, type[ApiHandler]]]) -> None:
-        super().__init__(
-            transforms=[partial(ResponseTransform, services)],  # type: ignore[list-item]
-            services=services,
-            log_function=access_log.log_handler,
-        )
+        super().__init__(services=services, log_function=access_log.log_handler)
         self._services = services
-        #: Called with the connection of each request whose headers have been read.
-        self.request_arrived: Callable[[object], None] = lambda connection: None
         self._routes: dict[int, tuple[str, type[ApiHandler]]] = {}
         group = 1
         for template, handler in routes:
@@ -43,17 +38,20 @@ class ApiApplication(Application):
         # short SQL statement.
         self._pattern = re.compile("|".join(f"({pattern(template)})" for template, _ in routes))
 
-    def find_handler(self, request: HTTPServerRequest, **_: Any) -> Any:
-        self.request_arrived(request.server_connection)
+    def find_handler(self, request: Request, **_: Any) -> Any:  # type: ignore[override]
         template, handler, ids = self._find(request.path)
-        if request_body.is_announced(request.headers):
-            return request_body.RequestBody(self, request, template, handler, ids)
-        if issubclass(handler, CachedReadHandler):
-            # To create a handler takes longer than to send a cached response.
-            cached = CachedResponse.find(self._services, request, template)
-            if cached is not None:
-                return cached
+        if issubclass(handler, CachedReadHandler) and handler.is_cacheable(request):
+            response = self._services.cache.find(request.uri)
+            if response is not None:
+                return CachedResponse(self._services, request, template, response)
         return self.get_handler_delegate(request, handler, {"route": template}, ids)
+
+    def answer_error(self, request: Request, error: errors.ApiError) -> None:
+        """Answer bytes that are no request, so that they have no handler."""
+        start_line = ResponseStartLine("", error.status, HTTPStatus(error.status).phrase)
+        body = orjson.dumps(error.body())
+        headers = {errors.CODE_HEADER: error.code, "Content-Length": str(len(body))}
+        respond(self._services, request, "unknown", start_line, headers, body, error)
 
     def _find(self, path: str) -> tuple[str, type[ApiHandler], list[bytes]]:
         found = self._pattern.fullmatch(path)

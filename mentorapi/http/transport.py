@@ -1,4 +1,4 @@
-"""Tornado's HTTP server with a limit on connections and an end that drops no request."""
+"""The HTTP server: accepts connections, limits their number, ends without dropping a request."""
 
 import asyncio
 import errno
@@ -7,21 +7,12 @@ import math
 import socket
 import time
 from collections.abc import Iterable
-from typing import Any
 
-from tornado.http1connection import HTTP1ServerConnection
-from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPConnection, HTTPMessageDelegate
 from tornado.ioloop import IOLoop
-from tornado.iostream import IOStream
 
+from mentorapi.http.connection import Connection, Serving
+from mentorapi.http.router import ApiApplication
 from mentorapi.telemetry.metrics import Metrics
-
-#: Time that a client has to read some of what it was sent.
-READ_SECONDS = 30
-
-#: Time that a new connection has for its first request while the server ends.
-_FIRST_REQUEST_SECONDS = 0.5
 
 #: Connections accepted before the event loop gets its turn.
 _ACCEPT_BATCH = 128
@@ -32,6 +23,9 @@ _RETRY_SECONDS = 0.5
 #: Pauses that are less than this apart are one episode and one line in the log.
 _EPISODE_SECONDS = 60
 
+#: Time between two looks for connections whose time is up.
+_DEADLINE_SECONDS = 0.25
+
 #: ``accept`` fails with these while the connection stays in the queue: an immediate retry is a busy
 #: loop.
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -39,25 +33,39 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 log = logging.getLogger(__name__)
 
 
-class Server(HTTPServer):
-    """Holds at most ``max_connections``, and knows which of them are idle.
+class Server:
+    """Holds at most ``max_connections``.
 
     Beyond that limit, and while the system has no file descriptor left, it does not accept: new
     connections wait in the system's queue.
     """
 
-    def initialize(self, *args: Any, max_connections: int | None = None, **kwargs: Any) -> None:
-        self._max_connections = max_connections
-        self._open = 0
-        #: For each connection the time (monotonic) from which on it counts as idle.
-        self._idle_from: dict[object, float] = {}
+    def __init__(
+        self,
+        app: ApiApplication,
+        *,
+        max_connections: int | None,
+        behind_proxy: bool,
+        max_head_bytes: int,
+        head_seconds: float,
+        body_seconds: float,
+    ) -> None:
+        self._loop = IOLoop.current()
+        self._serving = Serving(
+            app, behind_proxy, max_head_bytes, head_seconds, body_seconds, self._on_close
+        )
+        self._max_connections = max_connections or math.inf
+        #: Those of accepted sockets that are not connections yet.
+        self._opening: set[asyncio.Future[None]] = set()
         self._listening: list[socket.socket] = []
         self._accepting = False
         self._last_pause = -math.inf
-        super().initialize(*args, **kwargs)
+        self._loop.call_later(_DEADLINE_SECONDS, self._enforce_deadlines)
 
-    # Accepting. Tornado's own accept handler raises when there are no file descriptors left. The
-    # socket stays readable, so the loop calls the handler again at once, and logs each traceback.
+    # Accepting -----------------------------------------------------------------------------
+
+    def add_socket(self, listening: socket.socket) -> None:
+        self.add_sockets([listening])
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         self._pause()
@@ -71,6 +79,7 @@ class Server(HTTPServer):
         it as well: ``accept_waiting`` takes them in first. A connection that arrives between the
         last ``accept`` and ``close``, within microseconds, is still reset.
         """
+        self._serving.draining = True
         self._pause()
         for listening in self._listening:
             try:
@@ -85,13 +94,13 @@ class Server(HTTPServer):
         if self._accepting:
             self._accepting = False
             for listening in self._listening:
-                IOLoop.current().remove_handler(listening)
+                self._loop.remove_handler(listening)
 
     def _resume(self) -> None:
         if not self._accepting:
             self._accepting = True
             for listening in self._listening:
-                IOLoop.current().add_handler(
+                self._loop.add_handler(
                     listening, lambda listening, _: self._accept(listening), IOLoop.READ
                 )
 
@@ -99,7 +108,7 @@ class Server(HTTPServer):
         for _ in range(_ACCEPT_BATCH):
             if not self._accepting:
                 return
-            if self._max_connections is not None and self._open >= self._max_connections:
+            if self._open >= self._max_connections:
                 # The next connection to close resumes it.
                 self._pause_for(f"{self._open} connections are open")
                 return
@@ -110,27 +119,32 @@ class Server(HTTPServer):
                 if error.errno not in _EXHAUSTED:
                     raise
                 self._pause_for(error.strerror or str(error))
-                IOLoop.current().call_later(_RETRY_SECONDS, self._resume)
+                self._loop.call_later(_RETRY_SECONDS, self._resume)
 
     def _accept_one(self, listening: socket.socket) -> bool:
         """Accept a connection. False if none is waiting."""
         try:
-            connection, address = listening.accept()
+            accepted, address = listening.accept()
         except BlockingIOError:
             return False
         except ConnectionAbortedError:
             return True
-        stream = IOStream(
-            connection,
-            max_buffer_size=self.max_buffer_size,
-            read_chunk_size=self.read_chunk_size,
-        )
-        try:
-            self.handle_stream(stream, address)
-        except Exception:
-            log.exception("A new connection could not be served")
-            stream.close()
+        opening = asyncio.ensure_future(self._open_connection(accepted, address))
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
         return True
+
+    async def _open_connection(self, accepted: socket.socket, address: object) -> None:
+        # A Unix socket has no address that means anything.
+        client = str(address[0]) if isinstance(address, tuple) else "0.0.0.0"
+        accepted.setblocking(False)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: Connection(self._serving, accepted, client), accepted
+            )
+        except OSError:
+            log.exception("A new connection could not be served")
+            accepted.close()
 
     def _pause_for(self, reason: str) -> None:
         self._pause()
@@ -139,37 +153,22 @@ class Server(HTTPServer):
             log.error("New connections have to wait: %s", reason)
         self._last_pause = now
 
-    # Connections, from the first to the last event.
+    # Open connections ----------------------------------------------------------------------
 
-    def handle_stream(self, stream: IOStream, address: Any) -> None:
-        # Tornado waits for ever on a client that does not read its answer. Linux need not.
-        if hasattr(socket, "TCP_USER_TIMEOUT") and stream.socket.family != socket.AF_UNIX:
-            stream.socket.setsockopt(
-                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(READ_SECONDS * 1000)
-            )
-        super().handle_stream(stream, address)
-        self._open += 1
+    @property
+    def _open(self) -> int:
+        return len(self._serving.connections) + len(self._opening)
 
-    def start_request(
-        self, server_conn: object, request_conn: HTTPConnection
-    ) -> HTTPMessageDelegate:
-        """Called when the server begins to wait for the first or the next request."""
-        is_new = server_conn not in self._idle_from
-        self._idle_from[server_conn] = time.monotonic() + _FIRST_REQUEST_SECONDS if is_new else 0.0
-        return super().start_request(server_conn, request_conn)
-
-    def request_arrived(self, server_conn: object) -> None:
-        """To be called when the head of a request is there: the connection is not idle."""
-        self._idle_from[server_conn] = math.inf
-
-    def on_close(self, server_conn: object) -> None:
-        self._idle_from.pop(server_conn, None)
-        super().on_close(server_conn)
-        self._open -= 1
+    def _on_close(self) -> None:
         if self._listening:
             self._resume()
 
-    # The end.
+    def _enforce_deadlines(self) -> None:
+        now = time.monotonic()
+        for connection in list(self._serving.connections):
+            connection.enforce_deadlines(now)
+        if self._listening or self._open:
+            self._loop.call_later(_DEADLINE_SECONDS, self._enforce_deadlines)
 
     async def finish_requests(self, metrics: Metrics) -> None:
         """Close idle connections until none is left and no request is in progress.
@@ -178,23 +177,13 @@ class Server(HTTPServer):
         """
         # Polled, since there is no event for bytes that have arrived and were not read.
         while metrics.requests_in_progress or self._open:
-            self._close_idle_connections()
+            now = time.monotonic()
+            for connection in list(self._serving.connections):
+                connection.close_if_idle(now)
             await asyncio.sleep(0.02)
 
-    def _close_idle_connections(self) -> None:
-        now = time.monotonic()
-        for connection, idle_from in list(self._idle_from.items()):
-            if now < idle_from:
-                continue
-            assert isinstance(connection, HTTP1ServerConnection)
-            stream = connection.stream
-            # Bytes that have arrived are a request, although the server has not read them yet.
-            if stream.closed() or (stream.reading() and not _has_unread(stream.socket)):
-                stream.close()
-
-
-def _has_unread(connection: socket.socket) -> bool:
-    try:
-        return bool(connection.recv(1, socket.MSG_PEEK))
-    except OSError:
-        return False
+    async def close_all_connections(self) -> None:
+        while self._open:
+            for connection in list(self._serving.connections):
+                connection.abort()
+            await asyncio.sleep(0)

@@ -1,0 +1,182 @@
+"""From the bytes of a connection to requests, one at a time, by llhttp."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from httptools import (
+    HttpParserError,
+    HttpParserInvalidMethodError,
+    HttpParserInvalidURLError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
+
+from mentorapi import errors
+
+# llhttp refuses line feeds without carriage return. They end a head as well, so that such a client
+# gets its response.
+_HEAD_END = re.compile(rb"\n\r?\n")
+
+# llhttp refuses unknown methods, which are to get a 405, and bytes above 127 in the target, which
+# curl sends as they are typed.
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~\x80-\xff]+) HTTP/")
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
+
+# llhttp also parses RTSP, ICE, HTTP/0.9 and HTTP/2.0.
+_VERSION = re.compile(rb"[\r\n]*[^\r\n]* HTTP/1\.([01])\r\n")
+
+# RFC 3986, 3.2.2: a name, an IPv4 address, or an IPv6 address in brackets; then the port.
+_HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+class RequestParser:
+    """llhttp gets pieces that end where a head or a chunked body may end.
+
+    So no piece has bytes of two requests, and what follows a request waits unparsed.
+    """
+
+    def __init__(self, max_head_bytes: int) -> None:
+        self._max_head_bytes = max_head_bytes
+        self._parser = HttpRequestParser(self)
+        #: Bytes that are not parsed yet, from a position on.
+        self._arrived, self._position = b"", 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Expect the next request."""
+        self.method = self.target = ""
+        #: Names in lower case. Several headers of one name are joined by commas.
+        self.headers: dict[str, str] = {}
+        self.body = bytearray()
+        self.skips_body = False
+        self.head_received = self.received = False
+        self.is_1_1 = self.keep_alive = False
+        #: Bytes of the body that have not been parsed; None if it is chunked.
+        self.missing: int | None = 0
+        self._framing_bytes = 0
+
+    def add(self, data: bytes) -> None:
+        self._arrived = self._arrived[self._position :] + data if self._arrived else data
+        self._position = 0
+
+    @property
+    def has_bytes(self) -> bool:
+        return bool(self._arrived)
+
+    def advance(self) -> bool:
+        """Parse the next piece. False if more bytes have to arrive first.
+
+        Raises BadRequest, HeadTooLarge and BodyTooLarge. The bytes after that have no meaning.
+        """
+        end = self._find_end()
+        if end == self._position:
+            return False
+        arrived: bytes | memoryview = self._arrived
+        if end < len(arrived) or self._position:
+            arrived = memoryview(arrived)[self._position : end]
+        self._position = end
+        if end == len(self._arrived):
+            self._arrived, self._position = b"", 0
+        was_in_head, size = not self.head_received, len(self.body)
+        try:
+            self._feed(arrived)
+        except HttpParserUpgrade:
+            # The server does not switch to another protocol.
+            pass
+        except HttpParserError as error:
+            if was_in_head and "Content-Length overflow" in str(error):
+                raise errors.BodyTooLarge from None
+            raise _not_http() from None
+        if was_in_head:
+            if self.head_received:
+                self._check_head(arrived)
+        elif self.missing is None:
+            # llhttp does not limit the extensions and trailers of chunked bodies.
+            self._framing_bytes = 0 if len(self.body) > size else self._framing_bytes + len(arrived)
+            if self._framing_bytes > self._max_head_bytes:
+                raise _not_http()
+        return True
+
+    def _find_end(self) -> int:
+        """Where the next piece ends; its start if more bytes have to arrive first."""
+        arrived, start = self._arrived, self._position
+        if self.head_received and self.missing is not None:
+            return min(start + self.missing, len(arrived))
+        end = arrived.find(b"\r\n\r\n", start) + 4
+        if self.head_received:
+            return end if end >= 4 else len(arrived)
+        if end < 4:
+            found = _HEAD_END.search(arrived, start)
+            end = found.end() if found else start
+        if (end if end > start else len(arrived)) - start > self._max_head_bytes:
+            raise errors.HeadTooLarge
+        return end
+
+    def _feed(self, piece: bytes | memoryview) -> None:
+        try:
+            self._parser.feed_data(piece)
+        except (HttpParserInvalidMethodError, HttpParserInvalidURLError) as error:
+            found = _REQUEST_LINE.match(piece)
+            if found is None or self.method:
+                raise
+            known = method = bytes(found[1])
+            if isinstance(error, HttpParserInvalidMethodError):
+                known = b"TRACE"
+            self.method = method.decode()
+            target = _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], found[2])
+            self._parser = HttpRequestParser(self)
+            self._feed(b"%b %b %b" % (known, target, bytes(piece[found.end(2) + 1 :])))
+
+    def _check_head(self, head: bytes | memoryview) -> None:
+        version = _VERSION.match(head)
+        self.is_1_1 = version is not None and version[1] == b"1"
+        self.method = self.method or self._parser.get_method().decode()
+        coding = self.headers.get("transfer-encoding")
+        length = int(self.headers.get("content-length", 0))
+        host = self.headers.get("host", None if self.is_1_1 else "")
+        if (
+            version is None
+            or host is None
+            or not is_valid_host(host)
+            or (coding is not None and (coding.lower() != "chunked" or not self.is_1_1))
+            # llhttp skips the body of a request that asks for another protocol.
+            or (self._parser.should_upgrade() and (coding is not None or length))
+        ):
+            raise _not_http()
+        self.missing = length if coding is None else None
+
+    # Called by llhttp. It calls ``on_header`` for trailers, too: they are ignored.
+
+    def on_url(self, url: bytes) -> None:
+        self.target = url.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.head_received:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")
+            known = self.headers.get(key)
+            self.headers[key] = text if known is None else f"{known},{text}"
+
+    def on_headers_complete(self) -> None:
+        self.head_received = True
+        # llhttp forgets it when the request is complete.
+        self.keep_alive = self._parser.should_keep_alive()
+
+    def on_body(self, chunk: bytes) -> None:
+        if self.missing is not None:
+            self.missing -= len(chunk)
+        if not self.skips_body:
+            self.body += chunk
+
+    def on_message_complete(self) -> None:
+        self.received = True
+
+
+@lru_cache(maxsize=1024)
+def is_valid_host(host: str) -> bool:
+    return _HOST.fullmatch(host) is not None
+
+
+def _not_http() -> errors.ApiError:
+    return errors.BadRequest("Not a valid HTTP/1.1 request")

@@ -1,0 +1,67 @@
+"""A request as handlers see it: Tornado's class, filled from what llhttp has parsed."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tornado.escape import parse_qs_bytes
+from tornado.httputil import HTTPServerRequest
+from tornado.netutil import is_valid_ip
+
+from mentorapi import errors
+
+if TYPE_CHECKING:
+    from mentorapi.http.connection import Connection
+
+MAX_PARAMETERS = 1000
+
+
+class Request(HTTPServerRequest):
+    """One request. Unlike Tornado's class it parses the query only when it is asked for.
+
+    The names of ``headers`` are in lower case. Several headers of one name are joined by commas.
+    """
+
+    connection: Connection
+    method: str
+    uri: str
+    headers: dict[str, str]  # type: ignore[assignment]
+    remote_ip: str
+
+    def __init__(
+        self,
+        connection: Connection,
+        method: str,
+        uri: str,
+        headers: dict[str, str],
+        remote_ip: str,
+        has_body: bool,
+    ) -> None:
+        self.connection = self.server_connection = connection
+        self.method, self.uri, self.headers, self.remote_ip = method, uri, headers, remote_ip
+        self.path, _, self.query = uri.partition("?")
+        #: The body is what ``Connection.read_body`` has returned.
+        self.has_body, self.body = has_body, b""
+        self._started_at = time.monotonic()
+
+    def request_time(self) -> float:
+        return time.monotonic() - self._started_at
+
+    @cached_property
+    def query_arguments(self) -> dict[str, list[bytes]]:  # type: ignore[override]
+        """Raises BadRequest."""
+        try:
+            return parse_qs_bytes(self.query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+        except ValueError as error:
+            raise errors.BadRequest("The query has too many parameters") from error
+
+
+def client_behind_proxy(headers: dict[str, str], proxy: str) -> str:
+    """The client's address as the proxy says, or else the proxy's own."""
+    forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    for address in (headers.get("x-real-ip", ""), forwarded):
+        if is_valid_ip(address):
+            return address
+    return proxy
