@@ -15,9 +15,6 @@ WAIT_SECONDS = 5.0
 #: Interval at which it looks whether another process has finished the first request.
 POLL_SECONDS = 0.05
 
-#: Keys that one statement deletes: it holds its locks for some milliseconds only.
-EXPIRY_BATCH = 1000
-
 
 class KeyOwner(NamedTuple):
     """The scope of a key: one user and one route."""
@@ -94,11 +91,7 @@ async def _find_or_run(
     return StoredResponse(stored["status"], stored["location"], stored["answer"]), True
 
 
-async def expire(db: Database) -> int:
-    """Delete the keys that have expired, in batches; returns how many there were."""
-    total, deleted = 0, EXPIRY_BATCH
-    while deleted == EXPIRY_BATCH:
-        row = await statements.idempotency.expire(db, batch_size=EXPIRY_BATCH)
-        deleted = int(row["forgotten"])
-        total += deleted
-    return total
+async def expire(db: Database, batch_size: int) -> int:
+    """Delete up to ``batch_size`` keys that have expired; return how many."""
+    row = await statements.idempotency.expire(db, batch_size=batch_size)
+    return int(row["forgotten"])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mentorapi.database import idempotency, statements
+from mentorapi.jobs import idempotency_keys
 from tests.client import Answer, Api, Mentor, User, asking, day_after_tomorrow, fields_of, is_error
 from tests.clock import Clock
 
@@ -252,7 +253,7 @@ async def test_send_key_with_unknown_long_path_is_not_found(api: Api) -> None:
 async def test_expire_keys_deletes_them_in_batches(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(idempotency, "EXPIRY_BATCH", 10)
+    monkeypatch.setattr(idempotency_keys, "BATCH_SIZE", 10)
     await api.user("jane").ok("GET", "/requests")
     await api.db.execute(
         """
@@ -261,7 +262,7 @@ async def test_expire_keys_deletes_them_in_batches(
         FROM generate_series(1, 50) AS i
         """
     )
-    assert (await statements.idempotency.expire(api.services.db, batch_size=10))["forgotten"] == 10
+    assert await idempotency.expire(api.services.db, 10) == 10
     await api.run_job("idempotency_keys")
     assert await count(api, "idempotency_keys") == 23
 
