@@ -1,7 +1,5 @@
 """Every setting, read from the environment once and checked before anything starts."""
 
-from __future__ import annotations
-
 import difflib
 import math
 import os
@@ -9,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, Self, get_type_hints
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -205,7 +203,7 @@ class Settings:
     behind_proxy: Annotated[bool, _flag] = False
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
         """Read the environment. Raises ConfigError."""
         hints = get_type_hints(cls, include_extras=True)
         fields = {PREFIX + name.upper(): name for name in hints}
