@@ -8,7 +8,7 @@ import asyncpg
 from mentorapi import errors
 
 #: What a client is told when a constraint refuses its request.
-#: A test compares the three lists of constraints with the schema.
+#: All other constraints are in tests/rules/test_schema.py, which compares them with the schema.
 CONSTRAINTS: dict[str, type[errors.ApiError]] = {
     "bookings_no_overlap": errors.SlotTaken,
     "requests_one_pending": errors.DuplicateRequest,
@@ -19,32 +19,6 @@ CONSTRAINTS: dict[str, type[errors.ApiError]] = {
 #: was restored, or the row was deleted by hand. The base handler stores it again.
 CALLER_CONSTRAINTS = frozenset(
     {"idempotency_keys_user_fkey", "mentors_user_fkey", "requests_mentee_fkey"}
-)
-
-#: Constraints that no request can violate: validation, the statement or its lock prevents it.
-#: A violation is a fault of the service, so the client gets a 500.
-INTERNAL_CONSTRAINTS = frozenset(
-    """
-    applied_functions_pkey
-    availability_windows_day_of_week availability_windows_mentor_fkey
-    availability_windows_no_overlap availability_windows_order availability_windows_pkey
-    availability_windows_whole_minutes
-    bookings_buffer_time bookings_cancelled_by_fkey bookings_length bookings_mentee_fkey
-    bookings_mentor_fkey bookings_one_per_request bookings_pkey bookings_reason_only_when_cancelled
-    bookings_request_fkey bookings_session_currency bookings_session_rate bookings_status
-    events_pkey events_stale
-    idempotency_keys_pkey
-    mentor_counts_not_negative mentor_counts_pkey
-    mentors_buffer_time mentors_counts mentors_languages mentors_links_object mentors_number
-    mentors_one_per_user mentors_pkey mentors_session_currency mentors_session_duration
-    mentors_session_rate mentors_visibility
-    requests_accepted_has_booking requests_booking_fkey requests_expired_is_rejected requests_length
-    requests_mentor_fkey requests_one_booking requests_pkey requests_reason_only_when_rejected
-    requests_session_currency requests_session_rate requests_status
-    reviews_booking_fkey reviews_mentee_fkey reviews_mentor_fkey reviews_pkey reviews_rating
-    search_postings_pkey search_vocabulary_pkey
-    users_id_length users_pkey
-    """.split()  # noqa: SIM905 - a list of strings would have one line for each
 )
 
 #: The statement lost a deadlock or a serialization conflict. It changed nothing and can run again.
