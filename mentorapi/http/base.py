@@ -105,7 +105,7 @@ class ApiHandler(OperationHandler):
             self._release_caller = await acquire(running.caller, MAX_WAIT_SECONDS)
         except TimeoutError as error:
             raise errors.Unavailable from error
-        self.parameters = read_parameters(self.request, spec)
+        self.parameters = read_parameters(self.request.query_arguments, spec)
         if self.request.method == "POST":
             key = self.request.headers.get(idempotency.HEADER.lower())
             self.idempotency_key = idempotency.read_key(key)

@@ -1,39 +1,58 @@
 """The query string: typed parameters, and the link to the next page."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from mentorapi import errors
 from mentorapi.database.page import Page
 from mentorapi.http.request import Request
-from mentorapi.schemas.operation import Operation, is_repeatable
-from mentorapi.schemas.validation import Details, entry
+from mentorapi.schemas.operation import Operation
+from mentorapi.schemas.validation import Details, Schema, entry
 
 # A client may send any character in a URL, which Tornado reads as Latin-1.
 _UNSAFE = re.compile(r"[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]")
 
 
-def read_parameters(request: Request, spec: Operation) -> dict[str, Any]:
-    """The parameters that the operation knows, with their defaults. Raises BadRequest."""
-    known = (spec.query or {}).get("properties", {})
-    texts: dict[str, list[str]] = {}
+def read_parameters(arguments: Mapping[str, list[bytes]], spec: Operation) -> dict[str, Any]:
+    """Return the parameters that the operation knows, with their types and defaults.
+
+    Unknown ones are ignored. A parameter whose schema is an array may be repeated.
+    Raises ValidationFailed.
+    """
+    values: dict[str, Any] = {}
     details: Details = []
-    for name, values in request.query_arguments.items():
-        if name not in known:
-            continue
-        if len(values) > 1 and not is_repeatable(known[name]):
+    for name, schema in (spec.query or {}).get("properties", {}).items():
+        given = arguments.get(name)
+        if given is None:
+            if "default" in schema:
+                values[name] = schema["default"]
+        elif len(given) > 1 and schema["type"] != "array":
             details.append(entry([name], "repeated", "must occur once"))
-            continue
-        try:
-            texts[name] = [_decode(value) for value in values]
-        except ValueError as error:
-            details.append(entry([name], "encoding", str(error)))
-    parameters: dict[str, Any] = {}
-    if not details:
-        parameters, details = spec.read_query(texts)
+        else:
+            try:
+                values[name] = _read(schema, [_decode(value) for value in given])
+            except ValueError as error:
+                details.append(entry([name], "encoding", str(error)))
+    details = details or spec.check_query(values)
     if details:
         raise errors.ValidationFailed(details)
-    return parameters
+    return values
+
+
+def _read(schema: Schema, texts: list[str]) -> Any:
+    """Convert a parameter to the type of its schema; keep other text as it is."""
+    text = texts[-1]
+    match schema["type"]:
+        case "array":
+            return [_read(schema["items"], [text]) for text in texts]
+        case "integer" if re.fullmatch(r"-?[0-9]{1,19}", text):
+            return int(text)
+        case "number" if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", text):
+            return float(text)
+        case "boolean" if text in ("true", "false"):
+            return text == "true"
+    return text
 
 
 def _decode(value: bytes) -> str:

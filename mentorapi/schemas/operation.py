@@ -1,7 +1,6 @@
 """An operation of the API: what a client sends and what it gets."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -80,16 +79,8 @@ class Operation:
             details = self.rules(value)
         return details
 
-    def read_query(self, arguments: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], Details]:
-        """Return the known parameters with their types and defaults, and what is wrong with them.
-
-        Unknown ones are ignored. A parameter whose schema is an array may be repeated.
-        """
-        properties = (self.query or {}).get("properties", {})
-        values = {name: one["default"] for name, one in properties.items() if "default" in one}
-        for name in arguments.keys() & properties.keys():
-            values[name] = read_values(properties[name], arguments[name])
-        return values, details_of(self._query_validator, values)
+    def check_query(self, values: object) -> Details:
+        return details_of(self._query_validator, values)
 
 
 def accepts_null(schema: Schema) -> bool:
@@ -142,25 +133,3 @@ def normalize(schema: Schema, value: Any, *, drop_nulls: bool) -> Any:
 
 def is_empty_null(schema: Schema) -> bool:
     return schema.get("format") == "uri" or schema.get("x-empty") == "null"
-
-
-def is_repeatable(schema: Schema) -> bool:
-    """Whether a query parameter with this schema may occur more than once."""
-    return bool(schema.get("type") == "array")
-
-
-def read_values(schema: Schema, texts: Sequence[str]) -> Any:
-    if is_repeatable(schema):
-        return [read_value(schema["items"], text) for text in texts]
-    return read_value(schema, texts[-1])
-
-
-def read_value(schema: Schema, text: str) -> Any:
-    """Convert a query parameter to the type of its schema; keep other text as it is."""
-    if schema["type"] == "integer" and re.fullmatch(r"-?[0-9]{1,19}", text):
-        return int(text)
-    if schema["type"] == "number" and re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", text):
-        return float(text)
-    if schema["type"] == "boolean" and text in ("true", "false"):
-        return text == "true"
-    return text

@@ -29,6 +29,7 @@ from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.http import body as json_body
 from mentorapi.http import connection
+from mentorapi.http.query import read_parameters
 from tests.client import (
     SECRET,
     Answer,
@@ -159,13 +160,13 @@ async def deliver(caller: Client, target: Target, call: Call) -> Answer:
 def input_is_wrong(target: Target, call: Call) -> bool:
     spec = target.spec
     if spec.query is not None:
-        arguments: dict[str, list[str]] = {}
+        arguments: dict[str, list[bytes]] = {}
         for name, value in call.query:
             # Tornado leaves out parameters without a value.
-            arguments.setdefault(name, []).extend([value.strip()] if value else [])
-        if any("\0" in one for values in arguments.values() for one in values):
-            return True
-        if spec.read_query({name: values for name, values in arguments.items() if values})[1]:
+            arguments.setdefault(name, []).extend([value.strip().encode()] if value else [])
+        try:
+            read_parameters({name: values for name, values in arguments.items() if values}, spec)
+        except errors.ValidationFailed:
             return True
     if spec.body is None or (not call.body and spec.body_optional):
         return False
