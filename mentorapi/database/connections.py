@@ -1,5 +1,6 @@
 """Connections to PostgreSQL: the check of the server, one connection, and the pool."""
 
+import itertools
 import logging
 from collections.abc import Mapping
 from functools import partial
@@ -81,36 +82,32 @@ def check_server(database_url: str) -> str:
     """
     try:
         with psycopg.connect(database_url, connect_timeout=_CONNECT_SECONDS) as connection:
-            number = connection.info.server_version
-            version = connection.info.parameter_status("server_version") or str(number)
-            read_only = _is(connection, "transaction_read_only", "on")
-            not_durable = [name for name in _DURABILITY if _is(connection, name, "off")]
+            query = "SELECT name, setting FROM pg_settings"
+            settings: dict[str, str] = dict(connection.execute(query).fetchall())
     except psycopg.Error as error:
         raise StartupError(
             f"no connection to the database (MENTORAPI_DATABASE_URL): {reason(error)}"
         ) from error
-    if number // 10_000 < OLDEST:
+    version = settings["server_version"].split()[0]
+    major = int(settings["server_version_num"]) // 10_000
+    if major < OLDEST:
         raise StartupError(
             f"the database runs PostgreSQL {version}; {OLDEST} to {NEWEST} are supported"
         )
-    if read_only:
+    if settings["transaction_read_only"] == "on":
         raise StartupError(
             "the database is read-only, as a standby is: name the primary in "
             "MENTORAPI_DATABASE_URL, or several hosts and target_session_attrs=read-write"
         )
-    if not_durable:
+    if not_durable := [name for name in _DURABILITY if settings[name] == "off"]:
         raise StartupError(
             "the database would lose confirmed writes in a crash: turn on "
             + " and ".join(not_durable)
             + " (for the server, this database and this user)"
         )
-    if number // 10_000 > NEWEST:
+    if major > NEWEST:
         log.warning("PostgreSQL %s is newer than %s, the newest one tested", version, NEWEST)
-    return version.split()[0]
-
-
-def _is(connection: psycopg.Connection, setting: str, value: str) -> bool:
-    return connection.execute("SELECT current_setting(%s)", [setting]).fetchone() == (value,)
+    return version
 
 
 async def open_pool(
@@ -171,19 +168,16 @@ def _hosts(database_url: str) -> list[dict[str, str | int]]:
     hosts = str(parts.get("host", "")).split(",")
     if len(hosts) == 1:
         return [{}]
-    ports = str(parts.get("port") or _DEFAULT_PORT).split(",")
-    ports = ports * len(hosts) if len(ports) == 1 else ports
+    # libpq takes one port for all hosts, or one for each.
+    ports = itertools.cycle(str(parts.get("port") or "").split(","))
     addresses: list[dict[str, str | int]] = [
         {"host": host, "port": int(port or _DEFAULT_PORT)}
-        for host, port in zip(hosts, ports, strict=True)
+        for host, port in zip(hosts, ports, strict=False)
     ]
     if parts.get("target_session_attrs") == "prefer-standby":
         # Any host will do when no standby answers.
-        return [
-            {**address, "target_session_attrs": wanted}
-            for wanted in ("standby", "any")
-            for address in addresses
-        ]
+        wanted = ("standby", "any")
+        return [{**one, "target_session_attrs": each} for each in wanted for one in addresses]
     return addresses
 
 
