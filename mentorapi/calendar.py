@@ -4,6 +4,8 @@ ORGANIZER and ATTENDEE are left out: both need e-mail addresses, which the API n
 calendar program would send invitations and replies to them. METHOD would need an ORGANIZER.
 """
 
+from __future__ import annotations
+
 import re
 from typing import TYPE_CHECKING
 
