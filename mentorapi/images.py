@@ -281,10 +281,12 @@ class ImageStore:
         self._capacity = threading.BoundedSemaphore(workers + queue_length)
         self._uploads: dict[str, _UserUploads] = {}
 
-    async def save(self, user_id: str, data: bytes) -> str:
-        """Render and store an upload; return the new image's name, which cannot be guessed.
+    @contextlib.asynccontextmanager
+    async def saved(self, user_id: str, data: bytes) -> AsyncIterator[str]:
+        """Render and store an upload, and yield its name, which cannot be guessed.
 
-        Raises errors.BodyTooLarge, errors.InvalidImage or errors.Unavailable.
+        Deletes it again if the block fails. Raises errors.BodyTooLarge, errors.InvalidImage or
+        errors.Unavailable.
         """
         if len(data) > MAX_UPLOAD:
             raise errors.BodyTooLarge(TOO_LARGE)
@@ -293,12 +295,6 @@ class ImageStore:
         name = f"{secrets.token_urlsafe(16)}.webp"
         with _backend_errors():
             await self._backend.write(name, image)
-        return name
-
-    @contextlib.asynccontextmanager
-    async def saved(self, user_id: str, data: bytes) -> AsyncIterator[str]:
-        """Save an upload and yield its name; delete it again if the block fails."""
-        name = await self.save(user_id, data)
         try:
             yield name
         except Exception:
@@ -315,17 +311,12 @@ class ImageStore:
             except FileNotFoundError:
                 raise errors.ImageNotFound from None
 
-    async def delete(self, name: str) -> None:
-        """Delete an image; do nothing if it does not exist. Raises errors.Unavailable."""
-        if _NAME.fullmatch(name):
-            with _backend_errors(), contextlib.suppress(FileNotFoundError):
-                await self._backend.delete(name)
-
     async def discard(self, name: str | None) -> None:
         """Delete an image that is no longer used. A failure leaves it there and is logged."""
-        if name:
-            with contextlib.suppress(errors.Unavailable):
-                await self.delete(name)
+        if name and _NAME.fullmatch(name):
+            suppress = contextlib.suppress
+            with suppress(errors.Unavailable), _backend_errors(), suppress(FileNotFoundError):
+                await self._backend.delete(name)
 
     async def close(self) -> None:
         """Wait for the images being rendered; drop those in the queue."""
