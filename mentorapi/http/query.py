@@ -20,24 +20,23 @@ def read_parameters(arguments: Mapping[str, list[bytes]], spec: Operation) -> di
     Unknown ones are ignored. A parameter whose schema is an array may be repeated.
     Raises ValidationFailed.
     """
+    properties = (spec.query or {}).get("properties", {})
     values: dict[str, Any] = {}
     details: Details = []
-    for name, schema in (spec.query or {}).get("properties", {}).items():
-        given = arguments.get(name)
-        if given is None:
-            if "default" in schema:
-                values[name] = schema["default"]
-        elif len(given) > 1 and schema["type"] != "array":
+    for name in sorted(properties.keys() & arguments.keys()):
+        schema, given = properties[name], arguments[name]
+        if len(given) > 1 and schema["type"] != "array":
             details.append(entry([name], "repeated", "must occur once"))
-        else:
-            try:
-                values[name] = _read(schema, [_decode(value) for value in given])
-            except ValueError as error:
-                details.append(entry([name], "encoding", str(error)))
+            continue
+        try:
+            values[name] = _read(schema, [_decode(value) for value in given])
+        except ValueError as error:
+            details.append(entry([name], "encoding", str(error)))
     details = details or spec.check_query(values)
     if details:
         raise errors.ValidationFailed(details)
-    return values
+    defaults = {name: one["default"] for name, one in properties.items() if "default" in one}
+    return defaults | values
 
 
 def _read(schema: Schema, texts: list[str]) -> Any:
