@@ -31,48 +31,6 @@ CREATE FUNCTION public.act_for(user_id text) RETURNS text
     FROM set_config('mentorapi.actor', 'user:' || user_id, true)
 $$;
 
-CREATE FUNCTION public.are_windows(start_times time without time zone[], end_times time without time zone[]) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-    SELECT
-        cardinality(start_times) <= 10
-        AND cardinality(start_times) = cardinality(end_times)
-        AND coalesce(
-            bool_and(
-                w.starts < w.ends
-                AND w.starts >= w.earlier_end
-                AND extract(SECOND FROM w.starts) = 0
-                AND extract(SECOND FROM w.ends) = 0
-            ),
-            TRUE
-        )
-    FROM (
-        SELECT
-            t.starts,
-            t.ends,
-            lag(t.ends, 1, '00:00') OVER (ORDER BY t.place) AS earlier_end
-        FROM unnest(start_times, end_times) WITH ORDINALITY AS t (starts, ends, place)
-    ) AS w
-$$;
-
-CREATE FUNCTION public.fold(words text[]) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-    AS $$
-BEGIN
-    RETURN lower(
-        public.unaccent('public.unaccent'::regdictionary, array_to_string(words, E'\n'))
-    );
-END
-$$;
-
-CREATE FUNCTION public.fold(words text) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-    AS $$
-BEGIN
-    RETURN lower(public.unaccent('public.unaccent'::regdictionary, words));
-END
-$$;
-
 CREATE TABLE public.mentors (
     id uuid DEFAULT uuidv7() NOT NULL,
     user_id text NOT NULL,
@@ -97,27 +55,15 @@ CREATE TABLE public.mentors (
     rating_sum integer DEFAULT 0 NOT NULL,
     rating numeric(2,1) GENERATED ALWAYS AS (round(((rating_sum)::numeric / (NULLIF(review_count, 0))::numeric), 1)) STORED,
     total_sessions integer DEFAULT 0 NOT NULL,
-    search_name text GENERATED ALWAYS AS (public.fold(COALESCE(full_name, ''::text))) STORED,
-    search_expertise text GENERATED ALWAYS AS (public.fold(expertise)) STORED,
-    search_headline text GENERATED ALWAYS AS (public.fold(COALESCE(headline, ''::text))) STORED,
-    search_bio text GENERATED ALWAYS AS (public.fold(COALESCE(bio, ''::text))) STORED,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     number integer NOT NULL,
     own_rate boolean DEFAULT false NOT NULL,
-    availability_timezone text DEFAULT 'UTC'::text NOT NULL,
-    minimum_notice_minutes integer DEFAULT 0 NOT NULL,
-    horizon_days integer,
-    max_sessions_per_day integer,
-    max_sessions_per_week integer,
-    cancel_cutoff_hours integer DEFAULT 0 NOT NULL,
-    accepting_requests boolean DEFAULT true NOT NULL,
     languages text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT mentors_buffer_time CHECK ((buffer_time = ANY (ARRAY[0, 15, 30, 45]))),
     CONSTRAINT mentors_counts CHECK (((review_count >= 0) AND (total_sessions >= 0) AND ((rating_sum >= review_count) AND (rating_sum <= (5 * review_count))))),
     CONSTRAINT mentors_languages CHECK ((cardinality(languages) <= 10)),
     CONSTRAINT mentors_links_object CHECK ((jsonb_typeof(links) = 'object'::text)),
-    CONSTRAINT mentors_policy CHECK ((((minimum_notice_minutes >= 0) AND (minimum_notice_minutes <= 43200)) AND ((horizon_days >= 1) AND (horizon_days <= 730)) AND ((max_sessions_per_day >= 1) AND (max_sessions_per_day <= 50)) AND ((max_sessions_per_week >= 1) AND (max_sessions_per_week <= 200)) AND ((cancel_cutoff_hours >= 0) AND (cancel_cutoff_hours <= 168)))),
     CONSTRAINT mentors_session_currency CHECK ((session_currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT mentors_session_duration CHECK ((session_duration = ANY (ARRAY[30, 60, 90, 120]))),
     CONSTRAINT mentors_session_rate CHECK ((session_rate >= (0)::numeric)),
@@ -137,7 +83,6 @@ CREATE FUNCTION public.availability_json(m public.mentors) RETURNS TABLE(body js
         'sessionDuration', m.session_duration,
         'bufferTime', m.buffer_time,
         'timezone', m.timezone,
-        'availabilityTimezone', m.availability_timezone,
         'defaultMeetingLink', m.default_meeting_link,
         'slots', coalesce((
             SELECT
@@ -268,32 +213,9 @@ CREATE FUNCTION public.change_json(e public.events, mentor_user_id text) RETURNS
     )
 $$;
 
-CREATE FUNCTION public.containing(words text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT '%' || regexp_replace(fold(words), '([\\%_])', '\\\1', 'g') || '%' $$;
-
-CREATE FUNCTION public.containing_swapped(word text) RETURNS text[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-    SELECT array_agg(containing(overlay(word PLACING reverse(substr(word, i, 2)) FROM i FOR 2)))
-    FROM generate_series(1, char_length(word) - 1) AS i
-$$;
-
 CREATE FUNCTION public.count_links(links jsonb) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT count(*) FROM jsonb_object_keys(links) $$;
-
-CREATE FUNCTION public.day_start(day date, zone text) RETURNS timestamp with time zone
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT CASE
-        WHEN
-            ((day - interval '12 hours') AT TIME ZONE zone + interval '12 hours')
-            AT TIME ZONE zone = day
-            THEN (day - interval '12 hours') AT TIME ZONE zone + interval '12 hours'
-        ELSE day::timestamp AT TIME ZONE zone
-    END
-$$;
 
 CREATE FUNCTION public.delete_history() RETURNS trigger
     LANGUAGE plpgsql
@@ -360,6 +282,49 @@ CREATE FUNCTION public.expiry_reason() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT 'Expired without an answer' $$;
 
+CREATE FUNCTION public.filter_terms(m public.mentors) RETURNS TABLE(field text, word text)
+    LANGUAGE sql STABLE ROWS 10 PARALLEL SAFE
+    AS $$
+    SELECT
+        'expertise',
+        concat_ws(E'\n', left(fold(e.value), 200), e.value)
+    FROM unnest(m.expertise) AS e (value)
+    UNION
+    SELECT
+        'language',
+        concat_ws(E'\n', r.language_range, l.tag)
+    FROM unnest(m.languages) AS l (tag)
+    CROSS JOIN LATERAL language_ranges(l.tag) AS r
+    UNION
+    SELECT
+        'currency',
+        concat_ws(E'\n', m.session_currency, lpad(m.session_rate::text, 13, '0'))
+    UNION
+    SELECT
+        'duration',
+        concat_ws(E'\n', m.session_duration, '')
+$$;
+
+CREATE FUNCTION public.fold(words text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN octet_length(words) = char_length(words) THEN lower(words)
+        ELSE translate(
+            lower(unaccent(normalize(
+                regexp_replace(
+                    normalize(words, NFKD),
+                    '[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670'
+                    '\u00ad\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]',
+                    '', 'g'
+                ),
+                NFKC
+            ))),
+            'ς–—―', 'σ   '
+        )
+    END
+$$;
+
 CREATE FUNCTION public.has_text(words text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT coalesce(words ~ '[^\s\u00a0\u00ad\u200b\u2060\u2800\u3164]', FALSE) $$;
@@ -382,40 +347,12 @@ CREATE FUNCTION public.iso(instant timestamp with time zone) RETURNS text
     ) || 'Z'
 $$;
 
-CREATE FUNCTION public.language_ranges(languages text[]) RETURNS text[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION public.language_ranges(tag text) RETURNS TABLE(language_range text)
+    LANGUAGE sql IMMUTABLE ROWS 2 PARALLEL SAFE
     AS $$
-    SELECT coalesce(array_agg(DISTINCT array_to_string(tag.parts[:n], '-')), '{}')
-    FROM unnest(languages) AS l (tag)
-    CROSS JOIN LATERAL string_to_array(l.tag, '-') AS tag (parts)
-    CROSS JOIN LATERAL generate_series(1, cardinality(tag.parts)) AS n
-$$;
-
-CREATE FUNCTION public.mentor_admits(for_mentor uuid, start_time timestamp with time zone, end_time timestamp with time zone) RETURNS boolean
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-    m mentors;
-BEGIN
-    IF start_time <= now() THEN
-        RETURN FALSE;
-    END IF;
-    SELECT mentors.* INTO m
-    FROM mentors
-    WHERE mentors.id = for_mentor;
-    IF num_nonnulls(m.max_sessions_per_day, m.max_sessions_per_week) > 0 THEN
-        SELECT mentors.* INTO m
-        FROM mentors
-        WHERE mentors.id = for_mentor
-        FOR NO KEY UPDATE;
-    END IF;
-    RETURN (
-        SELECT tstzrange(start_time, end_time) <@ c.free AND start_time <@ c.starts
-        FROM mentor_free_time(
-            m, mentor_hours(m, start_time, end_time), start_time, end_time
-        ) AS c
-    );
-END
+    SELECT array_to_string(split.parts[:n], '-')
+    FROM string_to_array(tag, '-') AS split (parts)
+    CROSS JOIN LATERAL generate_series(1, cardinality(split.parts)) AS n
 $$;
 
 CREATE FUNCTION public.mentor_card(m public.mentors) RETURNS TABLE(body json)
@@ -445,166 +382,39 @@ $$;
 CREATE FUNCTION public.mentor_free_time(for_mentor uuid, from_date date, to_date date) RETURNS tstzmultirange
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT c.free * tstzmultirange(asked.period)
+    SELECT coalesce(open_time.hours, '{}') - coalesce(busy.hours, '{}')
     FROM mentors AS m
-    CROSS JOIN (
-        SELECT
+    CROSS JOIN LATERAL (
+        SELECT range_agg(
             tstzrange(
-                from_date::timestamp AT TIME ZONE 'UTC', (to_date + 1)::timestamp AT TIME ZONE 'UTC'
-            ) AS period
-    ) AS asked
-    CROSS JOIN LATERAL mentor_free_time(
-        m,
-        mentor_hours(m, lower(asked.period), upper(asked.period)),
-        lower(asked.period),
-        upper(asked.period)
-    ) AS c
-    WHERE m.id = for_mentor
-$$;
-
-CREATE FUNCTION public.mentor_free_time(m public.mentors, open_hours tstzmultirange, from_time timestamp with time zone, to_time timestamp with time zone) RETURNS TABLE(time_off tstzmultirange, taken tstzmultirange, earliest timestamp with time zone, horizon timestamp with time zone, full_days tstzmultirange, full_weeks tstzmultirange, free tstzmultirange, starts tstzmultirange)
-    LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
-    AS $$
-    SELECT
-        coalesce(off.hours, '{}'),
-        coalesce(busy.hours, '{}'),
-        policy.earliest,
-        policy.horizon,
-        policy.full_days,
-        policy.full_weeks,
-        open_hours - coalesce(off.hours, '{}') - coalesce(busy.hours, '{}'),
-        CASE
-            WHEN m.accepting_requests
-                THEN
-                    tstzmultirange(
-                        tstzrange(policy.earliest, NULL) * tstzrange(NULL, policy.horizon)
-                    ) - policy.full_days - policy.full_weeks
-            ELSE '{}'
-        END
-    FROM (
-        SELECT range_agg(tstzrange(t.starts_at, t.ends_at)) AS hours
-        FROM time_off AS t
-        WHERE t.mentor_id = m.id AND t.ends_at > from_time AND t.starts_at < to_time
-    ) AS off
-    CROSS JOIN (
-        SELECT
-            range_agg(tstzrange(
+                (d.day::date + w.start_time) AT TIME ZONE 'UTC',
+                (d.day::date + w.end_time) AT TIME ZONE 'UTC'
+            )
+        ) AS hours
+        FROM generate_series(
+            from_date::timestamp, to_date::timestamp, interval '1 day'
+        ) AS d (day)
+        INNER JOIN availability_windows AS w
+            ON w.day_of_week = extract(ISODOW FROM d.day)::integer - 1
+        WHERE w.mentor_id = for_mentor
+    ) AS open_time
+    CROSS JOIN LATERAL (
+        SELECT range_agg(
+            tstzrange(
                 b.start_time - make_interval(mins => m.buffer_time),
                 b.end_time + make_interval(mins => m.buffer_time)
-            )) AS hours
+            )
+        ) AS hours
         FROM bookings AS b
         WHERE
-            b.mentor_id = m.id
+            b.mentor_id = for_mentor
             AND b.live
-            AND occupied(b.start_time, b.end_time, b.buffer_time)
-            && tstzrange(from_time - interval '1 hour', to_time + interval '1 hour')
+            AND occupied(b.start_time, b.end_time, b.buffer_time) && tstzrange(
+                from_date::timestamp AT TIME ZONE 'UTC' - interval '1 hour',
+                (to_date + 1)::timestamp AT TIME ZONE 'UTC' + interval '1 hour'
+            )
     ) AS busy
-    CROSS JOIN (
-        SELECT
-            greatest(
-                now() + interval '1 microsecond',
-                now() + make_interval(mins => m.minimum_notice_minutes)
-            ) AS earliest,
-            CASE
-                WHEN m.horizon_days IS NOT NULL
-                    THEN day_start(
-                        (now() AT TIME ZONE m.availability_timezone)::date + m.horizon_days + 1,
-                        m.availability_timezone
-                    )
-            END AS horizon,
-            coalesce(CASE
-                WHEN m.max_sessions_per_day IS NOT NULL
-                    THEN mentor_full_periods(m, 'day', m.max_sessions_per_day, from_time, to_time)
-            END, '{}') AS full_days,
-            coalesce(CASE
-                WHEN m.max_sessions_per_week IS NOT NULL
-                    THEN mentor_full_periods(m, 'week', m.max_sessions_per_week, from_time, to_time)
-            END, '{}') AS full_weeks
-    ) AS policy
-$$;
-
-CREATE FUNCTION public.mentor_full_periods(m public.mentors, unit text, most integer, from_time timestamp with time zone, to_time timestamp with time zone) RETURNS tstzmultirange
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT range_agg(tstzrange(
-        day_start(p.begins::date, m.availability_timezone),
-        day_start((p.begins + ('1 ' || unit)::interval)::date, m.availability_timezone)
-    ))
-    FROM (
-        SELECT date_trunc(unit, s.start_time AT TIME ZONE m.availability_timezone) AS begins
-        FROM (
-            SELECT b.start_time
-            FROM bookings AS b
-            WHERE b.mentor_id = m.id AND b.status <> 'cancelled'
-            UNION ALL
-            SELECT r.start_time
-            FROM (
-                SELECT pending.start_time
-                FROM requests AS pending
-                WHERE pending.mentor_id = m.id AND pending.status = 'pending'
-                -- Otherwise a plan may read the pending requests of all mentors in this time.
-                OFFSET 0
-            ) AS r
-            WHERE r.start_time > now()
-        ) AS s
-        WHERE
-            s.start_time BETWEEN from_time - interval '192 hours' AND to_time + interval '192 hours'
-        GROUP BY 1
-        HAVING count(*) >= most
-    ) AS p
-$$;
-
-CREATE FUNCTION public.mentor_hours(m public.mentors, from_time timestamp with time zone, to_time timestamp with time zone) RETURNS tstzmultirange
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT coalesce(until_last_instant(range_agg(w.span)), '{}')
-    FROM mentor_windows(
-        m,
-        (from_time AT TIME ZONE m.availability_timezone)::date,
-        (to_time AT TIME ZONE m.availability_timezone)::date
-    ) AS w
-$$;
-
-CREATE FUNCTION public.mentor_matches(words text[], filters jsonb) RETURNS TABLE(id uuid, place bigint)
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    WITH f AS MATERIALIZED (
-        SELECT
-            ARRAY(
-                SELECT fold(e.value)
-                FROM jsonb_array_elements_text(filters -> 'expertise') AS e
-            ) AS expertise,
-            coalesce((filters ->> 'minRating')::numeric, 0) AS min_rating,
-            (filters ->> 'maxRate')::numeric AS max_rate,
-            filters ->> 'currency' AS currency,
-            filters ->> 'language' AS language,
-            (filters ->> 'duration')::integer AS duration
-    ),
-
-    found AS MATERIALIZED (
-        SELECT
-            i.id,
-            i.place
-        FROM search_mentors(words, array_to_string(words, ' '), 1000000000, 0) AS s
-        CROSS JOIN LATERAL unnest(s.ids) WITH ORDINALITY AS i (id, place)
-        WHERE words <> '{}'
-    )
-
-    SELECT
-        m.id,
-        found.place
-    FROM f
-    INNER JOIN mentors AS m ON TRUE
-    LEFT JOIN found ON found.id = m.id
-    WHERE
-        m.visibility = 'public'
-        AND (words = '{}' OR found.id IS NOT NULL)
-        AND string_to_array(m.search_expertise, E'\n') @> f.expertise
-        AND coalesce(m.rating, 0) >= f.min_rating
-        AND (f.max_rate IS NULL OR m.session_rate <= f.max_rate)
-        AND (f.currency IS NULL OR m.session_currency = f.currency)
-        AND (f.language IS NULL OR language_ranges(m.languages) @> ARRAY[f.language])
-        AND (f.duration IS NULL OR m.session_duration = f.duration)
+    WHERE m.id = for_mentor
 $$;
 
 CREATE FUNCTION public.mentor_page(m public.mentors) RETURNS TABLE(body json)
@@ -665,67 +475,20 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
     AS $$
     WITH RECURSIVE setting AS MATERIALIZED (
         SELECT
+            m.session_duration + m.buffer_time AS step,
             make_interval(mins => m.session_duration) AS duration,
-            make_interval(mins => m.session_duration + m.buffer_time) AS step,
             from_date::timestamp AT TIME ZONE 'UTC' AS begins,
             (to_date + 1)::timestamp AT TIME ZONE 'UTC' AS ends,
-            -- Windows that touch at midnight may do so since the Monday before the last one.
-            CASE
-                WHEN
-                    EXISTS (
-                        SELECT
-                        FROM availability_windows AS a
-                        WHERE a.mentor_id = m.id AND a.end_time = '24:00'
-                    )
-                    OR EXISTS (
-                        SELECT
-                        FROM availability_overrides AS o
-                        WHERE o.mentor_id = m.id AND '24:00' = any(o.end_times)
-                    )
-                    THEN date_trunc('week', from_date - interval '8 days')::date - 1
-                ELSE from_date - 2
-            END AS first_day
+            -- A day more on each side: free time may go on across midnight.
+            mentor_free_time(m.id, from_date - 1, to_date + 1) AS free
     ),
 
-    windows AS MATERIALIZED (
+    windows AS (
         SELECT
-            w.day,
-            w.from_midnight,
-            w.span,
-            lower(w.span) AS opens,
-            upper(w.span) AS closes,
-            lag(w.span) OVER (ORDER BY lower(w.span)) AS earlier
-        FROM setting
-        CROSS JOIN LATERAL mentor_windows(m, setting.first_day, to_date + 2) AS w
-    ),
-
-    hours AS MATERIALIZED (
-        SELECT coalesce(until_last_instant(range_agg(w.span)), '{}') AS hours
-        FROM windows AS w
-    ),
-
-    -- All instants at which a session can start. A day more on each side: free time may go on
-    -- across midnight.
-    possible AS MATERIALIZED (
-        SELECT
-            c.starts * (
-                SELECT
-                    coalesce(
-                        range_agg(
-                            tstzrange(lower(f.stretch), upper(f.stretch) - setting.duration, '[]')
-                        ), '{}'
-                    )
-                FROM unnest(c.free) AS f (stretch)
-                WHERE upper(f.stretch) - lower(f.stretch) >= setting.duration
-            ) AS starts
-        FROM setting
-        CROSS JOIN hours
-        CROSS JOIN LATERAL mentor_free_time(
-            m,
-            hours.hours,
-            setting.begins - interval '24 hours',
-            setting.ends + interval '24 hours'
-        ) AS c
+            w.day_of_week * 1440 + extract(EPOCH FROM w.start_time)::integer / 60 AS opens,
+            w.day_of_week * 1440 + extract(EPOCH FROM w.end_time)::integer / 60 AS closes
+        FROM availability_windows AS w
+        WHERE w.mentor_id = m.id
     ),
 
     -- Whether a window is cut as one with the window before it.
@@ -733,85 +496,99 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
         SELECT
             w.opens,
             w.closes,
-            coalesce(
-                w.opens = upper(w.earlier)
-                AND (
-                    w.from_midnight
-                    OR w.closes - w.opens < setting.duration
-                    OR upper(w.earlier) - lower(w.earlier) < setting.duration
-                )
-                AND NOT (
-                    w.from_midnight
-                    AND extract(ISODOW FROM w.day) = 1
-                    AND tstzrange(day_start(w.day - 7, m.availability_timezone), w.opens)
-                    <@ hours.hours
-                ), FALSE
-            ) AS goes_on
+            CASE
+                WHEN w.opens = 0
+                    -- Sunday 24:00 is Monday 00:00.
+                    THEN max(w.closes) OVER () = 10080 AND sum(w.closes - w.opens) OVER () < 10080
+                WHEN w.opens = lag(w.closes) OVER by_time
+                    THEN
+                        w.opens % 1440 = 0
+                        OR w.closes - w.opens < m.session_duration
+                        OR w.opens - lag(w.opens) OVER by_time < m.session_duration
+                ELSE FALSE
+            END AS goes_on
         FROM windows AS w
-        CROSS JOIN setting
-        CROSS JOIN hours
+        WINDOW by_time AS (ORDER BY w.opens)
     ),
 
-    -- The first start in each window, or after it.
+    -- `late`: how many minutes after the opening of a window its first start comes.
     cut AS (
         SELECT
             w.opens,
             w.closes,
-            w.opens AS first_start
+            0 AS late
         FROM joined AS w
         WHERE NOT w.goes_on
         UNION ALL
         SELECT
             w.opens,
             w.closes,
-            CASE
-                -- The session before has ended by the opening if only its buffer reaches beyond.
-                WHEN next.start - w.opens <= make_interval(mins => m.buffer_time) THEN w.opens
-                ELSE next.start
-            END
+            -- The session before has ended by the opening if only its buffer reaches beyond.
+            CASE WHEN next.late > m.buffer_time THEN next.late ELSE 0 END
         FROM cut
-        INNER JOIN joined AS w ON w.opens = cut.closes AND w.goes_on
+        INNER JOIN joined AS w ON w.opens = cut.closes % 10080 AND w.goes_on
         CROSS JOIN setting
         CROSS JOIN LATERAL (
-            SELECT
-                setting.step + date_bin(
-                    setting.step, cut.closes - interval '1 microsecond', cut.first_start
-                ) AS start
+            SELECT mod(
+                mod(cut.opens + cut.late - cut.closes, setting.step) + setting.step, setting.step
+            ) AS late
         ) AS next
+    ),
+
+    weekly AS MATERIALIZED (
+        SELECT make_interval(mins => s.minute) AS since_monday
+        FROM cut
+        CROSS JOIN setting
+        CROSS JOIN LATERAL generate_series(
+            cut.opens + cut.late,
+            CASE
+                WHEN cut.closes % 10080 IN (SELECT j.opens FROM joined AS j WHERE j.goes_on)
+                    THEN cut.closes - 1
+                ELSE cut.closes - m.session_duration
+            END,
+            setting.step
+        ) AS s (minute)
+    ),
+
+    -- Materialized: AT TIME ZONE for each slot takes longer than all the rest.
+    weeks AS MATERIALIZED (
+        SELECT w.monday AT TIME ZONE 'UTC' AS begins
+        FROM generate_series(
+            date_trunc('week', (from_date - 1)::timestamp), to_date::timestamp, interval '1 week'
+        ) AS w (monday)
     ),
 
     fitting AS MATERIALIZED (
         SELECT s.start_time
-        FROM (
-            SELECT
-                generate_series(
-                    cut.first_start,
-                    cut.closes - CASE
-                        WHEN next.opens IS NULL THEN setting.duration
-                        ELSE interval '1 microsecond'
-                    END,
-                    setting.step
-                ) AS start_time
-            FROM cut
-            CROSS JOIN setting
-            LEFT JOIN joined AS next ON next.opens = cut.closes AND next.goes_on
+        FROM setting
+        CROSS JOIN weeks
+        CROSS JOIN weekly
+        CROSS JOIN LATERAL (SELECT weeks.begins + weekly.since_monday AS start_time) AS s
+        WHERE
             -- A stretch that begins earlier and reaches the asked dates has a start since then.
-            WHERE cut.closes > setting.begins - interval '6 hours'
-        ) AS s
-        CROSS JOIN possible
-        WHERE s.start_time <@ possible.starts
+            s.start_time >= setting.begins - interval '6 hours'
+            AND s.start_time < setting.ends
+            AND s.start_time > now()
+            AND tstzrange(s.start_time, s.start_time + setting.duration) <@ setting.free
     ),
 
     leftover AS (
-        SELECT date_trunc('minute', upper(p.stretch) - CASE
-            WHEN upper_inc(p.stretch) THEN interval '0' ELSE interval '1 microsecond'
-        END) AS start_time
-        FROM possible
-        CROSS JOIN LATERAL unnest(possible.starts) AS p (stretch)
-        WHERE NOT p.stretch && (
-            SELECT coalesce(range_agg(tstzrange(f.start_time, f.start_time, '[]')), '{}')
+        SELECT l.start_time
+        FROM setting
+        CROSS JOIN (
+            SELECT coalesce(
+                range_agg(tstzrange(f.start_time, f.start_time, '[]')), '{}'
+            ) AS starts
             FROM fitting AS f
-        )
+        ) AS fitting
+        CROSS JOIN LATERAL unnest(setting.free) AS f (stretch)
+        CROSS JOIN LATERAL (
+            SELECT date_trunc('minute', upper(f.stretch) - setting.duration) AS start_time
+        ) AS l
+        WHERE
+            l.start_time >= lower(f.stretch)
+            AND l.start_time > now()
+            AND NOT fitting.starts && f.stretch
     )
 
     SELECT
@@ -823,55 +600,9 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
         UNION ALL
         SELECT l.start_time
         FROM leftover AS l
-        INNER JOIN possible ON l.start_time <@ possible.starts
     ) AS o
     CROSS JOIN setting
     WHERE o.start_time >= setting.begins AND o.start_time < setting.ends
-$$;
-
-CREATE FUNCTION public.mentor_windows(m public.mentors, first_day date, last_day date) RETURNS TABLE(day date, span tstzrange, from_midnight boolean)
-    LANGUAGE sql STABLE ROWS 100 PARALLEL SAFE
-    AS $$
-    SELECT
-        d.day,
-        unnest(CASE
-            WHEN d.is_regular THEN tstzmultirange(tstzrange(
-                d.noon + (w.start_time - time '12:00'),
-                d.noon + (w.end_time - time '12:00')
-            ))
-            ELSE window_on_changed_day(
-                d.day, m.availability_timezone, w.start_time::interval, w.end_time::interval
-            )
-        END),
-        w.start_time = '00:00'
-    FROM (
-        SELECT
-            s.day::date AS day,
-            extract(ISODOW FROM s.day)::integer - 1 AS day_of_week,
-            (s.day + interval '12 hours') AT TIME ZONE m.availability_timezone AS noon,
-            m.availability_timezone = 'UTC'
-            OR (s.day + interval '36 hours') AT TIME ZONE m.availability_timezone
-            - (s.day - interval '12 hours') AT TIME ZONE m.availability_timezone
-            = interval '48 hours' AS is_regular
-        FROM generate_series(
-            first_day::timestamp, last_day::timestamp, interval '1 day'
-        ) AS s (day)
-        -- So that these columns are computed once for each day, and not for each window.
-        OFFSET 0
-    ) AS d
-    LEFT JOIN availability_overrides AS o ON o.mentor_id = m.id AND o.day = d.day
-    CROSS JOIN LATERAL (
-        SELECT
-            a.start_time,
-            a.end_time
-        FROM availability_windows AS a
-        WHERE o.day IS NULL AND a.mentor_id = m.id AND a.day_of_week = d.day_of_week
-        UNION ALL
-        SELECT
-            t.start_time,
-            t.end_time
-        FROM unnest(o.start_times, o.end_times) AS t (start_time, end_time)
-    ) AS w
 $$;
 
 CREATE FUNCTION public.mentors_count() RETURNS trigger
@@ -892,58 +623,50 @@ CREATE FUNCTION public.mentors_index() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    changed integer[];
+    before mentors[];
+    after mentors[];
+    fields text[];
     words text[];
-    fields smallint[];
     numbers integer[];
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        SELECT array_agg(n.number) INTO changed
+    IF TG_OP = 'INSERT' THEN
+        SELECT array_agg(ROW(n.*)::mentors) INTO after FROM new_mentors AS n;
+    ELSIF TG_OP = 'DELETE' THEN
+        SELECT array_agg(ROW(o.*)::mentors) INTO before FROM old_mentors AS o;
+    ELSE
+        -- Reviews and completed sessions change a mentor's row, but not its words.
+        SELECT array_agg(ROW(o.*)::mentors), array_agg(ROW(n.*)::mentors)
+        INTO before, after
         FROM old_mentors AS o
         INNER JOIN new_mentors AS n ON n.number = o.number
         WHERE
             (
-                o.search_name, o.search_expertise, o.search_headline, o.search_bio, o.visibility
+                o.full_name, o.expertise, o.headline, o.bio, o.visibility, o.languages,
+                o.session_rate, o.session_currency, o.session_duration
             ) IS DISTINCT FROM (
-                n.search_name, n.search_expertise, n.search_headline, n.search_bio, n.visibility
+                n.full_name, n.expertise, n.headline, n.bio, n.visibility, n.languages,
+                n.session_rate, n.session_currency, n.session_duration
             );
-        -- Reviews and completed sessions change a mentor's row, but not its words.
-        IF changed IS NULL THEN
-            RETURN NULL;
-        END IF;
-        SELECT array_agg(turned.word), array_agg(turned.field), array_agg(turned.number)
-        INTO words, fields, numbers
-        FROM (
-            SELECT w.word, w.field, m.number
-            FROM (
-                SELECT * FROM old_mentors
-                UNION ALL
-                SELECT * FROM new_mentors
-            ) AS m
-            INNER JOIN unnest(changed) AS c (number) ON c.number = m.number
-            CROSS JOIN LATERAL search_words(
-                m.search_name, m.search_expertise, m.search_headline, m.search_bio
-            ) AS w
-            WHERE m.visibility = 'public'
-            GROUP BY w.word, w.field, m.number
-            HAVING count(*) = 1
-        ) AS turned;
-    ELSE
-        SELECT array_agg(w.word), array_agg(w.field), array_agg(c.number)
-        INTO words, fields, numbers
-        FROM changed_mentors AS c
-        CROSS JOIN LATERAL search_words(
-            c.search_name, c.search_expertise, c.search_headline, c.search_bio
-        ) AS w
-        WHERE c.visibility = 'public';
     END IF;
+
+    SELECT array_agg(turned.field), array_agg(turned.word), array_agg(turned.number)
+    INTO fields, words, numbers
+    FROM (
+        SELECT t.field, t.word, m.number
+        FROM unnest(before || after) AS m
+        CROSS JOIN LATERAL profile_terms(m) AS t
+        WHERE m.visibility = 'public'
+        GROUP BY t.field, t.word, m.number
+        HAVING count(*) = 1
+    ) AS turned;
     IF words IS NULL THEN
         RETURN NULL;
     END IF;
 
-    INSERT INTO search_vocabulary (word)
-    SELECT DISTINCT w.word
-    FROM unnest(words) AS w (word)
+    INSERT INTO search_vocabulary (word, keys)
+    SELECT DISTINCT w.word, search_keys(w.word)
+    FROM unnest(fields, words) AS w (field, word)
+    INNER JOIN search_texts() AS f ON f.field = w.field
     WHERE NOT EXISTS (
         SELECT
         FROM search_vocabulary AS v
@@ -952,28 +675,26 @@ BEGIN
     ORDER BY w.word
     ON CONFLICT (word) DO NOTHING;
 
-    INSERT INTO search_postings AS kept (word, field, block, mentors)
+    INSERT INTO search_postings AS kept (field, word, block, mentors)
     SELECT
-        turned.word,
-        turned.field,
-        search_block(turned.number),
-        bit_or(search_bit(turned.number))
-    FROM unnest(words, fields, numbers) AS turned (word, field, number)
-    GROUP BY turned.word, turned.field, search_block(turned.number)
-    ORDER BY turned.word, turned.field, search_block(turned.number)
-    ON CONFLICT (word, field, block) DO UPDATE
+        t.field,
+        t.word,
+        search_block(t.number),
+        bit_or(search_bit(t.number))
+    FROM unnest(fields, words, numbers) AS t (field, word, number)
+    GROUP BY t.field, t.word, search_block(t.number)
+    ORDER BY t.field, t.word, search_block(t.number)
+    ON CONFLICT (field, word, block) DO UPDATE
         SET mentors = kept.mentors # excluded.mentors;
-    RETURN NULL;
-END
-$$;
 
-CREATE FUNCTION public.mentors_move_time_off() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    UPDATE time_off
-    SET start_date = start_date
-    WHERE mentor_id = NEW.id AND start_date IS NOT NULL;
+    -- These rows are locked since the statement before.
+    IF before IS NOT NULL THEN
+        DELETE FROM search_postings AS p
+        USING unnest(fields, words, numbers) AS t (field, word, number)
+        WHERE
+            (p.field, p.word, p.block) = (t.field, t.word, search_block(t.number))
+            AND p.mentors = search_no_mentors();
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -1001,30 +722,6 @@ CREATE FUNCTION public.occupied(start_time timestamp with time zone, end_time ti
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT tstzrange(start_time, end_time + make_interval(mins => buffer_time)) $$;
 
-CREATE TABLE public.availability_overrides (
-    mentor_id uuid NOT NULL,
-    day date NOT NULL,
-    start_times time without time zone[] NOT NULL,
-    end_times time without time zone[] NOT NULL,
-    CONSTRAINT availability_overrides_windows CHECK (public.are_windows(start_times, end_times))
-);
-
-CREATE FUNCTION public.override_json(o public.availability_overrides) RETURNS TABLE(body json)
-    LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
-    AS $$
-    SELECT json_build_object(
-        'date', o.day,
-        'slots', coalesce((
-            SELECT
-                json_agg(json_build_object(
-                    'startTime', to_char(w.start_time, 'HH24:MI'),
-                    'endTime', to_char(w.end_time, 'HH24:MI')
-                ))
-            FROM unnest(o.start_times, o.end_times) AS w (start_time, end_time)
-        ), '[]')
-    )
-$$;
-
 CREATE FUNCTION public.party(m public.mentors) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -1048,17 +745,12 @@ CREATE FUNCTION public.party(u public.users) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT json_build_object('id', u.id, 'name', u.name, 'avatar', u.picture) $$;
 
-CREATE FUNCTION public.policy_json(m public.mentors) RETURNS json
-    LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION public.profile_terms(m public.mentors) RETURNS TABLE(field text, word text)
+    LANGUAGE sql STABLE ROWS 60 PARALLEL SAFE
     AS $$
-    SELECT json_build_object(
-        'minimumNoticeMinutes', m.minimum_notice_minutes,
-        'horizonDays', m.horizon_days,
-        'maxSessionsPerDay', m.max_sessions_per_day,
-        'maxSessionsPerWeek', m.max_sessions_per_week,
-        'cancelCutoffHours', m.cancel_cutoff_hours,
-        'acceptingRequests', m.accepting_requests
-    )
+    SELECT * FROM search_terms(m)
+    UNION ALL
+    SELECT * FROM filter_terms(m)
 $$;
 
 CREATE FUNCTION public.record_mentor(mentor uuid, stale_answers text) RETURNS void
@@ -1430,6 +1122,12 @@ CREATE FUNCTION public.search_block_size() RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT 16384 $$;
 
+CREATE FUNCTION public.search_blocks() RETURNS TABLE(block integer)
+    LANGUAGE sql STABLE ROWS 10 PARALLEL SAFE
+    AS $$
+    SELECT generate_series(0, search_block((SELECT coalesce(max(m.number), 0) FROM mentors AS m)))
+$$;
+
 CREATE FUNCTION public.search_clean(after text, most integer) RETURNS TABLE(deleted bigint, last text)
     LANGUAGE plpgsql
     SET lock_timeout TO '200ms'
@@ -1438,35 +1136,22 @@ DECLARE
     unused text[];
 BEGIN
     deleted := 0;
-    SELECT
-        max(v.word),
-        array_agg(v.word) FILTER (WHERE coalesce(p.empty, TRUE))
+    SELECT max(v.word), array_agg(v.word) FILTER (WHERE NOT v.used)
     INTO last, unused
     FROM (
-        SELECT word
+        SELECT
+            word,
+            search_uses(word) AS used
         FROM search_vocabulary
         WHERE word > after
         ORDER BY word
         LIMIT most
-    ) AS v
-    LEFT JOIN LATERAL (
-        SELECT bool_or(mentors = search_no_mentors()) AS empty
-        FROM search_postings
-        WHERE word = v.word
-    ) AS p ON TRUE;
+    ) AS v;
 
     IF unused IS NOT NULL THEN
         LOCK TABLE search_vocabulary IN SHARE ROW EXCLUSIVE MODE;
-        DELETE FROM search_postings
-        WHERE word = ANY (unused) AND mentors = search_no_mentors();
         DELETE FROM search_vocabulary AS v
-        WHERE
-            v.word = ANY (unused)
-            AND NOT EXISTS (
-                SELECT
-                FROM search_postings AS p
-                WHERE p.word = v.word
-            );
+        WHERE v.word = ANY (unused) AND NOT search_uses(v.word);
         GET DIAGNOSTICS deleted = ROW_COUNT;
     END IF;
     RETURN NEXT;
@@ -1477,195 +1162,176 @@ EXCEPTION
 END
 $$;
 
-CREATE FUNCTION public.search_finds(words text[]) RETURNS TABLE(place bigint, tier integer, block integer, mentors bit)
-    LANGUAGE sql STABLE ROWS 100 PARALLEL SAFE
+CREATE FUNCTION public.search_fill() RETURNS void
+    LANGUAGE plpgsql
     AS $$
-    SELECT
-        meant.place,
-        meant.tier,
-        meant.block,
-        bit_or(meant.mentors)
-    FROM (
+BEGIN
+    IF
+        NOT EXISTS (SELECT FROM search_postings)
+        AND EXISTS (SELECT FROM mentors WHERE visibility = 'public')
+    THEN
+        PERFORM search_rebuild();
+    END IF;
+END
+$$;
+
+CREATE FUNCTION public.search_filter(filters jsonb) RETURNS bit varying
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    WITH asked AS MATERIALIZED (
         SELECT
-            asked.place,
-            CASE
-                WHEN meaning.exact THEN 100 * p.field + round(10 * meaning.likeness)::integer
-                ELSE 2 * round(10 * meaning.likeness)::integer + (p.field > 1)::integer
-            END AS tier,
-            p.block,
-            p.mentors
-        FROM unnest(words) WITH ORDINALITY AS asked (word, place)
-        CROSS JOIN LATERAL search_meaning(asked.word) AS meaning
-        -- PostgreSQL expects thousands of meanings, and would read all postings.
-        -- OFFSET prevents that.
-        CROSS JOIN LATERAL (
+            row_number() OVER () AS place,
+            a.field,
+            a.key || E'\n' AS first_word,
+            a.key || E'\n' || coalesce(a.most, U&'\+10FFFF') AS last_word
+        FROM (
+            SELECT 'expertise' AS field, left(fold(e.value), 200) AS key, NULL AS most
+            FROM jsonb_array_elements_text(filters -> 'expertise') AS e
+            UNION ALL
+            SELECT 'language', filters ->> 'language', NULL
+            UNION ALL
             SELECT
-                field,
-                block,
-                mentors
+                'currency',
+                filters ->> 'currency',
+                lpad((filters ->> 'maxRate')::numeric(12, 2)::text, 13, '0')
+            UNION ALL
+            SELECT 'duration', filters ->> 'duration', NULL
+        ) AS a
+        WHERE a.key IS NOT NULL
+    ),
+
+    passing AS (
+        SELECT
+            b.block,
+            -- null without filters
+            bit_and(coalesce(p.mentors, search_no_mentors())) AS mentors
+        FROM search_blocks() AS b
+        CROSS JOIN asked AS a
+        CROSS JOIN LATERAL (
+            SELECT bit_or(mentors) AS mentors
             FROM search_postings
-            WHERE word = meaning.word
-            OFFSET 0
+            WHERE field = a.field AND word BETWEEN a.first_word AND a.last_word AND block = b.block
         ) AS p
-    ) AS meant
-    GROUP BY meant.place, meant.tier, meant.block
+        GROUP BY b.block
+    ),
+
+    rated AS (
+        SELECT CASE
+            WHEN (filters ->> 'minRating')::numeric > 0
+                THEN search_rated((filters ->> 'minRating')::numeric)
+        END AS mentors
+    )
+
+    SELECT coalesce(p.mentors & r.mentors, p.mentors, r.mentors)
+    FROM rated AS r
+    CROSS JOIN (
+        SELECT bit_concat(passing.mentors ORDER BY passing.block) AS mentors
+        FROM passing
+    ) AS p
 $$;
 
-CREATE FUNCTION public.search_has(mentors bit[], number integer) RETURNS boolean
+CREATE FUNCTION public.search_keys(word text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT get_bit(mentors[search_block(number) + 1], number % search_block_size()) = 1 $$;
-
-CREATE FUNCTION public.search_having_all(words integer, places bigint[], tiers integer[], blocks integer[], finds bit[], least_tier integer) RETURNS TABLE(block integer, mentors bit)
-    LANGUAGE sql IMMUTABLE ROWS 10 PARALLEL SAFE
     AS $$
     SELECT
-        has_word.block,
-        bit_and(has_word.mentors)
-    FROM (
-        SELECT
-            blocks[f] AS block,
-            bit_or(finds[f]) AS mentors
-        FROM generate_subscripts(finds, 1) AS f
-        WHERE tiers[f] >= least_tier
-        GROUP BY places[f], blocks[f]
-    ) AS has_word
-    GROUP BY has_word.block
-    HAVING count(*) = words
+        array_agg(substr(word, i, 1)) || array_agg(substr(word, i, 2))
+        || array_agg(substr(word, i, 3))
+        || array_agg(overlay(word PLACING ' ' FROM i FOR 1)) FILTER (WHERE char_length(word) >= 4)
+    FROM generate_series(1, char_length(word)) AS i
 $$;
 
-CREATE FUNCTION public.search_meaning(asked text) RETURNS TABLE(word text, likeness real, exact boolean)
+CREATE FUNCTION public.search_matches(q text, filters jsonb) RETURNS TABLE(block integer, mentors bit)
+    LANGUAGE sql STABLE ROWS 10 PARALLEL SAFE
+    AS $$
+    SELECT
+        b.block,
+        coalesce(
+            substring(t.mentors FROM b.block * search_block_size() + 1 FOR search_block_size()),
+            ~search_no_mentors()
+        )
+    FROM search_tiers(search_query(q), search_filter(filters)) AS t
+    CROSS JOIN search_blocks() AS b
+    WHERE t.tier = 0
+$$;
+
+CREATE FUNCTION public.search_meaning(asked text) RETURNS TABLE(word text, kind integer)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     WITH a AS MATERIALIZED (
         SELECT
-            f.folded,
-            f.pattern,
-            -- Each of these is null where it does not apply, and then its index has nothing to do.
-            CASE WHEN char_length(f.folded) <= 2 THEN ARRAY[f.folded] END AS short,
-            CASE WHEN char_length(f.folded) > 2 THEN f.pattern END AS long,
-            CASE WHEN f.letters >= 4 THEN f.folded END AS misspelt,
-            CASE WHEN f.letters >= 5 THEN containing_swapped(asked) END AS swapped
-        FROM (
-            SELECT
-                fold(asked) AS folded,
-                containing(asked) AS pattern,
-                char_length(regexp_replace(asked, '[^[:alnum:]]', '', 'g')) AS letters
-        ) AS f
+            -- Any word that contains `asked` has these keys: its parts of three letters, or itself.
+            array_agg(substr(asked, i, 3))
+            FILTER (WHERE i <= greatest(1, char_length(asked) - 2)) AS parts,
+            -- One letter is wrong, or one is missing.
+            array_agg(overlay(asked PLACING ' ' FROM i FOR 1))
+            || array_agg(overlay(asked PLACING ' ' FROM i FOR 0))
+            || (asked || ' ') AS blanked,
+            -- One letter is too many, or two are swapped.
+            array_agg(overlay(asked PLACING '' FROM i FOR 1))
+            || array_agg(overlay(asked PLACING reverse(substr(asked, i, 2)) FROM i FOR 2))
+            AS corrected
+        FROM generate_series(1, char_length(asked)) AS i
     )
 
     SELECT
-        meant.word,
-        similarity(meant.folded, meant.word),
-        meant.exact
-    FROM (
-        SELECT
-            v.word,
-            a.folded,
-            v.word LIKE a.pattern AS exact
-        FROM a
-        INNER JOIN search_vocabulary AS v
-            ON
-                v.short_parts @> a.short
-                OR v.word LIKE a.long
-                OR a.misspelt <% v.word
-                OR v.word LIKE ANY (a.swapped)
-        ORDER BY v.word LIKE a.pattern DESC, char_length(v.word) ASC, v.word ASC
-        LIMIT 5000
-    ) AS meant
+        v.word,
+        k.kind
+    FROM a
+    INNER JOIN search_vocabulary AS v
+        ON
+            (v.keys @> a.parts AND strpos(v.word, asked) > 0)
+            OR v.keys && a.blanked
+            OR (v.word = ANY (a.corrected) AND char_length(v.word) >= 4)
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN v.word = asked THEN 4
+            WHEN starts_with(v.word, asked) THEN 3
+            WHEN strpos(v.word, asked) > 0 THEN 2
+            ELSE 1
+        END AS kind
+    ) AS k
+    ORDER BY k.kind DESC, char_length(v.word) ASC, v.word ASC
+    LIMIT 5000
 $$;
 
-CREATE FUNCTION public.search_mentors(words text[], phrase text, wanted bigint, skipped bigint) RETURNS TABLE(total bigint, ids uuid[])
+CREATE FUNCTION public.search_mentors(q text, filters jsonb, sort text, wanted bigint, skipped bigint) RETURNS TABLE(total bigint, ids uuid[])
     LANGUAGE plpgsql STABLE ROWS 1 PARALLEL SAFE
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
-    pattern CONSTANT text := containing(phrase);
-    places bigint[];
-    tiers integer[];
-    blocks integer[];
-    finds varbit[];
-    this_tier integer;
-    -- the matches above this tier, at least of this tier, and of this tier
-    above varbit[];
-    at_least varbit[];
-    in_tier varbit[];
+    words CONSTANT text[] := search_query(q);
+    phrase CONSTANT text := CASE WHEN cardinality(words) > 1 THEN array_to_string(words, ' ') END;
+    -- from the best tier down, each with the matches of the tiers before
+    tiers varbit[];
+    reached varbit;
+    in_tier varbit;
+    above varbit;
     matches bigint;
 BEGIN
-    SELECT array_agg(f.place), array_agg(f.tier), array_agg(f.block), array_agg(f.mentors)
-    INTO places, tiers, blocks, finds
-    FROM search_finds(words) AS f;
-
-    SELECT coalesce(sum(bit_count(has_all.mentors)), 0) INTO total
-    FROM search_having_all(cardinality(words), places, tiers, blocks, finds, 0) AS has_all;
+    SELECT array_agg(t.mentors ORDER BY t.tier DESC)
+    INTO tiers
+    FROM search_tiers(words, search_filter(filters)) AS t
+    WHERE sort = 'best' OR t.tier = 0;
 
     ids := '{}';
-    FOR this_tier IN
-        SELECT DISTINCT t.tier
-        FROM unnest(tiers) AS t (tier)
-        WHERE total > skipped
-        ORDER BY t.tier DESC
-    LOOP
-        SELECT array_agg(coalesce(has_all.mentors, search_no_mentors()) ORDER BY b.block)
-        INTO at_least
-        FROM generate_series(0, (SELECT max(b.block) FROM unnest(blocks) AS b (block))) AS b (block)
-        LEFT JOIN
-            search_having_all(
-                cardinality(words), places, tiers, blocks, finds, this_tier
-            ) AS has_all
-            ON has_all.block = b.block;
-
-        IF above IS NULL THEN
-            in_tier := at_least;
-        ELSE
-            SELECT array_agg(at_least[b] & ~above[b] ORDER BY b) INTO in_tier
-            FROM generate_subscripts(at_least, 1) AS b;
-        END IF;
-        above := at_least;
-        SELECT sum(bit_count(in_tier[b])) INTO matches
-        FROM generate_subscripts(in_tier, 1) AS b;
-
-        IF matches <= skipped THEN
-            skipped := skipped - matches;
-            CONTINUE;
-        END IF;
-        -- Sorting one match takes as long as walking past twenty mentors of the list.
-        IF
-            (cardinality(words) > 1 AND matches <= 1000)
-            OR 20 * matches * matches
-            < (wanted + skipped) * cardinality(in_tier) * search_block_size()
-        THEN
-            ids := ids || ARRAY(
-                SELECT m.id
-                FROM mentors AS m
-                WHERE m.number = ANY (ARRAY(SELECT s.number FROM search_numbers(in_tier) AS s))
-                ORDER BY
-                    CASE
-                        WHEN m.search_name LIKE pattern THEN 3
-                        WHEN m.search_expertise LIKE pattern THEN 2
-                        WHEN m.search_headline LIKE pattern THEN 1
-                        ELSE 0
-                    END DESC,
-                    m.rating DESC NULLS LAST,
-                    m.review_count DESC,
-                    m.total_sessions DESC,
-                    m.id ASC
-                LIMIT wanted - cardinality(ids) OFFSET skipped
-            );
-        ELSE
-            ids := ids || ARRAY(
-                SELECT m.id
-                FROM mentors AS m
-                WHERE m.visibility = 'public' AND search_has(in_tier, m.number)
-                ORDER BY
-                    m.rating DESC NULLS LAST,
-                    m.review_count DESC,
-                    m.total_sessions DESC,
-                    m.id ASC
-                LIMIT wanted - cardinality(ids) OFFSET skipped
+    FOREACH reached IN ARRAY tiers LOOP
+        in_tier := coalesce(reached & ~above, reached);
+        above := reached;
+        matches := coalesce(
+            bit_count(in_tier),
+            (SELECT c.mentors FROM mentor_counts AS c WHERE c.visibility = 'public')
+        );
+        IF matches > skipped AND cardinality(ids) < wanted THEN
+            ids := ids || search_page(
+                in_tier,
+                sort,
+                CASE WHEN sort = 'best' THEN phrase END,
+                wanted - cardinality(ids),
+                skipped
             );
         END IF;
-        EXIT WHEN cardinality(ids) = wanted;
-        skipped := 0;
+        total := coalesce(total, 0) + matches;
+        skipped := greatest(0, skipped - matches);
     END LOOP;
     RETURN NEXT;
 END
@@ -1675,17 +1341,104 @@ CREATE FUNCTION public.search_no_mentors() RETURNS bit
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT repeat('0', search_block_size())::varbit $$;
 
-CREATE FUNCTION public.search_numbers(mentors bit[]) RETURNS TABLE(number integer)
+CREATE FUNCTION public.search_numbers(mentors bit varying) RETURNS TABLE(number integer)
     LANGUAGE sql IMMUTABLE ROWS 100 PARALLEL SAFE
     AS $$
-    SELECT (
-        (block.place - 1) * search_block_size() - 1
-        + sum(length(zeros.run) + 1) OVER (PARTITION BY block.place ORDER BY zeros.place)
-    )::integer
-    FROM
-        unnest(mentors) WITH ORDINALITY AS block (bits, place),
-        string_to_table(block.bits::text, '1') WITH ORDINALITY AS zeros (run, place)
-    WHERE zeros.place <= bit_count(block.bits)
+    SELECT (sum(length(zeros.run) + 1) OVER (ORDER BY zeros.place) - 1)::integer
+    FROM string_to_table(mentors::text, '1') WITH ORDINALITY AS zeros (run, place)
+    WHERE zeros.place <= bit_count(mentors)
+$$;
+
+CREATE FUNCTION public.search_page(chosen bit varying, sort text, phrase text, wanted bigint, skipped bigint) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    matches CONSTANT bigint := bit_count(chosen);
+    -- Sorting one match takes as long as walking past twenty mentors of the list.
+    few boolean := 20 * matches * matches < (wanted + skipped) * length(chosen);
+    sorting text := 'm.rating DESC NULLS LAST, m.review_count DESC, m.total_sessions DESC, m.id';
+    source text;
+    ids uuid[];
+BEGIN
+    sorting := CASE sort
+        WHEN 'rate' THEN 'm.session_rate, '
+        WHEN 'newest' THEN 'm.created_at DESC, '
+        ELSE ''
+    END || sorting;
+    -- Not where it depends on the page how they are sorted.
+    IF phrase IS NOT NULL AND matches <= 200 THEN
+        few := TRUE;
+        sorting := 'search_phrase(m, $2) DESC, ' || sorting;
+    END IF;
+    IF few THEN
+        source := 'm.number = ANY (ARRAY(SELECT n.number FROM search_numbers($1) AS n))';
+    ELSE
+        source := 'm.visibility = ''public''';
+        IF chosen IS NOT NULL THEN
+            source := source || ' AND get_bit($1, m.number) = 1';
+        END IF;
+    END IF;
+    EXECUTE format(
+        'SELECT ARRAY(SELECT m.id FROM mentors AS m WHERE %s ORDER BY %s LIMIT $3 OFFSET $4)',
+        source, sorting
+    ) INTO ids USING chosen, phrase, wanted, skipped;
+    RETURN ids;
+END
+$_$;
+
+CREATE FUNCTION public.search_parts(word text) RETURNS TABLE(part text)
+    LANGUAGE sql IMMUTABLE ROWS 2 PARALLEL SAFE
+    AS $$
+    SELECT btrim(split.part, '-')
+    FROM regexp_split_to_table(word, '[^[:alnum:]-]+') AS split (part)
+    WHERE char_length(split.part) >= 2
+    UNION ALL
+    SELECT split.part
+    FROM regexp_split_to_table(word, '[^[:alnum:]]+') AS split (part)
+    WHERE char_length(split.part) >= 4
+$$;
+
+CREATE FUNCTION public.search_phrase(m public.mentors, phrase text) RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN strpos(fold(m.full_name), phrase) > 0 THEN 2
+        WHEN strpos(fold(array_to_string(m.expertise, ', ')), phrase) > 0 THEN 2
+        WHEN strpos(fold(m.headline), phrase) > 0 THEN 1
+        ELSE 0
+    END
+$$;
+
+CREATE FUNCTION public.search_query(q text) RETURNS text[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT array_agg(w.word)
+    FROM (
+        SELECT s.word
+        FROM search_split(fold(q)) WITH ORDINALITY AS s (word, place)
+        GROUP BY s.word
+        ORDER BY min(s.place)
+        LIMIT 8
+    ) AS w
+$$;
+
+CREATE FUNCTION public.search_rated(min_rating numeric) RETURNS bit varying
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    -- 64 at a time: an aggregate of whole bitmaps would take fifteen times as long.
+    SELECT string_agg(coalesce(good.mentors, 0::bit(64))::text, '' ORDER BY part.n)::varbit
+    FROM search_blocks() AS b
+    CROSS JOIN generate_series(
+        b.block * search_block_size() / 64, (b.block + 1) * search_block_size() / 64 - 1
+    ) AS part (n)
+    LEFT JOIN (
+        SELECT
+            number / 64 AS n,
+            bit_or(1::bigint << 63 - number % 64)::bit(64) AS mentors
+        FROM mentors
+        WHERE visibility = 'public' AND rating >= min_rating
+        GROUP BY number / 64
+    ) AS good ON good.n = part.n
 $$;
 
 CREATE FUNCTION public.search_rebuild() RETURNS void
@@ -1693,34 +1446,162 @@ CREATE FUNCTION public.search_rebuild() RETURNS void
     AS $$
     LOCK TABLE mentors IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM search_postings;
-    INSERT INTO search_postings (word, field, block, mentors)
+    DELETE FROM search_vocabulary;
+    INSERT INTO search_postings (field, word, block, mentors)
     SELECT
-        word,
         field,
+        word,
         block,
         mentors
     FROM search_postings_recounted;
-    INSERT INTO search_vocabulary (word)
-    SELECT DISTINCT word
-    FROM search_postings
-    ON CONFLICT (word) DO NOTHING;
+    INSERT INTO search_vocabulary (word, keys)
+    SELECT
+        p.word,
+        search_keys(p.word)
+    FROM search_postings AS p
+    INNER JOIN search_texts() AS f ON f.field = p.field
+    GROUP BY p.word;
 $$;
 
-CREATE FUNCTION public.search_words(name text, expertise text, headline text, bio text) RETURNS TABLE(word text, field smallint)
-    LANGUAGE sql IMMUTABLE ROWS 50 PARALLEL SAFE
+CREATE FUNCTION public.search_split(words text) RETURNS TABLE(word text)
+    LANGUAGE sql IMMUTABLE ROWS 20 PARALLEL SAFE
     AS $$
-    SELECT
-        left(w.word, 200),
-        f.field
+    SELECT left(coalesce(nullif(trimmed.word, ''), trimmed.piece), 200)
     FROM (
-        VALUES (4::smallint, name), (3, expertise), (2, headline), (1, bio)
-    ) AS f (field, words)
-    CROSS JOIN LATERAL
-        regexp_split_to_table(f.words, '\s+') WITH ORDINALITY AS w (word, place)
-    WHERE w.word <> ''
-    GROUP BY left(w.word, 200), f.field
-    ORDER BY f.field DESC, min(w.place) ASC
+        SELECT
+            split.piece,
+            ltrim(rtrim(split.piece, '.:!?''*~=-`'), ':!?¿¡''*~=-`#@•·') AS word
+        FROM
+            regexp_split_to_table(
+                words, '(?:[\s/,;|()\[\]{}<>"“”„«»、。・「」]|\.\.|::)+'
+            ) AS split (piece)
+        WHERE split.piece <> ''
+    ) AS trimmed
+$$;
+
+CREATE FUNCTION public.search_terms(m public.mentors) RETURNS TABLE(field text, word text)
+    LANGUAGE sql STABLE ROWS 50 PARALLEL SAFE
+    AS $$
+    WITH words AS MATERIALIZED (
+        SELECT
+            f.place,
+            f.field,
+            w.word,
+            w.place AS word_place
+        FROM (
+            VALUES
+            (1, 'name', concat_ws(', ', m.full_name, array_to_string(m.expertise, ', '))),
+            (2, 'headline', m.headline),
+            (3, 'bio', m.bio)
+        ) AS f (place, field, words)
+        CROSS JOIN LATERAL search_split(fold(f.words)) WITH ORDINALITY AS w (word, place)
+    )
+
+    SELECT
+        t.field,
+        t.word
+    FROM (
+        SELECT * FROM words
+        UNION ALL
+        SELECT
+            w.place,
+            w.field,
+            p.part,
+            1000 + w.word_place
+        FROM words AS w
+        CROSS JOIN LATERAL search_parts(w.word) AS p
+        WHERE w.word ~ '[^[:alnum:]]'
+    ) AS t
+    WHERE t.word <> ''
+    GROUP BY t.field, t.word
+    ORDER BY min(t.place), min(t.word_place)
     LIMIT 500
+$$;
+
+CREATE FUNCTION public.search_texts() RETURNS TABLE(field text, worth integer)
+    LANGUAGE sql IMMUTABLE ROWS 3 PARALLEL SAFE
+    AS $$ VALUES ('name', 2), ('headline', 1), ('bio', 0) $$;
+
+CREATE FUNCTION public.search_tiers(words text[], passing bit varying) RETURNS TABLE(tier integer, mentors bit varying)
+    LANGUAGE sql STABLE ROWS 12 PARALLEL SAFE
+    AS $$
+    WITH found AS MATERIALIZED (
+        SELECT
+            asked.place,
+            3 * meaning.kind + f.worth AS tier,
+            p.block,
+            bit_or(p.mentors) AS mentors
+        FROM unnest(words) WITH ORDINALITY AS asked (word, place)
+        CROSS JOIN LATERAL search_meaning(asked.word) AS meaning
+        CROSS JOIN search_texts() AS f
+        -- PostgreSQL expects thousands of meanings, and would read all postings.
+        -- OFFSET prevents that.
+        CROSS JOIN LATERAL (
+            SELECT
+                block,
+                mentors
+            FROM search_postings
+            WHERE field = f.field AND word = meaning.word
+            OFFSET 0
+        ) AS p
+        GROUP BY asked.place, tier, p.block
+    ),
+
+    reached AS (
+        SELECT
+            asked.place,
+            t.tier,
+            b.block,
+            coalesce(
+                bit_or(found.mentors) OVER (
+                    PARTITION BY asked.place, b.block ORDER BY t.tier DESC
+                ),
+                search_no_mentors()
+            ) AS mentors
+        FROM generate_subscripts(words, 1) AS asked (place)
+        CROSS JOIN (
+            SELECT tier
+            FROM found
+            UNION
+            SELECT 0
+        ) AS t
+        CROSS JOIN search_blocks() AS b
+        LEFT JOIN found ON (found.place, found.tier, found.block) = (asked.place, t.tier, b.block)
+    )
+
+    SELECT
+        has_all.tier,
+        CASE
+            WHEN passing IS NULL THEN bit_concat(has_all.mentors ORDER BY has_all.block)
+            ELSE bit_concat(has_all.mentors ORDER BY has_all.block) & passing
+        END
+    FROM (
+        SELECT
+            tier,
+            block,
+            bit_and(mentors) AS mentors
+        FROM reached
+        GROUP BY tier, block
+    ) AS has_all
+    GROUP BY has_all.tier
+    UNION ALL
+    SELECT
+        0,
+        passing
+    WHERE words IS NULL
+$$;
+
+CREATE FUNCTION public.search_uses(word text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT bool_or(p.found IS NOT NULL)
+    FROM search_texts() AS f
+    LEFT JOIN LATERAL (
+        SELECT TRUE AS found
+        FROM search_postings
+        WHERE field = f.field AND search_postings.word = search_uses.word
+        LIMIT 1
+    ) AS p ON TRUE
 $$;
 
 CREATE FUNCTION public.session_event(old_status text, new_status text) RETURNS text
@@ -1775,53 +1656,6 @@ CREATE FUNCTION public.session_json(b public.bookings, v public.reviews) RETURNS
     ) AS fields
 $$;
 
-CREATE FUNCTION public.short_parts(word text) RETURNS text[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-    SELECT array_agg(DISTINCT substr(word, i, length))
-    FROM generate_series(1, char_length(word)) AS i
-    CROSS JOIN generate_series(1, 2) AS length
-$$;
-
-CREATE TABLE public.time_off (
-    id uuid DEFAULT uuidv7() NOT NULL,
-    mentor_id uuid NOT NULL,
-    starts_at timestamp with time zone NOT NULL,
-    ends_at timestamp with time zone NOT NULL,
-    start_date date,
-    end_date date,
-    note text,
-    CONSTRAINT time_off_dates CHECK (((start_date IS NULL) = (end_date IS NULL))),
-    CONSTRAINT time_off_order CHECK ((starts_at <= ends_at))
-);
-
-CREATE FUNCTION public.time_off_json(t public.time_off) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT jsonb_build_object(
-        'id', t.id,
-        'startsAt', iso(t.starts_at),
-        'endsAt', iso(t.ends_at),
-        'startDate', t.start_date,
-        'endDate', t.end_date,
-        'note', t.note
-    )
-$$;
-
-CREATE FUNCTION public.time_off_take_days() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    SELECT
-        day_start(NEW.start_date, m.availability_timezone),
-        day_start(NEW.end_date + 1, m.availability_timezone)
-    INTO NEW.starts_at, NEW.ends_at
-    FROM mentors AS m
-    WHERE m.id = NEW.mentor_id;
-    RETURN NEW;
-END
-$$;
-
 CREATE FUNCTION public.token_name(user_id text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT u.name FROM users AS u WHERE u.id = user_id $$;
@@ -1836,116 +1670,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.unavailable_because(m public.mentors, start_time timestamp with time zone, end_time timestamp with time zone) RETURNS TABLE(code text, detail text)
-    LANGUAGE sql STABLE ROWS 2 PARALLEL SAFE
-    AS $$
-    SELECT
-        r.code,
-        r.detail
-    FROM (
-        SELECT
-            m.availability_timezone AS zone,
-            tstzrange(start_time, end_time) AS period,
-            (start_time AT TIME ZONE m.availability_timezone)::date AS day,
-            mentor_hours(m, start_time, end_time) AS hours
-    ) AS asked
-    CROSS JOIN LATERAL mentor_free_time(m, asked.hours, start_time, end_time) AS c
-    CROSS JOIN LATERAL (
-        SELECT
-            string_agg(format('session %s from %s', b.id, p.times), ', ' ORDER BY b.start_time)
-            FILTER (WHERE p.overlaps) AS sessions,
-            string_agg(format('the session from %s', p.times), ', ' ORDER BY b.start_time)
-            FILTER (WHERE NOT p.overlaps) AS neighbours
-        FROM bookings AS b
-        CROSS JOIN LATERAL (
-            SELECT
-                format('%s to %s', iso(b.start_time), iso(b.end_time)) AS times,
-                tstzrange(b.start_time, b.end_time) && asked.period AS overlaps
-        ) AS p
-        WHERE
-            asked.period && c.taken
-            AND b.mentor_id = m.id
-            AND b.live
-            AND occupied(b.start_time, b.end_time, b.buffer_time) && tstzrange(
-                start_time - interval '1 hour', end_time + interval '1 hour'
-            )
-            AND b.start_time - make_interval(mins => m.buffer_time) < end_time
-            AND b.end_time + make_interval(mins => m.buffer_time) > start_time
-    ) AS near
-    CROSS JOIN LATERAL (
-        VALUES
-        (
-            'outside_hours',
-            NOT asked.period <@ asked.hours,
-            format('The hours on %s (%s) are ', asked.day, asked.zone) || coalesce((
-                SELECT
-                    string_agg(
-                        replace(
-                            to_char(lower(w.span) AT TIME ZONE asked.zone, 'HH24:MI')
-                            || to_char(upper(w.span) AT TIME ZONE asked.zone, '-HH24:MI'),
-                            '-00:00', '-24:00'
-                        ), ', ' ORDER BY w.span
-                    )
-                FROM mentor_windows(m, asked.day, asked.day) AS w
-            ), 'none')
-        ),
-        (
-            'time_off',
-            asked.period && c.time_off,
-            (
-                SELECT
-                    string_agg(
-                        format('Time off from %s to %s', iso(t.starts_at), iso(t.ends_at)),
-                        ', ' ORDER BY t.starts_at
-                    )
-                FROM time_off AS t
-                WHERE t.mentor_id = m.id AND t.ends_at > start_time AND t.starts_at < end_time
-            )
-        ),
-        ('session', near.sessions IS NOT NULL, 'There is ' || near.sessions),
-        (
-            'buffer',
-            near.neighbours IS NOT NULL,
-            format('%s minutes stay free around ', m.buffer_time) || near.neighbours
-        ),
-        (
-            'notice',
-            start_time > now() AND start_time < c.earliest,
-            format(
-                'Requests are made %s minutes ahead at least, so the earliest start now is %s',
-                m.minimum_notice_minutes, iso(c.earliest)
-            )
-        ),
-        (
-            'horizon',
-            start_time >= c.horizon,
-            format('Requests are made %s days ahead at most', m.horizon_days)
-        ),
-        (
-            'day_full',
-            start_time <@ c.full_days,
-            format(
-                'There are %s sessions and requests on %s', m.max_sessions_per_day, asked.day
-            )
-        ),
-        (
-            'week_full',
-            start_time <@ c.full_weeks,
-            format(
-                'There are %s sessions and requests in the week of %s',
-                m.max_sessions_per_week, asked.day
-            )
-        ),
-        ('paused', NOT m.accepting_requests, 'acceptingRequests is false'),
-        ('past', start_time <= now(), 'The start has passed')
-    ) AS r (code, applies, detail)
-    WHERE r.applies
-$$;
-
-CREATE FUNCTION public.until_last_instant(hours tstzmultirange) RETURNS tstzmultirange
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$ SELECT hours * tstzmultirange(tstzrange(NULL, '9999-12-31 23:59:59+00')) $$;
-
 CREATE FUNCTION public.users_rename_profile() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1959,32 +1683,11 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.window_on_changed_day(day date, zone text, start_time interval, end_time interval) RETURNS tstzmultirange
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    AS $$
-DECLARE
-    earlier timestamptz := (day - interval '12 hours') AT TIME ZONE zone;
-    later timestamptz := (day + interval '36 hours') AT TIME ZONE zone;
-    middle timestamptz;
-    -- Midnight by the clock before the change, and by the clock after it.
-    old_midnight CONSTANT timestamptz := earlier + (day - earlier AT TIME ZONE zone);
-    new_midnight CONSTANT timestamptz := later + (day - later AT TIME ZONE zone);
-BEGIN
-    -- Bisect to the minute. Afterwards the change is at `later`.
-    WHILE later - earlier > interval '1 minute' LOOP
-        middle := date_trunc('minute', earlier + (later - earlier) / 2);
-        IF middle + (day - middle AT TIME ZONE zone) = old_midnight THEN
-            earlier := middle;
-        ELSE
-            later := middle;
-        END IF;
-    END LOOP;
-    RETURN tstzmultirange(
-        tstzrange(old_midnight + start_time, old_midnight + end_time) * tstzrange(NULL, later),
-        tstzrange(new_midnight + start_time, new_midnight + end_time) * tstzrange(later, NULL)
-    );
-END
-$$;
+CREATE AGGREGATE public.bit_concat(bits bit varying) (
+    SFUNC = bitcat,
+    STYPE = bit varying,
+    PARALLEL = safe
+);
 
 CREATE TABLE public._yoyo_log (
     id character varying(36) NOT NULL,
@@ -2103,8 +1806,8 @@ CREATE VIEW public.request_list AS
      CROSS JOIN LATERAL public.request_json(r.*, b.*, r.start_time, r.end_time) s(body));
 
 CREATE TABLE public.search_postings (
+    field text NOT NULL COLLATE pg_catalog."C",
     word text NOT NULL COLLATE pg_catalog."C",
-    field smallint NOT NULL,
     block integer NOT NULL,
     mentors bit(16384) NOT NULL
 )
@@ -2112,18 +1815,18 @@ WITH (toast_tuple_target='128');
 ALTER TABLE ONLY public.search_postings ALTER COLUMN mentors SET STORAGE MAIN;
 
 CREATE VIEW public.search_postings_recounted AS
- SELECT w.word,
-    w.field,
+ SELECT t.field,
+    t.word,
     public.search_block(m.number) AS block,
     bit_or(public.search_bit(m.number)) AS mentors
-   FROM public.mentors m,
-    LATERAL public.search_words(m.search_name, m.search_expertise, m.search_headline, m.search_bio) w(word, field)
+   FROM (public.mentors m
+     CROSS JOIN LATERAL public.profile_terms(m.*) t(field, word))
   WHERE (m.visibility = 'public'::text)
-  GROUP BY w.word, w.field, (public.search_block(m.number));
+  GROUP BY t.field, t.word, (public.search_block(m.number));
 
 CREATE TABLE public.search_vocabulary (
     word text NOT NULL COLLATE pg_catalog."C",
-    short_parts text[] GENERATED ALWAYS AS (public.short_parts(word)) STORED
+    keys text[] NOT NULL COLLATE pg_catalog."C"
 );
 
 CREATE VIEW public.session_list AS
@@ -2154,9 +1857,6 @@ ALTER TABLE ONLY public._yoyo_version
 
 ALTER TABLE ONLY public.applied_functions
     ADD CONSTRAINT applied_functions_pkey PRIMARY KEY (hash);
-
-ALTER TABLE ONLY public.availability_overrides
-    ADD CONSTRAINT availability_overrides_pkey PRIMARY KEY (mentor_id, day);
 
 ALTER TABLE ONLY public.availability_windows
     ADD CONSTRAINT availability_windows_no_overlap EXCLUDE USING gist (mentor_id WITH =, day_of_week WITH =, int4range((EXTRACT(epoch FROM start_time))::integer, (EXTRACT(epoch FROM end_time))::integer) WITH &&);
@@ -2204,13 +1904,10 @@ ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.search_postings
-    ADD CONSTRAINT search_postings_pkey PRIMARY KEY (word, field, block);
+    ADD CONSTRAINT search_postings_pkey PRIMARY KEY (field, word, block);
 
 ALTER TABLE ONLY public.search_vocabulary
     ADD CONSTRAINT search_vocabulary_pkey PRIMARY KEY (word);
-
-ALTER TABLE ONLY public.time_off
-    ADD CONSTRAINT time_off_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
@@ -2234,6 +1931,10 @@ CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (cre
 
 CREATE INDEX mentors_best_first ON public.mentors USING btree (rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id) INCLUDE (number) WHERE (visibility = 'public'::text);
 
+CREATE INDEX mentors_cheapest_first ON public.mentors USING btree (session_rate, rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id) INCLUDE (number) WHERE (visibility = 'public'::text);
+
+CREATE INDEX mentors_newest_first ON public.mentors USING btree (created_at DESC, rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id) INCLUDE (number) WHERE (visibility = 'public'::text);
+
 CREATE INDEX requests_by_mentee ON public.requests USING btree (mentee_id, created_at DESC, id DESC);
 
 CREATE INDEX requests_by_mentor ON public.requests USING btree (mentor_id, created_at DESC, id DESC);
@@ -2246,13 +1947,7 @@ CREATE INDEX reviews_by_mentee ON public.reviews USING btree (mentee_id, created
 
 CREATE INDEX reviews_by_mentor ON public.reviews USING btree (mentor_id, created_at DESC, id DESC);
 
-CREATE INDEX search_vocabulary_short_parts ON public.search_vocabulary USING gin (short_parts);
-
-CREATE INDEX search_vocabulary_trigrams ON public.search_vocabulary USING gin (word public.gin_trgm_ops);
-
-CREATE INDEX time_off_by_mentor ON public.time_off USING btree (mentor_id, ends_at);
-
-CREATE TRIGGER availability_overrides_recorded AFTER INSERT OR DELETE OR UPDATE ON public.availability_overrides FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('mentor');
+CREATE INDEX search_vocabulary_keys ON public.search_vocabulary USING gin (keys);
 
 CREATE TRIGGER availability_windows_recorded AFTER INSERT OR DELETE OR UPDATE ON public.availability_windows FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('mentor');
 
@@ -2288,15 +1983,13 @@ CREATE TRIGGER mentors_counted AFTER INSERT OR DELETE ON public.mentors FOR EACH
 
 CREATE TRIGGER mentors_index_changed AFTER UPDATE ON public.mentors REFERENCING OLD TABLE AS old_mentors NEW TABLE AS new_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
 
-CREATE TRIGGER mentors_index_gone AFTER DELETE ON public.mentors REFERENCING OLD TABLE AS changed_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
+CREATE TRIGGER mentors_index_gone AFTER DELETE ON public.mentors REFERENCING OLD TABLE AS old_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
 
-CREATE TRIGGER mentors_index_new AFTER INSERT ON public.mentors REFERENCING NEW TABLE AS changed_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
+CREATE TRIGGER mentors_index_new AFTER INSERT ON public.mentors REFERENCING NEW TABLE AS new_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
 
 CREATE TRIGGER mentors_recorded AFTER INSERT OR DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('lists');
 
 CREATE TRIGGER mentors_recounted AFTER UPDATE OF visibility ON public.mentors FOR EACH ROW WHEN ((old.visibility <> new.visibility)) EXECUTE FUNCTION public.mentors_count();
-
-CREATE TRIGGER mentors_zone_changed AFTER UPDATE OF availability_timezone ON public.mentors FOR EACH ROW WHEN ((old.availability_timezone <> new.availability_timezone)) EXECUTE FUNCTION public.mentors_move_time_off();
 
 CREATE TRIGGER requests_change_recorded AFTER UPDATE ON public.requests REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.record_requests();
 
@@ -2314,16 +2007,9 @@ CREATE TRIGGER reviews_counted AFTER INSERT OR DELETE OR UPDATE ON public.review
 
 CREATE TRIGGER reviews_recorded AFTER INSERT OR DELETE ON public.reviews FOR EACH ROW EXECUTE FUNCTION public.record_review();
 
-CREATE TRIGGER time_off_days_taken BEFORE INSERT OR UPDATE ON public.time_off FOR EACH ROW WHEN ((new.start_date IS NOT NULL)) EXECUTE FUNCTION public.time_off_take_days();
-
-CREATE TRIGGER time_off_recorded AFTER INSERT OR DELETE OR UPDATE ON public.time_off FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('mentor');
-
 CREATE TRIGGER users_recorded AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.record_reviewed_mentors();
 
 CREATE TRIGGER users_renamed AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.users_rename_profile();
-
-ALTER TABLE ONLY public.availability_overrides
-    ADD CONSTRAINT availability_overrides_mentor_fkey FOREIGN KEY (mentor_id) REFERENCES public.mentors(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.availability_windows
     ADD CONSTRAINT availability_windows_mentor_fkey FOREIGN KEY (mentor_id) REFERENCES public.mentors(id) ON DELETE CASCADE;
@@ -2363,6 +2049,3 @@ ALTER TABLE ONLY public.reviews
 
 ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_mentor_fkey FOREIGN KEY (mentor_id) REFERENCES public.mentors(id);
-
-ALTER TABLE ONLY public.time_off
-    ADD CONSTRAINT time_off_mentor_fkey FOREIGN KEY (mentor_id) REFERENCES public.mentors(id) ON DELETE CASCADE;

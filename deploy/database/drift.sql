@@ -50,14 +50,14 @@ UNION ALL
 SELECT
     'search_postings, as of search_postings_recounted',
     concat_ws(
-        ' ', coalesce(p.word, r.word), coalesce(p.field, r.field), coalesce(p.block, r.block)
+        ' ', coalesce(p.field, r.field), coalesce(p.word, r.word), coalesce(p.block, r.block)
     ),
     bit_count(p.mentors)::text,
     bit_count(r.mentors)::text
 FROM search_postings AS p
 FULL JOIN search_postings_recounted AS r
-    ON r.word = p.word AND r.field = p.field AND r.block = p.block
-WHERE coalesce(p.mentors, search_no_mentors()) <> coalesce(r.mentors, b'0'::bit(16384))
+    ON r.field = p.field AND r.word = p.word AND r.block = p.block
+WHERE p.mentors IS DISTINCT FROM r.mentors
 UNION ALL
 SELECT
     'search_vocabulary',
@@ -65,8 +65,9 @@ SELECT
     'missing',
     'present'
 FROM (
-    SELECT DISTINCT word
-    FROM search_postings
+    SELECT DISTINCT p.word
+    FROM search_postings AS p
+    INNER JOIN search_texts() AS f ON f.field = p.field
 ) AS p
 LEFT JOIN search_vocabulary AS v ON v.word = p.word
 WHERE v.word IS NULL

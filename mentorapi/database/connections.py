@@ -61,8 +61,6 @@ SESSION = {
     # The default, 4, is for rotating disks: with it the search reads the table of words instead of
     # its index (measured with 9,000 words: 100 ms instead of 5).
     "random_page_cost": "1.1",
-    # Similarity (0 to 1) from which the search takes a word for a misspelt one: one wrong letter.
-    "pg_trgm.word_similarity_threshold": "0.4",
 }
 
 # asyncpg sends all other parameters to the server, which refuses those meant for libpq.

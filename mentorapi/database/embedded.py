@@ -378,7 +378,7 @@ def _ensure_system_user() -> bool:
 
 
 def _initdb_options() -> list[str]:
-    # For pg_trgm the ctype says what a letter is; with C, only ASCII has letters.
+    # For lower() and the search the ctype says what a letter is; with C, only ASCII has letters.
     ctype, before = "C", locale.setlocale(locale.LC_CTYPE)
     for name in ("en_US.UTF-8", "C.utf8", "C.UTF-8"):
         with suppress(locale.Error):

@@ -12,9 +12,6 @@ from mentorapi.database.page import Page, offset
 from mentorapi.database.pool import Database
 from mentorapi.schemas.validation import canonical_language
 
-#: Further words of a search are ignored.
-MAX_WORDS = 8
-
 #: Seconds for the statement of a search. asyncpg then cancels it on the server.
 MAX_SEARCH_SECONDS = 3
 
@@ -26,13 +23,9 @@ async def find(
 
     ``sort`` and the filters are parameters of the API. Raises Unavailable.
     """
-    words, bounds = _words(q), {"limit": limit, "offset": offset(page, limit)}
-    if filters or sort != "best":
-        found = statements.mentors.filter(
-            db, words=words, filters=_json(filters), sort=sort, **bounds
-        )
-    elif words:
-        found = statements.mentors.search(db, words=words, phrase=" ".join(words), **bounds)
+    bounds = {"limit": limit, "offset": offset(page, limit)}
+    if q or filters or sort != "best":
+        found = statements.mentors.search(db, q=q, filters=_json(filters), sort=sort, **bounds)
     else:
         found = statements.mentors.list(db, **bounds)
     return Page.of(await _in_time(found), page, limit)
@@ -40,12 +33,8 @@ async def find(
 
 async def count_facets(db: Database, q: str, **filters: Any) -> str:
     """How many of the mentors that `find` finds have each expertise, language and currency."""
-    row = await _in_time(statements.mentors.facets(db, words=_words(q), filters=_json(filters)))
+    row = await _in_time(statements.mentors.facets(db, q=q, filters=_json(filters)))
     return str(row["body"])
-
-
-def _words(q: str) -> list[str]:
-    return list(dict.fromkeys(q.split()))[:MAX_WORDS]
 
 
 def _json(filters: dict[str, Any]) -> str:

@@ -31,7 +31,6 @@ COLUMNS = {
     "sessionDuration": "session_duration",
     "bufferTime": "buffer_time",
     "timezone": "timezone",
-    "availabilityTimezone": "availability_timezone",
     "defaultMeetingLink": "default_meeting_link",
 }
 

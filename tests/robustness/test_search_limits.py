@@ -121,7 +121,8 @@ async def test_search_long_profile_finds_its_first_500_words(api: Api) -> None:
 async def test_search_part_of_many_words_uses_the_5000_shortest(api: Api) -> None:
     await api.mentor("mia", fullName="Mia", headline="Xylophonist")
     await api.db.execute(
-        "INSERT INTO search_vocabulary (word) SELECT 'xyz' || n FROM generate_series(1, 6000) AS n"
+        "INSERT INTO search_vocabulary (word, keys)"
+        " SELECT w, search_keys(w) FROM generate_series(1, 6000) AS n, concat('xyz', n) AS w"
     )
     count = await api.db.fetchval("SELECT count(*) FROM search_meaning('x')")
     assert count == 5000

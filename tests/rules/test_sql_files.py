@@ -136,4 +136,6 @@ def test_read_file_of_functions_finds_what_can_be_replaced(path: Path) -> None:
     assert re.match(r"-- [A-Z](.|\n-- )+\.\n", text)
     without_bodies = re.sub(r"\$\$.*?\$\$|^\s*--[^\n]*\n", "", text, flags=re.DOTALL | re.MULTILINE)
     for command in without_bodies.strip().removesuffix(";").split(";"):
-        assert re.match(r"\s*CREATE OR REPLACE (FUNCTION|VIEW|TRIGGER) ", command), command
+        assert re.match(r"\s*CREATE OR REPLACE (AGGREGATE|FUNCTION|VIEW|TRIGGER) ", command), (
+            command
+        )
