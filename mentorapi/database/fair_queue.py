@@ -22,13 +22,10 @@ Waiter: TypeAlias = Future[Any]
 
 
 class FairQueue:
-    """The waiters of each caller, and how many of ``size`` connections each caller holds.
-
-    ``unused``, where a method takes it, is the number of connections that no caller holds.
-    """
+    """The waiters of each caller, and how many of ``size`` connections each caller holds."""
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        self._size = self._unused = size
         #: Only callers that hold a connection, so at most ``size``.
         self._held: dict[str, int] = {}
         #: An ordered set of waiters for each caller; the caller served longest ago is first.
@@ -46,22 +43,24 @@ class FairQueue:
                 self.shared_until = get_running_loop().time() + SHARED_SECONDS
             self._last_caller = caller
 
-    def may_take(self, caller: str, unused: int) -> bool:
+    def may_take(self, caller: str) -> bool:
         """Whether this caller may take one more. The service itself always may: it takes few."""
         return (
             caller not in self._held
             or caller == SYSTEM
-            or unused > 1
+            or self._unused > 1
             or get_running_loop().time() >= self.shared_until
         )
 
     def hold(self, caller: str) -> None:
+        self._unused -= 1
         self._held[caller] = self._held.get(caller, 0) + 1
 
     def release(self, caller: str) -> None:
-        held = self._held.pop(caller) - 1
-        if held:
-            self._held[caller] = held
+        self._unused += 1
+        self._held[caller] -= 1
+        if not self._held[caller]:
+            del self._held[caller]
 
     def add(self, caller: str, waiter: Waiter) -> None:
         self._waiters.setdefault(caller, {})[waiter] = None
@@ -72,22 +71,20 @@ class FairQueue:
         if not waiters:
             self._waiters.pop(caller, None)
 
-    def next(self, unused: int) -> tuple[str, Waiter] | None:
-        """Return the caller whose turn it is, if it may take one more, and its first waiter."""
+    def pop(self) -> tuple[str, Waiter] | None:
+        """Remove the next waiter and return it with its caller; None if that must not take more."""
         while self._waiters:
             caller = self._next_caller()
-            if caller is None or not self.may_take(caller, unused):
+            if caller is None or not self.may_take(caller):
                 return None
             waiter = next(iter(self._waiters[caller]))
             if not waiter.done():
+                self._waiters.move_to_end(caller)
+                self.remove(caller, waiter)
                 return caller, waiter
             # It has just expired, or was cancelled.
             self.remove(caller, waiter)
         return None
-
-    def served(self, caller: str, waiter: Waiter) -> None:
-        self._waiters.move_to_end(caller)
-        self.remove(caller, waiter)
 
     def fail_first(self, error: Exception) -> None:
         """Raise an error in the first waiter."""

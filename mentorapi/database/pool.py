@@ -86,9 +86,9 @@ class Pool:
         started = get_running_loop().time()
         self._queue.note_request(caller)
         try:
-            may_take = self._queue.may_take(caller, self._unused())
-            connection = self._take_idle(caller) if may_take else None
-            if connection is None:
+            if self._has_idle() and self._queue.may_take(caller):
+                connection = self._take_idle(caller)
+            else:
                 connection = await self._wait(seconds, caller)
         finally:
             self.waited(get_running_loop().time() - started)
@@ -165,13 +165,9 @@ class Pool:
 
     def _serve(self) -> None:
         """Give idle connections to waiters, and open more for the others."""
-        while (found := self._queue.next(self._unused())) is not None:
+        while self._has_idle() and (found := self._queue.pop()) is not None:
             caller, waiter = found
-            connection = self._take_idle(caller)
-            if connection is None:
-                break
-            self._queue.served(caller, waiter)
-            waiter.set_result(connection)
+            waiter.set_result(self._take_idle(caller))
         while (
             self._opening < self.waiting and len(self._connections) + self._opening < self._max_size
         ):
@@ -187,18 +183,16 @@ class Pool:
 
     # Connections ------------------------------------------------------------------------------
 
-    def _unused(self) -> int:
-        return self._max_size - len(self._connections) + len(self._idle)
+    def _has_idle(self) -> bool:
+        while self._idle and self._idle[-1].is_closed():
+            self._discard(self._idle.pop())
+        return bool(self._idle)
 
-    def _take_idle(self, caller: str) -> Connection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():
-                connection.caller = caller
-                self._queue.hold(caller)
-                return connection
-            self._discard(connection)
-        return None
+    def _take_idle(self, caller: str) -> Connection:
+        connection = self._idle.pop()
+        connection.caller = caller
+        self._queue.hold(caller)
+        return connection
 
     def _keep(self, connection: Connection) -> None:
         if self._closing:
