@@ -104,7 +104,7 @@ InvalidImage = BadRequest.define("File is not a valid image")
 RequestToSelf = BadRequest.define("You cannot request a session with yourself")
 RequestInPast = BadRequest.define("Cannot request a session in the past")
 
-# For these states the guide says 400, not 409.
+# 400: the state, where the guide says so
 NotCompletable = BadRequest.define(
     "Only confirmed, rescheduled, or in-progress bookings can be completed"
 )
@@ -137,6 +137,8 @@ NotFound = ApiError.define("Not found", status=404)
 MentorNotFound = NotFound.define("Mentor not found")
 ProfileNotFound = NotFound.define("Mentor profile not found")
 WindowNotFound = NotFound.define("Availability pattern not found")
+OverrideNotFound = NotFound.define("Override not found")
+TimeOffNotFound = NotFound.define("Time off not found")
 RequestNotFound = NotFound.define("Request not found")
 SessionNotFound = NotFound.define("Session not found")
 ImageNotFound = NotFound.define("Image not found")
@@ -148,12 +150,14 @@ UnsupportedMediaType = ApiError.define("Content-Type must be application/json", 
 
 Conflict = ApiError.define("Conflict", status=409)
 SlotTaken = Conflict.define("Time slot is no longer available")
+NotTakingRequests = Conflict.define("This mentor is not taking requests")
 DuplicateRequest = Conflict.define("You already have a pending request")
 NotAcceptable = Conflict.define("Only pending requests can be accepted")
 NotRejectable = Conflict.define("Only pending requests can be rejected")
 RequestNotCancellable = Conflict.define("Only pending requests can be cancelled")
 NotConfirmable = Conflict.define("Only pending sessions can be confirmed")
 NotReschedulable = Conflict.define("Only confirmed or rescheduled sessions can be rescheduled")
+TooLateToCancel = Conflict.define("Too late to cancel")
 SessionNotCancellable = Conflict.define(
     "Only pending, confirmed or rescheduled sessions can be cancelled"
 )

@@ -50,13 +50,13 @@ Every GET answers HEAD, every route OPTIONS.
 
 CONTACT = {"name": "TalentNG", "url": "https://talentng.com"}
 
-#: Name and description of each tag, by the first part of the path.
+#: By the first part of the path.
 TAGS = {
-    "mentors": ("Discovery", "Find a mentor, read reviews, see free times. No token is needed."),
+    "mentors": ("Discovery", "Find a mentor, read reviews, see free times. Public."),
     "mentor": ("Mentor dashboard", "The caller's profile, weekly windows, figures and reviews."),
     "requests": ("Requests", "A mentee requests a time, the mentor answers."),
     "sessions": ("Sessions", "From confirmed to completed and reviewed."),
-    "images": ("Images", "Uploaded profile images. No token is needed."),
+    "images": ("Images", "Uploaded profile images. Public."),
 }
 
 PATH_PARAMETERS: dict[str, Json] = {
@@ -70,10 +70,20 @@ PATH_PARAMETERS: dict[str, Json] = {
         "schema": common.ID,
         "example": examples.WINDOW_ID,
     },
+    "date": {
+        "description": "A day in `availabilityTimezone`.",
+        "schema": {"type": "string", "format": "date"},
+        "example": examples.FRIDAY,
+    },
+    "timeOffId": {
+        "description": "The id of a time off.",
+        "schema": common.ID,
+        "example": examples.TIME_OFF_ID,
+    },
     "requestId": {"schema": common.ID, "example": examples.REQUEST_ID},
     "sessionId": {"schema": common.ID, "example": examples.SESSION_ID},
     "name": {
-        "description": "The last part of a `profileImageUrl`.",
+        "description": "As in `profileImageUrl`.",
         "schema": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{22}\.webp$"},
         "example": "Zk3vX0q5dJmS1b7TtYw2Rg.webp",
     },
@@ -386,7 +396,7 @@ def example_of(schema: Schema) -> Any:
 
 
 def with_changes(example: Any, changes: Mapping[str, Any]) -> Any:
-    """Return the example with these fields replaced, at any depth."""
+    """Replace these fields of an example, at any depth."""
     if not changes:
         return example
     return example | {

@@ -32,8 +32,9 @@ class Transition:
     """One action. ``by`` lists the parties that may do it, ``states`` the states it starts from.
 
     ``when`` limits its time: before the start or after the end of the session. ``wrong_time`` is
-    the error at any other time; if it is None, that is ``wrong_state``. ``conflict`` is the error
-    of the constraint that may refuse it. The actions of the system have no errors.
+    the error at any other time; if it is None, that is ``wrong_state``. ``too_late`` tells the
+    mentee that the mentor's policy forbids it so shortly before the start. ``conflict`` is the
+    error of the constraint that may refuse it. The actions of the system have no errors.
     """
 
     resource: Resource
@@ -45,6 +46,7 @@ class Transition:
     wrong_party: Error = errors.ApiError
     wrong_state: Error = errors.ApiError
     wrong_time: Error | None = None
+    too_late: Error | None = None
     conflict: Error | None = None
 
     @property
@@ -55,6 +57,7 @@ class Transition:
             self.wrong_party,
             self.wrong_state,
             self.wrong_time,
+            self.too_late,
             self.conflict,
         )
         return tuple(dict.fromkeys(error for error in found if error is not None))
@@ -155,6 +158,7 @@ CANCEL_SESSION = Transition(
     when="before_start",
     wrong_party=errors.OnlyPartiesCancelSession,
     wrong_state=errors.SessionNotCancellable,
+    too_late=errors.TooLateToCancel,
 )
 COMPLETE = Transition(
     resource=SESSION,

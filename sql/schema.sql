@@ -31,6 +31,30 @@ CREATE FUNCTION public.act_for(user_id text) RETURNS text
     FROM set_config('mentorapi.actor', 'user:' || user_id, true)
 $$;
 
+CREATE FUNCTION public.are_windows(start_times time without time zone[], end_times time without time zone[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT
+        cardinality(start_times) <= 10
+        AND cardinality(start_times) = cardinality(end_times)
+        AND coalesce(
+            bool_and(
+                w.starts < w.ends
+                AND w.starts >= w.earlier_end
+                AND extract(SECOND FROM w.starts) = 0
+                AND extract(SECOND FROM w.ends) = 0
+            ),
+            TRUE
+        )
+    FROM (
+        SELECT
+            t.starts,
+            t.ends,
+            lag(t.ends, 1, '00:00') OVER (ORDER BY t.place) AS earlier_end
+        FROM unnest(start_times, end_times) WITH ORDINALITY AS t (starts, ends, place)
+    ) AS w
+$$;
+
 CREATE TABLE public.mentors (
     id uuid DEFAULT uuidv7() NOT NULL,
     user_id text NOT NULL,
@@ -59,11 +83,19 @@ CREATE TABLE public.mentors (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     number integer NOT NULL,
     own_rate boolean DEFAULT false NOT NULL,
+    availability_timezone text DEFAULT 'UTC'::text NOT NULL,
+    minimum_notice_minutes integer DEFAULT 0 NOT NULL,
+    horizon_days integer,
+    max_sessions_per_day integer,
+    max_sessions_per_week integer,
+    cancel_cutoff_hours integer DEFAULT 0 NOT NULL,
+    accepting_requests boolean DEFAULT true NOT NULL,
     languages text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT mentors_buffer_time CHECK ((buffer_time = ANY (ARRAY[0, 15, 30, 45]))),
     CONSTRAINT mentors_counts CHECK (((review_count >= 0) AND (total_sessions >= 0) AND ((rating_sum >= review_count) AND (rating_sum <= (5 * review_count))))),
     CONSTRAINT mentors_languages CHECK ((cardinality(languages) <= 10)),
     CONSTRAINT mentors_links_object CHECK ((jsonb_typeof(links) = 'object'::text)),
+    CONSTRAINT mentors_policy CHECK ((((minimum_notice_minutes >= 0) AND (minimum_notice_minutes <= 43200)) AND ((horizon_days >= 1) AND (horizon_days <= 730)) AND ((max_sessions_per_day >= 1) AND (max_sessions_per_day <= 50)) AND ((max_sessions_per_week >= 1) AND (max_sessions_per_week <= 200)) AND ((cancel_cutoff_hours >= 0) AND (cancel_cutoff_hours <= 168)))),
     CONSTRAINT mentors_session_currency CHECK ((session_currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT mentors_session_duration CHECK ((session_duration = ANY (ARRAY[30, 60, 90, 120]))),
     CONSTRAINT mentors_session_rate CHECK ((session_rate >= (0)::numeric)),
@@ -83,6 +115,7 @@ CREATE FUNCTION public.availability_json(m public.mentors) RETURNS TABLE(body js
         'sessionDuration', m.session_duration,
         'bufferTime', m.buffer_time,
         'timezone', m.timezone,
+        'availabilityTimezone', m.availability_timezone,
         'defaultMeetingLink', m.default_meeting_link,
         'slots', coalesce((
             SELECT
@@ -216,6 +249,18 @@ $$;
 CREATE FUNCTION public.count_links(links jsonb) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT count(*) FROM jsonb_object_keys(links) $$;
+
+CREATE FUNCTION public.day_start(day date, zone text) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN
+            ((day - interval '12 hours') AT TIME ZONE zone + interval '12 hours')
+            AT TIME ZONE zone = day
+            THEN (day - interval '12 hours') AT TIME ZONE zone + interval '12 hours'
+        ELSE day::timestamp AT TIME ZONE zone
+    END
+$$;
 
 CREATE FUNCTION public.delete_history() RETURNS trigger
     LANGUAGE plpgsql
@@ -355,6 +400,33 @@ CREATE FUNCTION public.language_ranges(tag text) RETURNS TABLE(language_range te
     CROSS JOIN LATERAL generate_series(1, cardinality(split.parts)) AS n
 $$;
 
+CREATE FUNCTION public.mentor_admits(for_mentor uuid, start_time timestamp with time zone, end_time timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    m mentors;
+BEGIN
+    IF start_time <= now() THEN
+        RETURN FALSE;
+    END IF;
+    SELECT mentors.* INTO m
+    FROM mentors
+    WHERE mentors.id = for_mentor;
+    IF num_nonnulls(m.max_sessions_per_day, m.max_sessions_per_week) > 0 THEN
+        SELECT mentors.* INTO m
+        FROM mentors
+        WHERE mentors.id = for_mentor
+        FOR NO KEY UPDATE;
+    END IF;
+    RETURN (
+        SELECT tstzrange(start_time, end_time) <@ c.free AND start_time <@ c.starts
+        FROM mentor_free_time(
+            m, mentor_hours(m, start_time, end_time), start_time, end_time
+        ) AS c
+    );
+END
+$$;
+
 CREATE FUNCTION public.mentor_card(m public.mentors) RETURNS TABLE(body json)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
@@ -382,39 +454,124 @@ $$;
 CREATE FUNCTION public.mentor_free_time(for_mentor uuid, from_date date, to_date date) RETURNS tstzmultirange
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT coalesce(open_time.hours, '{}') - coalesce(busy.hours, '{}')
+    SELECT c.free * tstzmultirange(asked.period)
     FROM mentors AS m
-    CROSS JOIN LATERAL (
-        SELECT range_agg(
+    CROSS JOIN (
+        SELECT
             tstzrange(
-                (d.day::date + w.start_time) AT TIME ZONE 'UTC',
-                (d.day::date + w.end_time) AT TIME ZONE 'UTC'
-            )
-        ) AS hours
-        FROM generate_series(
-            from_date::timestamp, to_date::timestamp, interval '1 day'
-        ) AS d (day)
-        INNER JOIN availability_windows AS w
-            ON w.day_of_week = extract(ISODOW FROM d.day)::integer - 1
-        WHERE w.mentor_id = for_mentor
-    ) AS open_time
-    CROSS JOIN LATERAL (
-        SELECT range_agg(
-            tstzrange(
+                from_date::timestamp AT TIME ZONE 'UTC', (to_date + 1)::timestamp AT TIME ZONE 'UTC'
+            ) AS period
+    ) AS asked
+    CROSS JOIN LATERAL mentor_free_time(
+        m,
+        mentor_hours(m, lower(asked.period), upper(asked.period)),
+        lower(asked.period),
+        upper(asked.period)
+    ) AS c
+    WHERE m.id = for_mentor
+$$;
+
+CREATE FUNCTION public.mentor_free_time(m public.mentors, open_hours tstzmultirange, from_time timestamp with time zone, to_time timestamp with time zone) RETURNS TABLE(time_off tstzmultirange, taken tstzmultirange, earliest timestamp with time zone, horizon timestamp with time zone, full_days tstzmultirange, full_weeks tstzmultirange, free tstzmultirange, starts tstzmultirange)
+    LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
+    AS $$
+    SELECT
+        coalesce(off.hours, '{}'),
+        coalesce(busy.hours, '{}'),
+        policy.earliest,
+        policy.horizon,
+        policy.full_days,
+        policy.full_weeks,
+        open_hours - coalesce(off.hours, '{}') - coalesce(busy.hours, '{}'),
+        CASE
+            WHEN m.accepting_requests
+                THEN
+                    tstzmultirange(
+                        tstzrange(policy.earliest, NULL) * tstzrange(NULL, policy.horizon)
+                    ) - policy.full_days - policy.full_weeks
+            ELSE '{}'
+        END
+    FROM (
+        SELECT range_agg(tstzrange(t.starts_at, t.ends_at)) AS hours
+        FROM time_off AS t
+        WHERE t.mentor_id = m.id AND t.ends_at > from_time AND t.starts_at < to_time
+    ) AS off
+    CROSS JOIN (
+        SELECT
+            range_agg(tstzrange(
                 b.start_time - make_interval(mins => m.buffer_time),
                 b.end_time + make_interval(mins => m.buffer_time)
-            )
-        ) AS hours
+            )) AS hours
         FROM bookings AS b
         WHERE
-            b.mentor_id = for_mentor
+            b.mentor_id = m.id
             AND b.live
-            AND occupied(b.start_time, b.end_time, b.buffer_time) && tstzrange(
-                from_date::timestamp AT TIME ZONE 'UTC' - interval '1 hour',
-                (to_date + 1)::timestamp AT TIME ZONE 'UTC' + interval '1 hour'
-            )
+            AND occupied(b.start_time, b.end_time, b.buffer_time)
+            && tstzrange(from_time - interval '1 hour', to_time + interval '1 hour')
     ) AS busy
-    WHERE m.id = for_mentor
+    CROSS JOIN (
+        SELECT
+            greatest(
+                now() + interval '1 microsecond',
+                now() + make_interval(mins => m.minimum_notice_minutes)
+            ) AS earliest,
+            CASE
+                WHEN m.horizon_days IS NOT NULL
+                    THEN day_start(
+                        (now() AT TIME ZONE m.availability_timezone)::date + m.horizon_days + 1,
+                        m.availability_timezone
+                    )
+            END AS horizon,
+            coalesce(CASE
+                WHEN m.max_sessions_per_day IS NOT NULL
+                    THEN mentor_full_periods(m, 'day', m.max_sessions_per_day, from_time, to_time)
+            END, '{}') AS full_days,
+            coalesce(CASE
+                WHEN m.max_sessions_per_week IS NOT NULL
+                    THEN mentor_full_periods(m, 'week', m.max_sessions_per_week, from_time, to_time)
+            END, '{}') AS full_weeks
+    ) AS policy
+$$;
+
+CREATE FUNCTION public.mentor_full_periods(m public.mentors, unit text, most integer, from_time timestamp with time zone, to_time timestamp with time zone) RETURNS tstzmultirange
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT range_agg(tstzrange(
+        day_start(p.begins::date, m.availability_timezone),
+        day_start((p.begins + ('1 ' || unit)::interval)::date, m.availability_timezone)
+    ))
+    FROM (
+        SELECT date_trunc(unit, s.start_time AT TIME ZONE m.availability_timezone) AS begins
+        FROM (
+            SELECT b.start_time
+            FROM bookings AS b
+            WHERE b.mentor_id = m.id AND b.status <> 'cancelled'
+            UNION ALL
+            SELECT r.start_time
+            FROM (
+                SELECT pending.start_time
+                FROM requests AS pending
+                WHERE pending.mentor_id = m.id AND pending.status = 'pending'
+                -- Otherwise a plan may read the pending requests of all mentors in this time.
+                OFFSET 0
+            ) AS r
+            WHERE r.start_time > now()
+        ) AS s
+        WHERE
+            s.start_time BETWEEN from_time - interval '192 hours' AND to_time + interval '192 hours'
+        GROUP BY 1
+        HAVING count(*) >= most
+    ) AS p
+$$;
+
+CREATE FUNCTION public.mentor_hours(m public.mentors, from_time timestamp with time zone, to_time timestamp with time zone) RETURNS tstzmultirange
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce(until_last_instant(range_agg(w.span)), '{}')
+    FROM mentor_windows(
+        m,
+        (from_time AT TIME ZONE m.availability_timezone)::date,
+        (to_time AT TIME ZONE m.availability_timezone)::date
+    ) AS w
 $$;
 
 CREATE FUNCTION public.mentor_page(m public.mentors) RETURNS TABLE(body json)
@@ -475,20 +632,67 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
     AS $$
     WITH RECURSIVE setting AS MATERIALIZED (
         SELECT
-            m.session_duration + m.buffer_time AS step,
             make_interval(mins => m.session_duration) AS duration,
+            make_interval(mins => m.session_duration + m.buffer_time) AS step,
             from_date::timestamp AT TIME ZONE 'UTC' AS begins,
             (to_date + 1)::timestamp AT TIME ZONE 'UTC' AS ends,
-            -- A day more on each side: free time may go on across midnight.
-            mentor_free_time(m.id, from_date - 1, to_date + 1) AS free
+            -- Windows that touch at midnight may do so since the Monday before the last one.
+            CASE
+                WHEN
+                    EXISTS (
+                        SELECT
+                        FROM availability_windows AS a
+                        WHERE a.mentor_id = m.id AND a.end_time = '24:00'
+                    )
+                    OR EXISTS (
+                        SELECT
+                        FROM availability_overrides AS o
+                        WHERE o.mentor_id = m.id AND '24:00' = any(o.end_times)
+                    )
+                    THEN date_trunc('week', from_date - interval '8 days')::date - 1
+                ELSE from_date - 2
+            END AS first_day
     ),
 
-    windows AS (
+    windows AS MATERIALIZED (
         SELECT
-            w.day_of_week * 1440 + extract(EPOCH FROM w.start_time)::integer / 60 AS opens,
-            w.day_of_week * 1440 + extract(EPOCH FROM w.end_time)::integer / 60 AS closes
-        FROM availability_windows AS w
-        WHERE w.mentor_id = m.id
+            w.day,
+            w.from_midnight,
+            w.span,
+            lower(w.span) AS opens,
+            upper(w.span) AS closes,
+            lag(w.span) OVER (ORDER BY lower(w.span)) AS earlier
+        FROM setting
+        CROSS JOIN LATERAL mentor_windows(m, setting.first_day, to_date + 2) AS w
+    ),
+
+    hours AS MATERIALIZED (
+        SELECT coalesce(until_last_instant(range_agg(w.span)), '{}') AS hours
+        FROM windows AS w
+    ),
+
+    -- All instants at which a session can start. A day more on each side: free time may go on
+    -- across midnight.
+    possible AS MATERIALIZED (
+        SELECT
+            c.starts * (
+                SELECT
+                    coalesce(
+                        range_agg(
+                            tstzrange(lower(f.stretch), upper(f.stretch) - setting.duration, '[]')
+                        ), '{}'
+                    )
+                FROM unnest(c.free) AS f (stretch)
+                WHERE upper(f.stretch) - lower(f.stretch) >= setting.duration
+            ) AS starts
+        FROM setting
+        CROSS JOIN hours
+        CROSS JOIN LATERAL mentor_free_time(
+            m,
+            hours.hours,
+            setting.begins - interval '24 hours',
+            setting.ends + interval '24 hours'
+        ) AS c
     ),
 
     -- Whether a window is cut as one with the window before it.
@@ -496,99 +700,85 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
         SELECT
             w.opens,
             w.closes,
-            CASE
-                WHEN w.opens = 0
-                    -- Sunday 24:00 is Monday 00:00.
-                    THEN max(w.closes) OVER () = 10080 AND sum(w.closes - w.opens) OVER () < 10080
-                WHEN w.opens = lag(w.closes) OVER by_time
-                    THEN
-                        w.opens % 1440 = 0
-                        OR w.closes - w.opens < m.session_duration
-                        OR w.opens - lag(w.opens) OVER by_time < m.session_duration
-                ELSE FALSE
-            END AS goes_on
+            coalesce(
+                w.opens = upper(w.earlier)
+                AND (
+                    w.from_midnight
+                    OR w.closes - w.opens < setting.duration
+                    OR upper(w.earlier) - lower(w.earlier) < setting.duration
+                )
+                AND NOT (
+                    w.from_midnight
+                    AND extract(ISODOW FROM w.day) = 1
+                    AND tstzrange(day_start(w.day - 7, m.availability_timezone), w.opens)
+                    <@ hours.hours
+                ), FALSE
+            ) AS goes_on
         FROM windows AS w
-        WINDOW by_time AS (ORDER BY w.opens)
+        CROSS JOIN setting
+        CROSS JOIN hours
     ),
 
-    -- `late`: how many minutes after the opening of a window its first start comes.
+    -- The first start in each window, or after it.
     cut AS (
         SELECT
             w.opens,
             w.closes,
-            0 AS late
+            w.opens AS first_start
         FROM joined AS w
         WHERE NOT w.goes_on
         UNION ALL
         SELECT
             w.opens,
             w.closes,
-            -- The session before has ended by the opening if only its buffer reaches beyond.
-            CASE WHEN next.late > m.buffer_time THEN next.late ELSE 0 END
+            CASE
+                -- The session before has ended by the opening if only its buffer reaches beyond.
+                WHEN next.start - w.opens <= make_interval(mins => m.buffer_time) THEN w.opens
+                ELSE next.start
+            END
         FROM cut
-        INNER JOIN joined AS w ON w.opens = cut.closes % 10080 AND w.goes_on
+        INNER JOIN joined AS w ON w.opens = cut.closes AND w.goes_on
         CROSS JOIN setting
         CROSS JOIN LATERAL (
-            SELECT mod(
-                mod(cut.opens + cut.late - cut.closes, setting.step) + setting.step, setting.step
-            ) AS late
+            SELECT
+                setting.step + date_bin(
+                    setting.step, cut.closes - interval '1 microsecond', cut.first_start
+                ) AS start
         ) AS next
-    ),
-
-    weekly AS MATERIALIZED (
-        SELECT make_interval(mins => s.minute) AS since_monday
-        FROM cut
-        CROSS JOIN setting
-        CROSS JOIN LATERAL generate_series(
-            cut.opens + cut.late,
-            CASE
-                WHEN cut.closes % 10080 IN (SELECT j.opens FROM joined AS j WHERE j.goes_on)
-                    THEN cut.closes - 1
-                ELSE cut.closes - m.session_duration
-            END,
-            setting.step
-        ) AS s (minute)
-    ),
-
-    -- Materialized: AT TIME ZONE for each slot takes longer than all the rest.
-    weeks AS MATERIALIZED (
-        SELECT w.monday AT TIME ZONE 'UTC' AS begins
-        FROM generate_series(
-            date_trunc('week', (from_date - 1)::timestamp), to_date::timestamp, interval '1 week'
-        ) AS w (monday)
     ),
 
     fitting AS MATERIALIZED (
         SELECT s.start_time
-        FROM setting
-        CROSS JOIN weeks
-        CROSS JOIN weekly
-        CROSS JOIN LATERAL (SELECT weeks.begins + weekly.since_monday AS start_time) AS s
-        WHERE
+        FROM (
+            SELECT
+                generate_series(
+                    cut.first_start,
+                    cut.closes - CASE
+                        WHEN next.opens IS NULL THEN setting.duration
+                        ELSE interval '1 microsecond'
+                    END,
+                    setting.step
+                ) AS start_time
+            FROM cut
+            CROSS JOIN setting
+            LEFT JOIN joined AS next ON next.opens = cut.closes AND next.goes_on
             -- A stretch that begins earlier and reaches the asked dates has a start since then.
-            s.start_time >= setting.begins - interval '6 hours'
-            AND s.start_time < setting.ends
-            AND s.start_time > now()
-            AND tstzrange(s.start_time, s.start_time + setting.duration) <@ setting.free
+            WHERE cut.closes > setting.begins - interval '6 hours'
+        ) AS s
+        CROSS JOIN possible
+        WHERE s.start_time <@ possible.starts
     ),
 
     leftover AS (
-        SELECT l.start_time
-        FROM setting
-        CROSS JOIN (
-            SELECT coalesce(
-                range_agg(tstzrange(f.start_time, f.start_time, '[]')), '{}'
-            ) AS starts
+        SELECT date_trunc('minute', upper(p.stretch) - CASE
+            WHEN upper_inc(p.stretch) THEN interval '0' ELSE interval '1 microsecond'
+        END) AS start_time
+        FROM possible
+        CROSS JOIN LATERAL unnest(possible.starts) AS p (stretch)
+        WHERE NOT p.stretch && (
+            SELECT coalesce(range_agg(tstzrange(f.start_time, f.start_time, '[]')), '{}')
             FROM fitting AS f
-        ) AS fitting
-        CROSS JOIN LATERAL unnest(setting.free) AS f (stretch)
-        CROSS JOIN LATERAL (
-            SELECT date_trunc('minute', upper(f.stretch) - setting.duration) AS start_time
-        ) AS l
-        WHERE
-            l.start_time >= lower(f.stretch)
-            AND l.start_time > now()
-            AND NOT fitting.starts && f.stretch
+        )
     )
 
     SELECT
@@ -600,9 +790,55 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
         UNION ALL
         SELECT l.start_time
         FROM leftover AS l
+        INNER JOIN possible ON l.start_time <@ possible.starts
     ) AS o
     CROSS JOIN setting
     WHERE o.start_time >= setting.begins AND o.start_time < setting.ends
+$$;
+
+CREATE FUNCTION public.mentor_windows(m public.mentors, first_day date, last_day date) RETURNS TABLE(day date, span tstzrange, from_midnight boolean)
+    LANGUAGE sql STABLE ROWS 100 PARALLEL SAFE
+    AS $$
+    SELECT
+        d.day,
+        unnest(CASE
+            WHEN d.is_regular THEN tstzmultirange(tstzrange(
+                d.noon + (w.start_time - time '12:00'),
+                d.noon + (w.end_time - time '12:00')
+            ))
+            ELSE window_on_changed_day(
+                d.day, m.availability_timezone, w.start_time::interval, w.end_time::interval
+            )
+        END),
+        w.start_time = '00:00'
+    FROM (
+        SELECT
+            s.day::date AS day,
+            extract(ISODOW FROM s.day)::integer - 1 AS day_of_week,
+            (s.day + interval '12 hours') AT TIME ZONE m.availability_timezone AS noon,
+            m.availability_timezone = 'UTC'
+            OR (s.day + interval '36 hours') AT TIME ZONE m.availability_timezone
+            - (s.day - interval '12 hours') AT TIME ZONE m.availability_timezone
+            = interval '48 hours' AS is_regular
+        FROM generate_series(
+            first_day::timestamp, last_day::timestamp, interval '1 day'
+        ) AS s (day)
+        -- So that these columns are computed once for each day, and not for each window.
+        OFFSET 0
+    ) AS d
+    LEFT JOIN availability_overrides AS o ON o.mentor_id = m.id AND o.day = d.day
+    CROSS JOIN LATERAL (
+        SELECT
+            a.start_time,
+            a.end_time
+        FROM availability_windows AS a
+        WHERE o.day IS NULL AND a.mentor_id = m.id AND a.day_of_week = d.day_of_week
+        UNION ALL
+        SELECT
+            t.start_time,
+            t.end_time
+        FROM unnest(o.start_times, o.end_times) AS t (start_time, end_time)
+    ) AS w
 $$;
 
 CREATE FUNCTION public.mentors_count() RETURNS trigger
@@ -699,6 +935,17 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.mentors_move_time_off() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE time_off
+    SET start_date = start_date
+    WHERE mentor_id = NEW.id AND start_date IS NOT NULL;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION public.mentors_shrink_buffer() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -722,6 +969,30 @@ CREATE FUNCTION public.occupied(start_time timestamp with time zone, end_time ti
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT tstzrange(start_time, end_time + make_interval(mins => buffer_time)) $$;
 
+CREATE TABLE public.availability_overrides (
+    mentor_id uuid NOT NULL,
+    day date NOT NULL,
+    start_times time without time zone[] NOT NULL,
+    end_times time without time zone[] NOT NULL,
+    CONSTRAINT availability_overrides_windows CHECK (public.are_windows(start_times, end_times))
+);
+
+CREATE FUNCTION public.override_json(o public.availability_overrides) RETURNS TABLE(body json)
+    LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
+    AS $$
+    SELECT json_build_object(
+        'date', o.day,
+        'slots', coalesce((
+            SELECT
+                json_agg(json_build_object(
+                    'startTime', to_char(w.start_time, 'HH24:MI'),
+                    'endTime', to_char(w.end_time, 'HH24:MI')
+                ))
+            FROM unnest(o.start_times, o.end_times) AS w (start_time, end_time)
+        ), '[]')
+    )
+$$;
+
 CREATE FUNCTION public.party(m public.mentors) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -744,6 +1015,19 @@ CREATE TABLE public.users (
 CREATE FUNCTION public.party(u public.users) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT json_build_object('id', u.id, 'name', u.name, 'avatar', u.picture) $$;
+
+CREATE FUNCTION public.policy_json(m public.mentors) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT json_build_object(
+        'minimumNoticeMinutes', m.minimum_notice_minutes,
+        'horizonDays', m.horizon_days,
+        'maxSessionsPerDay', m.max_sessions_per_day,
+        'maxSessionsPerWeek', m.max_sessions_per_week,
+        'cancelCutoffHours', m.cancel_cutoff_hours,
+        'acceptingRequests', m.accepting_requests
+    )
+$$;
 
 CREATE FUNCTION public.profile_terms(m public.mentors) RETURNS TABLE(field text, word text)
     LANGUAGE sql STABLE ROWS 60 PARALLEL SAFE
@@ -1656,6 +1940,45 @@ CREATE FUNCTION public.session_json(b public.bookings, v public.reviews) RETURNS
     ) AS fields
 $$;
 
+CREATE TABLE public.time_off (
+    id uuid DEFAULT uuidv7() NOT NULL,
+    mentor_id uuid NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    start_date date,
+    end_date date,
+    note text,
+    CONSTRAINT time_off_dates CHECK (((start_date IS NULL) = (end_date IS NULL))),
+    CONSTRAINT time_off_order CHECK ((starts_at <= ends_at))
+);
+
+CREATE FUNCTION public.time_off_json(t public.time_off) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT jsonb_build_object(
+        'id', t.id,
+        'startsAt', iso(t.starts_at),
+        'endsAt', iso(t.ends_at),
+        'startDate', t.start_date,
+        'endDate', t.end_date,
+        'note', t.note
+    )
+$$;
+
+CREATE FUNCTION public.time_off_take_days() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    SELECT
+        day_start(NEW.start_date, m.availability_timezone),
+        day_start(NEW.end_date + 1, m.availability_timezone)
+    INTO NEW.starts_at, NEW.ends_at
+    FROM mentors AS m
+    WHERE m.id = NEW.mentor_id;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION public.token_name(user_id text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT u.name FROM users AS u WHERE u.id = user_id $$;
@@ -1670,6 +1993,116 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.unavailable_because(m public.mentors, start_time timestamp with time zone, end_time timestamp with time zone) RETURNS TABLE(code text, detail text)
+    LANGUAGE sql STABLE ROWS 2 PARALLEL SAFE
+    AS $$
+    SELECT
+        r.code,
+        r.detail
+    FROM (
+        SELECT
+            m.availability_timezone AS zone,
+            tstzrange(start_time, end_time) AS period,
+            (start_time AT TIME ZONE m.availability_timezone)::date AS day,
+            mentor_hours(m, start_time, end_time) AS hours
+    ) AS asked
+    CROSS JOIN LATERAL mentor_free_time(m, asked.hours, start_time, end_time) AS c
+    CROSS JOIN LATERAL (
+        SELECT
+            string_agg(format('session %s from %s', b.id, p.times), ', ' ORDER BY b.start_time)
+            FILTER (WHERE p.overlaps) AS sessions,
+            string_agg(format('the session from %s', p.times), ', ' ORDER BY b.start_time)
+            FILTER (WHERE NOT p.overlaps) AS neighbours
+        FROM bookings AS b
+        CROSS JOIN LATERAL (
+            SELECT
+                format('%s to %s', iso(b.start_time), iso(b.end_time)) AS times,
+                tstzrange(b.start_time, b.end_time) && asked.period AS overlaps
+        ) AS p
+        WHERE
+            asked.period && c.taken
+            AND b.mentor_id = m.id
+            AND b.live
+            AND occupied(b.start_time, b.end_time, b.buffer_time) && tstzrange(
+                start_time - interval '1 hour', end_time + interval '1 hour'
+            )
+            AND b.start_time - make_interval(mins => m.buffer_time) < end_time
+            AND b.end_time + make_interval(mins => m.buffer_time) > start_time
+    ) AS near
+    CROSS JOIN LATERAL (
+        VALUES
+        (
+            'outside_hours',
+            NOT asked.period <@ asked.hours,
+            format('The hours on %s (%s) are ', asked.day, asked.zone) || coalesce((
+                SELECT
+                    string_agg(
+                        replace(
+                            to_char(lower(w.span) AT TIME ZONE asked.zone, 'HH24:MI')
+                            || to_char(upper(w.span) AT TIME ZONE asked.zone, '-HH24:MI'),
+                            '-00:00', '-24:00'
+                        ), ', ' ORDER BY w.span
+                    )
+                FROM mentor_windows(m, asked.day, asked.day) AS w
+            ), 'none')
+        ),
+        (
+            'time_off',
+            asked.period && c.time_off,
+            (
+                SELECT
+                    string_agg(
+                        format('Time off from %s to %s', iso(t.starts_at), iso(t.ends_at)),
+                        ', ' ORDER BY t.starts_at
+                    )
+                FROM time_off AS t
+                WHERE t.mentor_id = m.id AND t.ends_at > start_time AND t.starts_at < end_time
+            )
+        ),
+        ('session', near.sessions IS NOT NULL, 'There is ' || near.sessions),
+        (
+            'buffer',
+            near.neighbours IS NOT NULL,
+            format('%s minutes stay free around ', m.buffer_time) || near.neighbours
+        ),
+        (
+            'notice',
+            start_time > now() AND start_time < c.earliest,
+            format(
+                'Requests are made %s minutes ahead at least, so the earliest start now is %s',
+                m.minimum_notice_minutes, iso(c.earliest)
+            )
+        ),
+        (
+            'horizon',
+            start_time >= c.horizon,
+            format('Requests are made %s days ahead at most', m.horizon_days)
+        ),
+        (
+            'day_full',
+            start_time <@ c.full_days,
+            format(
+                'There are %s sessions and requests on %s', m.max_sessions_per_day, asked.day
+            )
+        ),
+        (
+            'week_full',
+            start_time <@ c.full_weeks,
+            format(
+                'There are %s sessions and requests in the week of %s',
+                m.max_sessions_per_week, asked.day
+            )
+        ),
+        ('paused', NOT m.accepting_requests, 'acceptingRequests is false'),
+        ('past', start_time <= now(), 'The start has passed')
+    ) AS r (code, applies, detail)
+    WHERE r.applies
+$$;
+
+CREATE FUNCTION public.until_last_instant(hours tstzmultirange) RETURNS tstzmultirange
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT hours * tstzmultirange(tstzrange(NULL, '9999-12-31 23:59:59+00')) $$;
+
 CREATE FUNCTION public.users_rename_profile() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1680,6 +2113,33 @@ BEGIN
         profile_image_url = CASE WHEN own_image THEN profile_image_url ELSE NEW.picture END
     WHERE user_id = NEW.id AND NOT (own_name AND own_image);
     RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.window_on_changed_day(day date, zone text, start_time interval, end_time interval) RETURNS tstzmultirange
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    earlier timestamptz := (day - interval '12 hours') AT TIME ZONE zone;
+    later timestamptz := (day + interval '36 hours') AT TIME ZONE zone;
+    middle timestamptz;
+    -- Midnight by the clock before the change, and by the clock after it.
+    old_midnight CONSTANT timestamptz := earlier + (day - earlier AT TIME ZONE zone);
+    new_midnight CONSTANT timestamptz := later + (day - later AT TIME ZONE zone);
+BEGIN
+    -- Bisect to the minute. Afterwards the change is at `later`.
+    WHILE later - earlier > interval '1 minute' LOOP
+        middle := date_trunc('minute', earlier + (later - earlier) / 2);
+        IF middle + (day - middle AT TIME ZONE zone) = old_midnight THEN
+            earlier := middle;
+        ELSE
+            later := middle;
+        END IF;
+    END LOOP;
+    RETURN tstzmultirange(
+        tstzrange(old_midnight + start_time, old_midnight + end_time) * tstzrange(NULL, later),
+        tstzrange(new_midnight + start_time, new_midnight + end_time) * tstzrange(later, NULL)
+    );
 END
 $$;
 
@@ -1858,6 +2318,9 @@ ALTER TABLE ONLY public._yoyo_version
 ALTER TABLE ONLY public.applied_functions
     ADD CONSTRAINT applied_functions_pkey PRIMARY KEY (hash);
 
+ALTER TABLE ONLY public.availability_overrides
+    ADD CONSTRAINT availability_overrides_pkey PRIMARY KEY (mentor_id, day);
+
 ALTER TABLE ONLY public.availability_windows
     ADD CONSTRAINT availability_windows_no_overlap EXCLUDE USING gist (mentor_id WITH =, day_of_week WITH =, int4range((EXTRACT(epoch FROM start_time))::integer, (EXTRACT(epoch FROM end_time))::integer) WITH &&);
 
@@ -1909,6 +2372,9 @@ ALTER TABLE ONLY public.search_postings
 ALTER TABLE ONLY public.search_vocabulary
     ADD CONSTRAINT search_vocabulary_pkey PRIMARY KEY (word);
 
+ALTER TABLE ONLY public.time_off
+    ADD CONSTRAINT time_off_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
@@ -1948,6 +2414,10 @@ CREATE INDEX reviews_by_mentee ON public.reviews USING btree (mentee_id, created
 CREATE INDEX reviews_by_mentor ON public.reviews USING btree (mentor_id, created_at DESC, id DESC);
 
 CREATE INDEX search_vocabulary_keys ON public.search_vocabulary USING gin (keys);
+
+CREATE INDEX time_off_by_mentor ON public.time_off USING btree (mentor_id, ends_at);
+
+CREATE TRIGGER availability_overrides_recorded AFTER INSERT OR DELETE OR UPDATE ON public.availability_overrides FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('mentor');
 
 CREATE TRIGGER availability_windows_recorded AFTER INSERT OR DELETE OR UPDATE ON public.availability_windows FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('mentor');
 
@@ -1991,6 +2461,8 @@ CREATE TRIGGER mentors_recorded AFTER INSERT OR DELETE ON public.mentors FOR EAC
 
 CREATE TRIGGER mentors_recounted AFTER UPDATE OF visibility ON public.mentors FOR EACH ROW WHEN ((old.visibility <> new.visibility)) EXECUTE FUNCTION public.mentors_count();
 
+CREATE TRIGGER mentors_zone_changed AFTER UPDATE OF availability_timezone ON public.mentors FOR EACH ROW WHEN ((old.availability_timezone <> new.availability_timezone)) EXECUTE FUNCTION public.mentors_move_time_off();
+
 CREATE TRIGGER requests_change_recorded AFTER UPDATE ON public.requests REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.record_requests();
 
 CREATE TRIGGER requests_history_deleted AFTER DELETE ON public.requests FOR EACH ROW EXECUTE FUNCTION public.delete_history();
@@ -2007,9 +2479,16 @@ CREATE TRIGGER reviews_counted AFTER INSERT OR DELETE OR UPDATE ON public.review
 
 CREATE TRIGGER reviews_recorded AFTER INSERT OR DELETE ON public.reviews FOR EACH ROW EXECUTE FUNCTION public.record_review();
 
+CREATE TRIGGER time_off_days_taken BEFORE INSERT OR UPDATE ON public.time_off FOR EACH ROW WHEN ((new.start_date IS NOT NULL)) EXECUTE FUNCTION public.time_off_take_days();
+
+CREATE TRIGGER time_off_recorded AFTER INSERT OR DELETE OR UPDATE ON public.time_off FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('mentor');
+
 CREATE TRIGGER users_recorded AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.record_reviewed_mentors();
 
 CREATE TRIGGER users_renamed AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.users_rename_profile();
+
+ALTER TABLE ONLY public.availability_overrides
+    ADD CONSTRAINT availability_overrides_mentor_fkey FOREIGN KEY (mentor_id) REFERENCES public.mentors(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.availability_windows
     ADD CONSTRAINT availability_windows_mentor_fkey FOREIGN KEY (mentor_id) REFERENCES public.mentors(id) ON DELETE CASCADE;
@@ -2049,3 +2528,6 @@ ALTER TABLE ONLY public.reviews
 
 ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_mentor_fkey FOREIGN KEY (mentor_id) REFERENCES public.mentors(id);
+
+ALTER TABLE ONLY public.time_off
+    ADD CONSTRAINT time_off_mentor_fkey FOREIGN KEY (mentor_id) REFERENCES public.mentors(id) ON DELETE CASCADE;

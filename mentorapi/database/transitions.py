@@ -35,6 +35,9 @@ async def refusal(
         return resource.not_found()
     if not any(row[f"is_{party}"] for party in transition.by):
         return transition.wrong_party()
-    if row["status"] in transition.states and transition.wrong_time is not None:
-        return transition.wrong_time()
+    if row["status"] in transition.states:
+        if transition.too_late is not None and row["before_start"] and not row["is_mentor"]:
+            return transition.too_late()
+        if transition.wrong_time is not None:
+            return transition.wrong_time()
     return transition.wrong_state()

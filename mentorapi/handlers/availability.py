@@ -1,4 +1,4 @@
-"""Weekly windows and booking settings, and the free slots that follow from them."""
+"""A mentor's calendar: weekly windows, overrides of days, time off, policy, and the free slots."""
 
 from datetime import date
 
@@ -7,6 +7,7 @@ from mentorapi.http.base import ApiHandler, operation
 from mentorapi.http.cached_reads import CachedReadHandler
 from mentorapi.repositories import availability
 from mentorapi.schemas import availability as spec
+from mentorapi.schemas.validation import formats
 
 
 class ListSlots(CachedReadHandler):
@@ -41,8 +42,92 @@ class DeleteWindow(ApiHandler):
         self.write_json(b'{"message":"Availability pattern deleted"}')
 
 
+class ListOverrides(ApiHandler):
+    @operation(spec.LIST_OVERRIDES, raises=(errors.ProfileNotFound,))
+    async def get(self) -> None:
+        self.write_list(
+            await availability.list_overrides(self.db, self.caller.user_id, **self.parameters)
+        )
+
+
+class SetOrDeleteOverride(ApiHandler):
+    ID_ARGUMENTS = False
+
+    @operation(spec.SET_OVERRIDE, raises=(errors.ProfileNotFound,))
+    async def put(self, day: str) -> None:
+        self.write_json(
+            await availability.set_override(
+                self.db, self.caller.user_id, as_date(day), self.body["slots"]
+            )
+        )
+
+    @operation(
+        spec.DELETE_OVERRIDE,
+        raises=(errors.ValidationFailed, errors.ProfileNotFound, errors.OverrideNotFound),
+    )
+    async def delete(self, day: str) -> None:
+        await availability.delete_override(self.db, self.caller.user_id, as_date(day))
+        self.write_json(b'{"message":"Override deleted"}')
+
+
+def as_date(text: str) -> str:
+    """Check a date of the path."""
+    if not formats.conforms(text, "date"):
+        raise errors.ValidationFailed.of("date", "must be a date, YYYY-MM-DD", "format")
+    return text
+
+
+class ListOrAddTimeOff(ApiHandler):
+    @operation(spec.LIST_TIME_OFF, raises=(errors.ProfileNotFound,))
+    async def get(self) -> None:
+        self.write_list(
+            await availability.list_time_off(self.db, self.caller.user_id, **self.parameters)
+        )
+
+    @operation(spec.ADD_TIME_OFF, raises=(errors.ProfileNotFound,))
+    async def post(self) -> None:
+        time_off_id, body = await availability.add_time_off(self.db, self.caller.user_id, self.body)
+        self.write_created(f"/mentor/time-off/{time_off_id}", body)
+
+
+class DeleteTimeOff(ApiHandler):
+    @operation(spec.DELETE_TIME_OFF, raises=(errors.ProfileNotFound, errors.TimeOffNotFound))
+    async def delete(self, time_off_id: str) -> None:
+        await availability.delete_time_off(self.db, self.caller.user_id, time_off_id)
+        self.write_json(b'{"message":"Time off deleted"}')
+
+
+class ShowOrSetPolicy(ApiHandler):
+    @operation(spec.SHOW_POLICY, raises=(errors.ProfileNotFound,))
+    async def get(self) -> None:
+        self.write_json(await availability.show_policy(self.db, self.caller.user_id))
+
+    @operation(spec.SET_POLICY, raises=(errors.ProfileNotFound,))
+    async def put(self) -> None:
+        self.write_json(await availability.set_policy(self.db, self.caller.user_id, self.body))
+
+
+class ExplainTime(ApiHandler):
+    @operation(spec.EXPLAIN, raises=(errors.ProfileNotFound,))
+    async def get(self) -> None:
+        self.write_json(
+            await availability.explain(
+                self.db,
+                self.caller.user_id,
+                self.parameters["startsAt"],
+                self.parameters.get("duration"),
+            )
+        )
+
+
 routes = [
     ("/mentors/{mentorId}/availability", ListSlots),
     ("/mentor/availability", ShowOrReplaceAvailability),
+    ("/mentor/availability/explain", ExplainTime),
     ("/mentor/availability/{windowId}", DeleteWindow),
+    ("/mentor/overrides", ListOverrides),
+    ("/mentor/overrides/{date}", SetOrDeleteOverride),
+    ("/mentor/time-off", ListOrAddTimeOff),
+    ("/mentor/time-off/{timeOffId}", DeleteTimeOff),
+    ("/mentor/policy", ShowOrSetPolicy),
 ]

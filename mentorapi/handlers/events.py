@@ -1,4 +1,4 @@
-"""The changes of a request or a session."""
+"""How the state of a request or a session has changed."""
 
 from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import events

@@ -1,11 +1,11 @@
-"""Requests: a mentee requests a time, the mentor answers."""
+"""/requests: a mentee asks for a time, the mentor answers."""
 
 from mentorapi import errors, transitions
 from mentorapi.http.base import ApiHandler, as_id, operation
 from mentorapi.repositories import requests
 from mentorapi.schemas import requests as spec
 
-#: The errors of the actions that ``PATCH /requests/:id`` can do.
+#: Those of each action that ``PATCH /requests/:id`` can do.
 ANSWER_ERRORS = tuple(dict.fromkeys(error for one in transitions.ANSWERS for error in one.errors))
 
 
@@ -23,6 +23,7 @@ class ListOrCreateRequests(ApiHandler):
             errors.RequestInPast,
             errors.DuplicateRequest,
             errors.SlotTaken,
+            errors.NotTakingRequests,
         ),
     )
     async def post(self) -> None:

@@ -1,4 +1,4 @@
-"""Weekly windows, booking settings, and the free slots that follow from them."""
+"""A mentor's calendar: weekly windows, overrides of days, time off, policy, and the free slots."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,18 +9,17 @@ import orjson
 
 from mentorapi import errors
 from mentorapi.database import statements
+from mentorapi.database.page import Page, offset
 from mentorapi.database.pool import Database
 from mentorapi.repositories import profile
+from mentorapi.schemas.validation import parse_instant
 
 #: Days from the first to the last date of a list of slots.
 MAX_DAYS = 92
 
 
 async def show(db: Database, user_id: str) -> str:
-    row = await statements.availability.show(db, user_id=user_id)
-    if row is None:
-        raise errors.ProfileNotFound
-    return str(row["body"])
+    return str(found(await statements.availability.show(db, user_id=user_id))["body"])
 
 
 async def replace(
@@ -52,9 +51,7 @@ async def replace(
 
 async def delete(db: Database, user_id: str, window_id: str) -> None:
     row = await statements.availability.delete(db, user_id=user_id, window_id=window_id)
-    if row is None:
-        raise errors.ProfileNotFound
-    if not row["found"]:
+    if not found(row)["found"]:
         raise errors.WindowNotFound
 
 
@@ -111,3 +108,107 @@ def ids_to_keep(
 
 def day_and_times(window: Mapping[str, Any]) -> tuple[int, str, str]:
     return window["dayOfWeek"], window["startTime"], window["endTime"]
+
+
+async def list_overrides(db: Database, user_id: str, page: int, limit: int) -> Page:
+    row = await statements.availability.list_overrides(
+        db, user_id=user_id, limit=limit, offset=offset(page, limit)
+    )
+    return Page.of(found(row), page, limit)
+
+
+async def set_override(
+    db: Database, user_id: str, day: str, windows: Sequence[Mapping[str, str]]
+) -> str:
+    """Raises ProfileNotFound, ValidationFailed for a day that has passed."""
+    windows = sorted(windows, key=lambda window: window["startTime"])
+    row = await statements.availability.set_override(
+        db,
+        user_id=user_id,
+        day=day,
+        start_times=[window["startTime"] for window in windows],
+        end_times=[window["endTime"] for window in windows],
+    )
+    if found(row)["body"] is None:
+        raise errors.ValidationFailed.of("date", "must be today or later", "past")
+    return str(row["body"])
+
+
+async def delete_override(db: Database, user_id: str, day: str) -> None:
+    row = await statements.availability.delete_override(db, user_id=user_id, day=day)
+    if not found(row)["found"]:
+        raise errors.OverrideNotFound
+
+
+async def list_time_off(db: Database, user_id: str, page: int, limit: int) -> Page:
+    row = await statements.availability.list_time_off(
+        db, user_id=user_id, limit=limit, offset=offset(page, limit)
+    )
+    return Page.of(found(row), page, limit)
+
+
+async def add_time_off(db: Database, user_id: str, body: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the id and the JSON of the time off, with the sessions and requests in it.
+
+    Raises ProfileNotFound, ValidationFailed.
+    """
+    instants = {
+        column: body.get(name) and parse_instant(body[name])
+        for column, name in (("starts_at", "startsAt"), ("ends_at", "endsAt"))
+    }
+    row = await statements.availability.add_time_off(
+        db,
+        user_id=user_id,
+        **instants,
+        start_date=body.get("startDate"),
+        end_date=body.get("endDate"),
+        note=body.get("note"),
+    )
+    first, last = ("startDate", "endDate") if body.get("startDate") else ("startsAt", "endsAt")
+    if found(row)["is_past"]:
+        raise errors.ValidationFailed.of(last, "must be in the future", "past")
+    if row["is_far"]:
+        raise errors.ValidationFailed.of(first, "must be within two years", "out_of_range")
+    return str(row["time_off_id"]), row["body"]
+
+
+async def delete_time_off(db: Database, user_id: str, time_off_id: str) -> None:
+    row = await statements.availability.delete_time_off(
+        db, user_id=user_id, time_off_id=time_off_id
+    )
+    if not found(row)["found"]:
+        raise errors.TimeOffNotFound
+
+
+async def show_policy(db: Database, user_id: str) -> str:
+    return str(found(await statements.availability.show_policy(db, user_id=user_id))["body"])
+
+
+async def set_policy(db: Database, user_id: str, policy: Mapping[str, Any]) -> str:
+    """Replace the policy. What is left out gets its default."""
+    row = await statements.availability.set_policy(
+        db,
+        user_id=user_id,
+        minimum_notice_minutes=policy.get("minimumNoticeMinutes", 0),
+        horizon_days=policy.get("horizonDays"),
+        max_sessions_per_day=policy.get("maxSessionsPerDay"),
+        max_sessions_per_week=policy.get("maxSessionsPerWeek"),
+        cancel_cutoff_hours=policy.get("cancelCutoffHours", 0),
+        accepting_requests=policy.get("acceptingRequests", True),
+    )
+    return str(found(row)["body"])
+
+
+async def explain(db: Database, user_id: str, starts_at: str, duration: int | None) -> str:
+    """Return as JSON whether this time is free for a mentee, and the reasons why not."""
+    # As text: asyncpg reads datetime.min and datetime.max as infinity.
+    row = await statements.availability.explain(
+        db, user_id=user_id, starts_at=starts_at, duration=duration
+    )
+    return str(found(row)["body"])
+
+
+def found(row: Any) -> Any:
+    if row is None:
+        raise errors.ProfileNotFound
+    return row

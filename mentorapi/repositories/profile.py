@@ -31,6 +31,7 @@ COLUMNS = {
     "sessionDuration": "session_duration",
     "bufferTime": "buffer_time",
     "timezone": "timezone",
+    "availabilityTimezone": "availability_timezone",
     "defaultMeetingLink": "default_meeting_link",
 }
 

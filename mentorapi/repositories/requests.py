@@ -1,4 +1,4 @@
-"""Requests: a mentee requests a time, the mentor answers."""
+"""Requests: a mentee asks for a time, the mentor answers."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
@@ -51,7 +51,7 @@ async def create(
         raise errors.RequestInPast
     if why["pending"]:
         raise errors.DuplicateRequest
-    raise errors.SlotTaken
+    raise errors.NotTakingRequests if why["paused"] else errors.SlotTaken
 
 
 async def list_own(

@@ -1,8 +1,8 @@
-"""The OpenAPI document and the page that shows it."""
+"""What helps to read about the API."""
 
 from mentorapi.schemas.operation import Operation
 
-#: Seconds. The files of the page change with a release only.
+#: Seconds. What the page is made of changes with a release.
 RELEASE = 3600
 
 DOCUMENT = Operation(

@@ -9,6 +9,7 @@ WINDOW_ID = "01936b3e-7c00-7a11-8a5e-5e0c0de00002"
 REQUEST_ID = "01936b3e-7c00-7a11-8a5e-5e0c0de00003"
 #: A confirmed session of these two.
 SESSION_ID = "01936b3e-7c00-7a11-8a5e-5e0c0de00004"
+TIME_OFF_ID = "01936b3e-7c00-7a11-8a5e-5e0c0de00007"
 REVIEW_ID = "01936b3e-7c00-7a11-8a5e-5e0c0de00005"
 
 #: A mentor to whom the mentee has no pending request.

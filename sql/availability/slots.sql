@@ -5,7 +5,7 @@
 -- $4 max_days  integer
 -- returns days, from the start date (null: today) to the end date (null: 14 days later); body, null
 -- when there is no such public mentor or `days` is not between 0 and max_days; and seconds_valid,
--- until the first slot's time comes, or until another day is today
+-- until the first slot can no longer be requested, or until another day is today
 WITH period AS MATERIALIZED (
     SELECT
         start.first_date,
@@ -23,11 +23,12 @@ slots AS MATERIALIZED (
     FROM period
     INNER JOIN mentors AS m ON period.last_date - period.first_date BETWEEN 0 AND $4
     CROSS JOIN LATERAL mentor_slots(m, period.first_date, period.last_date) AS s
-    WHERE
-        m.id = $1
-        AND m.visibility = 'public'
-        -- RFC 3339 cannot express later instants.
-        AND s.end_time < '10000-01-01 00:00+00'
+    WHERE m.id = $1 AND m.visibility = 'public'
+),
+
+first_slot AS (
+    SELECT min(slots.starts_at) AS starts_at
+    FROM slots
 )
 
 SELECT
@@ -58,25 +59,40 @@ SELECT
             ), '[]')
         )
     END AS body,
-    least(
-        extract(EPOCH FROM (
-            SELECT min(slots.starts_at) AT TIME ZONE 'UTC'
-            FROM slots
-        ) - now()),
-        CASE
-            WHEN $2::text IS NULL
-                THEN extract(EPOCH FROM (period.today + 1)::timestamp AT TIME ZONE 'UTC' - now())
-            -- A slot of the first day may depend on a start that passes on the evening before it.
-            WHEN period.first_date > period.today
-                THEN greatest(60, extract(EPOCH FROM (
-                    period.first_date::timestamp AT TIME ZONE 'UTC' - interval '6 hours' - now()
-                )))
-            ELSE 'Infinity'
-        END
-    )::double precision AS seconds_valid
+    CASE
+        -- Pending requests count, and their changes make no answer stale.
+        WHEN num_nonnulls(mentor.max_sessions_per_day, mentor.max_sessions_per_week) > 0 THEN 0
+        ELSE coalesce(extract(EPOCH FROM least(
+            first_slot.starts_at AT TIME ZONE 'UTC' - notice.ends,
+            CASE
+                WHEN $2::text IS NULL
+                    THEN (period.today + 1)::timestamp AT TIME ZONE 'UTC' - now()
+                -- A slot of the first day may depend on a start that passes on the evening before.
+                WHEN period.first_date::timestamp AT TIME ZONE 'UTC' > notice.ends
+                    THEN greatest(
+                        interval '1 minute',
+                        period.first_date::timestamp AT TIME ZONE 'UTC'
+                        - interval '6 hours'
+                        - notice.ends
+                    )
+            END,
+            -- The horizon moves at midnight.
+            CASE
+                WHEN mentor.horizon_days IS NOT NULL
+                    THEN day_start(
+                        (now() AT TIME ZONE mentor.availability_timezone)::date + 1,
+                        mentor.availability_timezone
+                    ) - now()
+            END
+        )), 'Infinity')
+    END::double precision AS seconds_valid
 FROM period
+CROSS JOIN first_slot
 LEFT JOIN mentors AS mentor
     ON
         mentor.id = $1
         AND mentor.visibility = 'public'
-        AND period.last_date - period.first_date BETWEEN 0 AND $4;
+        AND period.last_date - period.first_date BETWEEN 0 AND $4
+CROSS JOIN LATERAL (
+    VALUES (now() + make_interval(mins => coalesce(mentor.minimum_notice_minutes, 0)))
+) AS notice (ends);

@@ -1,81 +1,473 @@
 -- Free time, and the slots cut from it.
 --
--- mentor_free_time() is the one rule about time: GET /mentors/:id/availability offers what
--- mentor_slots() cuts from it, and POST /requests admits what lies within it.
+-- mentor_free_time() is the one rule about time: (the override of the day, else the weekly windows)
+-- minus time off, minus live sessions with the buffer, then the policy. The slots that are offered
+-- are cut from it (mentor_slots), requests are admitted within it (mentor_admits), and it says why
+-- a time is not free (unavailable_because).
 
--- The weekly windows from one date to another (UTC, both inclusive), adjacent ones merged, without
--- the live sessions and the mentor's buffer before and after each.
+-- The first instant of a day in a time zone. Where midnight comes twice PostgreSQL takes the second
+-- one, so the first candidate is reckoned from noon of the day before.
+CREATE OR REPLACE FUNCTION day_start(day date, zone text) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT CASE
+        WHEN
+            ((day - interval '12 hours') AT TIME ZONE zone + interval '12 hours')
+            AT TIME ZONE zone = day
+            THEN (day - interval '12 hours') AT TIME ZONE zone + interval '12 hours'
+        ELSE day::timestamp AT TIME ZONE zone
+    END
+$$;
+
+-- The instants at which the clock of a zone shows these times of a day on which, or around which,
+-- it is changed. Nothing is left of times that are skipped, and times that come twice are there
+-- twice.
+CREATE OR REPLACE FUNCTION window_on_changed_day(
+    day date, zone text, start_time interval, end_time interval
+) RETURNS tstzmultirange
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+    earlier timestamptz := (day - interval '12 hours') AT TIME ZONE zone;
+    later timestamptz := (day + interval '36 hours') AT TIME ZONE zone;
+    middle timestamptz;
+    -- Midnight by the clock before the change, and by the clock after it.
+    old_midnight CONSTANT timestamptz := earlier + (day - earlier AT TIME ZONE zone);
+    new_midnight CONSTANT timestamptz := later + (day - later AT TIME ZONE zone);
+BEGIN
+    -- Bisect to the minute. Afterwards the change is at `later`.
+    WHILE later - earlier > interval '1 minute' LOOP
+        middle := date_trunc('minute', earlier + (later - earlier) / 2);
+        IF middle + (day - middle AT TIME ZONE zone) = old_midnight THEN
+            earlier := middle;
+        ELSE
+            later := middle;
+        END IF;
+    END LOOP;
+    RETURN tstzmultirange(
+        tstzrange(old_midnight + start_time, old_midnight + end_time) * tstzrange(NULL, later),
+        tstzrange(new_midnight + start_time, new_midnight + end_time) * tstzrange(later, NULL)
+    );
+END
+$$;
+
+-- The windows of a mentor on these days of the mentor's zone, each as the instants at which the
+-- clock there shows a time within it.
+CREATE OR REPLACE FUNCTION mentor_windows(m mentors, first_day date, last_day date)
+RETURNS TABLE (day date, span tstzrange, from_midnight boolean)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+AS $$
+    SELECT
+        d.day,
+        unnest(CASE
+            WHEN d.is_regular THEN tstzmultirange(tstzrange(
+                d.noon + (w.start_time - time '12:00'),
+                d.noon + (w.end_time - time '12:00')
+            ))
+            ELSE window_on_changed_day(
+                d.day, m.availability_timezone, w.start_time::interval, w.end_time::interval
+            )
+        END),
+        w.start_time = '00:00'
+    FROM (
+        SELECT
+            s.day::date AS day,
+            extract(ISODOW FROM s.day)::integer - 1 AS day_of_week,
+            (s.day + interval '12 hours') AT TIME ZONE m.availability_timezone AS noon,
+            m.availability_timezone = 'UTC'
+            OR (s.day + interval '36 hours') AT TIME ZONE m.availability_timezone
+            - (s.day - interval '12 hours') AT TIME ZONE m.availability_timezone
+            = interval '48 hours' AS is_regular
+        FROM generate_series(
+            first_day::timestamp, last_day::timestamp, interval '1 day'
+        ) AS s (day)
+        -- So that these columns are computed once for each day, and not for each window.
+        OFFSET 0
+    ) AS d
+    LEFT JOIN availability_overrides AS o ON o.mentor_id = m.id AND o.day = d.day
+    CROSS JOIN LATERAL (
+        SELECT
+            a.start_time,
+            a.end_time
+        FROM availability_windows AS a
+        WHERE o.day IS NULL AND a.mentor_id = m.id AND a.day_of_week = d.day_of_week
+        UNION ALL
+        SELECT
+            t.start_time,
+            t.end_time
+        FROM unnest(o.start_times, o.end_times) AS t (start_time, end_time)
+    ) AS w
+$$;
+
+-- RFC 3339 cannot express later instants.
+CREATE OR REPLACE FUNCTION until_last_instant(hours tstzmultirange) RETURNS tstzmultirange
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT hours * tstzmultirange(tstzrange(NULL, '9999-12-31 23:59:59+00')) $$;
+
+-- The windows of a mentor between two instants, and some time around them.
+CREATE OR REPLACE FUNCTION mentor_hours(m mentors, from_time timestamptz, to_time timestamptz)
+RETURNS tstzmultirange
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT coalesce(until_last_instant(range_agg(w.span)), '{}')
+    FROM mentor_windows(
+        m,
+        (from_time AT TIME ZONE m.availability_timezone)::date,
+        (to_time AT TIME ZONE m.availability_timezone)::date
+    ) AS w
+$$;
+
+-- The days or weeks (Monday to Sunday) of the mentor's zone that have reached a limit. Sessions
+-- count unless they are cancelled, and so do pending requests until their time comes.
+CREATE OR REPLACE FUNCTION mentor_full_periods(
+    m mentors, unit text, most integer, from_time timestamptz, to_time timestamptz
+) RETURNS tstzmultirange
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT range_agg(tstzrange(
+        day_start(p.begins::date, m.availability_timezone),
+        day_start((p.begins + ('1 ' || unit)::interval)::date, m.availability_timezone)
+    ))
+    FROM (
+        SELECT date_trunc(unit, s.start_time AT TIME ZONE m.availability_timezone) AS begins
+        FROM (
+            SELECT b.start_time
+            FROM bookings AS b
+            WHERE b.mentor_id = m.id AND b.status <> 'cancelled'
+            UNION ALL
+            SELECT r.start_time
+            FROM (
+                SELECT pending.start_time
+                FROM requests AS pending
+                WHERE pending.mentor_id = m.id AND pending.status = 'pending'
+                -- Otherwise a plan may read the pending requests of all mentors in this time.
+                OFFSET 0
+            ) AS r
+            WHERE r.start_time > now()
+        ) AS s
+        WHERE
+            s.start_time BETWEEN from_time - interval '192 hours' AND to_time + interval '192 hours'
+        GROUP BY 1
+        HAVING count(*) >= most
+    ) AS p
+$$;
+
+-- What a mentor's calendar has between two instants beside the hours of the windows, and what
+-- follows: a request is admitted if it lies in `free` and begins in `starts`.
+CREATE OR REPLACE FUNCTION mentor_free_time(
+    m mentors, open_hours tstzmultirange, from_time timestamptz, to_time timestamptz
+)
+RETURNS TABLE (
+    time_off tstzmultirange,
+    taken tstzmultirange,
+    earliest timestamptz,
+    horizon timestamptz,
+    full_days tstzmultirange,
+    full_weeks tstzmultirange,
+    free tstzmultirange,
+    starts tstzmultirange
+)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS $$
+    SELECT
+        coalesce(off.hours, '{}'),
+        coalesce(busy.hours, '{}'),
+        policy.earliest,
+        policy.horizon,
+        policy.full_days,
+        policy.full_weeks,
+        open_hours - coalesce(off.hours, '{}') - coalesce(busy.hours, '{}'),
+        CASE
+            WHEN m.accepting_requests
+                THEN
+                    tstzmultirange(
+                        tstzrange(policy.earliest, NULL) * tstzrange(NULL, policy.horizon)
+                    ) - policy.full_days - policy.full_weeks
+            ELSE '{}'
+        END
+    FROM (
+        SELECT range_agg(tstzrange(t.starts_at, t.ends_at)) AS hours
+        FROM time_off AS t
+        WHERE t.mentor_id = m.id AND t.ends_at > from_time AND t.starts_at < to_time
+    ) AS off
+    CROSS JOIN (
+        SELECT
+            range_agg(tstzrange(
+                b.start_time - make_interval(mins => m.buffer_time),
+                b.end_time + make_interval(mins => m.buffer_time)
+            )) AS hours
+        FROM bookings AS b
+        WHERE
+            b.mentor_id = m.id
+            AND b.live
+            AND occupied(b.start_time, b.end_time, b.buffer_time)
+            && tstzrange(from_time - interval '1 hour', to_time + interval '1 hour')
+    ) AS busy
+    CROSS JOIN (
+        SELECT
+            greatest(
+                now() + interval '1 microsecond',
+                now() + make_interval(mins => m.minimum_notice_minutes)
+            ) AS earliest,
+            CASE
+                WHEN m.horizon_days IS NOT NULL
+                    THEN day_start(
+                        (now() AT TIME ZONE m.availability_timezone)::date + m.horizon_days + 1,
+                        m.availability_timezone
+                    )
+            END AS horizon,
+            coalesce(CASE
+                WHEN m.max_sessions_per_day IS NOT NULL
+                    THEN mentor_full_periods(m, 'day', m.max_sessions_per_day, from_time, to_time)
+            END, '{}') AS full_days,
+            coalesce(CASE
+                WHEN m.max_sessions_per_week IS NOT NULL
+                    THEN mentor_full_periods(m, 'week', m.max_sessions_per_week, from_time, to_time)
+            END, '{}') AS full_weeks
+    ) AS policy
+$$;
+
+-- The free time of a mentor from one date to another (UTC, both inclusive), without the policy: for
+-- people with psql.
 CREATE OR REPLACE FUNCTION mentor_free_time(
     for_mentor uuid, from_date date, to_date date
 ) RETURNS tstzmultirange
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT coalesce(open_time.hours, '{}') - coalesce(busy.hours, '{}')
+    SELECT c.free * tstzmultirange(asked.period)
     FROM mentors AS m
-    CROSS JOIN LATERAL (
-        SELECT range_agg(
+    CROSS JOIN (
+        SELECT
             tstzrange(
-                (d.day::date + w.start_time) AT TIME ZONE 'UTC',
-                (d.day::date + w.end_time) AT TIME ZONE 'UTC'
-            )
-        ) AS hours
-        FROM generate_series(
-            from_date::timestamp, to_date::timestamp, interval '1 day'
-        ) AS d (day)
-        INNER JOIN availability_windows AS w
-            ON w.day_of_week = extract(ISODOW FROM d.day)::integer - 1
-        WHERE w.mentor_id = for_mentor
-    ) AS open_time
-    CROSS JOIN LATERAL (
-        SELECT range_agg(
-            tstzrange(
-                b.start_time - make_interval(mins => m.buffer_time),
-                b.end_time + make_interval(mins => m.buffer_time)
-            )
-        ) AS hours
-        FROM bookings AS b
-        WHERE
-            b.mentor_id = for_mentor
-            AND b.live
-            AND occupied(b.start_time, b.end_time, b.buffer_time) && tstzrange(
-                from_date::timestamp AT TIME ZONE 'UTC' - interval '1 hour',
-                (to_date + 1)::timestamp AT TIME ZONE 'UTC' + interval '1 hour'
-            )
-    ) AS busy
+                from_date::timestamp AT TIME ZONE 'UTC', (to_date + 1)::timestamp AT TIME ZONE 'UTC'
+            ) AS period
+    ) AS asked
+    CROSS JOIN LATERAL mentor_free_time(
+        m,
+        mentor_hours(m, lower(asked.period), upper(asked.period)),
+        lower(asked.period),
+        upper(asked.period)
+    ) AS c
     WHERE m.id = for_mentor
 $$;
 
--- The slots of a mentor that start on these dates (UTC, both inclusive) and in the future. Each
--- lies within mentor_free_time(), so POST /requests admits it. Their starts:
+-- Whether a mentee can request this time. With a limit of sessions, requests to one mentor wait for
+-- each other here: after the lock, each statement of this function sees what the others have
+-- committed. (It is VOLATILE for this.)
+CREATE OR REPLACE FUNCTION mentor_admits(
+    for_mentor uuid, start_time timestamptz, end_time timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    m mentors;
+BEGIN
+    IF start_time <= now() THEN
+        RETURN FALSE;
+    END IF;
+    SELECT mentors.* INTO m
+    FROM mentors
+    WHERE mentors.id = for_mentor;
+    IF num_nonnulls(m.max_sessions_per_day, m.max_sessions_per_week) > 0 THEN
+        SELECT mentors.* INTO m
+        FROM mentors
+        WHERE mentors.id = for_mentor
+        FOR NO KEY UPDATE;
+    END IF;
+    RETURN (
+        SELECT tstzrange(start_time, end_time) <@ c.free AND start_time <@ c.starts
+        FROM mentor_free_time(
+            m, mentor_hours(m, start_time, end_time), start_time, end_time
+        ) AS c
+    );
+END
+$$;
+
+-- Why a mentee cannot request a time of this mentor: no row if mentor_admits() would admit it.
+CREATE OR REPLACE FUNCTION unavailable_because(
+    m mentors, start_time timestamptz, end_time timestamptz
+)
+RETURNS TABLE (code text, detail text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 2
+AS $$
+    SELECT
+        r.code,
+        r.detail
+    FROM (
+        SELECT
+            m.availability_timezone AS zone,
+            tstzrange(start_time, end_time) AS period,
+            (start_time AT TIME ZONE m.availability_timezone)::date AS day,
+            mentor_hours(m, start_time, end_time) AS hours
+    ) AS asked
+    CROSS JOIN LATERAL mentor_free_time(m, asked.hours, start_time, end_time) AS c
+    CROSS JOIN LATERAL (
+        SELECT
+            string_agg(format('session %s from %s', b.id, p.times), ', ' ORDER BY b.start_time)
+            FILTER (WHERE p.overlaps) AS sessions,
+            string_agg(format('the session from %s', p.times), ', ' ORDER BY b.start_time)
+            FILTER (WHERE NOT p.overlaps) AS neighbours
+        FROM bookings AS b
+        CROSS JOIN LATERAL (
+            SELECT
+                format('%s to %s', iso(b.start_time), iso(b.end_time)) AS times,
+                tstzrange(b.start_time, b.end_time) && asked.period AS overlaps
+        ) AS p
+        WHERE
+            asked.period && c.taken
+            AND b.mentor_id = m.id
+            AND b.live
+            AND occupied(b.start_time, b.end_time, b.buffer_time) && tstzrange(
+                start_time - interval '1 hour', end_time + interval '1 hour'
+            )
+            AND b.start_time - make_interval(mins => m.buffer_time) < end_time
+            AND b.end_time + make_interval(mins => m.buffer_time) > start_time
+    ) AS near
+    CROSS JOIN LATERAL (
+        VALUES
+        (
+            'outside_hours',
+            NOT asked.period <@ asked.hours,
+            format('The hours on %s (%s) are ', asked.day, asked.zone) || coalesce((
+                SELECT
+                    string_agg(
+                        replace(
+                            to_char(lower(w.span) AT TIME ZONE asked.zone, 'HH24:MI')
+                            || to_char(upper(w.span) AT TIME ZONE asked.zone, '-HH24:MI'),
+                            '-00:00', '-24:00'
+                        ), ', ' ORDER BY w.span
+                    )
+                FROM mentor_windows(m, asked.day, asked.day) AS w
+            ), 'none')
+        ),
+        (
+            'time_off',
+            asked.period && c.time_off,
+            (
+                SELECT
+                    string_agg(
+                        format('Time off from %s to %s', iso(t.starts_at), iso(t.ends_at)),
+                        ', ' ORDER BY t.starts_at
+                    )
+                FROM time_off AS t
+                WHERE t.mentor_id = m.id AND t.ends_at > start_time AND t.starts_at < end_time
+            )
+        ),
+        ('session', near.sessions IS NOT NULL, 'There is ' || near.sessions),
+        (
+            'buffer',
+            near.neighbours IS NOT NULL,
+            format('%s minutes stay free around ', m.buffer_time) || near.neighbours
+        ),
+        (
+            'notice',
+            start_time > now() AND start_time < c.earliest,
+            format(
+                'Requests are made %s minutes ahead at least, so the earliest start now is %s',
+                m.minimum_notice_minutes, iso(c.earliest)
+            )
+        ),
+        (
+            'horizon',
+            start_time >= c.horizon,
+            format('Requests are made %s days ahead at most', m.horizon_days)
+        ),
+        (
+            'day_full',
+            start_time <@ c.full_days,
+            format(
+                'There are %s sessions and requests on %s', m.max_sessions_per_day, asked.day
+            )
+        ),
+        (
+            'week_full',
+            start_time <@ c.full_weeks,
+            format(
+                'There are %s sessions and requests in the week of %s',
+                m.max_sessions_per_week, asked.day
+            )
+        ),
+        ('paused', NOT m.accepting_requests, 'acceptingRequests is false'),
+        ('past', start_time <= now(), 'The start has passed')
+    ) AS r (code, applies, detail)
+    WHERE r.applies
+$$;
+
+-- The slots of a mentor that start on these dates (UTC, both inclusive), each of them admitted by
+-- mentor_admits(). Their starts:
 --
 -- 1. Windows that touch are cut as one if they touch at midnight, or if one of them is too short
---    for a session. If the whole week is open, each week is cut on its own, from Monday 00:00.
+--    for a session. If a whole week is open, the next one is cut on its own, from Monday 00:00.
 -- 2. In each of these, starts follow each other by the mentor's duration and buffer. The beginning
 --    of a window is a start, too, if the session before has ended by then.
--- 3. A stretch of free time that has none of these starts left gets the last start that fits.
---
--- Rules 1 and 2 give the same starts in every week, so they are worked out once, in minutes from
--- Monday 00:00.
+-- 3. A stretch of possible starts that has none of these gets its last whole minute.
 CREATE OR REPLACE FUNCTION mentor_slots(m mentors, from_date date, to_date date)
 RETURNS TABLE (start_time timestamptz, end_time timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 50
 AS $$
     WITH RECURSIVE setting AS MATERIALIZED (
         SELECT
-            m.session_duration + m.buffer_time AS step,
             make_interval(mins => m.session_duration) AS duration,
+            make_interval(mins => m.session_duration + m.buffer_time) AS step,
             from_date::timestamp AT TIME ZONE 'UTC' AS begins,
             (to_date + 1)::timestamp AT TIME ZONE 'UTC' AS ends,
-            -- A day more on each side: free time may go on across midnight.
-            mentor_free_time(m.id, from_date - 1, to_date + 1) AS free
+            -- Windows that touch at midnight may do so since the Monday before the last one.
+            CASE
+                WHEN
+                    EXISTS (
+                        SELECT
+                        FROM availability_windows AS a
+                        WHERE a.mentor_id = m.id AND a.end_time = '24:00'
+                    )
+                    OR EXISTS (
+                        SELECT
+                        FROM availability_overrides AS o
+                        WHERE o.mentor_id = m.id AND '24:00' = any(o.end_times)
+                    )
+                    THEN date_trunc('week', from_date - interval '8 days')::date - 1
+                ELSE from_date - 2
+            END AS first_day
     ),
 
-    windows AS (
+    windows AS MATERIALIZED (
         SELECT
-            w.day_of_week * 1440 + extract(EPOCH FROM w.start_time)::integer / 60 AS opens,
-            w.day_of_week * 1440 + extract(EPOCH FROM w.end_time)::integer / 60 AS closes
-        FROM availability_windows AS w
-        WHERE w.mentor_id = m.id
+            w.day,
+            w.from_midnight,
+            w.span,
+            lower(w.span) AS opens,
+            upper(w.span) AS closes,
+            lag(w.span) OVER (ORDER BY lower(w.span)) AS earlier
+        FROM setting
+        CROSS JOIN LATERAL mentor_windows(m, setting.first_day, to_date + 2) AS w
+    ),
+
+    hours AS MATERIALIZED (
+        SELECT coalesce(until_last_instant(range_agg(w.span)), '{}') AS hours
+        FROM windows AS w
+    ),
+
+    -- All instants at which a session can start. A day more on each side: free time may go on
+    -- across midnight.
+    possible AS MATERIALIZED (
+        SELECT
+            c.starts * (
+                SELECT
+                    coalesce(
+                        range_agg(
+                            tstzrange(lower(f.stretch), upper(f.stretch) - setting.duration, '[]')
+                        ), '{}'
+                    )
+                FROM unnest(c.free) AS f (stretch)
+                WHERE upper(f.stretch) - lower(f.stretch) >= setting.duration
+            ) AS starts
+        FROM setting
+        CROSS JOIN hours
+        CROSS JOIN LATERAL mentor_free_time(
+            m,
+            hours.hours,
+            setting.begins - interval '24 hours',
+            setting.ends + interval '24 hours'
+        ) AS c
     ),
 
     -- Whether a window is cut as one with the window before it.
@@ -83,99 +475,85 @@ AS $$
         SELECT
             w.opens,
             w.closes,
-            CASE
-                WHEN w.opens = 0
-                    -- Sunday 24:00 is Monday 00:00.
-                    THEN max(w.closes) OVER () = 10080 AND sum(w.closes - w.opens) OVER () < 10080
-                WHEN w.opens = lag(w.closes) OVER by_time
-                    THEN
-                        w.opens % 1440 = 0
-                        OR w.closes - w.opens < m.session_duration
-                        OR w.opens - lag(w.opens) OVER by_time < m.session_duration
-                ELSE FALSE
-            END AS goes_on
+            coalesce(
+                w.opens = upper(w.earlier)
+                AND (
+                    w.from_midnight
+                    OR w.closes - w.opens < setting.duration
+                    OR upper(w.earlier) - lower(w.earlier) < setting.duration
+                )
+                AND NOT (
+                    w.from_midnight
+                    AND extract(ISODOW FROM w.day) = 1
+                    AND tstzrange(day_start(w.day - 7, m.availability_timezone), w.opens)
+                    <@ hours.hours
+                ), FALSE
+            ) AS goes_on
         FROM windows AS w
-        WINDOW by_time AS (ORDER BY w.opens)
+        CROSS JOIN setting
+        CROSS JOIN hours
     ),
 
-    -- `late`: how many minutes after the opening of a window its first start comes.
+    -- The first start in each window, or after it.
     cut AS (
         SELECT
             w.opens,
             w.closes,
-            0 AS late
+            w.opens AS first_start
         FROM joined AS w
         WHERE NOT w.goes_on
         UNION ALL
         SELECT
             w.opens,
             w.closes,
-            -- The session before has ended by the opening if only its buffer reaches beyond.
-            CASE WHEN next.late > m.buffer_time THEN next.late ELSE 0 END
+            CASE
+                -- The session before has ended by the opening if only its buffer reaches beyond.
+                WHEN next.start - w.opens <= make_interval(mins => m.buffer_time) THEN w.opens
+                ELSE next.start
+            END
         FROM cut
-        INNER JOIN joined AS w ON w.opens = cut.closes % 10080 AND w.goes_on
+        INNER JOIN joined AS w ON w.opens = cut.closes AND w.goes_on
         CROSS JOIN setting
         CROSS JOIN LATERAL (
-            SELECT mod(
-                mod(cut.opens + cut.late - cut.closes, setting.step) + setting.step, setting.step
-            ) AS late
+            SELECT
+                setting.step + date_bin(
+                    setting.step, cut.closes - interval '1 microsecond', cut.first_start
+                ) AS start
         ) AS next
-    ),
-
-    weekly AS MATERIALIZED (
-        SELECT make_interval(mins => s.minute) AS since_monday
-        FROM cut
-        CROSS JOIN setting
-        CROSS JOIN LATERAL generate_series(
-            cut.opens + cut.late,
-            CASE
-                WHEN cut.closes % 10080 IN (SELECT j.opens FROM joined AS j WHERE j.goes_on)
-                    THEN cut.closes - 1
-                ELSE cut.closes - m.session_duration
-            END,
-            setting.step
-        ) AS s (minute)
-    ),
-
-    -- Materialized: AT TIME ZONE for each slot takes longer than all the rest.
-    weeks AS MATERIALIZED (
-        SELECT w.monday AT TIME ZONE 'UTC' AS begins
-        FROM generate_series(
-            date_trunc('week', (from_date - 1)::timestamp), to_date::timestamp, interval '1 week'
-        ) AS w (monday)
     ),
 
     fitting AS MATERIALIZED (
         SELECT s.start_time
-        FROM setting
-        CROSS JOIN weeks
-        CROSS JOIN weekly
-        CROSS JOIN LATERAL (SELECT weeks.begins + weekly.since_monday AS start_time) AS s
-        WHERE
+        FROM (
+            SELECT
+                generate_series(
+                    cut.first_start,
+                    cut.closes - CASE
+                        WHEN next.opens IS NULL THEN setting.duration
+                        ELSE interval '1 microsecond'
+                    END,
+                    setting.step
+                ) AS start_time
+            FROM cut
+            CROSS JOIN setting
+            LEFT JOIN joined AS next ON next.opens = cut.closes AND next.goes_on
             -- A stretch that begins earlier and reaches the asked dates has a start since then.
-            s.start_time >= setting.begins - interval '6 hours'
-            AND s.start_time < setting.ends
-            AND s.start_time > now()
-            AND tstzrange(s.start_time, s.start_time + setting.duration) <@ setting.free
+            WHERE cut.closes > setting.begins - interval '6 hours'
+        ) AS s
+        CROSS JOIN possible
+        WHERE s.start_time <@ possible.starts
     ),
 
     leftover AS (
-        SELECT l.start_time
-        FROM setting
-        CROSS JOIN (
-            SELECT coalesce(
-                range_agg(tstzrange(f.start_time, f.start_time, '[]')), '{}'
-            ) AS starts
+        SELECT date_trunc('minute', upper(p.stretch) - CASE
+            WHEN upper_inc(p.stretch) THEN interval '0' ELSE interval '1 microsecond'
+        END) AS start_time
+        FROM possible
+        CROSS JOIN LATERAL unnest(possible.starts) AS p (stretch)
+        WHERE NOT p.stretch && (
+            SELECT coalesce(range_agg(tstzrange(f.start_time, f.start_time, '[]')), '{}')
             FROM fitting AS f
-        ) AS fitting
-        CROSS JOIN LATERAL unnest(setting.free) AS f (stretch)
-        CROSS JOIN LATERAL (
-            SELECT date_trunc('minute', upper(f.stretch) - setting.duration) AS start_time
-        ) AS l
-        WHERE
-            l.start_time >= lower(f.stretch)
-            AND l.start_time > now()
-            AND NOT fitting.starts && f.stretch
+        )
     )
 
     SELECT
@@ -187,6 +565,7 @@ AS $$
         UNION ALL
         SELECT l.start_time
         FROM leftover AS l
+        INNER JOIN possible ON l.start_time <@ possible.starts
     ) AS o
     CROSS JOIN setting
     WHERE o.start_time >= setting.begins AND o.start_time < setting.ends
@@ -200,6 +579,7 @@ AS $$
         'sessionDuration', m.session_duration,
         'bufferTime', m.buffer_time,
         'timezone', m.timezone,
+        'availabilityTimezone', m.availability_timezone,
         'defaultMeetingLink', m.default_meeting_link,
         'slots', coalesce((
             SELECT
@@ -217,3 +597,80 @@ AS $$
         ), '[]')
     )
 $$;
+
+-- The windows of one day.
+CREATE OR REPLACE FUNCTION override_json(o availability_overrides) RETURNS TABLE (body json)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS $$
+    SELECT json_build_object(
+        'date', o.day,
+        'slots', coalesce((
+            SELECT
+                json_agg(json_build_object(
+                    'startTime', to_char(w.start_time, 'HH24:MI'),
+                    'endTime', to_char(w.end_time, 'HH24:MI')
+                ))
+            FROM unnest(o.start_times, o.end_times) AS w (start_time, end_time)
+        ), '[]')
+    )
+$$;
+
+CREATE OR REPLACE FUNCTION time_off_json(t time_off) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT jsonb_build_object(
+        'id', t.id,
+        'startsAt', iso(t.starts_at),
+        'endsAt', iso(t.ends_at),
+        'startDate', t.start_date,
+        'endDate', t.end_date,
+        'note', t.note
+    )
+$$;
+
+CREATE OR REPLACE FUNCTION policy_json(m mentors) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT json_build_object(
+        'minimumNoticeMinutes', m.minimum_notice_minutes,
+        'horizonDays', m.horizon_days,
+        'maxSessionsPerDay', m.max_sessions_per_day,
+        'maxSessionsPerWeek', m.max_sessions_per_week,
+        'cancelCutoffHours', m.cancel_cutoff_hours,
+        'acceptingRequests', m.accepting_requests
+    )
+$$;
+
+-- Time off in whole days begins and ends with days of the mentor's zone.
+CREATE OR REPLACE FUNCTION time_off_take_days() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    SELECT
+        day_start(NEW.start_date, m.availability_timezone),
+        day_start(NEW.end_date + 1, m.availability_timezone)
+    INTO NEW.starts_at, NEW.ends_at
+    FROM mentors AS m
+    WHERE m.id = NEW.mentor_id;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER time_off_days_taken BEFORE INSERT OR UPDATE ON time_off
+FOR EACH ROW WHEN (new.start_date IS NOT NULL)
+EXECUTE FUNCTION time_off_take_days();
+
+CREATE OR REPLACE FUNCTION mentors_move_time_off() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    UPDATE time_off
+    SET start_date = start_date
+    WHERE mentor_id = NEW.id AND start_date IS NOT NULL;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER mentors_zone_changed AFTER UPDATE OF availability_timezone ON mentors
+FOR EACH ROW WHEN (old.availability_timezone <> new.availability_timezone)
+EXECUTE FUNCTION mentors_move_time_off();

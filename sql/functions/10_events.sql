@@ -254,6 +254,13 @@ CREATE OR REPLACE TRIGGER availability_windows_recorded
 AFTER INSERT OR UPDATE OR DELETE ON availability_windows
 FOR EACH ROW EXECUTE FUNCTION record_mentor_update('mentor');
 
+CREATE OR REPLACE TRIGGER availability_overrides_recorded
+AFTER INSERT OR UPDATE OR DELETE ON availability_overrides
+FOR EACH ROW EXECUTE FUNCTION record_mentor_update('mentor');
+
+CREATE OR REPLACE TRIGGER time_off_recorded AFTER INSERT OR UPDATE OR DELETE ON time_off
+FOR EACH ROW EXECUTE FUNCTION record_mentor_update('mentor');
+
 -- By hand. The mentor's free time and figures change.
 CREATE OR REPLACE TRIGGER bookings_moved_or_deleted AFTER UPDATE OF mentor_id OR DELETE ON bookings
 FOR EACH ROW EXECUTE FUNCTION record_mentor_update('lists');

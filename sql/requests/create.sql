@@ -55,15 +55,7 @@ created AS (
         asked.session_currency
     FROM asked
     CROSS JOIN cleared
-    WHERE
-        asked.start_time > now()
-        -- RFC 3339 cannot express later instants.
-        AND asked.end_time < '10000-01-01 00:00+00'
-        AND tstzrange(asked.start_time, asked.end_time) <@ mentor_free_time(
-            asked.mentor_id,
-            (asked.start_time AT TIME ZONE 'UTC')::date,
-            ((asked.end_time - interval '1 microsecond') AT TIME ZONE 'UTC')::date
-        )
+    WHERE mentor_admits(asked.mentor_id, asked.start_time, asked.end_time)
     RETURNING requests AS r, act_for($2) AS actor
 )
 

@@ -2,7 +2,8 @@
 -- $1 mentor_id  uuid
 -- $2 mentee_id  text
 -- $3 start_time timestamptz
--- returns to_self, past and pending, the reasons; no row when there is no such public mentor
+-- returns to_self, past, pending and paused, the reasons; no row when there is no such public
+-- mentor
 SELECT
     m.user_id = $2 AS to_self,
     $3 <= now() AS past,
@@ -14,6 +15,7 @@ SELECT
             AND r.mentee_id = $2
             AND r.status = 'pending'
             AND r.start_time > now()
-    ) AS pending
+    ) AS pending,
+    NOT m.accepting_requests AS paused
 FROM mentors AS m
 WHERE m.id = $1 AND m.visibility = 'public';

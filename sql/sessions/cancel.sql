@@ -2,9 +2,15 @@
 -- $1 session_id uuid
 -- $2 user_id    text
 -- $3 reason     text
--- returns body; no row when the session has begun, is in another state or is not this user's
+-- returns body; no row when the session has begun, when it is too late for a mentee by the mentor's
+-- policy, or when the session is in another state or not this user's
 WITH mentor AS MATERIALIZED (
-    SELECT m.id
+    SELECT
+        m.id,
+        CASE
+            WHEN m.user_id = $2 THEN interval '0'
+            ELSE make_interval(hours => m.cancel_cutoff_hours)
+        END AS cutoff
     FROM bookings AS b
     INNER JOIN mentors AS m ON m.id = b.mentor_id
     WHERE b.id = $1 AND $2 IN (b.mentee_id, m.user_id)
@@ -20,6 +26,7 @@ changed AS (
         AND bookings.mentor_id = mentor.id
         AND bookings.status IN ('pending', 'confirmed', 'rescheduled')
         AND bookings.start_time > now()
+        AND bookings.start_time >= now() + mentor.cutoff
     RETURNING bookings AS b, act_for($2) AS actor
 )
 

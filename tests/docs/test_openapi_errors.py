@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,6 +15,7 @@ from PIL import Image
 from mentorapi import images, openapi
 from mentorapi.app import ROUTES
 from mentorapi.database import idempotency, statements
+from mentorapi.schemas import examples
 from tests.client import Answer, Api, Mentor, User, asking, day_after_tomorrow
 from tests.docs.test_openapi import operations, query_of, resolve
 
@@ -54,8 +56,9 @@ class Cast:
 
 
 def path_with(path: str, ids: dict[str, str]) -> str:
-    for name in ("mentorId", "windowId", "requestId", "sessionId"):
+    for name in ("mentorId", "windowId", "requestId", "sessionId", "timeOffId"):
         path = path.replace(f"{{{name}}}", ids.get(name) or str(uuid4()))
+    path = path.replace("{date}", examples.FRIDAY)
     return path.replace("{name}", f"{'x' * 22}.webp")
 
 
@@ -95,6 +98,8 @@ async def with_a_bad_query(cast: Cast, operation: str) -> Answer:
         return await send(cast.mentor, operation, {}, body=form, headers=headers)
     if method == "POST":
         return await send(cast.mentor, operation, {}, headers={"Idempotency-Key": "two words"})
+    if method == "DELETE":
+        return await cast.mentor.request(method, path.replace("{date}", "tomorrow"))
     return await send(cast.mentor, operation, {}, body='{"nobody": "knows this"}')
 
 
@@ -133,7 +138,7 @@ async def with_a_used_key(cast: Cast, operation: str) -> Answer:
     )
     example = described["requestBody"]["content"]["application/json"]["example"]
     # The same thing said differently is another body.
-    body = str(example).replace("'", '"') + " "
+    body = json.dumps(example) + " "
     return await send(cast.mentor, operation, cast.ids, body=body, headers=headers)
 
 
@@ -166,6 +171,8 @@ SHARED: dict[str, Provocation] = {
     "KeyInUse": with_a_busy_key,
     "MentorNotFound": with_unknown_ids,
     "WindowNotFound": with_unknown_ids,
+    "OverrideNotFound": with_unknown_ids,
+    "TimeOffNotFound": with_unknown_ids,
     "RequestNotFound": with_unknown_ids,
     "SessionNotFound": with_unknown_ids,
     "ImageNotFound": with_unknown_ids,
@@ -228,6 +235,18 @@ async def completed_session(api: Api) -> Cast:
     return cast
 
 
+async def paused_mentor(api: Api) -> Cast:
+    cast = await nothing(api)
+    await cast.mentor.ok("PUT", "/mentor/policy", {"acceptingRequests": False})
+    return cast
+
+
+async def session_within_the_cutoff(api: Api) -> Cast:
+    cast = await confirmed_session(api)
+    await cast.mentor.ok("PUT", "/mentor/policy", {"cancelCutoffHours": 168})
+    return cast
+
+
 async def reviewed_session(api: Api) -> Cast:
     cast = await completed_session(api)
     await cast.mentee.ok("POST", f"/sessions/{cast.ids['sessionId']}/review", {"rating": 5})
@@ -252,6 +271,7 @@ OWN: list[tuple[str, str, Callable[[Api], Awaitable[Cast]], str, Any]] = [
     ("createRequest", "RequestInPast", nothing, "mentee", ask(**PAST)),
     ("createRequest", "DuplicateRequest", pending_request, "mentee", ask(**LATER)),
     ("createRequest", "SlotTaken", confirmed_session, "stranger", ask()),
+    ("createRequest", "NotTakingRequests", paused_mentor, "mentee", ask()),
     ("acceptRequest", "OnlyMentorAccepts", pending_request, "mentee", None),
     ("acceptRequest", "NotAcceptable", confirmed_session, "mentor", None),
     ("acceptRequest", "SlotTaken", request_for_a_taken_time, "mentor", None),
@@ -288,6 +308,7 @@ OWN: list[tuple[str, str, Callable[[Api], Awaitable[Cast]], str, Any]] = [
     ("disputeSession", "NotDisputable", completed_session, "mentee", None),
     ("cancelSession", "OnlyPartiesCancelSession", confirmed_session, "stranger", None),
     ("cancelSession", "SessionNotCancellable", completed_session, "mentee", None),
+    ("cancelSession", "TooLateToCancel", session_within_the_cutoff, "mentee", None),
     ("rescheduleSession", "OnlyMentorReschedules", confirmed_session, "mentee", None),
     ("rescheduleSession", "NotReschedulable", completed_session, "mentor", None),
     (

@@ -21,6 +21,7 @@ import psycopg
 
 from mentorapi.database import embedded
 from mentorapi.database.migrate import migrate
+from tests.load.benchmark import introduce_users
 from tests.load.endpoints import accepting
 from tests.load.harness import Wrk, connected, execute, pin, running_api, seed
 
@@ -90,8 +91,7 @@ def main() -> None:
     with primary_and_standby(args.delay) as (url, folder):
         wrk = Wrk(folder, args.seconds, CLIENTS)
         with running_api(url, folder, pool_size=CLIENTS) as (_, base):
-            # The first requests of users store them.
-            wrk.drive(base, calls, "accept")
+            introduce_users(base, calls)
             for turn in range(args.rounds):
                 for verb in list(rates)[:: -1 if turn % 2 else 1]:
                     asyncio.run(switch_events(url, verb))

@@ -21,6 +21,7 @@ APPLIED = ["sql/functions"]
 
 #: Functions that a column default, a generated column, an index or a constraint uses.
 OF_MIGRATIONS = {
+    "function public.are_windows(time without time zone[],time without time zone[])",
     "function public.booking_is_live(pg_catalog.text)",
     "function public.occupied(timestamp with time zone,timestamp with time zone,integer)",
     "function public.uuidv7()",
@@ -96,7 +97,9 @@ async def test_edit_mentor_free_time_and_migrate_changes_the_slots(
     path = f"/mentors/{mentor.id}/availability"
     assert (await api.nobody.get(path)).json["slots"]
 
-    edit(files, "FUNCTION mentor_free_time(", "coalesce(busy.hours, '{}')", "'{(,)}'")
+    free = "open_hours - coalesce(off.hours, '{}') - "
+    place = "FUNCTION mentor_free_time(\n    m mentors"
+    edit(files, place, f"{free}coalesce(busy.hours, '{{}}')", f"{free}'{{(,)}}'")
     assert migrate(database_url) == APPLIED
 
     await clearing(api)

@@ -158,23 +158,22 @@ def test_migrate_the_schema_of_0008_keeps_its_data(empty: Database, fresh_schema
 
 
 def test_migrate_the_schema_of_0013_changes_nothing(empty: Database, fresh_schema: str) -> None:
-    """The tables of 0013 are those of today; only the marks of its migrations differ."""
+    """The tables of 0013 are those of 0002; only the marks of its migrations differ."""
     empty.execute(SCHEMA_0008)
     migrate(empty.url)
     roll_back(empty.url, keep=2)
     empty.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0002.adopt'")
     for name in FORMER:
         empty.execute(f"INSERT INTO _yoyo_migration VALUES ('{name}', '{name}', now())")
-    # What later migrations drop and add.
-    changed = "{search_name, search_expertise, search_headline, search_bio, languages}"
-    rows = (
-        "SELECT to_jsonb(r) FROM requests AS r UNION ALL"
-        f" SELECT to_jsonb(m) - '{changed}'::text[] FROM mentors AS m"
-    )
-    before = empty.execute(rows)
+    query = "SELECT to_jsonb(r) FROM requests AS r UNION ALL SELECT to_jsonb(m) FROM mentors AS m"
+    before = empty.execute(query)
     assert migrate(empty.url) == EVERYTHING[1:]
     assert empty.schema() == fresh_schema
-    assert empty.execute(rows) == before
+    # Later migrations add columns, and 0005.search drops the folded texts.
+    for (old,), (new,) in zip(before, empty.execute(query), strict=True):
+        assert {name: new[name] for name in old if not name.startswith("search_")} == {
+            name: value for name, value in old.items() if not name.startswith("search_")
+        }
     assert migrate(empty.url) == []
 
 

@@ -108,16 +108,18 @@ def in_days(days: int, hour: int = 10) -> datetime:
 
 
 SKILL = md5(b"e7").hexdigest()
-MENTOR_6, MENTOR_7 = id_of("mentor", 6), id_of("mentor", 7)
+MENTOR_6, MENTOR_7, MENTOR_9 = (id_of("mentor", number) for number in (6, 7, 9))
 REQUEST_6, SESSION_6, SESSION_7 = id_of("request", 6), id_of("session", 6), id_of("session", 7)
 PAGE = 1, 10
 MONDAY = in_days(7 - datetime.now(UTC).weekday())
 ASKED = {"topic": "T", "scheduledDate": f"{MONDAY:%Y-%m-%d}", "scheduledTime": "10:00"}
 AT_NIGHT = ASKED | {"scheduledTime": "03:00"}
+OVERRIDDEN = f"{in_days(20):%Y-%m-%d}"
 NEW_WINDOWS = [{"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"}]
 
 # "a|b": either will do.
 WINDOWS = "availability_windows_no_overlap|availability_windows_by_mentor"
+CALENDAR = f"{WINDOWS} availability_overrides_pkey time_off_by_mentor bookings_no_overlap"
 
 
 async def find_stale(db: Any) -> None:
@@ -177,8 +179,46 @@ CASES: dict[str, tuple[Run, str]] = {
     ),
     "slots": (
         call(availability.list_slots, MENTOR_7, in_days(0).date(), in_days(14).date()),
-        f"mentors_pkey {WINDOWS} bookings_no_overlap",
+        f"mentors_pkey {CALENDAR}",
     ),
+    "slots of a mentor with limits": (
+        call(availability.list_slots, MENTOR_9, in_days(0).date(), in_days(14).date()),
+        f"mentors_pkey {CALENDAR} bookings_by_mentor requests_one_pending|requests_by_mentor",
+    ),
+    "time explained": (
+        call(availability.explain, "mentor9", in_days(1).isoformat(), 60),
+        f"mentors_one_per_user {CALENDAR} bookings_by_mentor",
+    ),
+    "overrides": (
+        call(availability.list_overrides, "mentor7", *PAGE),
+        "mentors_one_per_user availability_overrides_pkey",
+    ),
+    "override set": (
+        call(availability.set_override, "mentor7", OVERRIDDEN, NEW_WINDOWS),
+        "mentors_one_per_user",
+    ),
+    "override deleted": (
+        call(availability.delete_override, "mentor7", OVERRIDDEN),
+        "mentors_one_per_user availability_overrides_pkey",
+    ),
+    "time off": (
+        call(availability.list_time_off, "mentor7", *PAGE),
+        "mentors_one_per_user time_off_by_mentor",
+    ),
+    "time off taken": (
+        call(
+            availability.add_time_off,
+            "mentor7",
+            {"startsAt": in_days(0).isoformat(), "endsAt": in_days(30).isoformat()},
+        ),
+        "mentors_one_per_user bookings_no_overlap requests_one_pending|requests_by_mentor",
+    ),
+    "time off deleted": (
+        call(availability.delete_time_off, "mentor7", id_of("time off", "7.0")),
+        "mentors_one_per_user time_off_pkey",
+    ),
+    "policy": (call(availability.show_policy, "mentor7"), "mentors_one_per_user"),
+    "policy set": (call(availability.set_policy, "mentor7", {}), "mentors_one_per_user"),
     "own profile": (
         call(profile.show, "mentor7"),
         f"mentors_one_per_user {WINDOWS}",
@@ -217,7 +257,7 @@ CASES: dict[str, tuple[Run, str]] = {
     ),
     "request made": (
         call(requests.create, "mentee900", MENTOR_7, ASKED),
-        f"mentors_pkey users_pkey requests_one_pending {WINDOWS} bookings_no_overlap",
+        f"mentors_pkey users_pkey requests_one_pending {CALENDAR}",
     ),
     "request not made": (
         refused(requests.create, "mentee900", MENTOR_7, AT_NIGHT),

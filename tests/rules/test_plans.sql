@@ -29,6 +29,22 @@ INSERT INTO availability_windows (id, mentor_id, day_of_week, start_time, end_ti
 SELECT md5('window' || day || '.' || i)::uuid, md5('mentor' || i)::uuid, day, '09:00', '17:00'
 FROM generate_series(0, 2999) AS i, generate_series(0, 4) AS day;
 
+INSERT INTO availability_overrides (mentor_id, day, start_times, end_times)
+SELECT md5('mentor' || i)::uuid, current_date + 20 + n, ARRAY['10:00'::time], ARRAY['12:00'::time]
+FROM generate_series(0, 2999) AS i, generate_series(0, 1) AS n;
+
+INSERT INTO time_off (id, mentor_id, starts_at, ends_at)
+SELECT
+    md5('time off' || i || '.' || n)::uuid,
+    md5('mentor' || i)::uuid,
+    now() + (20 + n) * interval '1 day',
+    now() + (21 + n) * interval '1 day'
+FROM generate_series(0, 2999) AS i, generate_series(0, 1) AS n;
+
+UPDATE mentors
+SET max_sessions_per_day = 5, max_sessions_per_week = 10, horizon_days = 60
+WHERE user_id = 'mentor9';
+
 INSERT INTO requests (
     id, mentor_id, mentee_id, topic, start_time, end_time, session_rate, session_currency, status,
     booking_id

@@ -16,6 +16,7 @@ from mentorapi.database.migrate import MIGRATIONS
 INTERNAL_CONSTRAINTS = frozenset(
     """
     applied_functions_pkey
+    availability_overrides_mentor_fkey availability_overrides_pkey availability_overrides_windows
     availability_windows_day_of_week availability_windows_mentor_fkey
     availability_windows_no_overlap availability_windows_order availability_windows_pkey
     availability_windows_whole_minutes
@@ -26,13 +27,14 @@ INTERNAL_CONSTRAINTS = frozenset(
     idempotency_keys_pkey
     mentor_counts_not_negative mentor_counts_pkey
     mentors_buffer_time mentors_counts mentors_languages mentors_links_object mentors_number
-    mentors_one_per_user mentors_pkey mentors_session_currency mentors_session_duration
-    mentors_session_rate mentors_visibility
+    mentors_one_per_user mentors_pkey mentors_policy mentors_session_currency
+    mentors_session_duration mentors_session_rate mentors_visibility
     requests_accepted_has_booking requests_booking_fkey requests_expired_is_rejected requests_length
     requests_mentor_fkey requests_one_booking requests_pkey requests_reason_only_when_rejected
     requests_session_currency requests_session_rate requests_status
     reviews_booking_fkey reviews_mentee_fkey reviews_mentor_fkey reviews_pkey reviews_rating
     search_postings_pkey search_vocabulary_pkey
+    time_off_dates time_off_mentor_fkey time_off_order time_off_pkey
     users_id_length users_pkey
     """.split()  # noqa: SIM905 - a list of strings would have one line for each
 )

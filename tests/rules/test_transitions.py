@@ -75,6 +75,7 @@ ERRORS = {
     ("session", "cancel"): {
         (403, "Only the mentor or the mentee can cancel this session"),
         (409, "Only pending, confirmed or rescheduled sessions can be cancelled"),
+        (409, "Too late to cancel"),
     },
     ("session", "complete"): {
         (403, "Only the mentor can complete this session"),

@@ -25,7 +25,7 @@ async def test_show_example_of_the_guide_returns_it_with_ids(api: Api) -> None:
     put = await mentor.ok("PUT", "/mentor/availability", EXAMPLE)
     assert await mentor.ok("GET", "/mentor/availability") == put
     ids = [window.pop("id") for window in put["slots"]]
-    assert put == EXAMPLE
+    assert put == EXAMPLE | {"availabilityTimezone": "UTC"}
     assert len(set(ids)) == 4
     assert {uuid.UUID(window_id).version for window_id in ids} == {7}
 
@@ -45,6 +45,7 @@ async def test_show_new_profile_has_defaults_and_no_windows(api: Api) -> None:
         "sessionDuration": 60,
         "bufferTime": 0,
         "timezone": "UTC",
+        "availabilityTimezone": "UTC",
         "defaultMeetingLink": None,
         "slots": [],
     }

@@ -1,0 +1,28 @@
+-- Functions, views and triggers go first, since they use the columns and the tables. The code that
+-- is started next applies its own.
+DO $$
+DECLARE
+    object text;
+BEGIN
+    FOR object IN
+        SELECT o.object
+        FROM applied_functions AS a
+        CROSS JOIN unnest(a.objects) WITH ORDINALITY AS o (object, place)
+        ORDER BY o.place
+    LOOP
+        EXECUTE 'DROP ' || object;
+    END LOOP;
+END
+$$;
+DELETE FROM applied_functions;
+DROP TABLE time_off;
+DROP TABLE availability_overrides;
+DROP FUNCTION are_windows(time[], time[]);
+ALTER TABLE mentors
+DROP COLUMN availability_timezone,
+DROP COLUMN minimum_notice_minutes,
+DROP COLUMN horizon_days,
+DROP COLUMN max_sessions_per_day,
+DROP COLUMN max_sessions_per_week,
+DROP COLUMN cancel_cutoff_hours,
+DROP COLUMN accepting_requests;

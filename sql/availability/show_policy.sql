@@ -1,0 +1,6 @@
+-- availability.show_policy: one's own rules for requests.
+-- $1 user_id text
+-- returns body; no row without a profile
+SELECT policy_json(m) AS body
+FROM mentors AS m
+WHERE m.user_id = $1;
