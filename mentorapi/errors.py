@@ -104,7 +104,7 @@ InvalidImage = BadRequest.define("File is not a valid image")
 RequestToSelf = BadRequest.define("You cannot request a session with yourself")
 RequestInPast = BadRequest.define("Cannot request a session in the past")
 
-# 400: the state, where the guide says so
+# For these states the guide says 400, not 409.
 NotCompletable = BadRequest.define(
     "Only confirmed, rescheduled, or in-progress bookings can be completed"
 )

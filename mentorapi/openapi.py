@@ -50,13 +50,13 @@ Every GET answers HEAD, every route OPTIONS.
 
 CONTACT = {"name": "TalentNG", "url": "https://talentng.com"}
 
-#: By the first part of the path.
+#: Name and description of each tag, by the first part of the path.
 TAGS = {
-    "mentors": ("Discovery", "Find a mentor, read reviews, see free times. Public."),
+    "mentors": ("Discovery", "Find a mentor, read reviews, see free times. No token is needed."),
     "mentor": ("Mentor dashboard", "The caller's profile, weekly windows, figures and reviews."),
     "requests": ("Requests", "A mentee requests a time, the mentor answers."),
     "sessions": ("Sessions", "From confirmed to completed and reviewed."),
-    "images": ("Images", "Uploaded profile images. Public."),
+    "images": ("Images", "Uploaded profile images. No token is needed."),
 }
 
 PATH_PARAMETERS: dict[str, Json] = {
@@ -83,7 +83,7 @@ PATH_PARAMETERS: dict[str, Json] = {
     "requestId": {"schema": common.ID, "example": examples.REQUEST_ID},
     "sessionId": {"schema": common.ID, "example": examples.SESSION_ID},
     "name": {
-        "description": "As in `profileImageUrl`.",
+        "description": "The last part of a `profileImageUrl`.",
         "schema": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{22}\.webp$"},
         "example": "Zk3vX0q5dJmS1b7TtYw2Rg.webp",
     },
@@ -396,7 +396,7 @@ def example_of(schema: Schema) -> Any:
 
 
 def with_changes(example: Any, changes: Mapping[str, Any]) -> Any:
-    """Replace these fields of an example, at any depth."""
+    """Return the example with these fields replaced, at any depth."""
     if not changes:
         return example
     return example | {

@@ -19,7 +19,7 @@ from mentorapi.schemas.validation import MAX_NESTING, is_nested_deeper
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 300
-#: At most one fetch for unknown keys in this time.
+#: Unknown keys cause one fetch in this time at most.
 RETRY_SECONDS = 10
 FETCH_TIMEOUT_SECONDS = 5
 MAX_DOCUMENT_BYTES = 1024 * 1024

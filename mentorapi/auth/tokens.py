@@ -106,10 +106,10 @@ class Verifier:
         """The caller of a compact JWT. Raises errors.Unauthorized for every other input."""
         if not token or len(token) > MAX_TOKEN_LENGTH or not token.isascii():
             raise errors.Unauthorized
-        # By digest: tokens stay out of memory, and each entry has the same size.
+        # The key is a digest: tokens stay out of memory, and each entry has the same size.
         digest = hashlib.sha256(token.encode()).digest()
         caller = self._verified.get(digest)
-        # Verified again once it has expired: the verification says so.
+        # An expired token is verified again, which raises the error.
         if caller is None or caller.expires_at <= time.time():
             self._verified[digest] = caller = await self._verify_anew(token)
         return caller
@@ -177,7 +177,7 @@ def caller_from(claims: Mapping[str, Any]) -> Caller:
 
 def _subject(claims: Mapping[str, Any]) -> str:
     subject = claims.get("sub")
-    # Not trimmed: the trimmed id could be another user's.
+    # It is not trimmed: the trimmed id could be another user's.
     if _text(subject, MAX_SUBJECT_LENGTH) is None or not isinstance(subject, str):
         raise errors.Unauthorized("Token has no valid sub")
     return subject

@@ -1,4 +1,4 @@
-"""How the state of a request or a session has changed."""
+"""The changes of a request or a session."""
 
 from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import events

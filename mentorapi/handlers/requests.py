@@ -1,11 +1,11 @@
-"""/requests: a mentee asks for a time, the mentor answers."""
+"""Requests: a mentee requests a time, the mentor answers."""
 
 from mentorapi import errors, transitions
 from mentorapi.http.base import ApiHandler, as_id, operation
 from mentorapi.repositories import requests
 from mentorapi.schemas import requests as spec
 
-#: Those of each action that ``PATCH /requests/:id`` can do.
+#: The errors of the actions that ``PATCH /requests/:id`` can do.
 ANSWER_ERRORS = tuple(dict.fromkeys(error for one in transitions.ANSWERS for error in one.errors))
 
 

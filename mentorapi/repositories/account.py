@@ -9,7 +9,7 @@ from mentorapi.database.pool import Database
 
 
 class Claims(NamedTuple):
-    """The claims of a token about its user, or the stored ones. None: not known."""
+    """The claims of a token about its user, or the stored ones. None means not known."""
 
     name: str | None
     email: str | None

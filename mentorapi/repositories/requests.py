@@ -1,4 +1,4 @@
-"""Requests: a mentee asks for a time, the mentor answers."""
+"""Requests: a mentee requests a time, the mentor answers."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time

@@ -55,7 +55,7 @@ LOCAL_TIMES: dict[str, Schema] = {
     | {"description": "HH:mm, in `availabilityTimezone`; 24:00 is the end of the day."},
 }
 WINDOW = {"dayOfWeek": DAY_OF_WEEK, **LOCAL_TIMES}
-#: Of a window that was read before.
+#: The id of a window that was read before.
 WINDOW_ID = {
     "type": ["string", "null"],
     "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
@@ -92,9 +92,9 @@ AVAILABILITY = common.response_object(
 
 SHOW = Operation(
     name="getMyAvailability",
-    summary="One's own weekly windows and booking settings",
+    summary="The caller's weekly windows and booking settings",
     description="The windows recur every week; `GET /mentors/{mentorId}/availability` shows the "
-    "times that come of them.",
+    "times that follow from them.",
     response=AVAILABILITY,
 )
 
@@ -168,11 +168,11 @@ def check_availability(body: Mapping[str, Any]) -> Details:
 
 REPLACE = Operation(
     name="setMyAvailability",
-    summary="Replace one's own weekly windows",
+    summary="Replace the caller's weekly windows",
     description="Windows are weekly, Monday is 0. Those of one mentor never overlap. They are in "
     "UTC unless `availabilityTimezone` says otherwise. Settings that are left out stay, and so do "
     "overrides and time off. What `GET /mentor/availability` answers can be sent back: a window "
-    "that is unchanged, or that is sent with its `id`, keeps its `id`. The first call makes the "
+    "that is unchanged, or that is sent with its `id`, keeps its `id`. The first call creates the "
     "profile.",
     # 500 windows, indented and with ids, take 75 KiB.
     max_body=128 * 1024,
@@ -222,7 +222,7 @@ OVERRIDE = common.response_object(
 
 LIST_OVERRIDES = Operation(
     name="listMyOverrides",
-    summary="One's own overrides from today on, soonest first",
+    summary="The caller's overrides from today on, soonest first",
     description="An override replaces the weekly windows of its day.",
     query=common.query_object(common.ARRAY_PAGING),
     response=common.array_of(OVERRIDE),
@@ -250,7 +250,7 @@ SET_OVERRIDE = Operation(
 
 DELETE_OVERRIDE = Operation(
     name="deleteMyOverride",
-    summary="Give a day its weekly windows back",
+    summary="Delete an override, so that the weekly windows hold again",
     description="Sessions that are booked stay.",
     response=MESSAGE,
     example={"message": "Override deleted"},
@@ -292,7 +292,7 @@ def check_time_off(body: Mapping[str, Any]) -> Details:
 
 LIST_TIME_OFF = Operation(
     name="listMyTimeOff",
-    summary="One's own time off that is not over, soonest first",
+    summary="The caller's time off that is not over, soonest first",
     description="No times are offered in it. Sessions that are booked stay.",
     query=common.query_object(common.ARRAY_PAGING),
     response=common.array_of(common.response_object("TimeOff", TIME_OFF)),
@@ -336,7 +336,7 @@ ADD_TIME_OFF = Operation(
 
 DELETE_TIME_OFF = Operation(
     name="deleteMyTimeOff",
-    summary="Take time off back",
+    summary="Delete a time off",
     description="Its times are offered again.",
     response=MESSAGE,
     example={"message": "Time off deleted"},
@@ -377,14 +377,14 @@ POLICY = {
 
 SHOW_POLICY = Operation(
     name="getMyPolicy",
-    summary="One's own rules for requests",
+    summary="The caller's rules for requests",
     description="They bind mentees, never the mentor.",
     response=common.response_object("Policy", POLICY),
 )
 
 SET_POLICY = Operation(
     name="setMyPolicy",
-    summary="Replace one's own rules for requests",
+    summary="Replace the caller's rules for requests",
     description="A field that is left out or null gets its default: 0, null for no limit, true. "
     "The rules bind mentees: what is offered and admitted, and until when they may cancel. The "
     "mentor may accept, reschedule and cancel as before. Days and weeks are those of "

@@ -6,7 +6,7 @@ from typing import Any
 from mentorapi.schemas import examples
 from mentorapi.schemas.validation import DETAIL_CODES, Schema
 
-#: All paths of the API begin with it.
+#: The start of all paths of the API.
 PREFIX = "/api"
 
 #: Browsers skip blanks and control characters before a scheme, and line breaks and tabs inside it.
@@ -42,7 +42,7 @@ def response_object(name: str, properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_example(schema: Schema, example: Any, description: str = "") -> dict[str, Any]:
-    """Add an example. The examples of bodies and answers are made of those of their fields."""
+    """Add an example. The example of a body or an answer consists of those of its fields."""
     return {**schema, "examples": [example]} | ({"description": description} if description else {})
 
 
@@ -151,7 +151,7 @@ TIME = {
     "description": "HH:mm, in UTC.",
     "examples": ["09:00"],
 }
-#: A window may end with the day.
+#: A window may end at midnight.
 END_TIME = {
     "type": "string",
     "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
@@ -165,7 +165,7 @@ BUFFER_TIME = with_example(
     {"type": "integer", "enum": [0, 15, 30, 45]}, 15, "Minutes kept free between two sessions."
 )
 REASON = multiline(500)
-#: Of an action without input.
+#: The body of an action without input.
 EMPTY_BODY = closed_object("EmptyBody", {})
 TIMEZONE = with_example(TEXT, "WAT", "A label to show; all dates and times are UTC.")
 MEETING_LINK = with_example(NULLABLE_TEXT, "https://meet.example.com/amara-okafor")
@@ -208,9 +208,9 @@ def query_object(properties: dict[str, Any], required: Sequence[str] = ()) -> di
     return schema | ({"required": list(required)} if required else {})
 
 
-#: Of plain arrays: up to 1000 without paging.
+#: For plain arrays: all entries, up to 1000, unless the client asks for less.
 ARRAY_PAGING = paging_parameters(1000, 1000)
-#: Of ``{data, meta}`` lists.
+#: For ``{data, meta}`` lists.
 META_PAGING = paging_parameters(10, 50)
 
 META = response_object(
@@ -231,7 +231,7 @@ ERROR = closed_object(
         "error": with_example(TEXT, "Bad Request", "The name of the status."),
         "details": {
             "type": "array",
-            "description": "What is wrong with the input; of a failed validation only.",
+            "description": "What is wrong with the input. Only a failed validation has it.",
             "maxItems": 50,
             "items": response_object(
                 "ErrorDetail",
@@ -239,7 +239,7 @@ ERROR = closed_object(
                     "field": with_example(
                         TEXT,
                         "slots.0.startTime",
-                        "Where: a path in the body, a parameter or a header.",
+                        "A path in the body, a parameter or a header.",
                     ),
                     "code": with_example(
                         component("DetailCode", choice(*DETAIL_CODES)),

@@ -1,8 +1,8 @@
-"""What helps to read about the API."""
+"""The OpenAPI document and the page that shows it."""
 
 from mentorapi.schemas.operation import Operation
 
-#: Seconds. What the page is made of changes with a release.
+#: Seconds. The files of the page change with a release only.
 RELEASE = 3600
 
 DOCUMENT = Operation(

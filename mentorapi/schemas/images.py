@@ -22,7 +22,7 @@ UPLOAD = Operation(
     "megapixels and 10,000 pixels on each side. It is turned upright, scaled down to 512 x 512 at "
     "most and kept as WebP. The first upload creates the profile. Images of one user are "
     "processed one after the other. Five uploads at once are accepted, the sixth is a 503.",
-    # The image and what multipart puts around it.
+    # The image, and the boundaries and headers of multipart.
     max_body=MAX_UPLOAD + 64 * 1024,
     form=common.closed_object(
         "ImageUpload", {"file": {"type": "string", "format": "binary"}}, ["file"]

@@ -1,4 +1,4 @@
-"""Discovery, public."""
+"""Public mentors: list, search, facets, one profile."""
 
 from typing import Any
 
@@ -113,7 +113,7 @@ def filtered(parameters: dict[str, Any]) -> dict[str, Any]:
 LIST = Operation(
     name="listMentors",
     summary="List the public mentors, best first",
-    description="Those with a public profile that pass all filters.",
+    description="Those that pass all filters. Private profiles are not listed.",
     public=True,
     query=filtered(SORT | common.ARRAY_PAGING),
     response=common.array_of(CARD),
@@ -122,8 +122,8 @@ LIST = Operation(
 SEARCH = Operation(
     name="searchMentors",
     summary="Search mentors by name, expertise, headline or bio",
-    description="Case and accents don't matter, a part of a word is enough, and so is a word "
-    "with a slip of the finger. Better matches come first; without `q` all mentors are listed.",
+    description="Case and accents do not matter. Part of a word is enough, and a word may have a "
+    "typing error. Better matches come first. Without `q` all mentors are listed.",
     public=True,
     query=filtered(QUERY | SORT | common.ARRAY_PAGING),
     response=common.array_of(CARD),

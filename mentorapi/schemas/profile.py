@@ -1,4 +1,4 @@
-"""The mentor's own profile, windows and figures."""
+"""The mentor's own profile and figures."""
 
 from mentorapi.schemas import common, mentors
 from mentorapi.schemas.operation import Operation
@@ -7,7 +7,7 @@ MAX_LINKS = 20
 LINKS = {
     "type": "object",
     "additionalProperties": common.URL,
-    "description": "Names of one's own choosing and where they lead.",
+    "description": "URLs by name. The mentor chooses the names.",
     "examples": [{"linkedin": "https://linkedin.example.com/in/amara-okafor"}],
 }
 VISIBILITY = common.choice("public", "private")
@@ -37,8 +37,8 @@ PROFILE = common.response_object(
 
 SHOW = Operation(
     name="getMyProfile",
-    summary="One's own mentor profile, and how complete it is",
-    description="`message` is there while `profileCompleteness` is below 100.",
+    summary="The caller's mentor profile, and how complete it is",
+    description="`message` is present while `profileCompleteness` is below 100.",
     response=common.closed_object(
         "MyProfile",
         {
@@ -53,11 +53,11 @@ SHOW = Operation(
 
 UPDATE = Operation(
     name="updateMyProfile",
-    summary="Update one's own mentor profile",
+    summary="Update the caller's mentor profile",
     merge_patch=True,
-    description="A merge patch (RFC 7396): a field left out stays, `null` clears what may be "
-    "empty, within `links` (20 at most) as well. `fullName: null` goes back to the token's name. "
-    "The first call makes the profile.",
+    description="A merge patch (RFC 7396): a field that is left out stays, `null` clears one that "
+    "may be empty. This holds within `links` (20 at most), too. `fullName: null` restores the name "
+    "in the token. The first call creates the profile.",
     # 160 KiB where every character of bio, expertise and links is escaped.
     max_body=256 * 1024,
     body=common.closed_object(
@@ -93,7 +93,7 @@ UPDATE = Operation(
                     **LINKS,
                     "additionalProperties": common.nullable(common.URL),
                     "propertyNames": common.visible_line(60),
-                    # As many as there may be, all replaced by others.
+                    # A patch may remove all links and add as many.
                     "maxProperties": 2 * MAX_LINKS,
                 }
             ),
@@ -112,9 +112,9 @@ UPDATE = Operation(
 
 DASHBOARD = Operation(
     name="getDashboard",
-    summary="The mentor's own figures",
-    description="Sessions count once the mentee has confirmed them. Earnings are those in the "
-    "profile's current currency, at the rate of the time each request was made.",
+    summary="The figures of a mentor",
+    description="Sessions count when the mentee has confirmed them. Earnings are those in the "
+    "profile's current currency, at the rate that held when each request was made.",
     response=common.response_object(
         "Dashboard",
         {

@@ -51,7 +51,7 @@ CURRENCIES = frozenset(_ISO_4217.split())
 
 def is_language(tag: str) -> bool:
     """Whether a tag of BCP 47 is made of registered parts."""
-    # Takes 40 ms to import: not at each start.
+    # Importing it takes 40 ms, which a start does not need.
     import langcodes
 
     try:
@@ -133,13 +133,13 @@ def is_visible(text: str) -> bool:
     return any(
         unicodedata.category(character) not in _INVISIBLE
         and character not in _BLANK_SYMBOLS
-        # Reserved as invisible, though most are unassigned.
+        # Reserved for invisible characters, though most are unassigned.
         and not "\U000e0000" <= character <= "\U000e0fff"
         for character in text
     )
 
 
-#: A keyword of JSON Schema: validator, the keyword's value, the value to check, its schema.
+#: Takes the validator, the keyword's value, the value to check, and its schema.
 Keyword: TypeAlias = Callable[[Any, Any, Any, Schema], Iterable[ValidationError] | None]
 
 _SIZES: dict[type, str] = {str: "maxLength", list: "maxItems", dict: "maxProperties"}
