@@ -17,15 +17,13 @@ DAY_OF_WEEK = common.with_example(common.integer(0, 6), 0, "0 is Monday, 6 is Su
 
 SLOT = common.response_object(
     "Slot",
-    {
-        "date": common.DATE,
-        "dayOfWeek": DAY_OF_WEEK,
-        "startTime": common.TIME,
-        "endTime": common.END_TIME,
-        "duration": common.SESSION_DURATION,
-        "startsAt": common.SESSION_START,
-        "endsAt": common.SESSION_END,
-    },
+    date=common.DATE,
+    dayOfWeek=DAY_OF_WEEK,
+    startTime=common.TIME,
+    endTime=common.END_TIME,
+    duration=common.SESSION_DURATION,
+    startsAt=common.SESSION_START,
+    endsAt=common.SESSION_END,
 )
 
 LIST_SLOTS = Operation(
@@ -35,17 +33,15 @@ LIST_SLOTS = Operation(
     "UTC, at most 92 days apart: the dates on which the slots start. `POST /requests` admits each.",
     public=True,
     query=common.query_object(
-        {"startDate": common.DATE, "endDate": common.with_example(common.DATE, examples.FRIDAY)}
+        startDate=common.DATE, endDate=common.with_example(common.DATE, examples.FRIDAY)
     ),
     response=common.response_object(
         "MentorAvailability",
-        {
-            "mentorId": common.MENTOR_ID,
-            "sessionDuration": common.SESSION_DURATION,
-            "bufferTime": common.BUFFER_TIME,
-            "timezone": common.TIMEZONE,
-            "slots": common.array_of(SLOT),
-        },
+        mentorId=common.MENTOR_ID,
+        sessionDuration=common.SESSION_DURATION,
+        bufferTime=common.BUFFER_TIME,
+        timezone=common.TIMEZONE,
+        slots=common.array_of(SLOT),
     ),
 )
 
@@ -75,19 +71,16 @@ ZONE = {
 
 AVAILABILITY = common.response_object(
     "Availability",
-    {
-        "sessionDuration": common.SESSION_DURATION,
-        "bufferTime": common.BUFFER_TIME,
-        "timezone": common.TIMEZONE,
-        "availabilityTimezone": ZONE,
-        "defaultMeetingLink": common.MEETING_LINK,
-        "slots": common.array_of(
-            common.response_object(
-                "AvailabilityWindow",
-                {"id": common.with_example(common.ID, examples.WINDOW_ID), **WINDOW},
-            )
-        ),
-    },
+    sessionDuration=common.SESSION_DURATION,
+    bufferTime=common.BUFFER_TIME,
+    timezone=common.TIMEZONE,
+    availabilityTimezone=ZONE,
+    defaultMeetingLink=common.MEETING_LINK,
+    slots=common.array_of(
+        common.response_object(
+            "AvailabilityWindow", id=common.with_example(common.ID, examples.WINDOW_ID), **WINDOW
+        )
+    ),
 )
 
 SHOW = Operation(
@@ -179,29 +172,27 @@ REPLACE = Operation(
     rules=check_availability,
     body=common.closed_object(
         "AvailabilityUpdate",
-        {
-            "slots": {
-                "type": "array",
-                "items": common.closed_object(
-                    "NewAvailabilityWindow", {"id": WINDOW_ID, **WINDOW}, list(WINDOW)
-                ),
-                "maxItems": 500,
-            },
-            "sessionDuration": common.SESSION_DURATION,
-            "bufferTime": common.BUFFER_TIME,
-            "timezone": common.with_example(common.visible_line(64), *common.TIMEZONE["examples"]),
-            "availabilityTimezone": ZONE,
-            "defaultMeetingLink": common.nullable(
-                common.with_example(common.URL, *common.MEETING_LINK["examples"])
-            ),
-        },
         ["slots"],
+        slots={
+            "type": "array",
+            "items": common.closed_object(
+                "NewAvailabilityWindow", list(WINDOW), id=WINDOW_ID, **WINDOW
+            ),
+            "maxItems": 500,
+        },
+        sessionDuration=common.SESSION_DURATION,
+        bufferTime=common.BUFFER_TIME,
+        timezone=common.with_example(common.visible_line(64), *common.TIMEZONE["examples"]),
+        availabilityTimezone=ZONE,
+        defaultMeetingLink=common.nullable(
+            common.with_example(common.URL, *common.MEETING_LINK["examples"])
+        ),
     ),
     response=AVAILABILITY,
 )
 
 MESSAGE = common.response_object(
-    "Message", {"message": common.with_example(common.TEXT, "Availability pattern deleted")}
+    "Message", message=common.with_example(common.TEXT, "Availability pattern deleted")
 )
 
 DELETE = Operation(
@@ -213,18 +204,16 @@ DELETE = Operation(
 
 OVERRIDE = common.response_object(
     "AvailabilityOverride",
-    {
-        "date": common.DATE
-        | {"examples": [examples.FRIDAY], "description": "A day in `availabilityTimezone`."},
-        "slots": common.array_of(common.response_object("OverrideWindow", LOCAL_TIMES)),
-    },
+    date=common.DATE
+    | {"examples": [examples.FRIDAY], "description": "A day in `availabilityTimezone`."},
+    slots=common.array_of(common.response_object("OverrideWindow", **LOCAL_TIMES)),
 )
 
 LIST_OVERRIDES = Operation(
     name="listMyOverrides",
     summary="The caller's overrides from today on, soonest first",
     description="An override replaces the weekly windows of its day.",
-    query=common.query_object(common.ARRAY_PAGING),
+    query=common.query_object(**common.ARRAY_PAGING),
     response=common.array_of(OVERRIDE),
 )
 
@@ -236,14 +225,12 @@ SET_OVERRIDE = Operation(
     rules=lambda body: [*check_windows(body["slots"])],
     body=common.closed_object(
         "NewOverride",
-        {
-            "slots": {
-                "type": "array",
-                "items": common.closed_object("NewOverrideWindow", LOCAL_TIMES, list(LOCAL_TIMES)),
-                "maxItems": 10,
-            }
-        },
         ["slots"],
+        slots={
+            "type": "array",
+            "items": common.closed_object("NewOverrideWindow", list(LOCAL_TIMES), **LOCAL_TIMES),
+            "maxItems": 10,
+        },
     ),
     response=OVERRIDE,
 )
@@ -294,8 +281,8 @@ LIST_TIME_OFF = Operation(
     name="listMyTimeOff",
     summary="The caller's time off that is not over, soonest first",
     description="No times are offered in it. Sessions that are booked stay.",
-    query=common.query_object(common.ARRAY_PAGING),
-    response=common.array_of(common.response_object("TimeOff", TIME_OFF)),
+    query=common.query_object(**common.ARRAY_PAGING),
+    response=common.array_of(common.response_object("TimeOff", **TIME_OFF)),
 )
 
 ADD_TIME_OFF = Operation(
@@ -307,30 +294,21 @@ ADD_TIME_OFF = Operation(
     "sessions and the pending requests in it.",
     status=201,
     rules=check_time_off,
-    body=common.closed_object(
-        "NewTimeOff",
-        {**PERIOD, **INSTANTS_OFF, "note": NOTE},
-    ),
+    body=common.closed_object("NewTimeOff", **(PERIOD | INSTANTS_OFF), note=NOTE),
     response=common.response_object(
         "NewTimeOffAnswer",
-        {
-            **TIME_OFF,
-            "conflicts": common.array_of(
-                common.response_object(
-                    "TimeOffConflict",
-                    {
-                        "object": common.with_example(
-                            common.choice("session", "request"), "session"
-                        ),
-                        "id": common.with_example(common.ID, examples.SESSION_ID),
-                        "status": common.with_example(common.TEXT, "confirmed"),
-                        "startTime": common.SESSION_START,
-                        "endTime": common.SESSION_END,
-                        "mentee": common.MENTEE,
-                    },
-                )
-            ),
-        },
+        **TIME_OFF,
+        conflicts=common.array_of(
+            common.response_object(
+                "TimeOffConflict",
+                object=common.with_example(common.choice("session", "request"), "session"),
+                id=common.with_example(common.ID, examples.SESSION_ID),
+                status=common.with_example(common.TEXT, "confirmed"),
+                startTime=common.SESSION_START,
+                endTime=common.SESSION_END,
+                mentee=common.MENTEE,
+            )
+        ),
     ),
 )
 
@@ -342,31 +320,28 @@ DELETE_TIME_OFF = Operation(
     example={"message": "Time off deleted"},
 )
 
-
-def count_between(minimum: int, maximum: int, example: int, description: str) -> dict[str, Any]:
-    return {
-        "type": "integer",
-        "minimum": minimum,
-        "maximum": maximum,
-        "description": description,
-        "examples": [example],
-    }
-
-
-NOTICE = count_between(0, 43200, 120, "A request is made so long before the session, at least.")
-CUTOFF = count_between(0, 168, 24, "A mentee cancels a session so long before it, at least.")
-ACCEPTING = {
-    "type": "boolean",
-    "description": "If false, no times are offered and no requests admitted.",
-    "examples": [True],
-}
+NOTICE = common.with_example(
+    common.integer(0, 43200), 120, "A request is made so long before the session, at least."
+)
+CUTOFF = common.with_example(
+    common.integer(0, 168), 24, "A mentee cancels a session so long before it, at least."
+)
+ACCEPTING = common.with_example(
+    {"type": "boolean"}, True, "If false, no times are offered and no requests admitted."
+)
 #: Null: no limit.
 LIMITS = {
-    "horizonDays": count_between(1, 730, 60, "Sessions begin so many days from today, at most."),
-    "maxSessionsPerDay": count_between(
-        1, 50, 4, "Sessions that are not cancelled and pending requests on one day, at most."
+    "horizonDays": common.with_example(
+        common.integer(1, 730), 60, "Sessions begin so many days from today, at most."
     ),
-    "maxSessionsPerWeek": count_between(1, 200, 12, "The same, from Monday to Sunday."),
+    "maxSessionsPerDay": common.with_example(
+        common.integer(1, 50),
+        4,
+        "Sessions that are not cancelled and pending requests on one day, at most.",
+    ),
+    "maxSessionsPerWeek": common.with_example(
+        common.integer(1, 200), 12, "The same, from Monday to Sunday."
+    ),
 }
 POLICY = {
     "minimumNoticeMinutes": NOTICE,
@@ -379,7 +354,7 @@ SHOW_POLICY = Operation(
     name="getMyPolicy",
     summary="The caller's rules for requests",
     description="They bind mentees, never the mentor.",
-    response=common.response_object("Policy", POLICY),
+    response=common.response_object("Policy", **POLICY),
 )
 
 SET_POLICY = Operation(
@@ -389,8 +364,8 @@ SET_POLICY = Operation(
     "The rules bind mentees: what is offered and admitted, and until when they may cancel. The "
     "mentor may accept, reschedule and cancel as before. Days and weeks are those of "
     "`availabilityTimezone`.",
-    body=common.closed_object("NewPolicy", POLICY),
-    response=common.response_object("Policy", POLICY),
+    body=common.closed_object("NewPolicy", **POLICY),
+    response=common.response_object("Policy", **POLICY),
 )
 
 REASONS = {
@@ -411,27 +386,23 @@ EXPLAIN = Operation(
     summary="Whether mentees can request a time, and if not why",
     description="`duration` is in minutes, by default that of the profile.",
     query=common.query_object(
-        {"startsAt": common.SESSION_START, "duration": common.DURATION}, ["startsAt"]
+        ["startsAt"], startsAt=common.SESSION_START, duration=common.DURATION
     ),
     response=common.response_object(
         "Explanation",
-        {
-            "free": common.with_example({"type": "boolean"}, False),
-            "reasons": common.array_of(
-                common.response_object(
-                    "UnavailableReason",
-                    {
-                        "code": common.with_example(
-                            common.choice(*REASONS),
-                            "notice",
-                            "; ".join(f"`{code}`: {says}" for code, says in REASONS.items()) + ".",
-                        ),
-                        "detail": common.with_example(
-                            common.TEXT, "The details for the mentor, as a sentence."
-                        ),
-                    },
-                )
-            ),
-        },
+        free=common.with_example({"type": "boolean"}, False),
+        reasons=common.array_of(
+            common.response_object(
+                "UnavailableReason",
+                code=common.with_example(
+                    common.choice(*REASONS),
+                    "notice",
+                    "; ".join(f"`{code}`: {says}" for code, says in REASONS.items()) + ".",
+                ),
+                detail=common.with_example(
+                    common.TEXT, "The details for the mentor, as a sentence."
+                ),
+            )
+        ),
     ),
 )

@@ -28,17 +28,15 @@ def component(name: str, schema: Schema) -> dict[str, Any]:
     return {"title": name, **schema}
 
 
-def closed_object(
-    name: str, properties: dict[str, Any], required: Sequence[str] = ()
-) -> dict[str, Any]:
+def closed_object(name: str, required: Sequence[str] = (), /, **properties: Any) -> dict[str, Any]:
     """A named object with these fields and no others."""
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    return component(name, schema | ({"required": list(required)} if required else {}))
+    return component(name, schema | ({"required": [*required]} if required else {}))
 
 
-def response_object(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+def response_object(name: str, /, **properties: Any) -> dict[str, Any]:
     """A named object of a response: all of these fields, always."""
-    return closed_object(name, properties, list(properties))
+    return closed_object(name, [*properties], **properties)
 
 
 def with_example(schema: Schema, example: Any, description: str = "") -> dict[str, Any]:
@@ -166,7 +164,7 @@ BUFFER_TIME = with_example(
 )
 REASON = multiline(500)
 #: The body of an action without input.
-EMPTY_BODY = closed_object("EmptyBody", {})
+EMPTY_BODY = closed_object("EmptyBody")
 TIMEZONE = with_example(TEXT, "WAT", "A label to show; all dates and times are UTC.")
 MEETING_LINK = with_example(NULLABLE_TEXT, "https://meet.example.com/amara-okafor")
 TOPIC = with_example(TEXT, "Mock system design interview")
@@ -177,20 +175,16 @@ COMMENT = with_example(NULLABLE_TEXT, "Three drills and a plan. Worth every minu
 
 MENTOR = response_object(
     "MentorSummary",
-    {
-        "id": MENTOR_ID,
-        "userId": MENTOR_USER_ID,
-        "name": with_example(NULLABLE_TEXT, "Amara Okafor"),
-        "avatar": with_example(NULLABLE_TEXT, "https://example.com/avatars/amara.png"),
-    },
+    id=MENTOR_ID,
+    userId=MENTOR_USER_ID,
+    name=with_example(NULLABLE_TEXT, "Amara Okafor"),
+    avatar=with_example(NULLABLE_TEXT, "https://example.com/avatars/amara.png"),
 )
 MENTEE = response_object(
     "Mentee",
-    {
-        "id": MENTEE_USER_ID,
-        "name": with_example(NULLABLE_TEXT, "Jonas Lindqvist"),
-        "avatar": with_example(NULLABLE_TEXT, None),
-    },
+    id=MENTEE_USER_ID,
+    name=with_example(NULLABLE_TEXT, "Jonas Lindqvist"),
+    avatar=with_example(NULLABLE_TEXT, None),
 )
 
 
@@ -203,9 +197,9 @@ def paging_parameters(default: int, most: int) -> dict[str, Any]:
     }
 
 
-def query_object(properties: dict[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:
+def query_object(required: Sequence[str] = (), /, **properties: Any) -> dict[str, Any]:
     schema = {"type": "object", "properties": properties}
-    return schema | ({"required": list(required)} if required else {})
+    return schema | ({"required": [*required]} if required else {})
 
 
 #: For plain arrays: all entries, up to 1000, unless the client asks for less.
@@ -215,43 +209,37 @@ META_PAGING = paging_parameters(10, 50)
 
 META = response_object(
     "PageMeta",
-    {
-        "total": with_example(COUNT, 24),
-        "page": with_example(COUNT, 1),
-        "limit": with_example(COUNT, 10),
-        "totalPages": with_example(COUNT, 3),
-    },
+    total=with_example(COUNT, 24),
+    page=with_example(COUNT, 1),
+    limit=with_example(COUNT, 10),
+    totalPages=with_example(COUNT, 3),
 )
 
 ERROR = closed_object(
     "ApiError",
-    {
-        "statusCode": with_example({"type": "integer"}, 400),
-        "message": {"type": "string", "minLength": 1, "examples": ["Validation failed"]},
-        "error": with_example(TEXT, "Bad Request", "The name of the status."),
-        "details": {
-            "type": "array",
-            "description": "What is wrong with the input. Only a failed validation has it.",
-            "maxItems": 50,
-            "items": response_object(
-                "ErrorDetail",
-                {
-                    "field": with_example(
-                        TEXT,
-                        "slots.0.startTime",
-                        "A path in the body, a parameter or a header.",
-                    ),
-                    "code": with_example(
-                        component("DetailCode", choice(*DETAIL_CODES)),
-                        "format",
-                        "For programs. The field "
-                        + "; ".join(f"`{c}`: {says}" for c, says in DETAIL_CODES.items())
-                        + ".",
-                    ),
-                    "message": with_example(TEXT, "must be a time of day, HH:mm"),
-                },
-            ),
-        },
-    },
     ["statusCode", "message", "error"],
+    statusCode=with_example({"type": "integer"}, 400),
+    message={"type": "string", "minLength": 1, "examples": ["Validation failed"]},
+    error=with_example(TEXT, "Bad Request", "The name of the status."),
+    details={
+        "type": "array",
+        "description": "What is wrong with the input. Only a failed validation has it.",
+        "maxItems": 50,
+        "items": response_object(
+            "ErrorDetail",
+            field=with_example(
+                TEXT,
+                "slots.0.startTime",
+                "A path in the body, a parameter or a header.",
+            ),
+            code=with_example(
+                component("DetailCode", choice(*DETAIL_CODES)),
+                "format",
+                "For programs. The field "
+                + "; ".join(f"`{c}`: {says}" for c, says in DETAIL_CODES.items())
+                + ".",
+            ),
+            message=with_example(TEXT, "must be a time of day, HH:mm"),
+        ),
+    },
 )

@@ -24,8 +24,6 @@ UPLOAD = Operation(
     "processed one after the other. Five uploads at once are accepted, the sixth is a 503.",
     # The image, and the boundaries and headers of multipart.
     max_body=MAX_UPLOAD + 64 * 1024,
-    form=common.closed_object(
-        "ImageUpload", {"file": {"type": "string", "format": "binary"}}, ["file"]
-    ),
+    form=common.closed_object("ImageUpload", ["file"], file={"type": "string", "format": "binary"}),
     response=profile.PROFILE,
 )

@@ -24,33 +24,29 @@ IMAGE_URL = common.with_example(common.NULLABLE_TEXT, "https://example.com/avata
 
 CARD = common.response_object(
     "Mentor",
-    {
-        "id": common.MENTOR_ID,
-        "userId": common.MENTOR_USER_ID,
-        "fullName": NAME,
-        "profileImageUrl": IMAGE_URL,
-        "headline": HEADLINE,
-        "bio": BIO,
-        "expertise": EXPERTISE,
-        "location": LOCATION,
-        "sessionDuration": common.SESSION_DURATION,
-        "timezone": common.TIMEZONE,
-        "sessionRate": common.RATE,
-        "sessionCurrency": common.CURRENCY,
-        "rating": RATING,
-        "totalReviews": common.with_example(common.COUNT, 24),
-        "totalSessions": common.with_example(common.COUNT, 45),
-    },
+    id=common.MENTOR_ID,
+    userId=common.MENTOR_USER_ID,
+    fullName=NAME,
+    profileImageUrl=IMAGE_URL,
+    headline=HEADLINE,
+    bio=BIO,
+    expertise=EXPERTISE,
+    location=LOCATION,
+    sessionDuration=common.SESSION_DURATION,
+    timezone=common.TIMEZONE,
+    sessionRate=common.RATE,
+    sessionCurrency=common.CURRENCY,
+    rating=RATING,
+    totalReviews=common.with_example(common.COUNT, 24),
+    totalSessions=common.with_example(common.COUNT, 45),
 )
 
 PAGE = common.response_object(
     "MentorDetails",
-    CARD["properties"]
-    | {
-        "bufferTime": common.BUFFER_TIME,
-        "defaultMeetingLink": common.MEETING_LINK,
-        "languages": LANGUAGES,
-    },
+    **CARD["properties"],
+    bufferTime=common.BUFFER_TIME,
+    defaultMeetingLink=common.MEETING_LINK,
+    languages=LANGUAGES,
 )
 
 FILTERS = {
@@ -105,7 +101,7 @@ QUERY = {
 
 def filtered(parameters: dict[str, Any]) -> dict[str, Any]:
     """Query parameters, and the filters."""
-    return common.query_object({**parameters, **FILTERS}) | {
+    return common.query_object(**parameters, **FILTERS) | {
         "dependentRequired": {"maxRate": ["currency"]}
     }
 
@@ -133,8 +129,7 @@ SEARCH = Operation(
 def counted(example: str) -> dict[str, Any]:
     return common.array_of(
         common.response_object(
-            "Facet",
-            {"value": common.TEXT, "count": common.with_example(common.COUNT, 12)},
+            "Facet", value=common.TEXT, count=common.with_example(common.COUNT, 12)
         )
     ) | {"maxItems": 50, "examples": [[{"value": example, "count": 12}]]}
 
@@ -149,11 +144,9 @@ FACETS = Operation(
     query=filtered(QUERY),
     response=common.response_object(
         "MentorFacets",
-        {
-            "expertise": counted("System design"),
-            "languages": counted("en"),
-            "currencies": counted("NGN"),
-        },
+        expertise=counted("System design"),
+        languages=counted("en"),
+        currencies=counted("NGN"),
     ),
 )
 

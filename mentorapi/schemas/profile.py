@@ -14,25 +14,23 @@ VISIBILITY = common.choice("public", "private")
 
 PROFILE = common.response_object(
     "Profile",
-    {
-        "id": common.MENTOR_ID,
-        "userId": common.MENTOR_USER_ID,
-        "fullName": mentors.NAME,
-        "headline": mentors.HEADLINE,
-        "bio": mentors.BIO,
-        "expertise": mentors.EXPERTISE,
-        "languages": mentors.LANGUAGES,
-        "location": mentors.LOCATION,
-        "profileImageUrl": mentors.IMAGE_URL,
-        "links": LINKS,
-        "sessionDuration": common.SESSION_DURATION,
-        "bufferTime": common.BUFFER_TIME,
-        "timezone": common.TIMEZONE,
-        "defaultMeetingLink": common.MEETING_LINK,
-        "sessionRate": common.RATE,
-        "sessionCurrency": common.CURRENCY,
-        "visibility": VISIBILITY,
-    },
+    id=common.MENTOR_ID,
+    userId=common.MENTOR_USER_ID,
+    fullName=mentors.NAME,
+    headline=mentors.HEADLINE,
+    bio=mentors.BIO,
+    expertise=mentors.EXPERTISE,
+    languages=mentors.LANGUAGES,
+    location=mentors.LOCATION,
+    profileImageUrl=mentors.IMAGE_URL,
+    links=LINKS,
+    sessionDuration=common.SESSION_DURATION,
+    bufferTime=common.BUFFER_TIME,
+    timezone=common.TIMEZONE,
+    defaultMeetingLink=common.MEETING_LINK,
+    sessionRate=common.RATE,
+    sessionCurrency=common.CURRENCY,
+    visibility=VISIBILITY,
 )
 
 SHOW = Operation(
@@ -41,13 +39,11 @@ SHOW = Operation(
     description="`message` is present while `profileCompleteness` is below 100.",
     response=common.closed_object(
         "MyProfile",
-        {
-            "profile": {"anyOf": [PROFILE, {"type": "null"}]},
-            "isProfileCreated": {"type": "boolean", "examples": [True]},
-            "profileCompleteness": common.with_example(common.integer(0, 100), 85, "Percent."),
-            "message": common.with_example(common.TEXT, "Complete your profile to get started"),
-        },
         ["profile", "isProfileCreated", "profileCompleteness"],
+        profile={"anyOf": [PROFILE, {"type": "null"}]},
+        isProfileCreated={"type": "boolean", "examples": [True]},
+        profileCompleteness=common.with_example(common.integer(0, 100), 85, "Percent."),
+        message=common.with_example(common.TEXT, "Complete your profile to get started"),
     ),
 )
 
@@ -62,50 +58,46 @@ UPDATE = Operation(
     max_body=256 * 1024,
     body=common.closed_object(
         "ProfileUpdate",
-        {
-            "fullName": common.nullable(
-                common.visible_line(120, examples=mentors.NAME["examples"])
-            ),
-            "headline": common.nullable(common.line(200, examples=mentors.HEADLINE["examples"])),
-            "bio": common.nullable(common.multiline(5000, examples=mentors.BIO["examples"])),
-            "expertise": common.nullable(
-                {
-                    "type": "array",
-                    "items": common.visible_line(60),
-                    "maxItems": 50,
-                    "examples": mentors.EXPERTISE["examples"],
-                }
-            ),
-            "languages": common.nullable(
-                {
-                    "type": "array",
-                    "items": common.LANGUAGE,
-                    "maxItems": 10,
-                    "description": "BCP 47 tags, stored in their canonical form, each once.",
-                    "examples": mentors.LANGUAGES["examples"],
-                }
-            ),
-            "profileImageUrl": common.nullable(
-                common.with_example(common.URL, *mentors.IMAGE_URL["examples"])
-            ),
-            "links": common.nullable(
-                {
-                    **LINKS,
-                    "additionalProperties": common.nullable(common.URL),
-                    "propertyNames": common.visible_line(60),
-                    # A patch may remove all links and add as many.
-                    "maxProperties": 2 * MAX_LINKS,
-                }
-            ),
-            "location": common.empty_is_null(
-                common.nullable(
-                    common.no_script(common.line(200, examples=mentors.LOCATION["examples"]))
-                )
-            ),
-            "sessionRate": common.RATE,
-            "sessionCurrency": common.CURRENCY,
-            "visibility": VISIBILITY,
-        },
+        fullName=common.nullable(common.visible_line(120, examples=mentors.NAME["examples"])),
+        headline=common.nullable(common.line(200, examples=mentors.HEADLINE["examples"])),
+        bio=common.nullable(common.multiline(5000, examples=mentors.BIO["examples"])),
+        expertise=common.nullable(
+            {
+                "type": "array",
+                "items": common.visible_line(60),
+                "maxItems": 50,
+                "examples": mentors.EXPERTISE["examples"],
+            }
+        ),
+        languages=common.nullable(
+            {
+                "type": "array",
+                "items": common.LANGUAGE,
+                "maxItems": 10,
+                "description": "BCP 47 tags, stored in their canonical form, each once.",
+                "examples": mentors.LANGUAGES["examples"],
+            }
+        ),
+        profileImageUrl=common.nullable(
+            common.with_example(common.URL, *mentors.IMAGE_URL["examples"])
+        ),
+        links=common.nullable(
+            {
+                **LINKS,
+                "additionalProperties": common.nullable(common.URL),
+                "propertyNames": common.visible_line(60),
+                # A patch may remove all links and add as many.
+                "maxProperties": 2 * MAX_LINKS,
+            }
+        ),
+        location=common.empty_is_null(
+            common.nullable(
+                common.no_script(common.line(200, examples=mentors.LOCATION["examples"]))
+            )
+        ),
+        sessionRate=common.RATE,
+        sessionCurrency=common.CURRENCY,
+        visibility=VISIBILITY,
     ),
     response=PROFILE,
 )
@@ -117,14 +109,12 @@ DASHBOARD = Operation(
     "profile's current currency, at the rate that held when each request was made.",
     response=common.response_object(
         "Dashboard",
-        {
-            "totalMentees": common.with_example(common.COUNT, 12),
-            "totalEarnings": {"type": "number", "minimum": 0, "examples": [1125000]},
-            "totalSessions": common.with_example(common.COUNT, 45),
-            "pendingBookings": common.with_example(common.COUNT, 3),
-            "upcomingBookings": common.with_example(common.COUNT, 5),
-            "avgRating": mentors.RATING,
-            "totalReviews": common.with_example(common.COUNT, 24),
-        },
+        totalMentees=common.with_example(common.COUNT, 12),
+        totalEarnings={"type": "number", "minimum": 0, "examples": [1125000]},
+        totalSessions=common.with_example(common.COUNT, 45),
+        pendingBookings=common.with_example(common.COUNT, 3),
+        upcomingBookings=common.with_example(common.COUNT, 5),
+        avgRating=mentors.RATING,
+        totalReviews=common.with_example(common.COUNT, 24),
     ),
 )

@@ -12,48 +12,44 @@ STATUS = common.component(
 
 BOOKING = common.response_object(
     "RequestBooking",
-    {
-        "id": common.with_example(common.ID, examples.SESSION_ID),
-        "status": sessions.STATUS,
-        "startTime": common.SESSION_START,
-        "endTime": common.SESSION_END,
-    },
+    id=common.with_example(common.ID, examples.SESSION_ID),
+    status=sessions.STATUS,
+    startTime=common.SESSION_START,
+    endTime=common.SESSION_END,
 )
 
 REQUEST = common.response_object(
     "MentorshipRequest",
-    {
-        "id": common.with_example(common.ID, examples.REQUEST_ID),
-        "mentorId": common.MENTOR_ID,
-        "menteeId": common.MENTEE_USER_ID,
-        "topic": common.TOPIC,
-        "message": common.MESSAGE,
-        "scheduledDate": common.DATE,
-        "scheduledTime": common.TIME,
-        "duration": common.DURATION,
-        "location": common.MEETING_LINK,
-        "startTime": common.SESSION_START,
-        "endTime": common.SESSION_END,
-        "status": STATUS,
-        "rejectionReason": common.with_example(common.NULLABLE_TEXT, None),
-        "sessionRate": common.RATE,
-        "sessionCurrency": common.CURRENCY,
-        "bookingId": {
-            "type": ["string", "null"],
-            "format": "uuid",
-            "description": "The session that was created when it was accepted.",
-            "examples": [None],
-        },
-        "booking": common.with_example(
-            {"anyOf": [BOOKING, {"type": "null"}]},
-            None,
-            "That session as it is now. It may have been moved.",
-        ),
-        "mentor": common.MENTOR,
-        "mentee": common.MENTEE,
-        "createdAt": common.INSTANT,
-        "updatedAt": common.INSTANT,
+    id=common.with_example(common.ID, examples.REQUEST_ID),
+    mentorId=common.MENTOR_ID,
+    menteeId=common.MENTEE_USER_ID,
+    topic=common.TOPIC,
+    message=common.MESSAGE,
+    scheduledDate=common.DATE,
+    scheduledTime=common.TIME,
+    duration=common.DURATION,
+    location=common.MEETING_LINK,
+    startTime=common.SESSION_START,
+    endTime=common.SESSION_END,
+    status=STATUS,
+    rejectionReason=common.with_example(common.NULLABLE_TEXT, None),
+    sessionRate=common.RATE,
+    sessionCurrency=common.CURRENCY,
+    bookingId={
+        "type": ["string", "null"],
+        "format": "uuid",
+        "description": "The session that was created when it was accepted.",
+        "examples": [None],
     },
+    booking=common.with_example(
+        {"anyOf": [BOOKING, {"type": "null"}]},
+        None,
+        "That session as it is now. It may have been moved.",
+    ),
+    mentor=common.MENTOR,
+    mentee=common.MENTEE,
+    createdAt=common.INSTANT,
+    updatedAt=common.INSTANT,
 )
 
 REJECTION = common.with_example(common.REASON, "I am away that week. Please choose another time.")
@@ -69,20 +65,18 @@ CREATE = Operation(
     status=201,
     body=common.closed_object(
         "NewRequest",
-        {
-            "mentorId": common.with_example(
-                common.TEXT, examples.FREE_MENTOR_ID, "The mentor's profile id, not the user's."
-            ),
-            "topic": common.visible_line(200, examples=common.TOPIC["examples"]),
-            "message": common.multiline(2000, examples=common.MESSAGE["examples"]),
-            "scheduledDate": common.DATE,
-            "scheduledTime": common.TIME,
-            "duration": common.DURATION,
-            "location": common.empty_is_null(
-                common.no_script(common.line(200, examples=common.MEETING_LINK["examples"]))
-            ),
-        },
         ["mentorId", "topic", "scheduledDate", "scheduledTime"],
+        mentorId=common.with_example(
+            common.TEXT, examples.FREE_MENTOR_ID, "The mentor's profile id, not the user's."
+        ),
+        topic=common.visible_line(200, examples=common.TOPIC["examples"]),
+        message=common.multiline(2000, examples=common.MESSAGE["examples"]),
+        scheduledDate=common.DATE,
+        scheduledTime=common.TIME,
+        duration=common.DURATION,
+        location=common.empty_is_null(
+            common.no_script(common.line(200, examples=common.MEETING_LINK["examples"]))
+        ),
     ),
     response=REQUEST,
     example={
@@ -102,7 +96,7 @@ LIST = Operation(
     description="`role=sent`: as a mentee. `role=received`: as a mentor. Without `role`: both. A "
     "request whose time has come without an answer is `rejected`.",
     query=common.query_object(
-        {"role": common.choice("sent", "received"), "status": STATUS, **common.ARRAY_PAGING}
+        role=common.choice("sent", "received"), status=STATUS, **common.ARRAY_PAGING
     ),
     response=common.array_of(REQUEST),
 )
@@ -112,7 +106,7 @@ LIST_ACTIVE = Operation(
     summary="The caller's active requests to a mentor, soonest first",
     description="The pending ones, and the accepted ones whose session is still live. The times "
     "are those of the session, which may have been moved.",
-    query=common.query_object(common.ARRAY_PAGING),
+    query=common.query_object(**common.ARRAY_PAGING),
     response=common.array_of(REQUEST),
 )
 
@@ -137,9 +131,7 @@ ACCEPT = Operation(
     "requests for one time only one can be accepted; the others stay pending.",
     body=common.EMPTY_BODY,
     body_optional=True,
-    response=common.response_object(
-        "AcceptedRequest", {"request": REQUEST, "booking": sessions.SESSION}
-    ),
+    response=common.response_object("AcceptedRequest", request=REQUEST, booking=sessions.SESSION),
     example={
         "request": {
             "status": "accepted",
@@ -158,7 +150,7 @@ REJECT = Operation(
     name="rejectRequest",
     summary="The mentor rejects",
     description="A `reason` is shown to the mentee as `rejectionReason`.",
-    body=common.closed_object("Rejection", {"reason": REJECTION}),
+    body=common.closed_object("Rejection", reason=REJECTION),
     body_optional=True,
     response=REQUEST,
     example={"status": "rejected", "rejectionReason": REJECTION["examples"][0]},
@@ -180,11 +172,9 @@ UPDATE = Operation(
     description="Does exactly what the action of that name does; `reason` is kept on a rejection.",
     body=common.closed_object(
         "RequestUpdate",
-        {
-            "status": common.with_example(common.choice(*(one.to for one in ANSWERS)), "rejected"),
-            "reason": REJECTION,
-        },
         ["status"],
+        status=common.with_example(common.choice(*(one.to for one in ANSWERS)), "rejected"),
+        reason=REJECTION,
     ),
     response=REQUEST,
     example=REJECT.example,

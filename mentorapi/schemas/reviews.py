@@ -5,26 +5,22 @@ from mentorapi.schemas.operation import Operation
 
 REVIEW = common.response_object(
     "Review",
-    {
-        "id": common.with_example(common.ID, examples.REVIEW_ID),
-        "rating": common.STARS,
-        "comment": common.COMMENT,
-        "mentee": common.MENTEE,
-        "createdAt": common.INSTANT,
-    },
+    id=common.with_example(common.ID, examples.REVIEW_ID),
+    rating=common.STARS,
+    comment=common.COMMENT,
+    mentee=common.MENTEE,
+    createdAt=common.INSTANT,
 )
 
 OWN_REVIEW = common.response_object(
     "MyReview",
-    {
-        "id": common.with_example(common.ID, examples.REVIEW_ID),
-        "sessionId": common.with_example(common.ID, examples.SESSION_ID),
-        "rating": common.STARS,
-        "comment": common.COMMENT,
-        "mentor": common.MENTOR,
-        "mentee": common.MENTEE,
-        "createdAt": common.INSTANT,
-    },
+    id=common.with_example(common.ID, examples.REVIEW_ID),
+    sessionId=common.with_example(common.ID, examples.SESSION_ID),
+    rating=common.STARS,
+    comment=common.COMMENT,
+    mentor=common.MENTOR,
+    mentee=common.MENTEE,
+    createdAt=common.INSTANT,
 )
 
 LIST = Operation(
@@ -32,10 +28,8 @@ LIST = Operation(
     summary="The reviews of a mentor, newest first",
     description="A page of them. `meta` has the number of all.",
     public=True,
-    query=common.query_object(common.META_PAGING),
-    response=common.response_object(
-        "ReviewPage", {"data": common.array_of(REVIEW), "meta": common.META}
-    ),
+    query=common.query_object(**common.META_PAGING),
+    response=common.response_object("ReviewPage", data=common.array_of(REVIEW), meta=common.META),
 )
 
 LIST_OWN = Operation(
@@ -44,7 +38,7 @@ LIST_OWN = Operation(
     description="`role=mentor` lists those that the caller received and needs a mentor profile, "
     "`role=mentee` those that the caller gave.",
     query=common.query_object(
-        {"role": common.choice("mentor", "mentee"), **common.ARRAY_PAGING}, ["role"]
+        ["role"], role=common.choice("mentor", "mentee"), **common.ARRAY_PAGING
     ),
     response=common.array_of(OWN_REVIEW),
 )
@@ -58,11 +52,9 @@ CREATE = Operation(
     status=201,
     body=common.closed_object(
         "NewReview",
-        {
-            "rating": common.STARS,
-            "comment": common.multiline(1000, examples=common.COMMENT["examples"]),
-        },
         ["rating"],
+        rating=common.STARS,
+        comment=common.multiline(1000, examples=common.COMMENT["examples"]),
     ),
     response=sessions.SESSION,
     example={"status": "completed", "review": REVIEWED},

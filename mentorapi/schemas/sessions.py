@@ -20,43 +20,39 @@ STATUS = common.component(
 
 REVIEW = common.response_object(
     "SessionReview",
-    {
-        "id": common.with_example(common.ID, examples.REVIEW_ID),
-        "rating": common.STARS,
-        "comment": common.COMMENT,
-        "createdAt": common.INSTANT,
-    },
+    id=common.with_example(common.ID, examples.REVIEW_ID),
+    rating=common.STARS,
+    comment=common.COMMENT,
+    createdAt=common.INSTANT,
 )
 
 SESSION = common.response_object(
     "Session",
-    {
-        "id": common.with_example(common.ID, examples.SESSION_ID),
-        "requestId": {
-            "type": ["string", "null"],
-            "format": "uuid",
-            "description": "Null for sessions that were created in the database.",
-            "examples": [examples.REQUEST_ID],
-        },
-        "mentorId": common.MENTOR_ID,
-        "menteeId": common.MENTEE_USER_ID,
-        "topic": common.TOPIC,
-        "message": common.MESSAGE,
-        "startTime": common.SESSION_START,
-        "endTime": common.SESSION_END,
-        "duration": common.DURATION,
-        "location": common.MEETING_LINK,
-        "status": STATUS,
-        "cancellationReason": common.with_example(common.NULLABLE_TEXT, None),
-        "cancelledBy": common.with_example(common.NULLABLE_TEXT, None, "A user id."),
-        "sessionRate": common.RATE,
-        "sessionCurrency": common.CURRENCY,
-        "mentor": common.MENTOR,
-        "mentee": common.MENTEE,
-        "review": common.with_example({"anyOf": [REVIEW, {"type": "null"}]}, None),
-        "createdAt": common.INSTANT,
-        "updatedAt": common.INSTANT,
+    id=common.with_example(common.ID, examples.SESSION_ID),
+    requestId={
+        "type": ["string", "null"],
+        "format": "uuid",
+        "description": "Null for sessions that were created in the database.",
+        "examples": [examples.REQUEST_ID],
     },
+    mentorId=common.MENTOR_ID,
+    menteeId=common.MENTEE_USER_ID,
+    topic=common.TOPIC,
+    message=common.MESSAGE,
+    startTime=common.SESSION_START,
+    endTime=common.SESSION_END,
+    duration=common.DURATION,
+    location=common.MEETING_LINK,
+    status=STATUS,
+    cancellationReason=common.with_example(common.NULLABLE_TEXT, None),
+    cancelledBy=common.with_example(common.NULLABLE_TEXT, None, "A user id."),
+    sessionRate=common.RATE,
+    sessionCurrency=common.CURRENCY,
+    mentor=common.MENTOR,
+    mentee=common.MENTEE,
+    review=common.with_example({"anyOf": [REVIEW, {"type": "null"}]}, None),
+    createdAt=common.INSTANT,
+    updatedAt=common.INSTANT,
 )
 
 
@@ -70,13 +66,11 @@ LIST = Operation(
     description="`upcoming=true` lists soonest first, everything else latest first. Without "
     "`role`: as mentor and as mentee.",
     query=common.query_object(
-        {
-            "role": common.choice("mentor", "mentee"),
-            "status": STATUS,
-            "upcoming": flag("Only those that have not started yet."),
-            "past": flag("Only those that have started."),
-            **common.ARRAY_PAGING,
-        }
+        role=common.choice("mentor", "mentee"),
+        status=STATUS,
+        upcoming=flag("Only those that have not started yet."),
+        past=flag("Only those that have started."),
+        **common.ARRAY_PAGING,
     ),
     response=common.array_of(SESSION),
 )
@@ -165,7 +159,7 @@ CANCEL = Operation(
     summary="Either party cancels a session",
     description="While it is `pending`, `confirmed` or `rescheduled` and has not begun; its time "
     "is free again. A `reason` is shown to both as `cancellationReason`.",
-    body=common.closed_object("Cancellation", {"reason": CANCELLATION}),
+    body=common.closed_object("Cancellation", reason=CANCELLATION),
     body_optional=True,
     response=SESSION,
     example={
@@ -198,9 +192,7 @@ RESCHEDULE = Operation(
     summary="The mentor moves a session to a new time",
     description="Before it begins. It may leave the weekly windows but not come closer to another "
     "live session than the buffer. 15 to 180 whole minutes, in the future.",
-    body=common.response_object(
-        "Reschedule", {"newStartTime": MOVED_START, "newEndTime": MOVED_END}
-    ),
+    body=common.response_object("Reschedule", newStartTime=MOVED_START, newEndTime=MOVED_END),
     rules=check_new_times,
     response=SESSION,
     example={
