@@ -59,70 +59,58 @@ TAGS = {
     "images": ("Images", "Uploaded profile images. No token is needed."),
 }
 
-PATH_PARAMETERS: dict[str, Json] = {
-    "mentorId": {
-        "description": "A mentor's profile id, not the user's.",
-        "schema": common.ID,
-        "example": examples.MENTOR_ID,
-    },
-    "windowId": {
-        "description": "The id of a weekly window.",
-        "schema": common.ID,
-        "example": examples.WINDOW_ID,
-    },
-    "date": {
-        "description": "A day in `availabilityTimezone`.",
-        "schema": {"type": "string", "format": "date"},
-        "example": examples.FRIDAY,
-    },
-    "timeOffId": {
-        "description": "The id of a time off.",
-        "schema": common.ID,
-        "example": examples.TIME_OFF_ID,
-    },
-    "requestId": {"schema": common.ID, "example": examples.REQUEST_ID},
-    "sessionId": {"schema": common.ID, "example": examples.SESSION_ID},
-    "name": {
-        "description": "The last part of a `profileImageUrl`.",
-        "schema": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{22}\.webp$"},
-        "example": "Zk3vX0q5dJmS1b7TtYw2Rg.webp",
-    },
-}
 
-
-def header(description: str, example: Any, schema: Schema = common.TEXT) -> Json:
+def described(description: str, example: Any, schema: Schema = common.TEXT) -> Json:
     return {"description": description, "schema": schema, "example": example}
 
 
+PATH_PARAMETERS: dict[str, Json] = {
+    "mentorId": described("A mentor's profile id, not the user's.", examples.MENTOR_ID, common.ID),
+    "windowId": described("The id of a weekly window.", examples.WINDOW_ID, common.ID),
+    "date": described(
+        "A day in `availabilityTimezone`.", examples.FRIDAY, {"type": "string", "format": "date"}
+    ),
+    "timeOffId": described("The id of a time off.", examples.TIME_OFF_ID, common.ID),
+    "requestId": {"schema": common.ID, "example": examples.REQUEST_ID},
+    "sessionId": {"schema": common.ID, "example": examples.SESSION_ID},
+    "name": described(
+        "The last part of a `profileImageUrl`.",
+        "Zk3vX0q5dJmS1b7TtYw2Rg.webp",
+        {"type": "string", "pattern": r"^[A-Za-z0-9_-]{22}\.webp$"},
+    ),
+}
+
 HEADERS: dict[str, Json] = {
-    errors.CODE_HEADER: header(
+    errors.CODE_HEADER: described(
         "The name of the error for programs. It never changes.",
         errors.ValidationFailed.code,
         common.component("ErrorCode", common.choice(*errors.CODES)),
     ),
-    "X-Request-Id": header(
+    "X-Request-Id": described(
         "The id of this request in the server's log.", "0f5b6f0e-8f0e-4a51-9f61-4f1c7d3c7a52"
     ),
-    "X-Total-Count": header("The number of entries on all pages.", 24, common.COUNT),
-    "Link": header(
+    "X-Total-Count": described("The number of entries on all pages.", 24, common.COUNT),
+    "Link": described(
         "RFC 8288: the URL of the next page. The last page has none.",
         f'<{PREFIX}/mentors?page=2&limit=10>; rel="next"',
     ),
-    "Location": header("The path of the new resource.", f"{PREFIX}/requests/{examples.REQUEST_ID}"),
-    "ETag": header(
+    "Location": described(
+        "The path of the new resource.", f"{PREFIX}/requests/{examples.REQUEST_ID}"
+    ),
+    "ETag": described(
         "Changes with the answer; for `If-None-Match`.",
         'W/"3f786850e387550fdab836ed7e6dc881de23001b"',
     ),
-    "Cache-Control": header(
+    "Cache-Control": described(
         "Caches may store the answer, and must validate it with its `ETag`.", "public, no-cache"
     ),
-    "Idempotent-Replayed": header(
+    "Idempotent-Replayed": described(
         "Present if this is the answer to an earlier request with the same key.",
         "true",
         {"const": "true"},
     ),
-    "Retry-After": header("Seconds to wait before trying again.", 1, {"type": "integer"}),
-    "WWW-Authenticate": header(
+    "Retry-After": described("Seconds to wait before trying again.", 1, {"type": "integer"}),
+    "WWW-Authenticate": described(
         "RFC 6750. Without a token it is `Bearer` alone.", 'Bearer error="invalid_token"'
     ),
 }

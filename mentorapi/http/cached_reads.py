@@ -1,7 +1,5 @@
 """Public reads: sent from the cache while they are current, else read from the database."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """From the bytes of a connection to requests, one at a time, by llhttp."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 
