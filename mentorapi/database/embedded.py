@@ -38,6 +38,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from mentorapi.database.connections import reason
 from mentorapi.errors import StartupError
@@ -82,10 +83,11 @@ def running(data_dir: Path, database: str = DATABASE) -> Iterator[str]:
     with ExitStack() as stack:
         try:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            cluster = _Cluster(data_dir.resolve())
-            stack.enter_context(cluster.used())
-            stack.enter_context(cluster.watched())
-            address = stack.enter_context(cluster.address())
+            folder = data_dir.resolve() / "postgres"
+            address = stack.enter_context(_address(folder))
+            server = _Server(folder, address)
+            stack.enter_context(server.used())
+            stack.enter_context(server.watched())
             url = f"postgresql://postgres@/{quote(database)}?host={quote(address)}&port={_PORT}"
             _ensure_database(url, database)
         except OSError as error:
@@ -94,6 +96,18 @@ def running(data_dir: Path, database: str = DATABASE) -> Iterator[str]:
                 f" {error.strerror or error}"
             ) from error
         yield url
+
+
+@contextmanager
+def _address(folder: Path) -> Iterator[str]:
+    """The folder of the server's socket, or a short link to it if the path is too long."""
+    if len(os.fsencode(folder / _SOCKET)) <= _MAX_SOCKET_PATH_BYTES:
+        yield str(folder)
+        return
+    with tempfile.TemporaryDirectory(prefix="mentorapi-") as private:
+        link = Path(private) / "pg"
+        link.symlink_to(folder)
+        yield str(link)
 
 
 def _ensure_database(url: str, name: str) -> None:
@@ -108,35 +122,29 @@ def _ensure_database(url: str, name: str) -> None:
         raise StartupError(f"cannot create the database {name}: {reason(error)}") from error
 
 
-class _Cluster:
+class _Server:
     """The server of one data folder: its locks, its files and its processes."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
-        self.folder = data_dir / "postgres"
-        self.pid_file = self.folder / "postmaster.pid"
-        self.log_folder = self.folder / "log"
+    def __init__(self, folder: Path, address: str) -> None:
+        self.folder = folder
+        self.conninfo = make_conninfo(
+            f"port={_PORT} user=postgres dbname=postgres", host=address
+        ).encode()
+        self.pid_file = folder / "postmaster.pid"
+        self.log_folder = folder / "log"
         #: The server, if this process has started it.
         self.child: subprocess.Popen[bytes] | None = None
 
     @contextmanager
     def used(self) -> Iterator[None]:
         """Make and start the server; at the end, stop it unless another process uses it."""
-        with _lock_file(self.data_dir / "postgres.users") as users:
+        with _lock_file(self.folder.with_suffix(".users")) as users, ExitStack() as at_end:
             with self._control_lock() as control:
-                try:
-                    self._ensure_made(control)
-                    self._ensure_started()
-                    fcntl.flock(users, fcntl.LOCK_SH)
-                except BaseException:
-                    self._stop_if_last(users)
-                    raise
-            try:
-                yield
-            finally:
-                with self._control_lock():
-                    self._stop_if_last(users)
-                self._forget_child()
+                at_end.callback(self._leave, users)
+                self._ensure_made(control)
+                self._ensure_started()
+                fcntl.flock(users, fcntl.LOCK_SH)
+            yield
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -151,19 +159,8 @@ class _Cluster:
             thread.join()
 
     @contextmanager
-    def address(self) -> Iterator[str]:
-        """The folder of the server's socket, or a short link to it if the path is too long."""
-        if len(os.fsencode(self.folder / _SOCKET)) <= _MAX_SOCKET_PATH_BYTES:
-            yield str(self.folder)
-            return
-        with tempfile.TemporaryDirectory(prefix="mentorapi-") as private:
-            link = Path(private) / "pg"
-            link.symlink_to(self.folder)
-            yield str(link)
-
-    @contextmanager
     def _control_lock(self) -> Iterator[int]:
-        with _lock_file(self.data_dir / "postgres.lock") as control:
+        with _lock_file(self.folder.with_suffix(".lock")) as control:
             if not _wait_until(lambda: _try_lock(control)):
                 raise StartupError(
                     f"another process has been starting or stopping the PostgreSQL in {self.folder}"
@@ -178,9 +175,9 @@ class _Cluster:
     def _ensure_made(self, control: int) -> None:
         if (self.folder / "PG_VERSION").exists():
             return
-        for unfinished in self.data_dir.glob("postgres.new-*"):
+        for unfinished in self.folder.parent.glob("postgres.new-*"):
             shutil.rmtree(unfinished)
-        fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.data_dir))
+        fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.folder.parent))
         if account := _unprivileged_account():
             os.chown(fresh, account["user"], account["group"])
         initdb = subprocess.run(
@@ -195,12 +192,12 @@ class _Cluster:
         if initdb.returncode != 0:
             raise StartupError(f"initdb failed: {_last_line(initdb.stderr)}")
         fresh.rename(self.folder)
-        _sync(self.data_dir)
+        _sync(self.folder.parent)
 
     def _ensure_started(self) -> None:
         # After a kill, a server may still run, start or stop, or its children may have lost their
         # parent. Each of these states ends by itself.
-        if not _wait_until(lambda: self._answers() or not self._processes()):
+        if not _wait_until(lambda: self._answers() or not self._runs()):
             raise StartupError(
                 f"the PostgreSQL in {self.folder} neither answers nor ends;"
                 f" its log: {self.log_folder}"
@@ -229,15 +226,18 @@ class _Cluster:
         if server.returncode is not None:
             raise StartupError(f"PostgreSQL did not start: {self._last_error()}")
 
-    def _stop_if_last(self, users: int) -> None:
-        if not _try_lock(users):
-            return
+    def _leave(self, users: int) -> None:
+        with self._control_lock():
+            if _try_lock(users):
+                self._stop()
+        self._forget_child()
+
+    def _stop(self) -> None:
         for number in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate shutdown
-            for process in self._processes():
-                if process.pid == self._postmaster_pid():
-                    with suppress(psutil.NoSuchProcess):
-                        process.send_signal(number)
-            if _wait_until(lambda: not self._processes()):
+            if postmaster := self._postmaster():
+                with suppress(psutil.NoSuchProcess):
+                    postmaster.send_signal(number)
+            if _wait_until(lambda: not self._runs()):
                 return
 
     def _forget_child(self) -> None:
@@ -263,43 +263,34 @@ class _Cluster:
 
     def _has_died(self) -> bool:
         """Whether it ended without a shutdown, which would have removed its file."""
-        if self.child is not None:
-            # Reaps it: until then a dead child counts as a process.
-            self.child.poll()
-        pid = self._postmaster_pid()
-        with suppress(psutil.Error, OSError):
-            if pid is not None and self._is_ours(psutil.Process(pid)):
-                return False
-        return self.pid_file.exists()
+        return self._postmaster() is None and self.pid_file.exists()
 
     # Look ----------------------------------------------------------------------------------------
 
     def _answers(self) -> bool:
         if not self.pid_file.exists():
             return False
-        with self.address() as address:
-            escaped = address.replace("\\", "\\\\").replace("'", "\\'")
-            conninfo = f"host='{escaped}' port={_PORT} user=postgres dbname=postgres"
-            return psycopg.pq.PGconn.ping(conninfo.encode()) == psycopg.pq.Ping.OK
+        return bool(psycopg.pq.PGconn.ping(self.conninfo) == psycopg.pq.Ping.OK)
 
-    def _postmaster_pid(self) -> int | None:
-        with suppress(OSError, ValueError, IndexError):
-            return int(self.pid_file.read_text().splitlines()[0])
-        return None
+    def _postmaster(self) -> psutil.Process | None:
+        if self.child is not None:
+            # Reaps it: until then a dead child counts as a process.
+            self.child.poll()
+        try:
+            process = psutil.Process(int(self.pid_file.read_text().partition("\n")[0]))
+        except (psutil.Error, OSError, ValueError):
+            return None
+        return process if self._is_ours(process) else None
 
-    def _processes(self) -> list[psutil.Process]:
-        """The server and its children, whichever process has started them."""
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error, OSError):
-                if self._is_ours(process):
-                    found.append(process)
-        return found
+    def _runs(self) -> bool:
+        """Whether the server or a child of it runs, whichever process has started it."""
+        return any(map(self._is_ours, psutil.process_iter()))
 
     def _is_ours(self, process: psutil.Process) -> bool:
         """PostgreSQL's processes have its data folder as their working folder."""
-        folder: str = process.cwd() if process.name().startswith("postgres") else ""
-        return folder == str(self.folder)
+        with suppress(psutil.Error, OSError):
+            return process.name().startswith("postgres") and Path(process.cwd()) == self.folder
+        return False
 
     def _last_error(self) -> str:
         first = self.folder / "start.log"
