@@ -25,10 +25,11 @@ async def find(
     """
     bounds = {"limit": limit, "offset": offset(page, limit)}
     if q or filters or sort != "best":
-        found = statements.mentors.search(db, q=q, filters=_json(filters), sort=sort, **bounds)
+        search = statements.mentors.search(db, q=q, filters=_json(filters), sort=sort, **bounds)
+        row = await _in_time(search)
     else:
-        found = statements.mentors.list(db, **bounds)
-    return Page.of(await _in_time(found), page, limit)
+        row = await statements.mentors.list(db, **bounds)
+    return Page.of(row, page, limit)
 
 
 async def count_facets(db: Database, q: str, **filters: Any) -> str:
