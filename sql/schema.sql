@@ -1070,11 +1070,10 @@ $$;
 
 CREATE FUNCTION public.record_requests() RETURNS trigger
     LANGUAGE plpgsql
-    SET enable_nestloop TO 'off'
     AS $$
 DECLARE
     actor text := coalesce(current_setting('mentorapi.actor', true), '');
-    acting_user text := substring(actor FROM '^user:(.*)');
+    acting_user text := CASE WHEN starts_with(actor, 'user:') THEN substr(actor, 6) END;
     acting_source text := CASE
         WHEN acting_user IS NOT NULL THEN 'user' WHEN actor = 'sweep' THEN 'sweep' ELSE 'database'
     END;
@@ -1115,8 +1114,8 @@ BEGIN
             r.rejection_reason,
             r.updated_at
         FROM new_rows AS r
-        INNER JOIN old_rows AS o ON o.id = r.id
-        WHERE r.status <> o.status;
+        FULL JOIN old_rows AS o ON o.id = r.id
+        WHERE r.status IS DISTINCT FROM o.status;
     END IF;
     RETURN NULL;
 END
@@ -1156,11 +1155,10 @@ $$;
 
 CREATE FUNCTION public.record_sessions() RETURNS trigger
     LANGUAGE plpgsql
-    SET enable_nestloop TO 'off'
     AS $$
 DECLARE
     actor text := coalesce(current_setting('mentorapi.actor', true), '');
-    acting_user text := substring(actor FROM '^user:(.*)');
+    acting_user text := CASE WHEN starts_with(actor, 'user:') THEN substr(actor, 6) END;
     acting_source text := CASE
         WHEN acting_user IS NOT NULL THEN 'user' WHEN actor = 'sweep' THEN 'sweep' ELSE 'database'
     END;
@@ -1211,8 +1209,10 @@ BEGIN
             END,
             b.updated_at
         FROM new_rows AS b
-        INNER JOIN old_rows AS o ON o.id = b.id
-        WHERE (b.status, b.start_time, b.end_time) <> (o.status, o.start_time, o.end_time);
+        FULL JOIN old_rows AS o ON o.id = b.id
+        WHERE
+            (b.status, b.start_time, b.end_time)
+            IS DISTINCT FROM (o.status, o.start_time, o.end_time);
     END IF;
     RETURN NULL;
 END
