@@ -2461,6 +2461,8 @@ CREATE TRIGGER mentors_recorded AFTER INSERT OR DELETE ON public.mentors FOR EAC
 
 CREATE TRIGGER mentors_recounted AFTER UPDATE OF visibility ON public.mentors FOR EACH ROW WHEN ((old.visibility <> new.visibility)) EXECUTE FUNCTION public.mentors_count();
 
+CREATE TRIGGER mentors_touch BEFORE UPDATE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.touch_updated_at();
+
 CREATE TRIGGER mentors_zone_changed AFTER UPDATE OF availability_timezone ON public.mentors FOR EACH ROW WHEN ((old.availability_timezone <> new.availability_timezone)) EXECUTE FUNCTION public.mentors_move_time_off();
 
 CREATE TRIGGER requests_change_recorded AFTER UPDATE ON public.requests REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.record_requests();

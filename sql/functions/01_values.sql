@@ -44,5 +44,8 @@ $$;
 CREATE OR REPLACE TRIGGER requests_touch BEFORE UPDATE ON requests
 FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
 
+CREATE OR REPLACE TRIGGER mentors_touch BEFORE UPDATE ON mentors
+FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
+
 CREATE OR REPLACE TRIGGER bookings_touch BEFORE UPDATE ON bookings
 FOR EACH ROW EXECUTE FUNCTION touch_updated_at();

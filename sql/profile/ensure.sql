@@ -2,12 +2,12 @@
 -- $1 user_id text
 -- returns mentor_id, and image_file, the name of the uploaded image, or null
 WITH known AS (
-    UPDATE mentors
-    SET updated_at = now()
-    WHERE user_id = $1
-    RETURNING
-        id,
-        profile_image_file
+    SELECT
+        m.id,
+        m.profile_image_file
+    FROM mentors AS m
+    WHERE m.user_id = $1
+    FOR NO KEY UPDATE
 ),
 
 -- Each attempt to insert takes a number, and with it a bit of the search index.

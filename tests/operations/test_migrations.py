@@ -177,6 +177,25 @@ def test_migrate_the_schema_of_0013_changes_nothing(empty: Database, fresh_schem
     assert migrate(empty.url) == []
 
 
+def test_migrate_state_changes_to_events_and_back_keeps_each(empty: Database) -> None:
+    columns = "user_id, source, database_user, reason, start_time, end_time"
+    former = f"""
+        SELECT coalesce(request_id, booking_id), old_status, new_status, {columns}, changed_at
+        FROM state_changes ORDER BY 1, changed_at, id
+    """
+    events = f"""
+        SELECT object_id, old_status, status, {columns}, created_at
+        FROM events WHERE is_history ORDER BY 1, id
+    """
+    empty.execute(SCHEMA_0008)
+    before = empty.execute(former)
+    assert len(before) == 10
+    migrate(empty.url)
+    assert empty.execute(events) == before
+    roll_back(empty.url, keep=2)
+    assert empty.execute(former) == before
+
+
 def test_migrate_a_schema_older_than_0008_is_refused(empty: Database) -> None:
     migrate(empty.url)
     empty.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0002.adopt'")

@@ -1,0 +1,299 @@
+"""The event log: what is in it, who reads it, and that no reader misses a change."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+from tornado.ioloop import IOLoop
+
+from mentorapi.auth.tokens import Verifier
+from mentorapi.config import Settings
+from mentorapi.database import statements
+from mentorapi.events import listener
+from mentorapi.events.listener import Listener
+from mentorapi.repositories import events
+from tests.client import ALWAYS, Api, day_after_tomorrow
+from tests.conftest import serve
+
+#: Seconds in which a change must be known; it takes milliseconds.
+SOON = 5.0
+
+
+@pytest.fixture
+def other(
+    api: Api,
+    database_url: str,
+    settings: Settings,
+    verifier: Verifier,
+    io_loop: IOLoop,
+    tmp_path: Path,
+) -> Iterator[Api]:
+    """A second server on the database."""
+    running = serve(database_url, settings, verifier, tmp_path / "other")
+    yield io_loop.run_sync(lambda: anext(running))
+    io_loop.run_sync(lambda: anext(running, None))
+
+
+@asynccontextmanager
+async def psql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that no server knows of."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def until(condition: Callable[[], Awaitable[object]]) -> None:
+    deadline = time.monotonic() + SOON
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def headline(api: Api, mentor_id: str) -> str | None:
+    return (await api.nobody.get(f"/mentors/{mentor_id}")).json["headline"]
+
+
+async def until_shown(api: Api, mentor_id: str, wanted: str) -> None:
+    async def shown() -> bool:
+        return await headline(api, mentor_id) == wanted
+
+    await until(shown)
+
+
+async def follow(api: Api, after: str = "0-0") -> list[dict[str, Any]]:
+    return orjson.loads(await events.follow(api.services.db, after, 1000))
+
+
+async def follow_all(api: Api, after: str = "0-0") -> list[dict[str, Any]]:
+    """Wait until no transaction of another test or of a notification is older than the last row."""
+    settled = "SELECT max(xid) < pg_snapshot_xmin(pg_current_snapshot()) FROM events"
+    await until(lambda: api.db.fetchval(settled))
+    return await follow(api, after)
+
+
+# The caches --------------------------------------------------------------------------------------
+
+
+async def test_write_is_notified_to_the_other_server(
+    api: Api, other: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Long after the end of this test.
+    monkeypatch.setattr(listener, "POLL_SECONDS", 600.0)
+    mentor = await api.mentor()
+    # The poll that is under way has the former interval.
+    await asyncio.sleep(0.6)
+    for number in range(3):
+        await headline(other, mentor.id)
+        await mentor.patch("/mentor/me", {"headline": f"New {number}"})
+        await until_shown(other, mentor.id, f"New {number}")
+
+
+async def test_lose_notifications_shows_the_change_at_the_next_poll(
+    api: Api, other: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Listener, "_notify", lambda self: None)
+    mentor = await api.mentor()
+    await headline(other, mentor.id)
+    await mentor.patch("/mentor/me", {"headline": "New"})
+    assert await headline(api, mentor.id) == "New"
+    await until_shown(other, mentor.id, "New")
+
+
+async def test_change_by_psql_shows_a_moment_later(api: Api, database_url: str) -> None:
+    mentor = await api.mentor()
+    await headline(api, mentor.id)
+    async with psql(database_url) as dba:
+        await dba.execute("UPDATE mentors SET headline = 'By hand'")
+    await until_shown(api, mentor.id, "By hand")
+
+
+async def test_commit_late_still_makes_the_cache_stale(api: Api, database_url: str) -> None:
+    mia, tom = await api.mentor("mia"), await api.mentor("tom")
+    async with psql(database_url) as dba:
+        async with dba.transaction():
+            await dba.execute("UPDATE mentors SET headline = 'Late' WHERE id = $1", mia.id)
+            # A transaction that begins later and commits earlier.
+            await tom.patch("/mentor/me", {"headline": "Early"})
+            assert [await headline(api, mentor.id) for mentor in (mia, tom)] == [None, "Early"]
+        await api.services.listener.wait_until_current()
+    assert await headline(api, mia.id) == "Late"
+
+
+async def test_hold_a_transaction_open_reads_no_row_again(api: Api, database_url: str) -> None:
+    mentor, db = await api.mentor(), api.services.db
+
+    async def read(since: str | None) -> tuple[str, list[str]]:
+        row = await statements.events.stale(db, since=since)
+        return row["snapshot"], row["topics"]
+
+    async with psql(database_url) as dba:
+        async with dba.transaction():
+            await dba.execute("INSERT INTO events (type, stale) VALUES ('cache.cleared', 'all')")
+            snapshot, topics = await read(None)
+            assert topics == []
+            for number in range(3):
+                await mentor.patch("/mentor/me", {"headline": f"New {number}"})
+                assert await headline(api, mentor.id) == f"New {number}"
+                snapshot, topics = await read(snapshot)
+                assert sorted(topics) == sorted([mentor.id, "lists"])
+            snapshot, topics = await read(snapshot)
+            assert topics == []
+        assert (await read(snapshot))[1] == ["all"]
+
+
+async def test_change_more_than_the_cache_counts_clears_it(api: Api) -> None:
+    first = (await statements.events.stale(api.services.db, since=None))["snapshot"]
+    await api.db.execute(
+        "INSERT INTO events (type, mentor_id, stale)"
+        " SELECT 'mentor.updated', uuidv7(), 'mentor' FROM generate_series(1, 10001)"
+    )
+    assert (await statements.events.stale(api.services.db, since=first))["topics"] == ["all"]
+
+
+async def test_read_while_the_log_cannot_be_read_asks_the_database(api: Api) -> None:
+    mentor, cache = await api.mentor(), api.services.cache
+    path = f"/mentors/{mentor.id}"
+
+    async def is_hit() -> bool:
+        before = cache.hits
+        await api.nobody.get(path)
+        return cache.hits > before
+
+    async def is_moved() -> bool:
+        return (await api.nobody.get(path)).json["location"] == "Lagos"
+
+    await until(is_hit)
+    await api.db.execute("ALTER TABLE events RENAME TO away")
+    async with api.db.acquire() as dba, dba.transaction():
+        await dba.execute("SET LOCAL session_replication_role = replica")
+        await dba.execute("UPDATE mentors SET location = 'Lagos'")
+    await until(is_moved)
+    assert not api.services.listener.connected
+    assert not await is_hit()
+    await api.db.execute("ALTER TABLE away RENAME TO events")
+    await until(is_hit)
+
+
+# Readers in order --------------------------------------------------------------------------------
+
+
+async def test_follow_while_a_transaction_is_open_misses_no_event(
+    api: Api, database_url: str
+) -> None:
+    mia, tom = await api.mentor("mia"), await api.mentor("tom")
+    last = (await follow_all(api))[-1]["id"]
+    async with psql(database_url) as dba:
+        async with dba.transaction():
+            await dba.execute("UPDATE mentors SET headline = 'Late' WHERE id = $1", mia.id)
+            await tom.patch("/mentor/me", {"headline": "Early"})
+            # The other one would come before it.
+            assert await follow(api, last) == []
+        await tom.patch("/mentor/me", {"headline": "Later"})
+    found = await follow_all(api, last)
+    assert [event["data"]["id"] for event in found] == [mia.id, tom.id, tom.id]
+    for number, event in enumerate(found):
+        assert await follow(api, event["id"]) == found[number + 1 :]
+
+
+async def test_follow_a_journey_has_each_change_once(api: Api) -> None:
+    mentor, jane = await api.mentor("mia"), api.user("jane")
+    start = (await follow_all(api))[-1]["id"]
+    session = await api.session(jane, mentor)
+    at = day_after_tomorrow(12)
+    moved = {"newStartTime": at.isoformat(), "newEndTime": (at + timedelta(hours=1)).isoformat()}
+    await mentor.ok("PUT", f"/sessions/{session['id']}/reschedule", moved)
+    await jane.ok("POST", f"/sessions/{session['id']}/cancel")
+    done = await api.completed(jane, mentor)
+    review = (await jane.ok("POST", f"/sessions/{done['id']}/review", {"rating": 4}))["review"]
+    request = await api.request(jane, mentor)
+    await jane.ok("PATCH", f"/requests/{request['id']}", {"status": "cancelled"})
+    await api.by_hand(jane, mentor, "disputed")
+    await api.db.execute("UPDATE bookings SET status = 'completed' WHERE status = 'disputed'")
+    found = await follow_all(api, start)
+    assert [event["type"] for event in found] == [
+        *("request.created", "request.accepted", "session.confirmed"),
+        *("session.rescheduled", "session.cancelled"),
+        *("request.created", "request.accepted", "session.confirmed"),
+        # By hand: the session is moved into the past.
+        "session.rescheduled",
+        *("session.ended", "session.completed", "review.created"),
+        *("request.created", "request.cancelled"),
+        *("session.disputed", "session.resolved"),
+    ]
+    thin = {"object": "session", "id": session["id"], "mentorId": mentor.id}
+    thin |= {"mentorUserId": "mia", "menteeId": "jane", "status": "rescheduled"}
+    assert found[3]["data"] == thin | {"startTime": moved["newStartTime"].replace("+00:00", "Z")}
+    assert found[11]["data"]["id"] == review["id"]
+
+
+async def test_replace_windows_records_one_event(api: Api) -> None:
+    mentor = await api.mentor()
+    last = (await follow_all(api))[-1]["id"]
+    await mentor.ok("PUT", "/mentor/availability", {"slots": ALWAYS[:3], "bufferTime": 15})
+    assert [event["type"] for event in await follow_all(api, last)] == ["mentor.updated"]
+
+
+# Writing and deleting ----------------------------------------------------------------------------
+
+
+async def test_sweep_many_sessions_writes_their_events_at_once(api: Api) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    session = await api.session(jane, mentor)
+    await api.db.execute(
+        """
+        INSERT INTO bookings (mentor_id, mentee_id, topic, start_time, end_time, status)
+        SELECT mentor_id, mentee_id, topic, at, at + interval '1 hour', status
+        FROM bookings, generate_series(1, 50) AS i, LATERAL (SELECT now() - i * interval '1 day')
+            AS times (at)
+        WHERE id = $1
+        """,
+        session["id"],
+    )
+    await api.db.execute(
+        """
+        CREATE TABLE inserts (events bigint);
+        CREATE FUNCTION count_events() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO inserts SELECT count(*) FROM new_rows;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER counted AFTER INSERT ON events REFERENCING NEW TABLE AS new_rows
+        FOR EACH STATEMENT EXECUTE FUNCTION count_events();
+        """
+    )
+    assert await api.sweep() == 50
+    written = await api.db.fetch("SELECT events FROM inserts WHERE events > 0")
+    assert [row["events"] for row in written] == [50]
+
+
+async def test_run_job_deletes_old_events_and_keeps_the_history(api: Api) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    session = await api.session(jane, mentor)
+    path = f"/sessions/{session['id']}/history"
+    before = await jane.ok("GET", path)
+    await api.run_job("events")
+    assert (await follow_all(api))[0]["type"] == "mentor.updated"
+    await api.db.execute("UPDATE events SET created_at = now() - interval '31 days'")
+    await api.run_job("events")
+    assert await api.db.fetchval("SELECT bool_and(is_history) FROM events")
+    assert [one["to"] for one in await jane.ok("GET", path)] == [one["to"] for one in before]
+
+
+async def test_delete_by_hand_deletes_the_history_too(api: Api) -> None:
+    mentor, jane = await api.mentor(), api.user("jane")
+    session_id = await api.by_hand(jane, mentor)
+    path = f"/mentors/{mentor.id}/availability"
+    booked = (await api.nobody.get(path)).json
+    await api.db.execute("DELETE FROM bookings")
+    history = "SELECT count(*) FROM events WHERE object_id = $1"
+    assert await api.db.fetchval(history, session_id) == 0
+    assert len((await api.nobody.get(path)).json["slots"]) > len(booked["slots"])
