@@ -57,7 +57,6 @@ _SYSTEM_USER = "embedded_postgres"
 _SERVER_SETTINGS = {
     "listen_addresses": "",
     "unix_socket_directories": ".",
-    "unix_socket_permissions": "0700",
     "port": str(_PORT),
     "cluster_name": "mentorapi",
     "synchronous_commit": "on",
@@ -66,7 +65,6 @@ _SERVER_SETTINGS = {
     "logging_collector": "on",
     "log_directory": "log",
     "log_filename": "postgresql-%a.log",
-    "log_rotation_age": "1d",
     "log_truncate_on_rotation": "on",
     "log_checkpoints": "off",
 }
@@ -87,7 +85,6 @@ def running(data_dir: Path, database: str = DATABASE) -> Iterator[str]:
             address = stack.enter_context(_address(folder))
             server = _Server(folder, address)
             stack.enter_context(server.used())
-            stack.enter_context(server.watched())
             url = f"postgresql://postgres@/{quote(database)}?host={quote(address)}&port={_PORT}"
             _ensure_database(url, database)
         except OSError as error:
@@ -137,26 +134,22 @@ class _Server:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Make and start the server; at the end, stop it unless another process uses it."""
+        """Make and start the server, and start it again whenever it dies.
+
+        At the end, stop it unless another process uses it.
+        """
+        ended = threading.Event()
+        watch = threading.Thread(target=self._watch, args=[ended], name="watch", daemon=True)
         with _lock_file(self.folder.with_suffix(".users")) as users, ExitStack() as at_end:
             with self._control_lock() as control:
                 at_end.callback(self._leave, users)
                 self._ensure_made(control)
                 self._ensure_started()
                 fcntl.flock(users, fcntl.LOCK_SH)
+            watch.start()
+            at_end.callback(watch.join)
+            at_end.callback(ended.set)
             yield
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Start the server again whenever it dies."""
-        ended = threading.Event()
-        thread = threading.Thread(target=self._watch, args=[ended], name="watch", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
 
     @contextmanager
     def _control_lock(self) -> Iterator[int]:
@@ -197,11 +190,7 @@ class _Server:
     def _ensure_started(self) -> None:
         # After a kill, a server may still run, start or stop, or its children may have lost their
         # parent. Each of these states ends by itself.
-        if not _wait_until(lambda: self._answers() or not self._runs()):
-            raise StartupError(
-                f"the PostgreSQL in {self.folder} neither answers nor ends;"
-                f" its log: {self.log_folder}"
-            )
+        self._wait(lambda: self._answers() or not self._runs())
         if not self._answers():
             # PostgreSQL does not start if another process has the number in an old file.
             self.pid_file.unlink(missing_ok=True)
@@ -218,13 +207,16 @@ class _Server:
                 stderr=output,
                 **_process_options(self.folder),
             )
-        if not _wait_until(lambda: self._answers() or server.poll() is not None):
-            raise StartupError(
-                f"PostgreSQL did not answer within {_WAIT_SECONDS:.0f} seconds;"
-                f" its log: {self.log_folder}"
-            )
+        self._wait(lambda: self._answers() or server.poll() is not None)
         if server.returncode is not None:
             raise StartupError(f"PostgreSQL did not start: {self._last_error()}")
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        if not _wait_until(condition):
+            raise StartupError(
+                f"the PostgreSQL in {self.folder} neither answers nor ends after"
+                f" {_WAIT_SECONDS:.0f} seconds; its log: {self.log_folder}"
+            )
 
     def _leave(self, users: int) -> None:
         with self._control_lock():
