@@ -211,7 +211,9 @@ def postgres_15() -> Iterator[str]:
 def template(postgres: str, io_loop: IOLoop) -> Iterator[str]:
     """Name of a migrated database."""
     name = f"template_{os.getpid()}"
-    io_loop.run_sync(lambda: execute(postgres, f"CREATE DATABASE {name}"))
+    # Of the embedded server, the database of the URL is migrated; of another one, none is.
+    source = "template1" if os.environ.get("MENTORAPI_TEST_SERVER") else embedded.DATABASE
+    io_loop.run_sync(lambda: execute(postgres, f"CREATE DATABASE {name} TEMPLATE {source}"))
     migrate(on(postgres, name))
     yield name
     io_loop.run_sync(lambda: execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
