@@ -100,11 +100,8 @@ class ApiHandler(OperationHandler):
             authorization = self.request.headers.get("authorization")
             self.caller = await self.services.verifier.caller_of(authorization)
             running.caller = self.caller.user_id
-        try:
-            acquire = self.services.caller_limiter.acquire
-            self._release_caller = await acquire(running.caller, MAX_WAIT_SECONDS)
-        except TimeoutError as error:
-            raise errors.Unavailable from error
+        if self.request.has_body:
+            await self._wait_for_turn(running.caller)
         self.parameters = read_parameters(self.request.query_arguments, spec)
         if self.request.method == "POST":
             key = self.request.headers.get(idempotency.HEADER.lower())
@@ -115,6 +112,13 @@ class ApiHandler(OperationHandler):
             self.body = read_body(content_type, self.request.body, spec)
         if not spec.public and await self.services.known_users.store(self.db, self.caller):
             await self.services.listener.note_write()
+
+    async def _wait_for_turn(self, caller: str) -> None:
+        try:
+            acquire = self.services.caller_limiter.acquire
+            self._release_caller = await acquire(caller, MAX_WAIT_SECONDS)
+        except TimeoutError as error:
+            raise errors.Unavailable from error
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         # Tornado would answer 400 to a path that is not UTF-8. It is a 404.

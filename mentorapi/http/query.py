@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from mentorapi import errors
@@ -20,16 +21,24 @@ def read_parameters(arguments: Mapping[str, list[bytes]], spec: Operation) -> di
     Unknown ones are ignored. A parameter whose schema is an array may be repeated.
     Raises ValidationFailed.
     """
+    known = (spec.query or {}).get("properties", {}).keys() & arguments.keys()
+    return dict(_read_known(spec, tuple((name, tuple(arguments[name])) for name in sorted(known))))
+
+
+# Clients send the same few queries again and again. Validation takes longer than a short statement.
+@lru_cache(maxsize=1024)
+def _read_known(
+    spec: Operation, known: tuple[tuple[str, tuple[bytes, ...]], ...]
+) -> dict[str, Any]:
     properties = (spec.query or {}).get("properties", {})
     values: dict[str, Any] = {}
     details: Details = []
-    for name in sorted(properties.keys() & arguments.keys()):
-        schema, given = properties[name], arguments[name]
-        if len(given) > 1 and schema["type"] != "array":
+    for name, given in known:
+        if len(given) > 1 and properties[name]["type"] != "array":
             details.append(entry([name], "repeated", "must occur once"))
             continue
         try:
-            values[name] = _read(schema, [_decode(value) for value in given])
+            values[name] = _read(properties[name], [_decode(value) for value in given])
         except ValueError as error:
             details.append(entry([name], "encoding", str(error)))
     details = details or spec.check_query(values)
