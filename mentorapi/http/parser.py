@@ -26,7 +26,7 @@ _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _VERSION = re.compile(rb"[\r\n]*[^\r\n]* HTTP/1\.([01])\r\n")
 
 # RFC 3986, 3.2.2: a name, an IPv4 address, or an IPv6 address in brackets; then the port.
-_HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
 
 class RequestParser:
@@ -54,6 +54,7 @@ class RequestParser:
         #: Bytes of the body that have not been parsed; None if it is chunked.
         self.missing: int | None = 0
         self._framing_bytes = 0
+        self._is_last = False
 
     def add(self, data: bytes) -> None:
         self._arrived = self._arrived[self._position :] + data if self._arrived else data
@@ -103,12 +104,15 @@ class RequestParser:
         if self.head_received and self.missing is not None:
             return min(start + self.missing, len(arrived))
         end = arrived.find(b"\r\n\r\n", start) + 4
-        if self.head_received:
-            return end if end >= 4 else len(arrived)
+        if self.head_received and end < 4:
+            # What may be the start of an end waits for the rest of it.
+            held_back = next((n for n in (3, 2, 1) if arrived.endswith(b"\r\n\r"[:n])), 0)
+            return max(start, len(arrived) - held_back)
         if end < 4:
             found = _HEAD_END.search(arrived, start)
             end = found.end() if found else start
-        if (end if end > start else len(arrived)) - start > self._max_head_bytes:
+        size = (end if end > start else len(arrived)) - start
+        if size > self._max_head_bytes and not self.head_received:
             raise errors.HeadTooLarge
         return end
 
@@ -121,7 +125,7 @@ class RequestParser:
                 raise
             known = method = bytes(found[1])
             if isinstance(error, HttpParserInvalidMethodError):
-                known = b"TRACE"
+                known, self._is_last = b"TRACE", True
             self.method = method.decode()
             target = _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], found[2])
             self._parser = HttpRequestParser(self)
@@ -133,10 +137,9 @@ class RequestParser:
         self.method = self.method or self._parser.get_method().decode()
         coding = self.headers.get("transfer-encoding")
         length = int(self.headers.get("content-length", 0))
-        host = self.headers.get("host", None if self.is_1_1 else "")
+        host = self.headers.get("host", "" if self.is_1_1 else "localhost")
         if (
             version is None
-            or host is None
             or not is_valid_host(host)
             or (coding is not None and (coding.lower() != "chunked" or not self.is_1_1))
             # llhttp skips the body of a request that asks for another protocol.
@@ -144,10 +147,13 @@ class RequestParser:
         ):
             raise _not_http()
         self.missing = length if coding is None else None
+        self.keep_alive &= not self._is_last and self.method != "CONNECT"
 
     # Called by llhttp. It calls ``on_header`` for trailers, too: they are ignored.
 
     def on_url(self, url: bytes) -> None:
+        if self.head_received:
+            raise ValueError("a piece has bytes of two requests")
         self.target = url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:

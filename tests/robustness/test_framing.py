@@ -1,0 +1,169 @@
+"""What this server reads as one request, nginx in front of it reads as one request."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from tornado.testing import bind_unused_port
+
+from mentorapi import errors
+from mentorapi.http.base import ApiHandler
+from mentorapi.http.parser import RequestParser
+from tests.conftest import tried
+from tests.operations.test_deployment import NGINX, needs_nginx
+from tests.robustness import ambiguous
+from tests.robustness.ambiguous import CASES
+from tests.starting import wait_until
+
+#: Method, path and body.
+Read: TypeAlias = tuple[str, str, bytes]
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+#: Cases sent at the same time.
+AT_ONCE = 150
+
+#: Correct requests, in the eyes of all but nginx. They never get here when it stands in front.
+REFUSED_BY_NGINX = {
+    ambiguous.post(b"Content-Length: \t3"),
+    ambiguous.post(b"Content-Length: 3\t"),
+    ambiguous.post(b"Content-Length:\t3", version=b"HTTP/1.0"),
+    ambiguous.post(b"Content-Length:3\t", version=b"HTTP/1.0"),
+    b"GET /@%00 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+CONFIG = """
+daemon off;
+pid {folder}/pid;
+error_log {folder}/errors;
+events {{}}
+http {{
+    access_log off;
+    lingering_close off;
+    client_body_temp_path {folder};
+    proxy_temp_path {folder};
+    fastcgi_temp_path {folder};
+    uwsgi_temp_path {folder};
+    scgi_temp_path {folder};
+    # What is incomplete stays so.
+    client_header_timeout 300ms;
+    client_body_timeout 300ms;
+    upstream backend {{ server 127.0.0.1:{backend}; keepalive 8; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://backend;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }}
+    }}
+}}
+"""
+
+
+class Reader:
+    """Reads the bytes of one connection as the server does."""
+
+    def __init__(self) -> None:
+        self.parser = RequestParser(16 * 1024)
+        self.open = True
+
+    def feed(self, data: bytes) -> Iterator[Read]:
+        parser = self.parser
+        parser.add(data)
+        try:
+            while self.open and parser.advance():
+                if parser.received:
+                    path = re.sub(r"^https?://[^/]*", "", parser.target)
+                    yield parser.method, path, bytes(parser.body)
+                    self.open = parser.keep_alive
+                    parser.begin()
+        except errors.ApiError:
+            self.open = False
+
+
+class Backend:
+    """Behind nginx: records what it reads, by the number of the case."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, list[Read]] = defaultdict(list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests = Reader()
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                for request in requests.feed(data):
+                    if number := re.search(r"\d{4}", request[1]):
+                        self.seen[number[0]].append(request)
+                    writer.write(ANSWER)
+                if not requests.open:
+                    break
+        writer.close()
+
+
+def connects(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def send(port: int, raw: bytes) -> None:
+    """Send to nginx, and wait until it closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(raw)
+    with suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(4):
+            while await reader.read(65536):
+                pass
+    writer.close()
+
+
+@needs_nginx
+async def test_send_ambiguous_requests_are_read_as_by_nginx(tmp_path: Path) -> None:
+    backend = Backend()
+    sockets = [bind_unused_port() for _ in range(2)]
+    server = await asyncio.start_server(backend.serve, sock=sockets[0][0])
+    sockets[1][0].close()
+    port = sockets[1][1]
+    config = tmp_path / "nginx.conf"
+    config.write_text(CONFIG.format(folder=tmp_path, backend=sockets[0][1], port=port))
+    command = [str(NGINX), "-c", str(config), "-e", str(tmp_path / "errors")]
+    nginx = await asyncio.create_subprocess_exec(*command, stderr=subprocess.DEVNULL)
+    try:
+        await asyncio.to_thread(wait_until, lambda: connects(port))
+        for start in range(0, len(CASES), AT_ONCE):
+            await asyncio.gather(*(send(port, raw) for raw in CASES[start : start + AT_ONCE]))
+    finally:
+        nginx.terminate()
+        await nginx.wait()
+    server.close()
+    refused_by_nginx = set()
+    for number, raw in enumerate(CASES, 1000):
+        ours = [one for one in Reader().feed(raw) if one[0] in ApiHandler.SUPPORTED_METHODS]
+        theirs = backend.seen[str(number)]
+        if ours and not theirs:
+            refused_by_nginx.add(raw.replace(b"%d" % number, b"@").partition(b"GET /@/next")[0])
+        else:
+            assert ours == theirs[: len(ours)], raw
+    assert refused_by_nginx == REFUSED_BY_NGINX
+    tried["ambiguous requests, read as nginx reads them"] += len(CASES)
+    assert len(CASES) > 500
+    assert sum(map(len, backend.seen.values())) > 300
+
+
+def test_read_ambiguous_requests_in_pieces_finds_the_same() -> None:
+    for raw in CASES:
+        whole = list(Reader().feed(raw))
+        pieces = Reader()
+        found = []
+        for place in range(0, len(raw), 7):
+            found += pieces.feed(raw[place : place + 7])
+        assert found[: len(whole)] == whole, raw

@@ -1,0 +1,225 @@
+"""What the HTTP transport owes to its clients: order, limits, and patience for others."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from mentorapi.config import Settings
+from mentorapi.http.parser import RequestParser
+from tests.client import SECRET, Api, is_error
+from tests.robustness.bad_input import exchange
+from tests.robustness.test_bodies import head
+
+
+def get(path: str, **headers: str) -> bytes:
+    return head(f"GET /api{path} HTTP/1.1", **headers)
+
+
+def patch(api: Api, body: bytes, **headers: str) -> bytes:
+    """A change of the profile, without its body."""
+    token = {"Authorization": f"Bearer {api.user('mia').token}"}
+    kind = {"Content_Type": "application/json"}
+    return head("PATCH /api/mentor/me HTTP/1.1", **token, **kind, **headers)
+
+
+def chunks(*pieces: bytes, trailer: bytes = b"") -> bytes:
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    return framed + b"0\r\n" + trailer + b"\r\n"
+
+
+# Order -------------------------------------------------------------------------------------------
+
+
+async def test_send_pipelined_writes_and_reads_answers_them_in_order(api: Api) -> None:
+    raw = b""
+    for number in range(10):
+        body = b'{"headline": "%d"}' % number
+        raw += patch(api, body, Content_Length=str(len(body))) + body
+        raw += patch(api, body, Transfer_Encoding="chunked") + chunks(body[:5], body[5:])
+        raw += get("/nope") + get("/mentors")
+    raw += get("/mentors", Connection="close")
+    for pieces in ([raw], [raw[place : place + 97] for place in range(0, len(raw), 97)]):
+        answers, rest, closed = await exchange(api.base, *pieces, patience=20)
+        assert [one.status for one in answers] == [200, 200, 404, 200] * 10 + [200]
+        for place in (0, 1):
+            headlines = [one.json["headline"] for one in answers[place:40:4]]
+            assert headlines == [str(number) for number in range(10)]
+        assert (rest, closed) == (b"", True)
+
+
+async def test_send_thousands_of_pipelined_requests_delays_no_other(api: Api) -> None:
+    await api.nobody.get("/mentors")
+    flood = asyncio.create_task(
+        exchange(
+            api.base, get("/mentors") * 5000 + get("/mentors", Connection="close"), patience=50
+        )
+    )
+    asked = 0
+    while not flood.done():
+        assert (await api.nobody.get("/mentors")).status == 200
+        asked += 1
+    answers, rest, closed = await flood
+    assert (len(answers), rest, closed) == (5001, b"", True)
+    assert asked > 5
+
+
+async def test_close_sending_side_still_gets_all_answers(api: Api) -> None:
+    raw = get("/mentors") + get("/requests") + get("/nope")
+    answers, rest, closed = await exchange(api.base, raw, half_close=True)
+    assert [one.status for one in answers] == [200, 401, 404]
+    assert (rest, closed) == (b"", True)
+
+
+# Versions ----------------------------------------------------------------------------------------
+
+
+async def test_send_http_1_0_keeps_the_connection_only_when_asked(api: Api) -> None:
+    old = b"GET /api/mentors HTTP/1.0\r\n"
+    answers, rest, closed = await exchange(api.base, old + b"\r\n" + old + b"\r\n")
+    assert ([one.status for one in answers], rest, closed) == ([200], b"", True)
+    kept = old + b"Connection: keep-alive\r\n\r\n"
+    answers, rest, closed = await exchange(api.base, kept, kept, old + b"\r\n", pause=0.02)
+    assert [one.headers.get("Connection") for one in answers] == ["keep-alive"] * 2 + ["close"]
+    assert (rest, closed) == (b"", True)
+
+
+async def test_offer_another_protocol_is_ignored(api: Api) -> None:
+    upgrade = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c"}
+    raw = get("/mentors", **upgrade) + get("/nope", Connection="close")
+    answers, rest, closed = await exchange(api.base, raw)
+    assert ([one.status for one in answers], rest, closed) == ([200, 404], b"", True)
+    raw = patch(api, b"{}", Content_Length="2", **upgrade) + b"{}"
+    (answer,), rest, closed = await exchange(api.base, raw)
+    assert is_error(answer, 400, "Not a valid HTTP/1.1 request")
+    assert (rest, closed) == (b"", True)
+
+
+async def test_search_with_letters_as_curl_sends_them_finds_the_mentor(api: Api) -> None:
+    await api.mentor("zoe", fullName="Zoë")
+    raw = "GET /api/mentors/search?q=Zoë HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
+    (answer,), _, _ = await exchange(api.base, raw)
+    assert [one["fullName"] for one in answer.json] == ["Zoë"]
+
+
+# Bodies ------------------------------------------------------------------------------------------
+
+
+async def test_expect_continue_is_told_to_go_on_when_the_body_is_wanted(api: Api) -> None:
+    parts, body = urlsplit(api.base), b'{"headline": "x"}'
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    for _ in range(2):
+        writer.write(patch(api, body, Content_Length=str(len(body)), Expect="100-continue"))
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b'"headline":"x"' in (await reader.read(65536)).replace(b" ", b"")
+    writer.close()
+
+
+async def test_send_trailers_leaves_the_next_request_alone(api: Api) -> None:
+    body, trailer = (
+        b'{"headline": "x"}',
+        b"X-Request-Id: stolen\r\nOrigin: https://evil.example\r\n",
+    )
+    raw = patch(api, body, Transfer_Encoding="chunked") + chunks(body, trailer=trailer)
+    answers, rest, _ = await exchange(api.base, raw + get("/mentors", Connection="close"))
+    assert [one.status for one in answers] == [200, 200]
+    assert "stolen" not in [one.headers["X-Request-Id"] for one in answers]
+    assert rest == b""
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [b"3;" + b"x" * 70_000, b"3\r\nabc\r\n0\r\nX: " + b"y" * 70_000],
+    ids=["extension", "trailer"],
+)
+async def test_send_endless_chunk_framing_is_refused(endless: bytes, api: Api) -> None:
+    raw = patch(api, b"", Transfer_Encoding="chunked")
+    pieces = [endless[place : place + 5000] for place in range(0, len(endless), 5000)]
+    (answer,), rest, closed = await exchange(api.base, raw, *pieces, pause=0.005)
+    assert is_error(answer, 400, "Not a valid HTTP/1.1 request")
+    assert (rest, closed) == (b"", True)
+
+
+async def test_send_many_tiny_chunks_is_read_within_a_moment(api: Api) -> None:
+    body = b'{"headline": "x"' + b" " * 60_000 + b"}"
+    raw = patch(api, body, Transfer_Encoding="chunked", Connection="close")
+    raw += chunks(*(body[place : place + 1] for place in range(len(body))))
+    (answer,), _, _ = await exchange(api.base, raw, patience=20)
+    assert (answer.status, answer.json["headline"]) == (200, "x")
+
+
+def test_parse_a_piece_with_two_requests_is_refused() -> None:
+    """It cannot happen as long as pieces end where requests end; the parser checks it."""
+    parser = RequestParser(1024)
+    parser.head_received = True
+    with pytest.raises(ValueError, match="two requests"):
+        parser.on_url(b"/")
+
+
+# Proxies -----------------------------------------------------------------------------------------
+
+
+class TestBehindProxy:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return replace(Settings(jwt_secret=SECRET), behind_proxy=True)
+
+    async def test_send_proxy_headers_takes_the_client_from_them(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen = []
+        find_handler = api.app.find_handler
+        monkeypatch.setattr(
+            api.app, "find_handler", lambda request: seen.append(request) or find_handler(request)
+        )
+        for headers in (
+            {"X_Forwarded_For": "192.0.2.1, 192.0.2.2"},
+            {"X_Forwarded_For": "192.0.2.1", "X_Real_Ip": "2001:db8::1"},
+            {"X_Forwarded_For": "nonsense"},
+            {"X_Real_Ip": "a.example"},
+            {},
+        ):
+            await exchange(api.base, get("/mentors", Connection="close", **headers))
+        found = [request.remote_ip for request in seen]
+        assert found == ["192.0.2.2", "2001:db8::1", "127.0.0.1", "127.0.0.1", "127.0.0.1"]
+
+
+# slowhttptest ------------------------------------------------------------------------------------
+
+SLOW = {
+    "heads": ["-H", "-i", "1"],
+    "bodies": ["-B", "-i", "1", "-s", "60000", "-t", "POST"],
+    "reading": ["-X", "-w", "10", "-y", "20", "-n", "1", "-z", "5", "-k", "10"],
+}
+
+
+@pytest.mark.skipif(
+    shutil.which("slowhttptest") is None, reason="no slowhttptest: apt-get install slowhttptest"
+)
+@pytest.mark.parametrize("attack", SLOW)
+async def test_run_slowhttptest_leaves_the_service_available(
+    attack: str, api: Api, tmp_path: Path
+) -> None:
+    options = ["-c", "200", "-r", "200", "-l", "3", "-p", "2", "-g", "-o", str(tmp_path / "report")]
+    attacking = await asyncio.create_subprocess_exec(
+        *("slowhttptest", *SLOW[attack], *options, "-u", f"{api.base}/api/openapi.json"),
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    asked = 0
+    while attacking.returncode is None:
+        async with asyncio.timeout(5):
+            assert (await api.nobody.get("/mentors")).status == 200
+        asked += 1
+        await asyncio.sleep(0.05)
+    assert asked > 3
+    report = (tmp_path / "report.csv").read_text()
+    available = [line.split(",")[-1] for line in report.splitlines()[1:]]
+    assert available
+    assert "0" not in available, report
