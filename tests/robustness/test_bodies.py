@@ -344,7 +344,8 @@ async def test_send_very_long_id_never_causes_a_fault(target: Target, api: Api) 
             path = re.sub(r"\{\w+\}", long_id, target.template)
             body = b"{}" if target.spec.body is not None else None
             answer = await user.request(target.method, path, body=body, headers=headers)
-            wanted = 400 if target.spec.body and not target.spec.body_optional else 404
+            needs_body = target.spec.body and not target.spec.body_optional
+            wanted = 400 if needs_body or "{date}" in target.template else 404
             assert answer.status == wanted, (answer, headers)
             if wanted == 400:
                 assert is_error(answer, 400, "Validation failed")
