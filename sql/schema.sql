@@ -650,7 +650,7 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
                         WHERE o.mentor_id = m.id AND '24:00' = any(o.end_times)
                     )
                     THEN date_trunc('week', from_date - interval '8 days')::date - 1
-                ELSE from_date - 2
+                ELSE (from_date::timestamp AT TIME ZONE 'UTC' AT TIME ZONE m.availability_timezone)::date - 1
             END AS first_day
     ),
 
@@ -663,7 +663,11 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
             upper(w.span) AS closes,
             lag(w.span) OVER (ORDER BY lower(w.span)) AS earlier
         FROM setting
-        CROSS JOIN LATERAL mentor_windows(m, setting.first_day, to_date + 2) AS w
+        CROSS JOIN LATERAL mentor_windows(
+            m,
+            setting.first_day,
+            (setting.ends AT TIME ZONE m.availability_timezone)::date
+        ) AS w
     ),
 
     hours AS MATERIALIZED (
@@ -711,12 +715,14 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
                     w.from_midnight
                     AND extract(ISODOW FROM w.day) = 1
                     AND tstzrange(day_start(w.day - 7, m.availability_timezone), w.opens)
-                    <@ hours.hours
+                    <@ (
+                        SELECT h.hours
+                        FROM hours AS h
+                    )
                 ), FALSE
             ) AS goes_on
         FROM windows AS w
         CROSS JOIN setting
-        CROSS JOIN hours
     ),
 
     -- The first start in each window, or after it.
@@ -765,8 +771,10 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
             -- A stretch that begins earlier and reaches the asked dates has a start since then.
             WHERE cut.closes > setting.begins - interval '6 hours'
         ) AS s
-        CROSS JOIN possible
-        WHERE s.start_time <@ possible.starts
+        WHERE s.start_time <@ (
+            SELECT p.starts
+            FROM possible AS p
+        )
     ),
 
     leftover AS (
@@ -790,7 +798,10 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
         UNION ALL
         SELECT l.start_time
         FROM leftover AS l
-        INNER JOIN possible ON l.start_time <@ possible.starts
+        WHERE l.start_time <@ (
+            SELECT p.starts
+            FROM possible AS p
+        )
     ) AS o
     CROSS JOIN setting
     WHERE o.start_time >= setting.begins AND o.start_time < setting.ends
@@ -799,19 +810,7 @@ $$;
 CREATE FUNCTION public.mentor_windows(m public.mentors, first_day date, last_day date) RETURNS TABLE(day date, span tstzrange, from_midnight boolean)
     LANGUAGE sql STABLE ROWS 100 PARALLEL SAFE
     AS $$
-    SELECT
-        d.day,
-        unnest(CASE
-            WHEN d.is_regular THEN tstzmultirange(tstzrange(
-                d.noon + (w.start_time - time '12:00'),
-                d.noon + (w.end_time - time '12:00')
-            ))
-            ELSE window_on_changed_day(
-                d.day, m.availability_timezone, w.start_time::interval, w.end_time::interval
-            )
-        END),
-        w.start_time = '00:00'
-    FROM (
+    WITH days AS MATERIALIZED (
         SELECT
             s.day::date AS day,
             extract(ISODOW FROM s.day)::integer - 1 AS day_of_week,
@@ -819,25 +818,48 @@ CREATE FUNCTION public.mentor_windows(m public.mentors, first_day date, last_day
             m.availability_timezone = 'UTC'
             OR (s.day + interval '36 hours') AT TIME ZONE m.availability_timezone
             - (s.day - interval '12 hours') AT TIME ZONE m.availability_timezone
-            = interval '48 hours' AS is_regular
+            = interval '48 hours' AS is_regular,
+            o.start_times,
+            o.end_times
         FROM generate_series(
             first_day::timestamp, last_day::timestamp, interval '1 day'
         ) AS s (day)
-        -- So that these columns are computed once for each day, and not for each window.
-        OFFSET 0
-    ) AS d
-    LEFT JOIN availability_overrides AS o ON o.mentor_id = m.id AND o.day = d.day
-    CROSS JOIN LATERAL (
+        LEFT JOIN availability_overrides AS o ON o.mentor_id = m.id AND o.day = s.day
+    )
+
+    SELECT
+        w.day,
+        unnest(CASE
+            WHEN w.is_regular THEN tstzmultirange(tstzrange(
+                w.noon + (w.start_time - time '12:00'),
+                w.noon + (w.end_time - time '12:00')
+            ))
+            ELSE window_on_changed_day(
+                w.day, m.availability_timezone, w.start_time::interval, w.end_time::interval
+            )
+        END),
+        w.start_time = '00:00'
+    FROM (
         SELECT
+            d.day,
+            d.noon,
+            d.is_regular,
             a.start_time,
             a.end_time
-        FROM availability_windows AS a
-        WHERE o.day IS NULL AND a.mentor_id = m.id AND a.day_of_week = d.day_of_week
+        FROM days AS d
+        INNER JOIN availability_windows AS a
+            ON a.mentor_id = m.id AND a.day_of_week = d.day_of_week
+        WHERE d.start_times IS NULL
         UNION ALL
         SELECT
+            d.day,
+            d.noon,
+            d.is_regular,
             t.start_time,
             t.end_time
-        FROM unnest(o.start_times, o.end_times) AS t (start_time, end_time)
+        FROM days AS d
+        CROSS JOIN LATERAL unnest(d.start_times, d.end_times) AS t (start_time, end_time)
+        WHERE d.start_times IS NOT NULL
     ) AS w
 $$;
 
