@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from tests.rules.cutting import offered, starts_of_windows
+from tests.rules.cutting import Times, Window, local_windows, offered, starts_of_windows
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -21,6 +23,7 @@ LIVE = ("pending", "confirmed", "rescheduled", "in_progress")
 
 #: Status, message.
 TAKEN = (409, "Time slot is no longer available")
+PAUSED = (409, "This mentor is not taking requests")
 
 #: For each answer to a request: the party that may give it, the message to others, the new state.
 ANSWERS = {
@@ -77,6 +80,17 @@ ACTIONS = {
 }
 
 
+#: What a policy that nobody set says.
+POLICY = {
+    "minimumNoticeMinutes": 0,
+    "horizonDays": None,
+    "maxSessionsPerDay": None,
+    "maxSessionsPerWeek": None,
+    "cancelCutoffHours": 0,
+    "acceptingRequests": True,
+}
+
+
 class Refused(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(status, message)
@@ -99,13 +113,25 @@ class Person:
 @dataclass
 class Mentor(Person):
     id: str = ""
-    #: Day of the week, first minute, minute after the last.
+    #: Day of the week, first minute, minute after the last, in the time of the zone.
     windows: list[tuple[int, int, int]] = field(default_factory=list)
+    zone: str = "UTC"
+    overrides: dict[date, Times] = field(default_factory=dict)
+    #: By their ids.
+    time_off: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    policy: dict[str, Any] = field(default_factory=lambda: dict(POLICY))
     duration: int = 60
     buffer: int = 0
     rate: Decimal = Decimal(0)
     currency: str = "NGN"
     visibility: str = "public"
+
+    def local(self, instant: datetime) -> datetime:
+        return instant.astimezone(ZoneInfo(self.zone))
+
+    def hours_of(self, day: date) -> Times:
+        weekly = [(opens, closes) for each, opens, closes in self.windows if each == day.weekday()]
+        return self.overrides.get(day, weekly)
 
     def as_mentor(self) -> dict[str, Any]:
         return {"id": self.id, "userId": self.sub, "name": self.name, "avatar": None}
@@ -209,13 +235,10 @@ def monday_of(day: date) -> datetime:
     return datetime.combine(day - day.weekday() * DAY, time(), UTC)
 
 
-def weeks_of(mentor: Mentor) -> list[tuple[int, int]]:
+def weeks_of(mentor: Mentor, monday: datetime) -> tuple[Window, ...]:
     """The windows from two weeks earlier to two weeks later, in minutes from a Monday 00:00."""
-    return [
-        ((week * 7 + day) * 1440 + opens, (week * 7 + day) * 1440 + closes)
-        for week in range(-2, 3)
-        for day, opens, closes in mentor.windows
-    ]
+    overrides = ((day, tuple(windows)) for day, windows in mentor.overrides.items())
+    return local_windows(mentor.zone, tuple(mentor.windows), tuple(overrides), monday)
 
 
 def as_slots(
@@ -264,23 +287,72 @@ class World:
             if other.mentor is mentor and other.live and other is not of
         )
 
-    def open(self, mentor: Mentor, minute: datetime) -> bool:
-        of_day = minute.hour * 60 + minute.minute
+    def is_open(self, mentor: Mentor, minute: datetime) -> bool:
+        local = mentor.local(minute)
+        of_day = local.hour * 60 + local.minute
         return any(
-            day == minute.weekday() and first <= of_day < last
-            for day, first, last in mentor.windows
+            opens <= of_day < closes for opens, closes in mentor.hours_of(local.date())
+        ) and (all(not begin <= minute < end for begin, end in mentor.time_off.values()))
+
+    def may_start(self, mentor: Mentor, start: datetime) -> bool:
+        """Whether the policy allows a session that starts at this time."""
+        policy, day = mentor.policy, mentor.local(start).date()
+        horizon = policy["horizonDays"]
+        return (
+            policy["acceptingRequests"]
+            and self.now < start
+            and self.now + policy["minimumNoticeMinutes"] * MINUTE <= start
+            and (horizon is None or day <= mentor.local(self.now).date() + horizon * DAY)
+            and self.is_below(mentor, policy["maxSessionsPerDay"], day, day)
+            and self.is_below(
+                mentor,
+                policy["maxSessionsPerWeek"],
+                day - day.weekday() * DAY,
+                day + (6 - day.weekday()) * DAY,
+            )
+        )
+
+    def is_below(self, mentor: Mentor, limit: int | None, first: date, last: date) -> bool:
+        """Whether there are fewer sessions and pending requests than this on these days."""
+        planned = [
+            *(one for one in self.sessions if one.status != "cancelled"),
+            *(one for one in self.requests if one.status == "pending"),
+        ]
+        return limit is None or limit > sum(
+            one.mentor is mentor and first <= mentor.local(one.start).date() <= last
+            for one in planned
         )
 
     def admits(self, mentor: Mentor, start: datetime, end: datetime) -> bool:
-        """Whether a mentee can request this future time."""
+        """Whether a mentee can request this time."""
         minutes = (start + place * MINUTE for place in range((end - start) // MINUTE))
-        return self.keeps_clear(mentor, start, end) and all(
-            self.open(mentor, minute) for minute in minutes
+        return (
+            self.may_start(mentor, start)
+            and self.keeps_clear(mentor, start, end)
+            and all(self.is_open(mentor, minute) for minute in minutes)
         )
+
+    def override(self, mentor: Mentor, day: date, windows: Times) -> None:
+        if day < mentor.local(self.now).date():
+            raise Refused(400, "Validation failed")
+        mentor.overrides[day] = windows
+
+    def within(self, mentor: Mentor, start: datetime, end: datetime) -> list[str]:
+        """The ids of the live sessions and the pending requests in this time, soonest first."""
+        found = [
+            one
+            for one in [*self.sessions, *self.requests]
+            if one.mentor is mentor
+            and (one.live if isinstance(one, Session) else one.status == "pending")
+            and one.start < end
+            and one.end > start
+        ]
+        return [one.id for one in sorted(found, key=lambda one: (one.start, one.id))]
 
     def grid(self, mentor: Mentor, first: date, days: int) -> list[tuple[datetime, datetime]]:
         """All slots of the windows, as if each was in the future and free."""
-        starts = starts_of_windows(weeks_of(mentor), mentor.duration, mentor.buffer)
+        windows = weeks_of(mentor, monday_of(first))
+        starts = starts_of_windows(windows, mentor.duration, mentor.buffer)
         return as_slots(mentor, starts, first, days)
 
     def slots(self, mentor: Mentor, first: date, days: int) -> list[tuple[datetime, datetime]]:
@@ -290,8 +362,28 @@ class World:
             for one in self.sessions
             if one.mentor is mentor and one.live
         ]
-        after = (self.now - monday) / MINUTE
-        starts = offered(weeks_of(mentor), sessions, mentor.duration, mentor.buffer, after)
+        off = [
+            ((begin - monday) // MINUTE, (end - monday) // MINUTE)
+            for begin, end in mentor.time_off.values()
+        ]
+        # What the policy says changes with `now`, with the notice, and at midnight somewhere.
+        since = (self.now - monday) // MINUTE
+        last = (days + 9) * 24 * 60
+        edges = {since + 1, since + mentor.policy["minimumNoticeMinutes"], last}
+        if any(
+            mentor.policy[name]
+            for name in ("horizonDays", "maxSessionsPerDay", "maxSessionsPerWeek")
+        ):
+            edges |= set(range(-24 * 60, last, 15))
+        allowed: Times = []
+        for begin, end in pairwise(sorted(edges)):
+            if self.may_start(mentor, monday + begin * MINUTE):
+                if allowed and allowed[-1][1] == begin:
+                    allowed[-1] = allowed[-1][0], end
+                else:
+                    allowed.append((begin, end))
+        windows = weeks_of(mentor, monday)
+        starts = offered(windows, sessions, mentor.duration, mentor.buffer, off, allowed)
         return as_slots(mentor, starts, first, days)
 
     # Requests ------------------------------------------------------------------------------
@@ -310,6 +402,8 @@ class World:
             for one in self.requests
         ):
             raise Refused(409, "You already have a pending request")
+        if not mentor.policy["acceptingRequests"]:
+            raise Refused(*PAUSED)
         if not self.admits(mentor, start, end):
             raise Refused(*TAKEN)
         for one in self.requests:
@@ -372,6 +466,9 @@ class World:
         begun = session.start <= self.now and action in ("cancel", "reschedule")
         if session.status not in states or begun:
             raise Refused(*otherwise)
+        cutoff = session.mentor.policy["cancelCutoffHours"] * 60 * MINUTE
+        if action == "cancel" and by is not session.mentor and session.start < self.now + cutoff:
+            raise Refused(409, "Too late to cancel")
 
     def review(self, session: Session, by: Person, rating: int, comment: str | None) -> None:
         if session.side(by) != "mentee":

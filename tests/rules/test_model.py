@@ -35,6 +35,7 @@ from tests.rules.model import (
     ANSWERS,
     DAY,
     MINUTE,
+    POLICY,
     Mentor,
     Person,
     Refused,
@@ -47,16 +48,15 @@ from tests.rules.model import (
 EXAMPLES = 4
 STEPS = 60
 
-#: A Monday morning, later than every real date.
-DAWN = datetime(2030, 1, 7, 8, tzinfo=UTC)
-#: Time between two histories, so that nothing of the earlier one is in the future.
-APART = timedelta(weeks=26)
 
 MENTORS = ("mia", "noa")
 MENTEES = ("ann", "ben", "cem")
 STRANGER = "sly"
 
 DAYS_SHOWN = 4
+
+#: None: as before. In New York the clocks change soon after the beginning of each history.
+ZONES = [None, None, "UTC", "America/New_York", "America/New_York", "Asia/Kathmandu"]
 
 REQUEST_STATES = ("pending", "accepted", "rejected", "cancelled")
 SESSION_STATES = (
@@ -85,7 +85,7 @@ def test_run_random_history_agrees_with_the_model(
     run(lambda: freeze(api))
     histories = iter(range(1_000_000))
     run_state_machine_as_test(
-        lambda: Mentorship(api, run, DAWN + next(histories) * APART),
+        lambda: Mentorship(api, run, dawn(next(histories))),
         settings=settings(
             max_examples=examples or EXAMPLES,
             stateful_step_count=steps or STEPS,
@@ -97,6 +97,13 @@ def test_run_random_history_agrees_with_the_model(
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def dawn(number: int) -> datetime:
+    """The beginning of a history: later than every real date, and than all of earlier ones, and
+    shortly before the clocks change in New York."""
+    month, day = ((3, 9), (11, 2))[number % 2]
+    return datetime(2030 + number // 2, month, day, 8, tzinfo=UTC)
 
 
 async def freeze(api: Api) -> None:
@@ -213,6 +220,9 @@ class Mentorship(RuleBasedStateMachine):
             self.somebody_meddles: 2,
             self.mentor_sets_availability: 2,
             self.mentor_changes_profile: 2,
+            self.mentor_overrides_a_day: 2,
+            self.mentor_takes_time_off: 2,
+            self.mentor_sets_policy: 2,
             self.somebody_filters: 2,
         }
         happens = data.draw(
@@ -255,11 +265,12 @@ class Mentorship(RuleBasedStateMachine):
         settings = {
             "sessionDuration": data.draw(st.sampled_from([None, 30, 60, 90, 120]), "duration"),
             "bufferTime": data.draw(st.sampled_from([None, 0, 15, 30, 45]), "buffer"),
+            "availabilityTimezone": data.draw(st.sampled_from(ZONES), "zone"),
         }
         self.put_availability(self.mentor(data), windows, given(settings))
 
     def put_availability(
-        self, mentor: Mentor, windows: list[tuple[int, int, int]], settings: dict[str, int]
+        self, mentor: Mentor, windows: list[tuple[int, int, int]], settings: dict[str, Any]
     ) -> None:
         slots = [
             {"dayOfWeek": day, "startTime": clock_time(first), "endTime": clock_time(last)}
@@ -270,14 +281,69 @@ class Mentorship(RuleBasedStateMachine):
         mentor.windows = windows
         mentor.duration = settings.get("sessionDuration", mentor.duration)
         mentor.buffer = settings.get("bufferTime", mentor.buffer)
+        mentor.zone = settings.get("availabilityTimezone", mentor.zone)
         shown = answer.json
         ids = [slot.pop("id") for slot in shown["slots"]]
         assert len(set(ids)) == len(ids)
-        assert (shown["slots"], shown["sessionDuration"], shown["bufferTime"]) == (
+        names = ("slots", "sessionDuration", "bufferTime", "availabilityTimezone")
+        assert [shown[name] for name in names] == [
             slots,
             mentor.duration,
             mentor.buffer,
+            mentor.zone,
+        ]
+
+    def mentor_overrides_a_day(self, data: st.DataObject) -> None:
+        mentor = self.mentor(data)
+        day = mentor.local(self.world.now).date() + data.draw(st.integers(-1, 4), "days") * DAY
+        path = f"mentor/overrides/{day}"
+        if day in mentor.overrides and data.draw(st.booleans(), "delete"):
+            self.call(mentor, "DELETE", path, None, lambda: mentor.overrides.pop(day))
+            return
+        edges = sorted(data.draw(st.sampled_from([[], [0, 96]]) | QUARTERS, "edges"))
+        windows = [(first * 15, last * 15) for first, last in list(pairwise(edges))[::2]]
+        slots = [{"startTime": clock_time(a), "endTime": clock_time(b)} for a, b in windows]
+        answer, _ = self.call(
+            mentor, "PUT", path, {"slots": slots}, lambda: self.world.override(mentor, day, windows)
         )
+        if answer.status == 200:
+            assert answer.json == {"date": f"{day}", "slots": slots}
+
+    def mentor_takes_time_off(self, data: st.DataObject) -> None:
+        mentor = self.mentor(data)
+        if mentor.time_off and data.draw(st.booleans(), "delete"):
+            time_off_id = data.draw(st.sampled_from(sorted(mentor.time_off)), "which")
+            path = f"mentor/time-off/{time_off_id}"
+            self.call(mentor, "DELETE", path, None, lambda: mentor.time_off.pop(time_off_id))
+            return
+        start = self.time(data, mentor, 30)
+        end = start + data.draw(st.sampled_from([-60, 15, 100, 1000, 5000]), "minutes") * MINUTE
+        body = {"startsAt": iso(start), "endsAt": iso(end)}
+        if end <= start or end <= self.world.now:
+            answer = self.run(lambda: self.clients[mentor.sub].post("/mentor/time-off", body))
+            assert is_error(answer, 400, "Validation failed")
+            return
+        answer, _ = self.call(mentor, "POST", "mentor/time-off", body, lambda: None, status=201)
+        mentor.time_off[answer.json["id"]] = start, end
+        assert [one["id"] for one in answer.json["conflicts"]] == self.world.within(
+            mentor, start, end
+        )
+
+    def mentor_sets_policy(self, data: st.DataObject) -> None:
+        mentor = self.mentor(data)
+        policy = {
+            "minimumNoticeMinutes": data.draw(st.sampled_from([0, 0, 30, 100, 1500]), "notice"),
+            "horizonDays": data.draw(st.sampled_from([None, None, 1, 2]), "horizon"),
+            "maxSessionsPerDay": data.draw(st.sampled_from([None, None, 1, 3]), "a day"),
+            "maxSessionsPerWeek": data.draw(st.sampled_from([None, None, 2, 5]), "a week"),
+            "cancelCutoffHours": data.draw(st.sampled_from([0, 1, 24]), "cutoff"),
+            "acceptingRequests": data.draw(st.sampled_from([True] * 5 + [False]), "accepting"),
+        }
+        sent = data.draw(st.sets(st.sampled_from(sorted(policy)), min_size=2), "sent")
+        body = {name: policy[name] for name in sorted(sent)}
+        answer, _ = self.call(mentor, "PUT", "mentor/policy", body, lambda: None)
+        mentor.policy = POLICY | body
+        assert answer.json == mentor.policy
 
     def mentor_changes_profile(self, data: st.DataObject) -> None:
         rate = data.draw(st.sampled_from([None, "0", "5000", "99.99", "0.1"]), "rate")
@@ -652,6 +718,21 @@ class Mentorship(RuleBasedStateMachine):
             )
             expected = world.slots(mentor, world.now.date(), DAYS_SHOWN)
             assert await self.offered(mentor) == [start for start, _ in expected]
+            await self.compare_explanations(mentor, [start for start, _ in expected])
+
+    async def compare_explanations(self, mentor: Mentor, offered: list[datetime]) -> None:
+        """Of one slot, and of one time on the grid or beside it."""
+        grid = [start for start, _ in self.world.grid(mentor, self.world.now.date(), DAYS_SHOWN)]
+        times = [one[self.step % len(one)] for one in (offered, grid) if one]
+        times += [start + 10 * MINUTE for start in times[-1:]]
+        for start in times:
+            explained = await self.clients[mentor.sub].ok(
+                "GET", "/mentor/availability/explain", startsAt=iso(start)
+            )
+            end = start + mentor.duration * MINUTE
+            assert explained["free"] == self.world.admits(mentor, start, end), (start, explained)
+            assert explained["free"] == (not explained["reasons"])
+            assert explained["free"] or start not in offered
 
     def teardown(self) -> None:
         tried["histories of the model"] += 1

@@ -27,7 +27,7 @@ from tests.client import (
     is_error,
 )
 from tests.clock import Clock
-from tests.rules.cutting import free_stretches, offered
+from tests.rules.cutting import free_stretches, offered, utc_windows
 
 MONDAY = coming(0)
 
@@ -446,7 +446,8 @@ class Week:
         return opened.issuperset(range(start, start + minutes))
 
     def offered(self) -> list[int]:
-        return offered(self.open_times(), self.sessions, self.duration, self.buffer)
+        windows = utc_windows(self.open_times())
+        return offered(windows, self.sessions, self.duration, self.buffer)
 
     def as_body(self) -> list[dict[str, Any]]:
         return [
@@ -762,13 +763,13 @@ async def check_slots(
     ]
     assert all(later - one >= duration for one, later in pairwise(found))
 
-    weeks = [
+    weeks = utc_windows(
         (opens + week * 10080, closes + week * 10080)
         for week in (-2, -1, 0, 1, 2)
         for opens, closes in windows
-    ]
+    )
     begins, ends = first_day * 1440, (first_day + days) * 1440
-    for opens, closes in free_stretches(weeks, sessions, buffer):
+    for opens, closes in free_stretches(weeks, tuple(sessions), buffer):
         if begins <= opens and closes <= ends and closes - opens >= duration:
             assert any(opens <= start <= closes - duration for start in found), (opens, closes)
     expected = offered(weeks, sessions, duration, buffer)
