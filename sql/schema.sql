@@ -925,11 +925,13 @@ BEGIN
     SELECT DISTINCT w.word, search_keys(w.word)
     FROM unnest(fields, words) AS w (field, word)
     INNER JOIN search_texts() AS f ON f.field = w.field
-    WHERE NOT EXISTS (
-        SELECT
-        FROM search_vocabulary AS v
-        WHERE v.word = w.word
-    )
+    WHERE
+        strpos(w.word, ' ') = 0
+        AND NOT EXISTS (
+            SELECT
+            FROM search_vocabulary AS v
+            WHERE v.word = w.word
+        )
     ORDER BY w.word
     ON CONFLICT (word) DO NOTHING;
 
@@ -1521,7 +1523,7 @@ CREATE FUNCTION public.search_filter(filters jsonb) RETURNS bit varying
         GROUP BY b.block
     ),
 
-    rated AS (
+    rated AS MATERIALIZED (
         SELECT CASE
             WHEN (filters ->> 'minRating')::numeric > 0
                 THEN search_rated((filters ->> 'minRating')::numeric)
@@ -1540,8 +1542,7 @@ CREATE FUNCTION public.search_keys(word text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT
-        array_agg(substr(word, i, 1)) || array_agg(substr(word, i, 2))
-        || array_agg(substr(word, i, 3))
+        array_agg(substr(word, i, 2)) || array_agg(substr(word, i, 3))
         || array_agg(overlay(word PLACING ' ' FROM i FOR 1)) FILTER (WHERE char_length(word) >= 4)
     FROM generate_series(1, char_length(word)) AS i
 $$;
@@ -1549,13 +1550,16 @@ $$;
 CREATE FUNCTION public.search_matches(q text, filters jsonb) RETURNS TABLE(block integer, mentors bit)
     LANGUAGE sql STABLE ROWS 10 PARALLEL SAFE
     AS $$
+    WITH filter AS MATERIALIZED (SELECT search_filter(filters) AS mentors)
+
     SELECT
         b.block,
         coalesce(
             substring(t.mentors FROM b.block * search_block_size() + 1 FOR search_block_size()),
             ~search_no_mentors()
         )
-    FROM search_tiers(search_query(q), search_filter(filters)) AS t
+    FROM filter
+    CROSS JOIN LATERAL search_tiers(search_query(q), filter.mentors) AS t
     CROSS JOIN search_blocks() AS b
     WHERE t.tier = 0
 $$;
@@ -1577,9 +1581,10 @@ CREATE FUNCTION public.search_meaning(asked text) RETURNS TABLE(word text, kind 
             || array_agg(overlay(asked PLACING reverse(substr(asked, i, 2)) FROM i FOR 2))
             AS corrected
         FROM generate_series(1, char_length(asked)) AS i
+        WHERE char_length(asked) > 1
     )
 
-    SELECT
+    (SELECT
         v.word,
         k.kind
     FROM a
@@ -1597,7 +1602,13 @@ CREATE FUNCTION public.search_meaning(asked text) RETURNS TABLE(word text, kind 
         END AS kind
     ) AS k
     ORDER BY k.kind DESC, char_length(v.word) ASC, v.word ASC
-    LIMIT 5000
+    LIMIT 5000)
+    UNION ALL
+    SELECT
+        l.word,
+        l.kind
+    FROM (VALUES (asked, 4), (asked || ' ', 3), (' ' || asked || ' ', 2)) AS l (word, kind)
+    WHERE char_length(asked) = 1
 $$;
 
 CREATE FUNCTION public.search_mentors(q text, filters jsonb, sort text, wanted bigint, skipped bigint) RETURNS TABLE(total bigint, ids uuid[])
@@ -1607,6 +1618,7 @@ CREATE FUNCTION public.search_mentors(q text, filters jsonb, sort text, wanted b
 DECLARE
     words CONSTANT text[] := search_query(q);
     phrase CONSTANT text := CASE WHEN cardinality(words) > 1 THEN array_to_string(words, ' ') END;
+    passing CONSTANT varbit := search_filter(filters);
     -- from the best tier down, each with the matches of the tiers before
     tiers varbit[];
     reached varbit;
@@ -1616,7 +1628,7 @@ DECLARE
 BEGIN
     SELECT array_agg(t.mentors ORDER BY t.tier DESC)
     INTO tiers
-    FROM search_tiers(words, search_filter(filters)) AS t
+    FROM search_tiers(words, passing) AS t
     WHERE sort = 'best' OR t.tier = 0;
 
     ids := '{}';
@@ -1731,7 +1743,7 @@ $$;
 CREATE FUNCTION public.search_rated(min_rating numeric) RETURNS bit varying
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    -- 64 at a time: an aggregate of whole bitmaps would take fifteen times as long.
+    -- 64 at a time: to unite bitmaps of whole blocks takes half as long again.
     SELECT string_agg(coalesce(good.mentors, 0::bit(64))::text, '' ORDER BY part.n)::varbit
     FROM search_blocks() AS b
     CROSS JOIN generate_series(
@@ -1766,6 +1778,7 @@ CREATE FUNCTION public.search_rebuild() RETURNS void
         search_keys(p.word)
     FROM search_postings AS p
     INNER JOIN search_texts() AS f ON f.field = p.field
+    WHERE strpos(p.word, ' ') = 0
     GROUP BY p.word;
 $$;
 
@@ -1786,7 +1799,7 @@ CREATE FUNCTION public.search_split(words text) RETURNS TABLE(word text)
 $$;
 
 CREATE FUNCTION public.search_terms(m public.mentors) RETURNS TABLE(field text, word text)
-    LANGUAGE sql STABLE ROWS 50 PARALLEL SAFE
+    LANGUAGE sql STABLE ROWS 100 PARALLEL SAFE
     AS $$
     WITH words AS MATERIALIZED (
         SELECT
@@ -1801,27 +1814,42 @@ CREATE FUNCTION public.search_terms(m public.mentors) RETURNS TABLE(field text, 
             (3, 'bio', m.bio)
         ) AS f (place, field, words)
         CROSS JOIN LATERAL search_split(fold(f.words)) WITH ORDINALITY AS w (word, place)
+    ),
+
+    kept AS MATERIALIZED (
+        SELECT
+            t.field,
+            t.word
+        FROM (
+            SELECT * FROM words
+            UNION ALL
+            SELECT
+                w.place,
+                w.field,
+                p.part,
+                1000 + w.word_place
+            FROM words AS w
+            CROSS JOIN LATERAL search_parts(w.word) AS p
+            WHERE w.word ~ '[^[:alnum:]]'
+        ) AS t
+        WHERE t.word <> ''
+        GROUP BY t.field, t.word
+        ORDER BY min(t.place), min(t.word_place)
+        LIMIT 500
     )
 
+    SELECT * FROM kept
+    UNION
     SELECT
-        t.field,
-        t.word
-    FROM (
-        SELECT * FROM words
-        UNION ALL
-        SELECT
-            w.place,
-            w.field,
-            p.part,
-            1000 + w.word_place
-        FROM words AS w
-        CROSS JOIN LATERAL search_parts(w.word) AS p
-        WHERE w.word ~ '[^[:alnum:]]'
-    ) AS t
-    WHERE t.word <> ''
-    GROUP BY t.field, t.word
-    ORDER BY min(t.place), min(t.word_place)
-    LIMIT 500
+        field,
+        left(word, 1) || ' '
+    FROM kept
+    UNION
+    SELECT
+        kept.field,
+        ' ' || l.letter || ' '
+    FROM kept
+    CROSS JOIN LATERAL string_to_table(kept.word, NULL) AS l (letter)
 $$;
 
 CREATE FUNCTION public.search_texts() RETURNS TABLE(field text, worth integer)

@@ -68,6 +68,7 @@ FROM (
     SELECT DISTINCT p.word
     FROM search_postings AS p
     INNER JOIN search_texts() AS f ON f.field = p.field
+    WHERE strpos(p.word, ' ') = 0
 ) AS p
 LEFT JOIN search_vocabulary AS v ON v.word = p.word
 WHERE v.word IS NULL

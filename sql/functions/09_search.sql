@@ -188,9 +188,10 @@ AS $$
 $$;
 
 -- What a search finds a profile by. At most 500 words are kept, from the name on: a long bio has
--- some 400 different ones.
+-- some 400 different ones. For searches of one letter there are the first letters of the words
+-- (`c `) and all their letters (` c `), since too many words contain a letter.
 CREATE OR REPLACE FUNCTION search_terms(m mentors) RETURNS TABLE (field text, word text)
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 50
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
     WITH words AS MATERIALIZED (
         SELECT
@@ -205,27 +206,42 @@ AS $$
             (3, 'bio', m.bio)
         ) AS f (place, field, words)
         CROSS JOIN LATERAL search_split(fold(f.words)) WITH ORDINALITY AS w (word, place)
+    ),
+
+    kept AS MATERIALIZED (
+        SELECT
+            t.field,
+            t.word
+        FROM (
+            SELECT * FROM words
+            UNION ALL
+            SELECT
+                w.place,
+                w.field,
+                p.part,
+                1000 + w.word_place
+            FROM words AS w
+            CROSS JOIN LATERAL search_parts(w.word) AS p
+            WHERE w.word ~ '[^[:alnum:]]'
+        ) AS t
+        WHERE t.word <> ''
+        GROUP BY t.field, t.word
+        ORDER BY min(t.place), min(t.word_place)
+        LIMIT 500
     )
 
+    SELECT * FROM kept
+    UNION
     SELECT
-        t.field,
-        t.word
-    FROM (
-        SELECT * FROM words
-        UNION ALL
-        SELECT
-            w.place,
-            w.field,
-            p.part,
-            1000 + w.word_place
-        FROM words AS w
-        CROSS JOIN LATERAL search_parts(w.word) AS p
-        WHERE w.word ~ '[^[:alnum:]]'
-    ) AS t
-    WHERE t.word <> ''
-    GROUP BY t.field, t.word
-    ORDER BY min(t.place), min(t.word_place)
-    LIMIT 500
+        field,
+        left(word, 1) || ' '
+    FROM kept
+    UNION
+    SELECT
+        kept.field,
+        ' ' || l.letter || ' '
+    FROM kept
+    CROSS JOIN LATERAL string_to_table(kept.word, NULL) AS l (letter)
 $$;
 
 CREATE OR REPLACE FUNCTION profile_terms(m mentors) RETURNS TABLE (field text, word text)
@@ -236,14 +252,13 @@ AS $$
     SELECT * FROM filter_terms(m)
 $$;
 
--- What the vocabulary finds a word by: its parts of one to three letters and, from four letters on,
--- its variants with a blank instead of a letter.
+-- What the vocabulary finds a word by: its parts of two and three letters and, from four letters
+-- on, its variants with a blank instead of a letter.
 CREATE OR REPLACE FUNCTION search_keys(word text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT
-        array_agg(substr(word, i, 1)) || array_agg(substr(word, i, 2))
-        || array_agg(substr(word, i, 3))
+        array_agg(substr(word, i, 2)) || array_agg(substr(word, i, 3))
         || array_agg(overlay(word PLACING ' ' FROM i FOR 1)) FILTER (WHERE char_length(word) >= 4)
     FROM generate_series(1, char_length(word)) AS i
 $$;
@@ -280,6 +295,7 @@ AS $$
         search_keys(p.word)
     FROM search_postings AS p
     INNER JOIN search_texts() AS f ON f.field = p.field
+    WHERE strpos(p.word, ' ') = 0
     GROUP BY p.word;
 $$;
 
@@ -349,11 +365,13 @@ BEGIN
     SELECT DISTINCT w.word, search_keys(w.word)
     FROM unnest(fields, words) AS w (field, word)
     INNER JOIN search_texts() AS f ON f.field = w.field
-    WHERE NOT EXISTS (
-        SELECT
-        FROM search_vocabulary AS v
-        WHERE v.word = w.word
-    )
+    WHERE
+        strpos(w.word, ' ') = 0
+        AND NOT EXISTS (
+            SELECT
+            FROM search_vocabulary AS v
+            WHERE v.word = w.word
+        )
     ORDER BY w.word
     ON CONFLICT (word) DO NOTHING;
 
@@ -396,6 +414,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION mentors_index();
 -- The words of profiles that a folded word of a search may mean, and how: 4 the same word, 3 one
 -- that begins with it, 2 one that contains it, 1 one of four letters or more that differs by one
 -- typing error. At most 5,000, the best and the shortest first, since each of them is looked up.
+-- A single letter means itself, and what search_terms() keeps for it.
 CREATE OR REPLACE FUNCTION search_meaning(asked text) RETURNS TABLE (word text, kind integer)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -413,9 +432,10 @@ AS $$
             || array_agg(overlay(asked PLACING reverse(substr(asked, i, 2)) FROM i FOR 2))
             AS corrected
         FROM generate_series(1, char_length(asked)) AS i
+        WHERE char_length(asked) > 1
     )
 
-    SELECT
+    (SELECT
         v.word,
         k.kind
     FROM a
@@ -433,7 +453,13 @@ AS $$
         END AS kind
     ) AS k
     ORDER BY k.kind DESC, char_length(v.word) ASC, v.word ASC
-    LIMIT 5000
+    LIMIT 5000)
+    UNION ALL
+    SELECT
+        l.word,
+        l.kind
+    FROM (VALUES (asked, 4), (asked || ' ', 3), (' ' || asked || ' ', 2)) AS l (word, kind)
+    WHERE char_length(asked) = 1
 $$;
 
 -- The folded words of a search. Further words than eight are ignored.
@@ -454,7 +480,7 @@ $$;
 CREATE OR REPLACE FUNCTION search_rated(min_rating numeric) RETURNS varbit
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    -- 64 at a time: an aggregate of whole bitmaps would take fifteen times as long.
+    -- 64 at a time: to unite bitmaps of whole blocks takes half as long again.
     SELECT string_agg(coalesce(good.mentors, 0::bit(64))::text, '' ORDER BY part.n)::varbit
     FROM search_blocks() AS b
     CROSS JOIN generate_series(
@@ -512,7 +538,7 @@ AS $$
         GROUP BY b.block
     ),
 
-    rated AS (
+    rated AS MATERIALIZED (
         SELECT CASE
             WHEN (filters ->> 'minRating')::numeric > 0
                 THEN search_rated((filters ->> 'minRating')::numeric)
@@ -605,13 +631,16 @@ CREATE OR REPLACE FUNCTION search_matches(q text, filters jsonb)
 RETURNS TABLE (block integer, mentors bit)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
+    WITH filter AS MATERIALIZED (SELECT search_filter(filters) AS mentors)
+
     SELECT
         b.block,
         coalesce(
             substring(t.mentors FROM b.block * search_block_size() + 1 FOR search_block_size()),
             ~search_no_mentors()
         )
-    FROM search_tiers(search_query(q), search_filter(filters)) AS t
+    FROM filter
+    CROSS JOIN LATERAL search_tiers(search_query(q), filter.mentors) AS t
     CROSS JOIN search_blocks() AS b
     WHERE t.tier = 0
 $$;
@@ -683,6 +712,7 @@ AS $$
 DECLARE
     words CONSTANT text[] := search_query(q);
     phrase CONSTANT text := CASE WHEN cardinality(words) > 1 THEN array_to_string(words, ' ') END;
+    passing CONSTANT varbit := search_filter(filters);
     -- from the best tier down, each with the matches of the tiers before
     tiers varbit[];
     reached varbit;
@@ -692,7 +722,7 @@ DECLARE
 BEGIN
     SELECT array_agg(t.mentors ORDER BY t.tier DESC)
     INTO tiers
-    FROM search_tiers(words, search_filter(filters)) AS t
+    FROM search_tiers(words, passing) AS t
     WHERE sort = 'best' OR t.tier = 0;
 
     ids := '{}';
