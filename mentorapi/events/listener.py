@@ -5,10 +5,12 @@ one, and at intervals: a change by psql, or one whose notification was lost, sho
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
+
+import asyncpg
 
 from mentorapi.cache.responses import ResponseCache
 from mentorapi.database import statements
@@ -18,8 +20,9 @@ CHANNEL = "mentorapi"
 #: The topic of a change that may concern every response.
 ALL = "all"
 
-#: Settings of the connection: a notification must not wait for a disk or a standby.
-SESSION = {"synchronous_commit": "off"}
+#: Settings of the connection: a notification waits neither for a disk or a standby nor, for long,
+#: for those of other programs on the same PostgreSQL.
+SESSION = {"synchronous_commit": "off", "lock_timeout": "100ms"}
 
 #: Seconds between two attempts to connect.
 RETRY_SECONDS = 1.0
@@ -52,12 +55,13 @@ class Listener:
         self._snapshot: str | None = None
         #: Set when the log has to be read, or the connection is lost.
         self._wake = asyncio.Event()
-        self._notification: asyncio.Handle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        #: Set when the other processes have to be notified.
+        self._written = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         await self._listen()
-        self._start(self._follow())
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._notify())]
 
     @property
     def connected(self) -> bool:
@@ -77,9 +81,7 @@ class Listener:
         await self.wait_until_current()
 
     def notify_soon(self) -> None:
-        if self._notification is None:
-            loop = asyncio.get_running_loop()
-            self._notification = loop.call_later(NOTIFY_SECONDS, self._notify)
+        self._written.set()
 
     async def wait_until_current(self) -> None:
         """Wait until all changes that were committed before this call have reached the cache.
@@ -91,7 +93,8 @@ class Listener:
             if self._finished >= needed or self._lost.is_set():
                 return
             self._started += 1
-            await self._run(self._read(self._connection))
+            with self._lost_on_error():
+                await self._read(self._connection)
             self._finished = self._started
 
     async def _read(self, connection: Any) -> None:
@@ -105,19 +108,20 @@ class Listener:
             else:
                 self._cache.drop(topic)
 
-    def _notify(self) -> None:
-        self._notification = None
-        self._start(self._send_notification())
+    async def _notify(self) -> None:
+        while True:
+            await self._written.wait()
+            await asyncio.sleep(NOTIFY_SECONDS)
+            self._written.clear()
+            async with self._lock:
+                if self.connected:
+                    with self._lost_on_error(), suppress(asyncpg.LockNotAvailableError):
+                        await self._connection.execute(f"NOTIFY {CHANNEL}", timeout=REPLY_SECONDS)
 
-    async def _send_notification(self) -> None:
-        async with self._lock:
-            if not self._lost.is_set():
-                query = f"NOTIFY {CHANNEL}"
-                await self._run(self._connection.execute(query, timeout=REPLY_SECONDS))
-
-    async def _run(self, query: Awaitable[object]) -> None:
+    @contextmanager
+    def _lost_on_error(self) -> Iterator[None]:
         try:
-            await query
+            yield
         except Exception as error:
             log.debug("The event log cannot be read: %r", error)
             self._mark_lost()
@@ -155,7 +159,7 @@ class Listener:
     async def _follow(self) -> None:
         while True:
             while not self._lost.is_set():
-                with contextlib.suppress(TimeoutError):
+                with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
                 self._wake.clear()
                 await self.wait_until_current()
@@ -169,8 +173,3 @@ class Listener:
                     log.debug("The event log cannot be read yet: %r", error)
                     await asyncio.sleep(RETRY_SECONDS)
             log.info("Reading the event log again")
-
-    def _start(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

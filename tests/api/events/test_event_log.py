@@ -100,7 +100,7 @@ async def test_write_is_notified_to_the_other_server(
 async def test_lose_notifications_shows_the_change_at_the_next_poll(
     api: Api, other: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Listener, "_notify", lambda self: None)
+    monkeypatch.setattr(Listener, "notify_soon", lambda self: None)
     mentor = await api.mentor()
     await headline(other, mentor.id)
     await mentor.patch("/mentor/me", {"headline": "New"})
