@@ -82,28 +82,25 @@ SHOW = Operation(
     response=SESSION,
 )
 
-CALENDAR_EXAMPLE = "\r\n".join(
-    (
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//mentorapi//sessions//EN",
-        "BEGIN:VEVENT",
-        f"UID:{examples.SESSION_ID}@mentorapi",
-        "SEQUENCE:0",
-        "STATUS:CONFIRMED",
-        "DTSTAMP:20260208T093000Z",
-        "CREATED:20260208T093000Z",
-        "LAST-MODIFIED:20260208T093000Z",
-        "DTSTART:20310210T090000Z",
-        "DTEND:20310210T100000Z",
-        "SUMMARY:Mock system design interview with Amara Okafor",
-        "LOCATION:https://meet.example.com/amara-okafor",
-        "URL:https://meet.example.com/amara-okafor",
-        "END:VEVENT",
-        "END:VCALENDAR",
-        "",
-    )
-)
+CALENDAR_EXAMPLE = f"""\
+BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//mentorapi//sessions//EN
+BEGIN:VEVENT
+UID:{examples.SESSION_ID}@mentorapi
+SEQUENCE:0
+STATUS:CONFIRMED
+DTSTAMP:20260208T093000Z
+CREATED:20260208T093000Z
+LAST-MODIFIED:20260208T093000Z
+DTSTART:20310210T090000Z
+DTEND:20310210T100000Z
+SUMMARY:Mock system design interview with Amara Okafor
+LOCATION:https://meet.example.com/amara-okafor
+URL:https://meet.example.com/amara-okafor
+END:VEVENT
+END:VCALENDAR
+""".replace("\n", "\r\n")
 
 CALENDAR = Operation(
     name="getSessionCalendar",
