@@ -290,7 +290,7 @@ ADD_TIME_OFF = Operation(
     summary="Take time off",
     description="Either from `startsAt` to `endsAt`, or in whole days of `availabilityTimezone` "
     "from `startDate` to `endDate`, both inclusive. It begins within two years, takes 366 days at "
-    "most, and may overlap other time off. Nothing is cancelled: `conflicts` lists the live "
+    "most, and may overlap other time off. Sessions and requests stay; `conflicts` lists the live "
     "sessions and the pending requests in it.",
     status=201,
     rules=check_time_off,
