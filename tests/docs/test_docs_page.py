@@ -107,7 +107,7 @@ async def test_send_request_from_docs_page_in_browser_succeeds(api: Api, node: P
         assert seen["hosts"] == [urlsplit(api.base).netloc]
         assert seen["all"] == len(list(operations()))
         assert seen["dashboard"] == ["/mentor/dashboard"]
-        assert seen["postCancel"] == ["/mentor/time-off", "/sessions/{sessionId}/cancel"]
+        assert seen["postCancel"] == ["/sessions/{sessionId}/cancel"]
         assert seen["nothing"] == []
         assert seen["status"] == "200"
         assert orjson.loads(seen["body"])["profile"]["headline"] == "Found by a browser"

@@ -91,10 +91,19 @@ const ATTRIBUTES = {
 function addAttributes() {
   for (const [selector, attributes] of Object.entries(ATTRIBUTES)) {
     for (const element of document.querySelectorAll(selector)) {
-      for (const [name, value] of Object.entries(attributes)) {
-        if (element.getAttribute(name) !== value) element.setAttribute(name, value);
-      }
+      setAttributes(element, attributes);
     }
+  }
+  // The fields of a list or of a choice have no label.
+  for (const field of document.querySelectorAll("[data-param-name] :is(input, select)")) {
+    const { paramName } = field.closest("[data-param-name]").dataset;
+    setAttributes(field, { "aria-label": paramName });
+  }
+}
+
+function setAttributes(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
   }
 }
 
