@@ -3,8 +3,9 @@
 from datetime import date
 
 from mentorapi import errors
-from mentorapi.http.base import ApiHandler, operation
+from mentorapi.http.base import ApiHandler
 from mentorapi.http.cached_reads import CachedReadHandler
+from mentorapi.http.operation import operation
 from mentorapi.repositories import availability
 from mentorapi.schemas import availability as spec
 from mentorapi.schemas.validation import formats

@@ -1,8 +1,8 @@
 """Public mentors: list, search, facets, one profile."""
 
 from mentorapi import errors
-from mentorapi.http.base import operation
 from mentorapi.http.cached_reads import CachedReadHandler
+from mentorapi.http.operation import operation
 from mentorapi.repositories import mentors
 from mentorapi.schemas import mentors as spec
 

@@ -19,7 +19,6 @@ from mentorapi.http import idempotency
 from mentorapi.http.body import read_body
 from mentorapi.http.headers import compress, default_headers, preflight_headers, request_id
 from mentorapi.http.operation import Method, OperationHandler
-from mentorapi.http.operation import operation as operation
 from mentorapi.http.query import next_page_link, read_parameters
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services

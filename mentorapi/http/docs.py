@@ -8,8 +8,9 @@ from swagger_ui_bundle import swagger_ui_path
 
 from mentorapi import errors
 from mentorapi.cache.responses import Response
-from mentorapi.http.base import ApiHandler, operation
+from mentorapi.http.base import ApiHandler
 from mentorapi.http.cached_reads import ResponseHandler
+from mentorapi.http.operation import operation
 from mentorapi.schemas import docs as spec
 from mentorapi.schemas.common import PREFIX
 

@@ -102,19 +102,9 @@ def configure(style: Style) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(style))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("tornado.general").addFilter(redact_malformed_message)
     structlog.configure(
         processors=processors(style),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=StderrLogger,
         cache_logger_on_first_use=True,
     )
-
-
-def redact_malformed_message(record: logging.LogRecord) -> bool:
-    """Filter for Tornado, which quotes the header or the query string that it cannot parse."""
-    if isinstance(record.args, tuple) and str(record.msg).startswith("Malformed HTTP message"):
-        client, error = record.args
-        reason = re.match(r"[\w -]*", str(error))
-        record.args = (client, reason[0].strip() if reason else "")
-    return True
