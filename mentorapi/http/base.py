@@ -2,12 +2,14 @@
 
 import logging
 import re
+from asyncio import Task, get_running_loop
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
+from tornado.httputil import HTTPMessageDelegate
 from tornado.web import Application, HTTPError
 
 from mentorapi import errors
@@ -69,6 +71,7 @@ class ApiHandler(OperationHandler):
     #: The response that ``write_json`` has written.
     _written: attempts.StoredResponse
     _release_caller: Callable[[], None] | None = None
+    task: Task[None]
 
     # Request -------------------------------------------------------------------------------
 
@@ -227,9 +230,11 @@ class ApiHandler(OperationHandler):
     def finish(self, chunk: Any = None) -> Any:
         if chunk is not None:
             self.write(chunk)
-        if self._write_buffer:
-            body = b"".join(self._write_buffer)
-            self._write_buffer = [compress(self._headers, body, self.request.headers)]  # type: ignore[arg-type]
+        body = compress(self._headers, b"".join(self._write_buffer), self.request.headers)  # type: ignore[arg-type]
+        self._write_buffer = [body] if body else []
+        if self.get_status() not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            # Tornado takes longer for this one header than all others take.
+            self.add_headers({"Content-Length": str(len(body))})
         return super().finish()
 
     def compute_etag(self) -> str | None:
@@ -265,6 +270,30 @@ class ApiHandler(OperationHandler):
             self.failure = value
         elif not isinstance(value, (errors.ApiError, HTTPError)):
             log.error("Error after the response to %s", self.request_id, exc_info=(typ, value, tb))
+
+
+class HandlerDelegate(HTTPMessageDelegate):
+    """Runs a handler.
+
+    Tornado's own delegate also takes care of template caches and streamed bodies: a fifth of the
+    time from the head of a request to its response.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        request: Request,
+        handler: type[ApiHandler],
+        route: str,
+        ids: list[bytes],
+    ) -> None:
+        self._application, self._request = application, request
+        self._handler, self._route, self._ids = handler, route, ids
+
+    def finish(self) -> None:
+        handler = self._handler(self._application, self._request, route=self._route)
+        # The task is kept from the garbage collector by its handler.
+        handler.task = get_running_loop().create_task(handler._execute([], *self._ids))
 
 
 def as_id(text: str) -> str:

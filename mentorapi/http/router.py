@@ -12,7 +12,7 @@ from tornado.web import Application
 
 from mentorapi import errors
 from mentorapi.http import access_log
-from mentorapi.http.base import ApiHandler
+from mentorapi.http.base import ApiHandler, HandlerDelegate
 from mentorapi.http.cached_reads import CachedReadHandler, CachedResponse, respond
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
@@ -44,7 +44,7 @@ class ApiApplication(Application):
             response = self._services.cache.find(request.uri)
             if response is not None:
                 return CachedResponse(self._services, request, template, response)
-        return self.get_handler_delegate(request, handler, {"route": template}, ids)
+        return HandlerDelegate(self, request, handler, template, ids)
 
     def answer_error(self, request: Request, error: errors.ApiError) -> None:
         """Answer bytes that are no request, so that they have no handler."""
