@@ -44,6 +44,7 @@ DOCUMENTED = {
     "A client in TypeScript": "client",
     "Generated types": "generated",
     "Times and time zones": "times",
+    "A calendar in the user's own zone": "week",
     "Idempotency": "idempotency",
     "Polling": "polling",
     "Images": "images",

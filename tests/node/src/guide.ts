@@ -6,6 +6,7 @@ import { data as sessions } from "./documented_generated";
 import { createRequest } from "./documented_idempotency";
 import { uploadImage } from "./documented_images";
 import { byLocalDay, label, requestBody, type Slot } from "./documented_times";
+import { readWeek } from "./documented_week";
 
 const [api, token, mentorId] = process.argv.slice(2) as [string, string, string];
 
@@ -33,6 +34,14 @@ check(day === date.map((part) => String(part).padStart(2, "0")).join("-"), "its 
 check(first?.[0] === slot, "the first slot on its day");
 check([...days.values()].flat().length === slots.length, "every slot on a day");
 check(label(slot).includes(" – "), "a label");
+
+// The clocks go back on the Sunday of this week. The mentor is free all day, by UTC.
+const week = await readWeek(mentorId, "2027-11-03", "America/New_York");
+check(week.map((day) => day.date).join() === [1, 2, 3, 4, 5, 6, 7].map((n) => `2027-11-0${n}`).join(), "its days");
+check(week.map((day) => day.slots.length).join() === "24,24,24,24,24,24,25", "their slots");
+const twice = week[6]?.slots.filter((slot) => slot.label.startsWith("01:00"));
+check(twice?.map((slot) => slot.label).join() === "01:00 -04:00,01:00 -05:00", "both hours");
+check(twice?.[1]?.body.scheduledTime === "06:00", "what to send");
 
 const body = requestBody(mentorId, "Career advice", slot);
 const request = await createRequest(body);
