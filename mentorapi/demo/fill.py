@@ -28,6 +28,8 @@ async def fill(pool: Database, settings: Settings) -> str:
         await _insert(connection, users=story.users)
         await _insert(connection, mentors=story.mentors)
         await _insert(connection, availability_windows=story.availability_windows)
+        await _insert(connection, availability_overrides=story.availability_overrides)
+        await _insert(connection, time_off=story.time_off)
         # In one statement, since accepted requests and their sessions refer to each other.
         await _insert(connection, requests=story.requests, bookings=story.bookings)
         await _insert(connection, reviews=story.reviews)

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from mentorapi.schemas import examples
 
@@ -24,11 +25,15 @@ FIXED_IDS = {
     MENTOR: examples.MENTOR_ID,
     examples.FREE_MENTOR_USER: examples.FREE_MENTOR_ID,
     "window": examples.WINDOW_ID,
+    "time off": examples.TIME_OFF_ID,
     f"pending request {MENTOR} {MENTEE}": examples.REQUEST_ID,
     f"confirmed session {MENTOR} {MENTEE}": examples.SESSION_ID,
 }
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+#: Of a mentor without one.
+POLICY = {"minimum_notice_minutes": 0, "cancel_cutoff_hours": 0, "accepting_requests": True}
 
 #: The types of events that are not called after the new state.
 EVENTS = {
@@ -52,6 +57,8 @@ class Story:
         self.users: list[Row] = []
         self.mentors: list[Row] = []
         self.availability_windows: list[Row] = []
+        self.availability_overrides: list[Row] = []
+        self.time_off: list[Row] = []
         self.requests: list[Row] = []
         self.bookings: list[Row] = []
         self.reviews: list[Row] = []
@@ -86,6 +93,8 @@ class Story:
         row["languages"] = person.get("languages", [])
         row["session_rate"], row["session_currency"] = person["rate"]
         row["session_duration"], row["buffer_time"] = person["slot"]
+        row["availability_timezone"] = person.get("zone", "UTC")
+        row |= POLICY | person.get("policy", {})
         if row["bio"]:
             row["profile_image_url"] = f"https://example.com/avatars/{sub}.png"
             row["default_meeting_link"] = f"https://meet.example.com/{sub}"
@@ -103,6 +112,17 @@ class Story:
                 window |= {"day_of_week": WEEKDAYS.index(day), "start_time": start, "end_time": end}
                 person["windows"].append(window)
         self.availability_windows += person["windows"]
+        for days, *texts in person.get("overrides", []):
+            starts, ends = [text[:5] for text in texts], [text[6:] for text in texts]
+            override = {"mentor_id": row["id"], "day": self._day(days)}
+            self.availability_overrides.append(
+                override | {"start_times": starts, "end_times": ends}
+            )
+        if "time_off" in person:
+            first, last, note = person["time_off"]
+            time_off = {"id": self._id("time off"), "mentor_id": row["id"], "note": note}
+            time_off |= {"start_date": self._day(first), "end_date": self._day(last)}
+            self.time_off.append(time_off)
 
     def _add_mentee(self, name: str) -> str:
         plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
@@ -294,11 +314,15 @@ class Story:
         slots = []
         for window in person["windows"]:
             if window["day_of_week"] == day.weekday():
-                start, end = (_on(day, window[time]) for time in ("start_time", "end_time"))
+                zone = ZoneInfo(person["row"]["availability_timezone"])
+                start, end = (_on(day, window[time], zone) for time in ("start_time", "end_time"))
                 while start + duration <= end:
                     slots.append(start)
                     start += duration + buffer
         return slots
+
+    def _day(self, days_from_now: int) -> date:
+        return self.now.date() + timedelta(days=days_from_now)
 
     def _free_days(self, mentor: str, back: bool = False) -> Iterator[date]:
         """Days with windows and without a session: from tomorrow on, or from yesterday back."""
@@ -321,8 +345,8 @@ class Story:
         return self._ids.pop(kind, None) or str(UUID(int=self.random.getrandbits(128), version=4))
 
 
-def _on(day: date, time_of_day: str) -> datetime:
+def _on(day: date, time_of_day: str, zone: ZoneInfo) -> datetime:
     """``24:00`` is the end of the day."""
     hours, minutes = map(int, time_of_day.split(":"))
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return midnight + timedelta(hours=hours, minutes=minutes)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return (midnight + timedelta(hours=hours, minutes=minutes)).astimezone(UTC)

@@ -15,6 +15,7 @@ from mentorapi.demo import fill
 from mentorapi.demo.story import MENTEE, MENTOR, Story
 from mentorapi.errors import StartupError
 from mentorapi.schemas import availability as availability_spec
+from mentorapi.schemas import examples
 from mentorapi.schemas import profile as profile_spec
 from mentorapi.schemas import reviews as review_spec
 from mentorapi.schemas.requests import CREATE
@@ -148,6 +149,18 @@ async def test_fill_empty_database_has_pending_requests_for_free_times_only(
     )
     assert len(waiting) > 20
     assert all(row["is_free"] for row in waiting)
+
+
+async def test_fill_empty_database_has_a_calendar_with_everything(
+    api: Api, mentor: Client, printed: str
+) -> None:
+    assert len((await mentor.get("/mentor/overrides")).json) == 2
+    (time_off,) = (await mentor.get("/mentor/time-off")).json
+    assert time_off["id"] == examples.TIME_OFF_ID
+    zoe = api.user("zoe-vandenberghe")
+    shown = await zoe.ok("GET", "/mentor/availability")
+    assert shown["availabilityTimezone"] == "Europe/Brussels"
+    assert (await zoe.ok("GET", "/mentor/policy"))["maxSessionsPerDay"] == 3
 
 
 async def test_fill_empty_database_has_events_in_order(api: Api, printed: str) -> None:
