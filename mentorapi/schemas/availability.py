@@ -148,8 +148,10 @@ def check_zone(zone: str) -> Iterator[dict[str, str]]:
     if zones().get(zone.lower()) == zone:
         return
     written = zone.strip().lower().replace(" ", "_")
-    close = get_close_matches(written, zones(), n=1)
-    hint = f"; did you mean {zones()[close[0]]}?" if close else ""
+    close = [written] if written in zones() else get_close_matches(written, zones(), 1, 0.75)
+    # What is close to an abbreviation is a coincidence.
+    guess = close and (close[0] == written or len(written) > 7)
+    hint = f"; did you mean {zones()[close[0]]}?" if guess else ""
     message = f"must be an IANA time zone, such as Africa/Lagos{hint}"
     yield entry(["availabilityTimezone"], "format", message)
 

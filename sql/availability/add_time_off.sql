@@ -69,21 +69,29 @@ SELECT
     profile.is_past,
     profile.is_far,
     (added.t).id AS time_off_id,
-    time_off_json(added.t) || jsonb_build_object('conflicts', coalesce((
-        SELECT
-            jsonb_agg(
-                jsonb_build_object(
-                    'object', c.object,
-                    'id', c.id,
-                    'status', c.status,
-                    'startTime', iso(c.start_time),
-                    'endTime', iso(c.end_time),
-                    'mentee', party(u)
+    json_build_object(
+        'id', (added.t).id,
+        'startsAt', iso((added.t).starts_at),
+        'endsAt', iso((added.t).ends_at),
+        'startDate', (added.t).start_date,
+        'endDate', (added.t).end_date,
+        'note', (added.t).note,
+        'conflicts', coalesce((
+            SELECT
+                json_agg(
+                    json_build_object(
+                        'object', c.object,
+                        'id', c.id,
+                        'status', c.status,
+                        'startTime', iso(c.start_time),
+                        'endTime', iso(c.end_time),
+                        'mentee', party(u)
+                    )
+                    ORDER BY c.start_time, c.id
                 )
-                ORDER BY c.start_time, c.id
-            )
-        FROM conflicts AS c
-        INNER JOIN users AS u ON u.id = c.mentee_id
-    ), '[]')) AS body
+            FROM conflicts AS c
+            INNER JOIN users AS u ON u.id = c.mentee_id
+        ), '[]')
+    ) AS body
 FROM profile
 LEFT JOIN added ON TRUE;

@@ -386,16 +386,13 @@ AS $$
         (
             'day_full',
             start_time <@ c.full_days,
-            format(
-                'There are %s sessions and requests on %s', m.max_sessions_per_day, asked.day
-            )
+            format('The limit of %s on %s is reached', m.max_sessions_per_day, asked.day)
         ),
         (
             'week_full',
             start_time <@ c.full_weeks,
             format(
-                'There are %s sessions and requests in the week of %s',
-                m.max_sessions_per_week, asked.day
+                'The limit of %s in the week of %s is reached', m.max_sessions_per_week, asked.day
             )
         ),
         ('paused', NOT m.accepting_requests, 'acceptingRequests is false'),
@@ -637,10 +634,10 @@ AS $$
     )
 $$;
 
-CREATE OR REPLACE FUNCTION time_off_json(t time_off) RETURNS jsonb
+CREATE OR REPLACE FUNCTION time_off_json(t time_off) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT jsonb_build_object(
+    SELECT json_build_object(
         'id', t.id,
         'startsAt', iso(t.starts_at),
         'endsAt', iso(t.ends_at),

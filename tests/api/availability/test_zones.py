@@ -192,6 +192,7 @@ async def test_request_local_time_admits_exactly_the_offered(api: Api) -> None:
         ("africa/lagos", "Africa/Lagos"),
         ("berlin", "Europe/Berlin"),
         ("New York", "America/New_York"),
+        ("Europe/Berlim", "Europe/Berlin"),
         ("utc", "UTC"),
         ("WAT", None),
         ("EST", None),
@@ -212,8 +213,8 @@ async def test_set_unknown_zone_is_refused_with_a_suggestion(
         "/mentor/availability", {"slots": [], "availabilityTimezone": zone}
     )
     assert fields_of(answer) == ["availabilityTimezone"]
-    if meant:
-        assert f"did you mean {meant}?" in answer.json["details"][0]["message"]
+    message = answer.json["details"][0]["message"]
+    assert message.partition("; ")[2] == (f"did you mean {meant}?" if meant else "")
 
 
 async def test_set_zones_of_areas_is_accepted(api: Api) -> None:
