@@ -83,6 +83,21 @@ LEFT JOIN bookings AS b ON b.request_id = r.id
 WHERE r.booking_id IS DISTINCT FROM b.id
 UNION ALL
 SELECT
+    'time_off.starts_at, ends_at',
+    t.id::text,
+    concat_ws(', ', t.starts_at, t.ends_at),
+    concat_ws(', ', c.starts_at, c.ends_at)
+FROM time_off AS t
+INNER JOIN mentors AS m ON m.id = t.mentor_id
+CROSS JOIN LATERAL (
+    VALUES (
+        day_start(t.start_date, m.availability_timezone),
+        day_start(t.end_date + 1, m.availability_timezone)
+    )
+) AS c (starts_at, ends_at)
+WHERE t.start_date IS NOT NULL AND (t.starts_at, t.ends_at) <> (c.starts_at, c.ends_at)
+UNION ALL
+SELECT
     'the last row of the history',
     s.id::text,
     s.status,

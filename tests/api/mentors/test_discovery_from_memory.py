@@ -229,6 +229,12 @@ async def test_read_reviews_after_new_name_of_mentee_shows_it(api: Api) -> None:
         "UPDATE mentors SET visibility = 'private'",
         "DELETE FROM availability_windows",
         "UPDATE availability_windows SET start_time = '01:00'",
+        "INSERT INTO availability_overrides SELECT id, current_date + 1, '{}', '{}' FROM mentors",
+        """
+        INSERT INTO time_off (mentor_id, start_date, end_date)
+        SELECT id, current_date + 1, current_date + 2 FROM mentors
+        """,
+        "UPDATE mentors SET accepting_requests = FALSE",
         """
         INSERT INTO bookings (mentor_id, mentee_id, topic, start_time, end_time)
         SELECT id, user_id, 'By hand', now() + interval '1 day', now() + interval '25 hours'
