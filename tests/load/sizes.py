@@ -30,9 +30,11 @@ MAX_SHARE = 1.25
 class Side:
     """A server on a database of one size."""
 
-    def __init__(self, size: int, seconds: int, stack: ExitStack) -> None:
+    def __init__(
+        self, size: int, seconds: int, stack: ExitStack, connections: int = CONNECTIONS
+    ) -> None:
         url, folder = stack.enter_context(seeded_database(size))
-        self._wrk = Wrk(folder, seconds)
+        self._wrk = Wrk(folder, seconds, connections)
         _, self._base = stack.enter_context(running_api(url, folder))
 
     def p50(self, calls: list[str]) -> float:
