@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -36,8 +37,8 @@ async def story(api: Api) -> None:
     await mentor.ok("PUT", f"{path}/reschedule", moved)
     await api.make_past(accepted["booking"]["id"])
     assert await sweep.run(api.services.db) == {"sessions": 1, "requests": 0}
-    await api.run_job("idempotency_keys")
-    await api.run_job("search_vocabulary")
+    for job in ("idempotency_keys", "search_vocabulary", "events"):
+        await api.run_job(job)
     await jane.ok("POST", f"{path}/confirm-completion")
     await jane.ok("POST", f"{path}/review", {"rating": 5})
     assert len(await jane.ok("GET", f"{path}/history")) == 5
@@ -48,6 +49,14 @@ async def story(api: Api) -> None:
         assert (await api.nobody.get(public)).status == 200
     (window, *_) = (await mentor.ok("GET", "/mentor/availability"))["slots"]
     await mentor.ok("DELETE", f"/mentor/availability/{window['id']}")
+    slots = [{"startTime": "09:00", "endTime": "12:00"}]
+    for days in (21, 22):
+        date = f"{at + timedelta(days=days):%Y-%m-%d}"
+        await mentor.ok("PUT", f"/mentor/overrides/{date}", {"slots": slots})
+        off = {"startDate": date, "endDate": date}
+        added = await mentor.ok("POST", "/mentor/time-off", off)
+    await mentor.ok("DELETE", f"/mentor/overrides/{date}")
+    await mentor.ok("DELETE", f"/mentor/time-off/{added['id']}")
 
 
 async def test_restore_dump_into_new_database_serves(
