@@ -270,7 +270,9 @@ class OperationDescription:
             media["example"] = with_changes(example_of(spec.response), spec.example)
         elif "examples" in spec.response:
             media["example"] = example_of(spec.response)
-        is_list = spec.response.get("type") == "array"
+        is_list = "page" in (spec.query or {}).get("properties", {}) and (
+            spec.response.get("type") == "array"
+        )
         headers = {
             "X-Request-Id": True,
             "X-Total-Count": is_list,

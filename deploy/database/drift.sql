@@ -74,6 +74,21 @@ LEFT JOIN search_vocabulary AS v ON v.word = p.word
 WHERE v.word IS NULL
 UNION ALL
 SELECT
+    'mentor_starts, as of possible_starts()',
+    coalesce(s.mentor_id, p.mentor_id)::text,
+    s.starts::text,
+    p.starts::text
+FROM mentor_starts AS s
+FULL JOIN (
+    SELECT
+        now.mentor_id,
+        now.starts
+    FROM mentors AS m
+    CROSS JOIN LATERAL possible_starts(m) AS now
+) AS p ON p.mentor_id = s.mentor_id
+WHERE s.starts IS DISTINCT FROM p.starts
+UNION ALL
+SELECT
     'requests.booking_id',
     r.id::text,
     r.booking_id::text,

@@ -38,6 +38,7 @@ GRANT SELECT, INSERT, UPDATE ON users, mentors, requests, bookings TO mentorapi_
 GRANT SELECT, INSERT, DELETE ON availability_windows TO mentorapi_server;
 GRANT SELECT, INSERT, UPDATE, DELETE ON availability_overrides, time_off TO mentorapi_server;
 GRANT SELECT, INSERT ON reviews TO mentorapi_server;
+GRANT SELECT, INSERT, DELETE ON mentor_starts TO mentorapi_server;
 GRANT SELECT, INSERT, DELETE ON search_vocabulary TO mentorapi_server;
 GRANT SELECT, INSERT, UPDATE, DELETE ON search_postings TO mentorapi_server;
 GRANT SELECT, UPDATE ON mentor_counts TO mentorapi_server;

@@ -17,6 +17,8 @@ from time import monotonic
 from cachetools import LRUCache
 
 LISTS = "lists"
+#: Of a response that every change of a mentor makes stale.
+ANY = "any"
 
 #: Bytes of bodies and URLs; with Python's overhead some 100 MB per process.
 MAX_BYTES = 64 * 1024 * 1024
@@ -157,6 +159,8 @@ class ResponseCache:
         self.clear()
 
     def _is_current(self, read: Load | _Entry) -> bool:
+        if read.topic == ANY:
+            return self._open and read.since == self._last_change
         return self._open and read.since >= self._changes.get(read.topic, self._change_of_all)
 
     def _keep(self, load: Load, response: Response) -> None:

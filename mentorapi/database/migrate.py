@@ -53,7 +53,7 @@ def migrate(database_url: str) -> list[str]:
             if _functions_differ(connection):
                 with psycopg.connect(database_url, options=_SESSION, autocommit=True) as session:
                     functions.apply(session)
-                    session.execute("SELECT search_fill()")
+                    session.execute("SELECT search_fill(), fill_mentor_starts()")
                 applied.append("sql/functions")
             return applied
     except psycopg.Error as error:

@@ -1,10 +1,12 @@
-"""Public mentors: list, search, facets, one profile."""
+"""Public mentors: list, search, facets, which are free when, one profile."""
 
 from mentorapi import errors
+from mentorapi.cache.responses import ANY
 from mentorapi.http.cached_reads import CachedReadHandler
 from mentorapi.http.operation import operation
 from mentorapi.repositories import mentors
 from mentorapi.schemas import mentors as spec
+from mentorapi.schemas.validation import parse_instant
 
 
 class ListMentors(CachedReadHandler):
@@ -29,6 +31,18 @@ class CountFacets(CachedReadHandler):
         self.write_json(facets)
 
 
+class ListAvailableMentors(CachedReadHandler):
+    TOPIC = ANY
+
+    @operation(spec.AVAILABLE)
+    async def get(self) -> None:
+        from_time, to_time = (parse_instant(self.parameters.pop(name)) for name in ("from", "to"))
+        found = await mentors.list_available(self.db, from_time, to_time, **self.parameters)
+        if self.load is not None:
+            self.load.lifetime = found.seconds_valid
+        self.write_json(found.items)
+
+
 class ShowMentor(CachedReadHandler):
     @operation(spec.SHOW, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
@@ -39,5 +53,6 @@ routes = [
     ("/mentors", ListMentors),
     ("/mentors/search", SearchMentors),
     ("/mentors/facets", CountFacets),
+    ("/mentors/available", ListAvailableMentors),
     ("/mentors/{mentorId}", ShowMentor),
 ]

@@ -47,6 +47,8 @@ class CachedReadHandler(ResponseHandler):
     """Answers from the database, and keeps the response in the cache under the request's URL."""
 
     load: Load | None = None
+    #: The topic of the response; by default the id in the path.
+    TOPIC: str = LISTS
 
     @staticmethod
     def is_cacheable(request: Request) -> bool:
@@ -61,7 +63,7 @@ class CachedReadHandler(ResponseHandler):
                 self.write_response(response)
                 self.finish()
                 return
-            self.load = cache.begin(url, self.path_args[0] if self.path_args else LISTS)
+            self.load = cache.begin(url, self.path_args[0] if self.path_args else self.TOPIC)
         await super().prepare()
 
     def write_json(

@@ -1,7 +1,9 @@
-"""Public mentors: list, search, facets, one profile."""
+"""Public mentors: list, search, facets, which are free when, one profile."""
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -14,6 +16,8 @@ from mentorapi.schemas.validation import canonical_language
 
 #: Seconds for the statement of a search. asyncpg then cancels it on the server.
 MAX_SEARCH_SECONDS = 3
+
+MAX_PERIOD = timedelta(days=31)
 
 
 async def find(
@@ -36,6 +40,39 @@ async def count_facets(db: Database, q: str, **filters: Any) -> str:
     """How many of the mentors that `find` finds have each expertise, language and currency."""
     row = await _in_time(statements.mentors.facets(db, q=q, filters=_json(filters)))
     return str(row["body"])
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """``items`` is JSON. Without a write it stays true for ``seconds_valid``."""
+
+    items: str
+    seconds_valid: float
+
+
+async def list_available(
+    db: Database, start: datetime, end: datetime, limit: int, **filters: Any
+) -> Available:
+    """The mentors that pass the filters and have a free slot in between, soonest first.
+
+    Raises ValidationFailed, Unavailable.
+    """
+    if end <= start:
+        raise errors.ValidationFailed.of("to", "must be after from", "order")
+    if end - start > MAX_PERIOD:
+        message = f"must be at most {MAX_PERIOD.days} days after from"
+        raise errors.ValidationFailed.of("to", message, "out_of_range")
+    # As text: asyncpg reads datetime.max as infinity.
+    found = statements.mentors.available(
+        db,
+        filters=_json(filters),
+        from_time=start.isoformat(),
+        to_time=end.isoformat(),
+        limit=limit,
+    )
+    row = await _in_time(found)
+    # A minute, since time alone can add slots, such as when the horizon of a mentor moves.
+    return Available(row["items"], min(row["seconds_valid"], 60))
 
 
 def _json(filters: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
-"""Public mentors: list, search, facets, one profile."""
+"""Public mentors: list, search, facets, which are free when, one profile."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from mentorapi.schemas import common
+from mentorapi.schemas import availability, common, examples
 from mentorapi.schemas.operation import Operation
 
 RATING = {
@@ -99,11 +100,10 @@ QUERY = {
 }
 
 
-def filtered(parameters: dict[str, Any]) -> dict[str, Any]:
+def filtered(parameters: dict[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:
     """Query parameters, and the filters."""
-    return common.query_object(**parameters, **FILTERS) | {
-        "dependentRequired": {"maxRate": ["currency"]}
-    }
+    query = common.query_object(required, **parameters, **FILTERS)
+    return query | {"dependentRequired": {"maxRate": ["currency"]}}
 
 
 LIST = Operation(
@@ -147,6 +147,30 @@ FACETS = Operation(
         expertise=counted("System design"),
         languages=counted("en"),
         currencies=counted("NGN"),
+    ),
+)
+
+AVAILABLE = Operation(
+    name="listAvailableMentors",
+    summary="The mentors with a free slot between two instants, soonest first",
+    description="Those with a public profile that pass all filters and have a slot from `from` to "
+    "`to`, 31 days later at most. `slots` are the first three of these. Mentors whose first slots "
+    "start together are in the order of `GET /mentors`.",
+    public=True,
+    query=filtered(
+        {
+            "from": common.with_example(common.INSTANT, f"{examples.MONDAY}T00:00:00Z"),
+            "to": common.with_example(common.INSTANT, f"{examples.FRIDAY}T00:00:00Z"),
+            "limit": common.paging_parameters(20, 50)["limit"],
+        },
+        ["from", "to"],
+    ),
+    response=common.array_of(
+        common.response_object(
+            "AvailableMentor",
+            **CARD["properties"],
+            slots=common.array_of(availability.SLOT) | {"maxItems": 3},
+        )
     ),
 )
 

@@ -6,6 +6,8 @@ WITH profile AS (
     SELECT m.id
     FROM mentors AS m
     WHERE m.user_id = $1
+    -- As every writer of windows: first the mentor, then the windows.
+    FOR NO KEY UPDATE
 ),
 
 deleted AS (

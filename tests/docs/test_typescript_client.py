@@ -21,6 +21,7 @@ from tornado.web import Application, RequestHandler, StaticFileHandler
 
 from mentorapi import openapi
 from mentorapi.config import Settings
+from mentorapi.demo import fill
 from tests import npm
 from tests.client import SECRET, Api, User, instant
 from tests.clock import Clock
@@ -44,6 +45,7 @@ DOCUMENTED = {
     "A client in TypeScript": "client",
     "Generated types": "generated",
     "Times and time zones": "times",
+    "Finding a mentor": "discovery",
     "A calendar in the user's own zone": "week",
     "Idempotency": "idempotency",
     "Polling": "polling",
@@ -64,7 +66,11 @@ def as_module(code: str) -> str:
             preamble.append(f'import {{ {", ".join(client)} }} from "./documented_client";')
         for place, name in enumerate(("baseUrl", "token", "id"), start=2):
             if re.search(rf"\b{name}\b(?!:)", code):
-                preamble.append(f"const {name} = process.argv[{place}] as string;")
+                # A page has its address in the place of arguments.
+                value = (
+                    "location.hash.slice(1)" if "document." in code else f"process.argv[{place}]"
+                )
+                preamble.append(f"const {name} = {value} as string;")
     return "\n".join([*preamble, code])
 
 
@@ -86,16 +92,31 @@ PAGE = (
 )
 
 
+DISCOVERY_PAGE = f"""
+<!doctype html><html lang="en"><meta charset="utf-8"><title>Mentors</title>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+{"".join(blocks(section(API, "Finding a mentor"), "html"))}
+<script type="module" src="/documented_discovery.js"></script>
+"""
+
+
 class ShowPage(RequestHandler):
+    def initialize(self, page: str) -> None:
+        self.page = page
+
     def get(self) -> None:
-        self.write(PAGE)
+        self.write(self.page)
 
 
 @pytest.fixture
 def page_port(project: Path, io_loop: IOLoop) -> Iterator[int]:
     """Of a server of pages that is not the API's."""
     app = Application(
-        [("/", ShowPage), ("/(browser.js)", StaticFileHandler, {"path": str(project / "dist")})]
+        [
+            ("/", ShowPage, {"page": PAGE}),
+            ("/discovery", ShowPage, {"page": DISCOVERY_PAGE}),
+            (r"/(\w+\.js)", StaticFileHandler, {"path": str(project / "dist")}),
+        ]
     )
     server = HTTPServer(app)
     socket, port = bind_unused_port()
@@ -173,6 +194,35 @@ async def test_run_the_code_of_the_document_books_a_session(api: Api, project: P
     (request,) = await mentor.ok("GET", "/requests", role="received")
     assert request["id"] == seen["request"]
     assert {name: request[name] for name in seen["scheduled"]} == seen["scheduled"]
+
+
+@pytest.mark.skipif(npm.CHROMIUM is None, reason="needs chromium")
+async def test_open_discovery_page_of_the_document_filters_mentors(
+    api: Api, settings: Settings, project: Path, page_port: int, tmp_path: Path
+) -> None:
+    """The page of docs/api.md with the demo data, wide and on a phone."""
+    await fill.fill(api.services.db, settings)
+    process = await asyncio.create_subprocess_exec(
+        *("node", "discovery.mjs", str(npm.CHROMIUM)),
+        f"http://127.0.0.1:{page_port}/discovery#{api.base}/api",
+        str(os.environ.get("SCREENSHOTS", tmp_path)),
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, complaint = await process.communicate()
+    assert process.returncode == 0, complaint.decode()
+    listed = [card["fullName"] for card in (await api.nobody.get("/mentors")).json]
+    for seen in orjson.loads(out):
+        assert seen["complaints"] == []
+        assert seen["overflow"] == 0
+        assert seen["all"] == listed
+        assert seen["languages"][0] == f"English ({len(listed) - 1})"
+        assert seen["portuguese"] == ["João Pedro Gonçalves"]
+        assert "Zoë Vandenberghe" in seen["cheap"]
+        assert 0 < len(seen["cheap"]) < len(listed)
+        assert 0 < len(seen["free"]) <= len(listed)
+        assert all(len(times) in (1, 2, 3) for times in seen["times"])
 
 
 async def assert_both_sessions(jane: User) -> None:

@@ -101,6 +101,8 @@ SELECT
 FROM generate_series(0, 4) AS d
 CROSS JOIN generate_series(9, 16) AS h;
 
+SELECT compute_mentor_starts(NULL);
+
 -- Nine sessions past, one to come, for each mentor but the first.
 CREATE TEMPORARY TABLE planned AS
 SELECT

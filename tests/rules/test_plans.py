@@ -119,7 +119,8 @@ NEW_WINDOWS = [{"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"}]
 
 # "a|b": either will do.
 WINDOWS = "availability_windows_no_overlap|availability_windows_by_mentor"
-CALENDAR = f"{WINDOWS} availability_overrides_pkey time_off_by_mentor bookings_no_overlap"
+OFF = "time_off_by_mentor|time_off_by_start"
+CALENDAR = f"{WINDOWS} availability_overrides_pkey {OFF} bookings_no_overlap"
 
 
 async def find_stale(db: Any) -> None:
@@ -173,6 +174,10 @@ CASES: dict[str, tuple[Run, str]] = {
         "search_vocabulary_pkey search_postings_pkey",
     ),
     "mentor": (call(mentors.show, MENTOR_7), "mentors_pkey"),
+    "mentors free in a week": (
+        call(mentors.list_available, in_days(0), in_days(7), 20),
+        "mentors_best_first mentor_starts_pkey mentor_starts_by_minute bookings_no_overlap",
+    ),
     "reviews of a mentor": (
         call(reviews.list_of_mentor, MENTOR_7, *PAGE),
         "mentors_pkey reviews_by_mentor users_pkey",
@@ -203,7 +208,7 @@ CASES: dict[str, tuple[Run, str]] = {
     ),
     "time off": (
         call(availability.list_time_off, "mentor7", *PAGE),
-        "mentors_one_per_user time_off_by_mentor",
+        f"mentors_one_per_user {OFF}",
     ),
     "time off taken": (
         call(
@@ -387,8 +392,8 @@ for role, index in {
             )
 
 
-#: It reads the index of the list down to this rating.
-READS_MANY = {"mentors of a rating"}
+#: The first reads the index of the list down to this rating, the second 1,000 mentors at most.
+READS_MANY = {"mentors of a rating", "mentors free in a week"}
 
 
 @dataclass

@@ -44,6 +44,7 @@ FROM generate_series(0, 2999) AS i, generate_series(0, 1) AS n;
 UPDATE mentors
 SET max_sessions_per_day = 5, max_sessions_per_week = 10, horizon_days = 60
 WHERE user_id = 'mentor9';
+SELECT compute_mentor_starts(NULL);
 
 INSERT INTO requests (
     id, mentor_id, mentee_id, topic, start_time, end_time, session_rate, session_currency, status,

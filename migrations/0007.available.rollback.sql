@@ -1,0 +1,20 @@
+-- Functions, views and triggers go first, since they use the columns and the tables. The code that
+-- is started next applies its own.
+DO $$
+DECLARE
+    object text;
+BEGIN
+    FOR object IN
+        SELECT o.object
+        FROM applied_functions AS a
+        CROSS JOIN unnest(a.objects) WITH ORDINALITY AS o (object, place)
+        ORDER BY o.place
+    LOOP
+        EXECUTE 'DROP ' || object;
+    END LOOP;
+END
+$$;
+DELETE FROM applied_functions;
+DROP TABLE mentor_starts;
+DROP INDEX availability_overrides_by_day;
+DROP INDEX time_off_by_start;

@@ -1,0 +1,463 @@
+-- Which mentors are free when: GET /mentors/available.
+--
+-- mentor_slots() decides. It takes too long to ask it for every mentor, so mentors_available() asks
+-- it for candidates, in the order of the earliest instant at which a slot may start. It stops when
+-- the page is full and no other candidate can be free sooner.
+--
+-- That instant must not be too late. It may be too early: then a mentor is looked at in vain. It
+-- is the earliest of
+--
+-- * mentor_starts.starts: starts follow each other by duration and buffer from the opening of each
+--   weekly window, through all windows that touch, and the last start that fits into these is one,
+--   too;
+-- * the last start that fits before a session or time off;
+-- * the opening of a window of an override.
+
+-- mentor_starts as the weekly windows want it; no row for a mentor without windows.
+CREATE OR REPLACE FUNCTION possible_starts(m mentors)
+RETURNS TABLE (mentor_id uuid, starts smallint[])
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS $$
+    WITH windows AS MATERIALIZED (
+        SELECT
+            w.day_of_week * 1440 + extract(EPOCH FROM w.start_time)::integer / 60 AS opens,
+            w.day_of_week * 1440 + extract(EPOCH FROM w.end_time)::integer / 60 AS closes
+        FROM availability_windows AS w
+        WHERE w.mentor_id = m.id
+    ),
+
+    -- By how many minutes the mentor's clock is ahead of UTC in the course of a year.
+    clock AS MATERIALIZED (
+        SELECT 0 AS ahead
+        WHERE m.availability_timezone = 'UTC'
+        UNION
+        SELECT
+            (extract(EPOCH FROM
+                s.day AT TIME ZONE m.availability_timezone - s.day AT TIME ZONE 'UTC'
+            ) / 60)::integer
+        FROM generate_series(now(), now() + interval '1 year', interval '1 week') AS s (day)
+        WHERE m.availability_timezone <> 'UTC'
+    ),
+
+    changes AS MATERIALIZED (
+        SELECT max(c.ahead) - min(c.ahead) AS minutes
+        FROM clock AS c
+    ),
+
+    -- Windows that touch, of two weeks: one may go on from Sunday to Monday.
+    stretches AS MATERIALIZED (
+        SELECT
+            lower(s.stretch) AS opens,
+            upper(s.stretch) AS closes
+        FROM (
+            SELECT range_agg(int4range(w.opens + week.begins, w.closes + week.begins)) AS hours
+            FROM windows AS w
+            CROSS JOIN (VALUES (0), (10080)) AS week (begins)
+        ) AS merged
+        CROSS JOIN LATERAL unnest(merged.hours) AS s (stretch)
+    ),
+
+    -- By the mentor's clock.
+    minutes AS (
+        SELECT s.minute
+        FROM windows AS w
+        CROSS JOIN changes AS c
+        INNER JOIN stretches AS t ON w.opens >= t.opens AND w.opens < t.closes
+        CROSS JOIN LATERAL generate_series(
+            w.opens,
+            least(t.closes - m.session_duration + c.minutes, w.opens + 10079),
+            m.session_duration + m.buffer_time
+        ) AS s (minute)
+        UNION ALL
+        SELECT t.closes - m.session_duration
+        FROM stretches AS t
+        WHERE t.closes - t.opens >= m.session_duration
+        UNION ALL
+        -- A limit of sessions or the horizon may end free time at midnight.
+        SELECT d.midnight - 1
+        FROM stretches AS t
+        CROSS JOIN generate_series(1440, 18720, 1440) AS d (midnight)
+        WHERE d.midnight > t.opens AND d.midnight < t.closes
+        UNION ALL
+        -- In the night in which the clock is changed, a window may open at the change.
+        SELECT s.minute
+        FROM windows AS w
+        CROSS JOIN changes AS c
+        CROSS JOIN LATERAL generate_series(
+            w.opens - w.opens % 30, least(w.closes, w.opens + 300), 30
+        ) AS s (minute)
+        WHERE c.minutes > 0 AND w.opens % 1440 < 240
+    )
+
+    SELECT
+        m.id,
+        ARRAY(
+            SELECT DISTINCT ((s.minute - c.ahead + 20160) % 10080)::smallint AS minute
+            FROM minutes AS s
+            CROSS JOIN clock AS c
+            ORDER BY minute
+        )
+    WHERE EXISTS (SELECT FROM windows)
+$$;
+
+-- Computes the rows of these mentors anew, of all mentors for null. The lock comes first: after it,
+-- each statement sees the windows that other transactions have committed.
+CREATE OR REPLACE FUNCTION compute_mentor_starts(of_mentors uuid[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    of_mentors := coalesce(of_mentors, ARRAY(SELECT m.id FROM mentors AS m));
+    PERFORM
+    FROM mentors AS m
+    WHERE m.id = ANY (of_mentors)
+    ORDER BY m.id
+    FOR NO KEY UPDATE;
+
+    DELETE FROM mentor_starts AS s
+    WHERE s.mentor_id = ANY (of_mentors);
+
+    INSERT INTO mentor_starts (mentor_id, starts)
+    SELECT
+        p.mentor_id,
+        p.starts
+    FROM mentors AS m
+    CROSS JOIN LATERAL possible_starts(m) AS p
+    WHERE m.id = ANY (of_mentors);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION windows_compute_starts() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        PERFORM compute_mentor_starts(ARRAY(
+            SELECT o.mentor_id FROM old_windows AS o
+            UNION
+            SELECT n.mentor_id FROM new_windows AS n
+        ));
+    ELSE
+        PERFORM compute_mentor_starts(ARRAY(SELECT DISTINCT c.mentor_id FROM changed AS c));
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER availability_windows_added AFTER INSERT ON availability_windows
+REFERENCING NEW TABLE AS changed
+FOR EACH STATEMENT EXECUTE FUNCTION windows_compute_starts();
+
+CREATE OR REPLACE TRIGGER availability_windows_changed AFTER UPDATE ON availability_windows
+REFERENCING OLD TABLE AS old_windows NEW TABLE AS new_windows
+FOR EACH STATEMENT EXECUTE FUNCTION windows_compute_starts();
+
+CREATE OR REPLACE TRIGGER availability_windows_deleted AFTER DELETE ON availability_windows
+REFERENCING OLD TABLE AS changed
+FOR EACH STATEMENT EXECUTE FUNCTION windows_compute_starts();
+
+CREATE OR REPLACE FUNCTION mentors_compute_starts() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM compute_mentor_starts(ARRAY[NEW.id]);
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER mentors_session_changed
+AFTER UPDATE OF session_duration, buffer_time, availability_timezone ON mentors
+FOR EACH ROW
+WHEN (
+    (old.session_duration, old.buffer_time, old.availability_timezone)
+    IS DISTINCT FROM (new.session_duration, new.buffer_time, new.availability_timezone)
+)
+EXECUTE FUNCTION mentors_compute_starts();
+
+-- Fills the table of a database that was made before it; `migrate` calls this.
+CREATE OR REPLACE FUNCTION fill_mentor_starts() RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM mentor_starts) THEN
+        PERFORM compute_mentor_starts(NULL);
+    END IF;
+END
+$$;
+
+-- A free slot of GET /mentors/:id/availability.
+CREATE OR REPLACE FUNCTION slot_json(
+    start_time timestamptz, end_time timestamptz
+) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT json_build_object(
+        'date', to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM-DD'),
+        'dayOfWeek', extract(ISODOW FROM start_time AT TIME ZONE 'UTC')::integer - 1,
+        'startTime', to_char(start_time AT TIME ZONE 'UTC', 'HH24:MI'),
+        'endTime', replace(to_char(end_time AT TIME ZONE 'UTC', 'HH24:MI'), '00:00', '24:00'),
+        'duration', minutes_between(start_time, end_time),
+        'startsAt', iso(start_time),
+        'endsAt', iso(end_time)
+    )
+$$;
+
+-- In how many minutes from `first_minute` these mentors may be free. Minutes of the week begin with
+-- Monday 00:00 UTC.
+CREATE OR REPLACE FUNCTION earliest_starts(of_mentors uuid[], first_minute integer)
+RETURNS TABLE (mentor_id uuid, late integer)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT
+        s.mentor_id,
+        next.late
+    FROM mentor_starts AS s
+    CROSS JOIN LATERAL (
+        SELECT min((u.minute - first_minute + 10080) % 10080) AS late
+        FROM unnest(s.starts) AS u (minute)
+    ) AS next
+    WHERE s.mentor_id = ANY (of_mentors)
+$$;
+
+-- Starts that are none of mentor_starts, in minutes after `begins`. Of those before a session or
+-- time off, only the ones before the mentor's next minute of mentor_starts matter: a session and a
+-- buffer later at most.
+CREATE OR REPLACE FUNCTION irregular_starts(begins timestamptz, within integer)
+RETURNS TABLE (mentor_id uuid, late integer)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT
+        b.mentor_id,
+        t.late
+    FROM bookings AS b
+    INNER JOIN mentors AS m ON m.id = b.mentor_id
+    INNER JOIN mentor_starts AS s ON s.mentor_id = b.mentor_id
+    CROSS JOIN LATERAL (
+        SELECT
+            minutes_between(begins, b.start_time) - m.session_duration - m.buffer_time AS late,
+            minutes_between(
+                date_trunc('week', b.start_time AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', b.start_time
+            ) - m.session_duration - m.buffer_time AS minute
+    ) AS t
+    WHERE
+        b.live
+        AND b.start_time BETWEEN begins
+        AND begins + make_interval(mins => least(within, 165) + 165)
+        AND t.late BETWEEN 0 AND least(within, 165)
+        AND NOT s.starts @> ARRAY[((t.minute + 10080) % 10080)::smallint]
+    UNION ALL
+    SELECT
+        o.mentor_id,
+        t.late
+    FROM time_off AS o
+    INNER JOIN mentors AS m ON m.id = o.mentor_id
+    CROSS JOIN LATERAL (
+        SELECT floor(
+            extract(EPOCH FROM o.starts_at - begins) / 60
+        )::integer - m.session_duration AS late
+    ) AS t
+    WHERE
+        o.starts_at BETWEEN begins AND begins + make_interval(mins => least(within, 165) + 120)
+        AND t.late BETWEEN 0 AND least(within, 165)
+    UNION ALL
+    -- One that ends at midnight may go on in a window of the next day.
+    SELECT
+        o.mentor_id,
+        greatest(0, ceil(extract(EPOCH FROM t.opens - begins) / 60)::integer)
+    FROM availability_overrides AS o
+    INNER JOIN mentors AS m ON m.id = o.mentor_id
+    CROSS JOIN LATERAL unnest(o.start_times, o.end_times) AS w (start_time, end_time)
+    CROSS JOIN LATERAL (
+        SELECT
+            -- An hour earlier, since the time may be skipped when the clock is changed.
+            (o.day + w.start_time) AT TIME ZONE m.availability_timezone - interval '1 hour'
+            AS opens,
+            (o.day + w.end_time) AT TIME ZONE m.availability_timezone
+            + CASE WHEN w.end_time = '24:00' THEN interval '1 day' ELSE interval '1 hour' END
+            AS closes
+    ) AS t
+    WHERE
+        o.day BETWEEN (begins AT TIME ZONE 'UTC')::date - 2
+        AND (begins AT TIME ZONE 'UTC')::date + within / 1440 + 2
+        AND t.closes > begins
+        AND t.opens <= begins + make_interval(mins => within)
+$$;
+
+-- The mentors with a free slot from one instant to another, soonest first and then in the order of
+-- the list. `slots` are the first three, as JSON.
+CREATE OR REPLACE FUNCTION mentors_available(
+    filters jsonb,
+    from_time timestamptz,
+    to_time timestamptz,
+    wanted integer,
+    sample_size integer DEFAULT 1000
+)
+RETURNS TABLE (id uuid, first_start timestamptz, slots json)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
+-- PostgreSQL does not know how few the candidates are.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+AS $$
+DECLARE
+    -- Slots start on whole minutes.
+    begins CONSTANT timestamptz := date_trunc(
+        'minute', greatest(from_time, now()) + interval '59.999999 seconds'
+    );
+    -- From Monday 00:00 UTC to `begins`, and from there to the end, a week at most: the minutes of
+    -- mentor_starts come every week.
+    first_minute CONSTANT integer := (
+        extract(EPOCH FROM begins AT TIME ZONE 'UTC' - date_trunc('week', begins AT TIME ZONE 'UTC'))
+        / 60
+    )::integer;
+    minutes CONSTANT integer := least(10080, extract(EPOCH FROM to_time - begins) / 60)::integer;
+    -- Those that pass the filters, as the search keeps them; null: all.
+    passing CONSTANT varbit := search_filter(filters);
+    -- The first mentors of the list.
+    sample uuid[];
+    -- Minutes after `begins` until enough of them may be free, and the others who may be free by
+    -- then.
+    reach integer;
+    others uuid[];
+    -- All who may be free by then, and when, in the order of this time and then of the list.
+    candidates uuid[];
+    times timestamptz[];
+    place integer;
+    batch integer;
+    -- Those that mentor_slots() was asked for, and those of them who are free.
+    checked uuid[] := '{}';
+    found uuid[] := '{}';
+    found_times timestamptz[] := '{}';
+    found_starts timestamptz[] := '{}';
+    found_slots json[] := '{}';
+    missing integer;
+BEGIN
+    WHILE minutes > 0 LOOP
+        sample := search_page(passing, 'best', NULL, sample_size, 0);
+        reach := minutes;
+        others := '{}';
+        IF cardinality(sample) = sample_size THEN
+            SELECT e.late INTO reach
+            FROM earliest_starts(sample, first_minute) AS e
+            WHERE e.late < minutes
+            ORDER BY e.late
+            LIMIT 1 OFFSET wanted - 1;
+            reach := coalesce(reach, minutes);
+            others := ARRAY(
+                SELECT s.mentor_id
+                FROM mentor_starts AS s
+                WHERE s.starts && ARRAY(
+                    SELECT (g.minute % 10080)::smallint
+                    FROM generate_series(first_minute, first_minute + reach - 1) AS g (minute)
+                )
+            );
+        END IF;
+
+        SELECT
+            array_agg(c.mentor_id ORDER BY c.place),
+            array_agg(begins + make_interval(mins => c.late) ORDER BY c.place)
+        INTO candidates, times
+        FROM (
+            SELECT
+                e.mentor_id,
+                e.late,
+                row_number() OVER (
+                    ORDER BY
+                        e.late ASC,
+                        m.rating DESC NULLS LAST,
+                        m.review_count DESC,
+                        m.total_sessions DESC,
+                        m.id ASC
+                ) AS place
+            FROM (
+                SELECT
+                    u.mentor_id,
+                    min(u.late) AS late
+                FROM (
+                    SELECT
+                        s.mentor_id,
+                        s.late
+                    FROM earliest_starts(sample || others, first_minute) AS s
+                    UNION ALL
+                    SELECT
+                        i.mentor_id,
+                        i.late
+                    FROM irregular_starts(begins, least(reach, minutes)) AS i
+                ) AS u
+                WHERE u.late < minutes AND u.late <= reach
+                GROUP BY u.mentor_id
+            ) AS e
+            INNER JOIN mentors AS m ON m.id = e.mentor_id
+            WHERE
+                m.visibility = 'public'
+                AND m.accepting_requests
+                AND (passing IS NULL OR get_bit(passing, m.number) = 1)
+                AND m.id <> ALL (checked)
+        ) AS c;
+
+        place := 1;
+        LOOP
+            -- Nobody who has not been asked is free before this time, and at this time nobody who
+            -- stands before those that were asked for it.
+            SELECT wanted - count(*) INTO missing
+            FROM unnest(found_starts, found_times) AS f (start_time, candidate_time)
+            WHERE
+                f.start_time < coalesce(times[place], begins + make_interval(mins => reach))
+                OR f.start_time = f.candidate_time
+                AND f.start_time = coalesce(times[place], begins + make_interval(mins => reach));
+            EXIT WHEN missing <= 0 OR times[place] IS NULL OR cardinality(checked) >= 1000;
+            batch := greatest(missing, 5);
+            SELECT
+                found || coalesce(array_agg(c.id ORDER BY c.place), '{}'),
+                found_times || coalesce(array_agg(c.candidate_time ORDER BY c.place), '{}'),
+                found_starts || coalesce(array_agg(free.first_start ORDER BY c.place), '{}'),
+                found_slots || coalesce(array_agg(free.slots ORDER BY c.place), '{}')
+            INTO found, found_times, found_starts, found_slots
+            FROM unnest(
+                candidates[place:place + batch - 1], times[place:place + batch - 1]
+            ) WITH ORDINALITY AS c (id, candidate_time, place)
+            INNER JOIN mentors AS m ON m.id = c.id
+            CROSS JOIN LATERAL (
+                SELECT
+                    min(s.start_time) AS first_start,
+                    json_agg(slot_json(s.start_time, s.end_time) ORDER BY s.start_time) AS slots
+                FROM (
+                    SELECT
+                        o.start_time,
+                        o.end_time
+                    FROM mentor_slots(
+                        m,
+                        (begins AT TIME ZONE 'UTC')::date,
+                        (to_time AT TIME ZONE 'UTC')::date
+                    ) AS o
+                    WHERE o.start_time >= from_time AND o.end_time <= to_time
+                    ORDER BY o.start_time
+                    LIMIT 3
+                ) AS s
+            ) AS free
+            WHERE free.first_start IS NOT NULL;
+            checked := checked || candidates[place:place + batch - 1];
+            place := place + batch;
+        END LOOP;
+
+        EXIT WHEN
+            missing <= 0
+            OR cardinality(sample) < sample_size
+            OR cardinality(checked) >= 1000;
+        sample_size := 10 * sample_size;
+    END LOOP;
+
+    RETURN QUERY
+    SELECT
+        m.id,
+        f.start_time,
+        f.slots
+    FROM unnest(found, found_starts, found_slots) AS f (id, start_time, slots)
+    INNER JOIN mentors AS m ON m.id = f.id
+    ORDER BY
+        f.start_time ASC,
+        m.rating DESC NULLS LAST,
+        m.review_count DESC,
+        m.total_sessions DESC,
+        m.id ASC
+    LIMIT wanted;
+END
+$$;

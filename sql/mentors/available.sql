@@ -1,0 +1,28 @@
+-- mentors.available: the mentors with a free slot from one instant to another, soonest first.
+-- $1 filters   jsonb
+-- $2 from_time text
+-- $3 to_time   text
+-- $4 limit     integer
+-- returns items, a JSON array of mentor cards with their first three slots, and seconds_valid,
+-- until the first of these can no longer be requested
+SELECT
+    coalesce(
+        json_agg(
+            (left(card.body::text, -1) || ',"slots":' || free.slots::text || '}')::json
+            ORDER BY free.place
+        ), '[]'
+    ) AS items,
+    coalesce(
+        min(CASE
+            -- Pending requests count, and their changes make no answer stale.
+            WHEN num_nonnulls(m.max_sessions_per_day, m.max_sessions_per_week) > 0 THEN 0
+            ELSE
+                extract(EPOCH FROM free.first_start - now()) - 60 * m.minimum_notice_minutes
+        END), 'Infinity'
+    )::double precision AS seconds_valid
+FROM
+    mentors_available(
+        $1::jsonb, $2::text::timestamptz, $3::text::timestamptz, $4
+    ) WITH ORDINALITY AS free (id, first_start, slots, place)
+INNER JOIN mentors AS m ON m.id = free.id
+CROSS JOIN LATERAL mentor_card(m) AS card;
