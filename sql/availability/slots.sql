@@ -40,7 +40,7 @@ SELECT
             'bufferTime', mentor.buffer_time,
             'timezone', mentor.timezone,
             'slots', coalesce((
-                SELECT json_agg(slot)
+                SELECT json_agg(row_to_json(slot))
                 FROM (
                     SELECT
                         slots.starts_at::date AS date,
