@@ -769,13 +769,15 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
             w.span,
             lower(w.span) AS opens,
             upper(w.span) AS closes,
-            lag(w.span) OVER (ORDER BY lower(w.span)) AS earlier
+            row_number() OVER by_time AS place,
+            lag(w.span) OVER by_time AS earlier
         FROM setting
         CROSS JOIN LATERAL mentor_windows(
             m,
             setting.first_day,
             (setting.ends AT TIME ZONE m.availability_timezone)::date
         ) AS w
+        WINDOW by_time AS (ORDER BY lower(w.span))
     ),
 
     hours AS MATERIALIZED (
@@ -810,6 +812,7 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
     -- Whether a window is cut as one with the window before it.
     joined AS MATERIALIZED (
         SELECT
+            w.place,
             w.opens,
             w.closes,
             coalesce(
@@ -822,8 +825,7 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
                 AND NOT (
                     w.from_midnight
                     AND extract(ISODOW FROM w.day) = 1
-                    AND tstzrange(day_start(w.day - 7, m.availability_timezone), w.opens)
-                    <@ (
+                    AND tstzrange(day_start(w.day - 7, m.availability_timezone), w.opens) <@ (
                         SELECT h.hours
                         FROM hours AS h
                     )
@@ -833,32 +835,49 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
         CROSS JOIN setting
     ),
 
+    -- The same by their places: to look at the next window takes no join.
+    by_place AS MATERIALIZED (
+        SELECT
+            array_agg(j.closes ORDER BY j.place) AS closes,
+            array_agg(j.goes_on ORDER BY j.place) AS goes_on
+        FROM joined AS j
+    ),
+
     -- The first start in each window, or after it.
     cut AS (
         SELECT
-            w.opens,
-            w.closes,
-            w.opens AS first_start
-        FROM joined AS w
-        WHERE NOT w.goes_on
+            j.place,
+            j.closes,
+            j.opens AS first_start
+        FROM joined AS j
+        WHERE NOT j.goes_on
         UNION ALL
         SELECT
-            w.opens,
-            w.closes,
+            cut.place + 1,
+            next.closes,
             CASE
                 -- The session before has ended by the opening if only its buffer reaches beyond.
-                WHEN next.start - w.opens <= make_interval(mins => m.buffer_time) THEN w.opens
+                WHEN next.start - cut.closes <= make_interval(mins => m.buffer_time)
+                    THEN cut.closes
                 ELSE next.start
             END
         FROM cut
-        INNER JOIN joined AS w ON w.opens = cut.closes AND w.goes_on
         CROSS JOIN setting
         CROSS JOIN LATERAL (
-            SELECT
+            VALUES (
+                (
+                    SELECT b.closes
+                    FROM by_place AS b
+                )[cut.place + 1],
                 setting.step + date_bin(
                     setting.step, cut.closes - interval '1 microsecond', cut.first_start
-                ) AS start
-        ) AS next
+                )
+            )
+        ) AS next (closes, start)
+        WHERE (
+            SELECT b.goes_on
+            FROM by_place AS b
+        )[cut.place + 1]
     ),
 
     fitting AS MATERIALIZED (
@@ -868,17 +887,22 @@ CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date da
                 generate_series(
                     cut.first_start,
                     cut.closes - CASE
-                        WHEN next.opens IS NULL THEN setting.duration
-                        ELSE interval '1 microsecond'
+                        WHEN
+                            (
+                                SELECT b.goes_on
+                                FROM by_place AS b
+                            )[cut.place + 1]
+                            THEN interval '1 microsecond'
+                        ELSE setting.duration
                     END,
                     setting.step
                 ) AS start_time
             FROM cut
             CROSS JOIN setting
-            LEFT JOIN joined AS next ON next.opens = cut.closes AND next.goes_on
             -- A stretch that begins earlier and reaches the asked dates has a start since then.
             WHERE cut.closes > setting.begins - interval '6 hours'
         ) AS s
+        -- A join would copy all of it for each row.
         WHERE s.start_time <@ (
             SELECT p.starts
             FROM possible AS p
