@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tornado.httputil import HTTPMessageDelegate, ResponseStartLine
+from tornado.httputil import ResponseStartLine
 
 from mentorapi import errors
 from mentorapi.cache.responses import LISTS, Load, Response
@@ -79,18 +79,9 @@ class CachedReadHandler(ResponseHandler):
         return super().finish(chunk)
 
 
-class CachedResponse(HTTPMessageDelegate):
-    """Sends a response from the cache without a handler: to create one takes longer."""
-
-    def __init__(
-        self, services: Services, request: Request, route: str, response: Response
-    ) -> None:
-        self._services, self._request = services, request
-        self._route, self._response = route, response
-
-    def finish(self) -> None:
-        start_line, headers, body = render(self._response, self._request.headers)
-        respond(self._services, self._request, self._route, start_line, headers, body)
+def send_cached(services: Services, request: Request, route: str, response: Response) -> None:
+    """Send a response from the cache without a handler: to create one takes longer."""
+    respond(services, request, route, *render(response, request.headers))
 
 
 def respond(

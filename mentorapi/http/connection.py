@@ -182,7 +182,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
                 self._keep_alive = parser.keep_alive
                 expected = parser.headers.get("expect", "").lower()
                 self._client_waits = expected == "100-continue" and parser.is_1_1
-                self._serving.app.find_handler(self._make_request()).finish()
+                self._serving.app.answer(self._make_request())
         elif len(parser.body) > self._max_body:
             self._fail_body(errors.BodyTooLarge())
         elif parser.received:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 import orjson
 from tornado.escape import url_unescape
@@ -12,8 +11,8 @@ from tornado.web import Application
 
 from mentorapi import errors
 from mentorapi.http import access_log
-from mentorapi.http.base import ApiHandler, HandlerDelegate
-from mentorapi.http.cached_reads import CachedReadHandler, CachedResponse, respond
+from mentorapi.http.base import ApiHandler, run_handler
+from mentorapi.http.cached_reads import CachedReadHandler, respond, send_cached
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 
@@ -38,13 +37,15 @@ class ApiApplication(Application):
         # short SQL statement.
         self._pattern = re.compile("|".join(f"({pattern(template)})" for template, _ in routes))
 
-    def find_handler(self, request: Request, **_: Any) -> Any:  # type: ignore[override]
+    def answer(self, request: Request) -> None:
+        """Answer a request from the cache, or start its handler."""
         template, handler, ids = self._find(request.path)
         if issubclass(handler, CachedReadHandler) and handler.is_cacheable(request):
             response = self._services.cache.find(request.uri)
             if response is not None:
-                return CachedResponse(self._services, request, template, response)
-        return HandlerDelegate(self, request, handler, template, ids)
+                send_cached(self._services, request, template, response)
+                return
+        run_handler(handler, self, request, template, ids)
 
     def answer_error(self, request: Request, error: errors.ApiError) -> None:
         """Answer bytes that are no request, so that they have no handler."""

@@ -175,9 +175,9 @@ class TestBehindProxy:
         self, api: Api, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seen = []
-        find_handler = api.app.find_handler
+        answer = api.app.answer
         monkeypatch.setattr(
-            api.app, "find_handler", lambda request: seen.append(request) or find_handler(request)
+            api.app, "answer", lambda request: seen.append(request) or answer(request)
         )
         for headers in (
             {"X_Forwarded_For": "192.0.2.1, 192.0.2.2"},
