@@ -2014,7 +2014,14 @@ CREATE FUNCTION public.search_mentors(q text, filters jsonb, sort text, wanted b
 DECLARE
     words CONSTANT text[] := search_query(q);
     phrase CONSTANT text := CASE WHEN cardinality(words) > 1 THEN array_to_string(words, ' ') END;
-    passing CONSTANT varbit := search_filter(filters);
+    -- Without words there is one tier. To count its mentors of a rating takes half as long as to
+    -- make their bitmap.
+    min_rating CONSTANT numeric := CASE
+        WHEN words IS NULL THEN nullif((filters ->> 'minRating')::numeric, 0)
+    END;
+    passing CONSTANT varbit := search_filter(
+        CASE WHEN min_rating IS NULL THEN filters ELSE filters - 'minRating' END
+    );
     -- from the best tier down, each with the matches of the tiers before
     tiers varbit[];
     reached varbit;
@@ -2022,6 +2029,20 @@ DECLARE
     above varbit;
     matches bigint;
 BEGIN
+    IF min_rating IS NOT NULL THEN
+        total := (
+            SELECT count(*)
+            FROM mentors AS m
+            WHERE
+                m.visibility = 'public'
+                AND m.rating >= min_rating
+                AND (passing IS NULL OR get_bit(passing, m.number) = 1)
+        );
+        ids := search_page(passing, sort, NULL, wanted, skipped, min_rating);
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
     SELECT array_agg(t.mentors ORDER BY t.tier DESC)
     INTO tiers
     FROM search_tiers(words, passing) AS t
@@ -2063,7 +2084,7 @@ CREATE FUNCTION public.search_numbers(mentors bit varying) RETURNS TABLE(number 
     WHERE zeros.place <= bit_count(mentors)
 $$;
 
-CREATE FUNCTION public.search_page(chosen bit varying, sort text, phrase text, wanted bigint, skipped bigint) RETURNS uuid[]
+CREATE FUNCTION public.search_page(chosen bit varying, sort text, phrase text, wanted bigint, skipped bigint, min_rating numeric DEFAULT NULL::numeric) RETURNS uuid[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $_$
 DECLARE
@@ -2092,10 +2113,13 @@ BEGIN
             source := source || ' AND get_bit($1, m.number) = 1';
         END IF;
     END IF;
+    IF min_rating IS NOT NULL THEN
+        source := source || ' AND m.rating >= $5';
+    END IF;
     EXECUTE format(
         'SELECT ARRAY(SELECT m.id FROM mentors AS m WHERE %s ORDER BY %s LIMIT $3 OFFSET $4)',
         source, sorting
-    ) INTO ids USING chosen, phrase, wanted, skipped;
+    ) INTO ids USING chosen, phrase, wanted, skipped, min_rating;
     RETURN ids;
 END
 $_$;
