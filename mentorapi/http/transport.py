@@ -55,7 +55,8 @@ class Server:
             app, behind_proxy, max_head_bytes, head_seconds, body_seconds, self._on_close
         )
         self._max_connections = max_connections or math.inf
-        #: Those of accepted sockets that are not connections yet.
+        #: Accepted sockets that are not closed yet, and the tasks that make connections of them.
+        self._open = 0
         self._opening: set[asyncio.Future[None]] = set()
         self._listening: list[socket.socket] = []
         self._accepting = False
@@ -129,6 +130,7 @@ class Server:
             return False
         except ConnectionAbortedError:
             return True
+        self._open += 1
         opening = asyncio.ensure_future(self._open_connection(accepted, address))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
@@ -145,6 +147,7 @@ class Server:
         except OSError:
             log.exception("A new connection could not be served")
             accepted.close()
+            self._on_close()
 
     def _pause_for(self, reason: str) -> None:
         self._pause()
@@ -155,11 +158,8 @@ class Server:
 
     # Open connections ----------------------------------------------------------------------
 
-    @property
-    def _open(self) -> int:
-        return len(self._serving.connections) + len(self._opening)
-
     def _on_close(self) -> None:
+        self._open -= 1
         if self._listening:
             self._resume()
 
