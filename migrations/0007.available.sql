@@ -1,4 +1,4 @@
--- When mentors may be free, for GET /mentors/available (sql/functions/13_available.sql).
+-- When mentors may be free, for GET /mentors/available (sql/functions/12_available.sql).
 -- depends: 0004.time 0005.search 0006.discover
 
 -- The indexes are made while nothing writes (docs/upgrading.md).

@@ -1,4 +1,4 @@
-"""Whether searches, filters and counts stay below their bars.
+"""Whether searches, filters, counts and free mentors stay below their bars.
 
 ``python -m tests.load.discovery`` seeds two databases, starts a server on each, and sends them the
 same reads in turns: one client, each URL a new one, so that the database is asked. Figures are
@@ -11,9 +11,13 @@ import argparse
 import statistics
 import sys
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 
 from tests.load.harness import bold, call, markdown, pin
 from tests.load.sizes import Side
+
+NOW = datetime.now(UTC)
+WEEK = f"from={NOW:%Y-%m-%dT%H:%M:%SZ}&to={NOW + timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}"
 
 #: What is asked for, and the bars with few and with many mentors.
 READS = [
@@ -27,6 +31,8 @@ READS = [
     ("/mentors/search?limit=20&q=design+pyhton&currency=NGN", 10, 15),
     ("/mentors/facets?", 15, 30),
     ("/mentors/facets?q=design&minRating=4", 15, 30),
+    (f"/mentors/available?{WEEK}", 40, 60),
+    (f"/mentors/available?{WEEK}&expertise=design&minRating=4", 40, 60),
 ]
 
 
