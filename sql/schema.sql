@@ -995,7 +995,7 @@ CREATE FUNCTION public.mentor_windows(m public.mentors, first_day date, last_day
     ) AS w
 $$;
 
-CREATE FUNCTION public.mentors_available(filters jsonb, from_time timestamp with time zone, to_time timestamp with time zone, wanted integer, sample_size integer DEFAULT 1000) RETURNS TABLE(id uuid, first_start timestamp with time zone, slots json)
+CREATE FUNCTION public.mentors_available(filters jsonb, from_time timestamp with time zone, to_time timestamp with time zone, wanted integer, sample_size integer DEFAULT 400) RETURNS TABLE(id uuid, first_start timestamp with time zone, slots json)
     LANGUAGE plpgsql STABLE ROWS 20 PARALLEL SAFE
     SET enable_seqscan TO 'off'
     SET enable_hashjoin TO 'off'

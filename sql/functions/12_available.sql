@@ -289,7 +289,7 @@ CREATE OR REPLACE FUNCTION mentors_available(
     from_time timestamptz,
     to_time timestamptz,
     wanted integer,
-    sample_size integer DEFAULT 1000
+    sample_size integer DEFAULT 400
 )
 RETURNS TABLE (id uuid, first_start timestamptz, slots json)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20

@@ -392,7 +392,7 @@ for role, index in {
             )
 
 
-#: The first reads the index of the list down to this rating, the second 1,000 mentors at most.
+#: The first reads the index of the list down to this rating, the second the first 400 mentors.
 READS_MANY = {"mentors of a rating", "mentors free in a week"}
 
 
