@@ -391,6 +391,10 @@ class World:
     def ask(self, mentor: Mentor, mentee: Person, start: datetime, minutes: int | None) -> Request:
         """Create the request; the caller sets its id."""
         end = start + (minutes or mentor.duration) * MINUTE
+        # Also if it is refused.
+        for one in self.requests:
+            if one.mentor is mentor and one.mentee is mentee and one.expired:
+                one.settled = True
         if mentor.visibility != "public":
             raise Refused(404, "Mentor not found")
         if mentor is mentee:
@@ -406,9 +410,6 @@ class World:
             raise Refused(*PAUSED)
         if not self.admits(mentor, start, end):
             raise Refused(*TAKEN)
-        for one in self.requests:
-            if one.mentor is mentor and one.mentee is mentee and one.expired:
-                one.settled = True
         request = Request("", mentor, mentee, start, end, mentor.rate, mentor.currency)
         self.requests.append(request)
         return request

@@ -409,6 +409,11 @@ class Mentorship(RuleBasedStateMachine):
         grid = [start for start, _ in world.grid(mentor, world.now.date(), DAYS_SHOWN)]
         missing = [start for start in grid if start not in offered]
         asker = self.stranger
+        if any(
+            (one.mentor, one.mentee, one.status) == (mentor, asker, "pending")
+            for one in world.requests
+        ):
+            return
         for starts, is_offered in ((offered, True), (missing, False)):
             if not starts:
                 continue
@@ -637,8 +642,12 @@ class Mentorship(RuleBasedStateMachine):
                 ),
                 world.sessions_of(who, role, status, upcoming, past),
             ),
-            (client.get(f"/requests/my-requests/{mentor.id}"), world.active(who, mentor)),
         ]
+        if mentor.visibility == "public" or any(
+            (one.mentor, one.mentee) == (mentor, who) for one in world.requests
+        ):
+            path = f"/requests/my-requests/{mentor.id}"
+            asked.append((client.get(path), world.active(who, mentor)))
         for answer, expected in asked:
             assert same(self.run(lambda answer=answer: as_coroutine(answer)).json, expected)
 
