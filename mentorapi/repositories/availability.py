@@ -17,6 +17,8 @@ from mentorapi.schemas.validation import parse_instant
 #: Days from the first to the last date of a list of slots.
 MAX_DAYS = 92
 
+PAST_DAY = errors.ValidationFailed.of("date", "must be today or later", "past")
+
 
 async def show(db: Database, user_id: str) -> str:
     return str(found(await statements.availability.show(db, user_id=user_id))["body"])
@@ -130,13 +132,15 @@ async def set_override(
         end_times=[window["endTime"] for window in windows],
     )
     if found(row)["body"] is None:
-        raise errors.ValidationFailed.of("date", "must be today or later", "past")
+        raise PAST_DAY
     return str(row["body"])
 
 
 async def delete_override(db: Database, user_id: str, day: str) -> None:
     row = await statements.availability.delete_override(db, user_id=user_id, day=day)
-    if not found(row)["found"]:
+    if found(row)["is_past"]:
+        raise PAST_DAY
+    if not row["found"]:
         raise errors.OverrideNotFound
 
 

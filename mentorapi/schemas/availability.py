@@ -1,7 +1,7 @@
 """A mentor's calendar: weekly windows, overrides of days, time off, policy, and the free slots."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
 from itertools import islice
@@ -261,6 +261,11 @@ TIME_OFF = {"id": common.with_example(common.ID, examples.TIME_OFF_ID), **PERIOD
 MAX_DAYS_OFF = 366
 
 
+def to_milliseconds(instant: datetime) -> datetime:
+    """Cut off what answers do not show."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
 def check_time_off(body: Mapping[str, Any]) -> Details:
     """Check that there are two instants or two days, in order and not too far apart."""
     given = {name for name in PERIOD if body.get(name) is not None}
@@ -270,10 +275,11 @@ def check_time_off(body: Mapping[str, Any]) -> Details:
         return [entry(sorted(given - days)[:1], "unknown_field", "cannot be combined with days")]
     if missing := {first, last} - given:
         return [entry([name], "required", "is required") for name in sorted(missing)]
-    start, end = parse_instant(body[first]), parse_instant(body[last])
+    start, end = (to_milliseconds(parse_instant(body[name])) for name in (first, last))
     length = end - start + timedelta(days=1 if given & days else 0)
     if length <= timedelta():
-        return [entry([last], "order", f"must be after {first}")]
+        order = "not be before" if given & days else "be after"
+        return [entry([last], "order", f"must {order} {first}")]
     if length > timedelta(days=MAX_DAYS_OFF):
         return [entry([last], "out_of_range", f"must be at most {MAX_DAYS_OFF} days later")]
     return []

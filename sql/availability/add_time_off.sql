@@ -21,8 +21,9 @@ added AS (
     INSERT INTO time_off (mentor_id, starts_at, ends_at, start_date, end_date, note)
     SELECT
         profile.id,
-        $2,
-        $3,
+        -- Answers show no more.
+        date_trunc('milliseconds', $2::timestamptz),
+        date_trunc('milliseconds', $3::timestamptz),
         $4::text::date,
         $5::text::date,
         $6

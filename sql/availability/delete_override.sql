@@ -1,9 +1,11 @@
 -- availability.delete_override: give a day of one's own its weekly windows back.
 -- $1 user_id text
 -- $2 day     text
--- returns found; no row without a profile
+-- returns found, and is_past for a day that has passed; no row without a profile
 WITH profile AS (
-    SELECT m.id
+    SELECT
+        m.id,
+        $2::text::date < (now() AT TIME ZONE m.availability_timezone)::date AS is_past
     FROM mentors AS m
     WHERE m.user_id = $1
 ),
@@ -11,7 +13,7 @@ WITH profile AS (
 deleted AS (
     DELETE FROM availability_overrides AS o
     USING profile
-    WHERE o.mentor_id = profile.id AND o.day = $2::text::date
+    WHERE o.mentor_id = profile.id AND o.day = $2::text::date AND NOT profile.is_past
     RETURNING o.day
 )
 
@@ -19,5 +21,6 @@ SELECT
     exists(
         SELECT
         FROM deleted
-    ) AS found
+    ) AS found,
+    profile.is_past
 FROM profile;

@@ -84,6 +84,7 @@ async def test_set_override_of_a_past_day_of_the_zone_is_refused(
     await mentor.ok("PUT", f"/mentor/overrides/{day}", slots())
     yesterday = day - timedelta(days=1)
     assert fields_of(await mentor.put(f"/mentor/overrides/{yesterday}", slots())) == ["date"]
+    assert fields_of(await mentor.delete(f"/mentor/overrides/{yesterday}")) == ["date"]
     assert [one["date"] for one in await mentor.ok("GET", "/mentor/overrides")] == [today]
 
 
