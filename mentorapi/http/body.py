@@ -58,7 +58,7 @@ def parse(raw: bytes) -> Any:
     """The value of a JSON text, with fractions as ``Decimal``.
 
     orjson refuses what is not JSON, also NaN and lone surrogates. The second pass, by Python's
-    parser, refuses what orjson accepts: a name that occurs twice with different values, and NUL,
+    parser, refuses what orjson accepts: a name that occurs twice, and NUL,
     which PostgreSQL cannot store. It is slow, so the number of values is limited.
 
     Raises MalformedJson.
@@ -102,19 +102,10 @@ def _number(text: str) -> int | Decimal:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found and not _are_equal(found[name], value):
+        if name in found:
             raise ValueError(f"{json.dumps(name[:_MAX_QUOTED])} occurs twice")
         found[name] = value
     return found
-
-
-def _are_equal(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal. In Python, True == 1."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_are_equal(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_are_equal, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _check(value: Any, depth: int) -> None:

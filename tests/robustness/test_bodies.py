@@ -349,3 +349,11 @@ async def test_send_very_long_id_never_causes_a_fault(target: Target, api: Api) 
             assert answer.status == wanted, (answer, headers)
             if wanted == 400:
                 assert is_error(answer, 400, "Validation failed")
+
+
+async def test_send_a_name_twice_is_refused_also_with_equal_values(api: Api) -> None:
+    mentor = await api.mentor()
+    for body in (b'{"slots":[],"slots":[]}', b'{"slots":[],"bufferTime":0,"bufferTime":0}'):
+        answer = await mentor.put("/mentor/availability", body=body)
+        assert (answer.status, answer.headers["X-Error-Code"]) == (400, "malformed_json")
+    assert len((await mentor.ok("GET", "/mentor/availability"))["slots"]) == 7
