@@ -2507,20 +2507,21 @@ CREATE FUNCTION public.unavailable_because(m public.mentors, start_time timestam
             asked.period && c.taken
             AND b.mentor_id = m.id
             AND b.live
+            -- Here `start_time` would be the session's.
             AND occupied(b.start_time, b.end_time, b.buffer_time) && tstzrange(
-                start_time - interval '1 hour', end_time + interval '1 hour'
+                lower(asked.period) - interval '1 hour', upper(asked.period) + interval '1 hour'
             )
-            AND b.start_time - make_interval(mins => m.buffer_time) < end_time
-            AND b.end_time + make_interval(mins => m.buffer_time) > start_time
+            AND b.start_time - make_interval(mins => m.buffer_time) < upper(asked.period)
+            AND b.end_time + make_interval(mins => m.buffer_time) > lower(asked.period)
     ) AS near
     CROSS JOIN LATERAL (
         VALUES
         (
             'outside_hours',
             NOT asked.period <@ asked.hours,
-            format('The hours on %s (%s) are ', asked.day, asked.zone) || coalesce((
+            coalesce((
                 SELECT
-                    string_agg(
+                    format('The hours on %s (%s) are ', asked.day, asked.zone) || string_agg(
                         replace(
                             to_char(lower(w.span) AT TIME ZONE asked.zone, 'HH24:MI')
                             || to_char(upper(w.span) AT TIME ZONE asked.zone, '-HH24:MI'),
@@ -2528,7 +2529,7 @@ CREATE FUNCTION public.unavailable_because(m public.mentors, start_time timestam
                         ), ', ' ORDER BY w.span
                     )
                 FROM mentor_windows(m, asked.day, asked.day) AS w
-            ), 'none')
+            ), format('There are no hours on %s (%s)', asked.day, asked.zone))
         ),
         (
             'time_off',
@@ -2553,14 +2554,15 @@ CREATE FUNCTION public.unavailable_because(m public.mentors, start_time timestam
             'notice',
             start_time > now() AND start_time < c.earliest,
             format(
-                'Requests are made %s minutes ahead at least, so the earliest start now is %s',
-                m.minimum_notice_minutes, iso(c.earliest)
+                'With %s minutes of notice the earliest start is now %s',
+                m.minimum_notice_minutes,
+                iso(date_trunc('minute', c.earliest + interval '59.999999 seconds'))
             )
         ),
         (
             'horizon',
             start_time >= c.horizon,
-            format('Requests are made %s days ahead at most', m.horizon_days)
+            format('The horizon ends before %s', iso(c.horizon))
         ),
         (
             'day_full',
@@ -2574,7 +2576,7 @@ CREATE FUNCTION public.unavailable_because(m public.mentors, start_time timestam
                 'The limit of %s in the week of %s is reached', m.max_sessions_per_week, asked.day
             )
         ),
-        ('paused', NOT m.accepting_requests, 'acceptingRequests is false'),
+        ('paused', NOT m.accepting_requests, 'Requests are switched off'),
         ('past', start_time <= now(), 'The start has passed')
     ) AS r (code, applies, detail)
     WHERE r.applies

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.api.availability.test_zones import windows_of
-from tests.client import Api, Mentor, asking, coming, fields_of, is_error, iso
+from tests.client import ALWAYS, Api, Mentor, asking, coming, fields_of, is_error, iso
 from tests.clock import Clock
 
 MONDAY = coming(0)
@@ -35,7 +35,7 @@ async def test_explain_each_reason_names_it(api: Api, clock: Clock) -> None:
     (hours,) = (await reasons(mentor, at(8, 45), duration=30)).items()
     assert hours == ("outside_hours", f"The hours on {MONDAY:%Y-%m-%d} (UTC) are 09:00-17:00")
     assert await reasons(mentor, at(24)) == {
-        "outside_hours": f"The hours on {MONDAY + timedelta(days=1):%Y-%m-%d} (UTC) are none"
+        "outside_hours": f"There are no hours on {MONDAY + timedelta(days=1):%Y-%m-%d} (UTC)"
     }
     taken = await reasons(mentor, at(10, 30))
     assert taken == {
@@ -58,6 +58,19 @@ async def test_explain_each_reason_names_it(api: Api, clock: Clock) -> None:
     await mentor.ok("PUT", "/mentor/policy", {"acceptingRequests": False})
     assert list(await reasons(mentor, at(15))) == ["paused"]
     assert list(await reasons(mentor, at(7))) == ["outside_hours", "paused", "past"]
+
+
+async def test_explain_taken_time_names_the_sessions_that_it_meets(api: Api) -> None:
+    mentor = await api.mentor()
+    for number, start in enumerate((at(9), at(10), at(23, 30))):
+        await api.session(api.user(f"ann{number}"), mentor, start)
+    assert list(await reasons(mentor, at(10))) == ["session"]
+    (detail,) = (await reasons(mentor, at(9, 30))).values()
+    assert detail.count("session ") == 2
+    await mentor.ok("PUT", "/mentor/availability", {"slots": ALWAYS, "bufferTime": 45})
+    assert list(await reasons(mentor, at(10))) == ["session", "buffer"]
+    assert list(await reasons(mentor, at(22, 15), duration=30)) == []
+    assert list(await reasons(mentor, at(22, 16), duration=30)) == ["buffer"]
 
 
 async def test_explain_is_free_exactly_when_a_request_is_admitted(api: Api) -> None:
