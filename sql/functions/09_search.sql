@@ -302,7 +302,6 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         SELECT array_agg(ROW(o.*)::mentors) INTO before FROM old_mentors AS o;
     ELSE
-        -- Reviews and completed sessions change a mentor's row, but not its words.
         SELECT array_agg(ROW(o.*)::mentors), array_agg(ROW(n.*)::mentors)
         INTO before, after
         FROM old_mentors AS o
@@ -315,6 +314,10 @@ BEGIN
                 n.full_name, n.expertise, n.headline, n.bio, n.visibility, n.languages,
                 n.session_rate, n.session_currency, n.session_duration
             );
+    END IF;
+    -- Reviews and completed sessions change a mentor's row, but not its words.
+    IF before IS NULL AND after IS NULL THEN
+        RETURN NULL;
     END IF;
 
     SELECT array_agg(turned.field), array_agg(turned.word), array_agg(turned.number)
