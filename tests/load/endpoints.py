@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -51,7 +50,7 @@ DB: Any = Capture()
 
 def captured(work: Coroutine[Any, Any, Any]) -> tuple[str, list[Any]]:
     try:
-        asyncio.run(work)
+        work.send(None)
     except Captured as statement:
         sql, arguments = statement.args
         return sql, arguments

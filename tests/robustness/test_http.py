@@ -309,6 +309,9 @@ UNSOUND = [
     b'{"x": 0E+999999999999999999}',
     b'{"x": [' + b"1," * 4000 + b"1]}",
     b'{"bio": "x"' + b',"bio":"x"' * 4000 + b"}",
+    b'{"bio": "x", "bio": "x"}',
+    b'{"sessionRate": 1, "sessionRate": 1.0}',
+    b'{"links": {"a": "https://a.b"}, "links": {"a": "https://a.b"}}',
     b'{"' + b"x" * 10_000 + b'": 1, "' + b"x" * 10_000 + b'": 2}',
 ]
 
@@ -327,13 +330,6 @@ async def test_send_unusual_but_valid_json_succeeds(api: Api) -> None:
     user = api.user("mia")
     for body, name, value in (
         (b'\r\n\t {"bio": "x"} \n', "bio", "x"),
-        (b'{"bio": "x", "bio": "x"}', "bio", "x"),
-        (b'{"sessionRate": 1, "sessionRate": 1.0}', "sessionRate", 1),
-        (
-            b'{"links": {"a": "https://a.b"}, "links": {"a": "https://a.b"}}',
-            "links",
-            {"a": "https://a.b"},
-        ),
         (b'{"bio": "\\ud83d\\ude80"}', "bio", "🚀"),
         (b'{"bio": "\\u00e9\\/\\b"}', "bio", "é/\b"),
         (b'{"bio": "\\u0001"}', "bio", "\x01"),

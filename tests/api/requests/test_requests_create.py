@@ -242,12 +242,13 @@ async def test_create_request_with_malformed_json_is_refused(api: Api) -> None:
         assert answer.status == 400, body
 
 
-async def test_create_request_with_equal_duplicate_keys_succeeds(api: Api) -> None:
+async def test_create_request_with_equal_duplicate_keys_is_refused(api: Api) -> None:
     mentor = await api.mentor()
     fields = asking(mentor)
     pairs = [f'"{name}": "{value}"' for name, value in fields.items()]
     body = "{" + ", ".join(pairs + pairs) + "}"
-    assert (await api.user("ann").post("/requests", body=body)).status == 201
+    answer = await api.user("ann").post("/requests", body=body)
+    assert (answer.status, answer.headers["X-Error-Code"]) == (400, "malformed_json")
 
 
 async def test_create_request_with_other_content_type_is_refused(api: Api) -> None:
