@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -49,11 +50,15 @@ DB: Any = Capture()
 
 
 def captured(work: Coroutine[Any, Any, Any]) -> tuple[str, list[Any]]:
+    # Not asyncio.run(): it would leave the tests without an event loop.
+    loop = asyncio.new_event_loop()
     try:
-        work.send(None)
+        loop.run_until_complete(work)
     except Captured as statement:
         sql, arguments = statement.args
         return sql, arguments
+    finally:
+        loop.close()
     raise AssertionError("no statement was run")
 
 
