@@ -1,7 +1,7 @@
-"""Reads the event log, and makes the cached responses stale that its events concern.
+"""Reads the event log, and makes the cached responses stale that a new event concerns.
 
-A process reads the log before it answers a write of its own, when another process notifies it of
-one, and at intervals: a change by psql, or one whose notification was lost, shows a moment later.
+A process reads the log before it answers a write of its own, and when another process notifies it.
+It also reads at intervals, to find changes by psql and those whose notification was lost.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ CHANNEL = "mentorapi"
 #: The topic of a change that may concern every response.
 ALL = "all"
 
-#: Settings of the connection: a notification waits neither for a disk or a standby nor, for long,
-#: for those of other programs on the same PostgreSQL.
+#: Settings of the connection: a NOTIFY waits for no disk and no standby, and only briefly for those
+#: of other programs on the same PostgreSQL.
 SESSION = {"synchronous_commit": "off", "lock_timeout": "100ms"}
 
 #: Seconds between two attempts to connect.
@@ -33,7 +33,7 @@ REPLY_SECONDS = 5.0
 #: Seconds between two reads of the log without a notification.
 POLL_SECONDS = 0.5
 
-#: Seconds from a write to the notification of the other processes, one for all writes meanwhile.
+#: Seconds from a write to the notification of the other processes: one for all writes in this time.
 #: PostgreSQL commits transactions that notify one after the other, so there should be few.
 NOTIFY_SECONDS = 0.01
 
@@ -49,9 +49,9 @@ class Listener:
         self._connection: Any = None
         self._lost = asyncio.Event()
         self._lock = asyncio.Lock()
-        #: Reads of the log.
+        #: How many reads of the log have begun, and the number of the last one that ended.
         self._started = self._finished = 0
-        #: The snapshot of the last one.
+        #: The snapshot of the last read.
         self._snapshot: str | None = None
         #: Set when the log has to be read, or the connection is lost.
         self._wake = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Public mentors: list, search, facets, which are free when, one profile."""
+"""Public mentors: list, search, facets, those with a free slot, one profile."""
 
 from mentorapi import errors
 from mentorapi.cache.responses import ANY

@@ -145,7 +145,7 @@ class ApiHandler(OperationHandler):
         if self.idempotency_key is None:
             await method(self, *ids)
             return
-        # A repetition may wait for the first request. Meanwhile it uses no connection.
+        # A repetition may wait for the first request. Others of its caller must not wait for it.
         self.release_caller()
         pool = self.db
 
@@ -232,7 +232,7 @@ class ApiHandler(OperationHandler):
         body = compress(self._headers, b"".join(self._write_buffer), self.request.headers)  # type: ignore[arg-type]
         self._write_buffer = [body] if body else []
         if self.get_status() not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
-            # Tornado takes longer for this one header than all others take.
+            # Tornado takes longer to set this header than all others together.
             self.add_headers({"Content-Length": str(len(body))})
         return super().finish()
 

@@ -12,8 +12,8 @@ from mentorapi import errors
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Details, entry
 
-#: Digits. A number whose value is whole is an integer: 60.0 and 6e1 are 60. Larger numbers are
-#: refused.
+#: Digits before the point, or zeros after it: numbers beyond are refused. A number whose value is
+#: whole is an integer: 60.0 and 6e1 are 60.
 MAX_DIGITS = 18
 
 MAX_DEPTH = 64
@@ -57,9 +57,9 @@ def is_json(content_type: str) -> bool:
 def parse(raw: bytes) -> Any:
     """The value of a JSON text, with fractions as ``Decimal``.
 
-    orjson refuses what is not JSON, also NaN and lone surrogates. The second pass, by Python's
-    parser, refuses what orjson accepts: a name that occurs twice, and NUL,
-    which PostgreSQL cannot store. It is slow, so the number of values is limited.
+    orjson refuses what is not JSON, also NaN and lone surrogates. Python's parser then refuses
+    what orjson accepts: a name that occurs twice, and NUL, which PostgreSQL cannot store. It is
+    slow, so the number of values is limited.
 
     Raises MalformedJson.
     """
@@ -124,7 +124,7 @@ def _check(value: Any, depth: int) -> None:
 
 
 def uploaded_file(content_type: str, raw: bytes) -> bytes:
-    """The file of a multipart/form-data body, which has this one part.
+    """The file of a multipart/form-data body, which must be its only part.
 
     Raises UnsupportedMediaType, MalformedForm and ValidationFailed.
     """
@@ -135,7 +135,7 @@ def uploaded_file(content_type: str, raw: bytes) -> bytes:
     fields: dict[str, list[bytes]] = {}
     files: dict[str, list[HTTPFile]] = {}
     try:
-        # Tornado compares the type as written, in lower case.
+        # Tornado expects the type in lower case.
         parse_body_arguments(kind + semicolon + parameters, raw, fields, files)
     except HTTPInputError as error:
         raise errors.MalformedForm from error

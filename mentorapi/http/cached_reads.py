@@ -113,7 +113,7 @@ def respond(
 def render(
     response: Response, request_headers: Mapping[str, str]
 ) -> tuple[ResponseStartLine, dict[str, str], bytes | None]:
-    """Status, headers and body for a request with these headers; no body if that is unmodified."""
+    """Status, headers and body for a request with these headers; a 304 has no body."""
     headers = {**response.headers, "Etag": response.etag}
     if matches_etag(request_headers, response.etag):
         return _NOT_MODIFIED, headers, None

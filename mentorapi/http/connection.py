@@ -1,4 +1,4 @@
-"""One connection of a client: its requests go to Tornado's handlers, their responses come back."""
+"""A client's connection: passes its requests to Tornado's handlers and sends their responses."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ MAX_READ_AHEAD = 64 * 1024
 #: Bytes of a body that are skipped after the response, so that the connection stays open.
 MAX_SKIPPED = 64 * 1024
 
-#: Bytes dropped before a connection is closed: a connection that is closed with bytes unread is
-#: reset, and the client would not read the response.
+#: Bytes read and dropped before a connection is closed. If bytes are unread when it is closed, it
+#: is reset, and the client may lose the response.
 MAX_DROPPED = 64 * 1024 * 1024
 
 #: Seconds without a byte after which no more bytes are dropped.
@@ -62,7 +62,7 @@ class Serving:
 
 
 class Connection(asyncio.Protocol, HTTPConnection):
-    """Serves one request after the other: the next one is parsed when the last one is answered."""
+    """Serves one request after the other: the next one is parsed after the response to the last."""
 
     _transport: asyncio.Transport
 
@@ -74,11 +74,11 @@ class Connection(asyncio.Protocol, HTTPConnection):
         #: In the time of ``time.monotonic()``.
         self._deadline = time.monotonic() + serving.head_seconds
         self._idle_from = time.monotonic() + FIRST_REQUEST_SECONDS
-        #: Bytes of the response that wait to be sent, and since when they have not become fewer.
+        #: Bytes of the response that wait to be sent, and since when their number is the same.
         self._unsent, self._unsent_since = 0, math.inf
-        #: While it is closing: bytes dropped, and when it closes at the latest.
+        #: While it is closing: bytes dropped, and until when they are dropped at most.
         self._dropped, self._dropping_ends = 0, math.inf
-        #: Done while the client takes its response as fast as it is written.
+        #: Done unless too many bytes of the response wait to be sent.
         self._writable = self._loop.create_future()
         self._writable.set_result(None)
         self._expect_request()
@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
             self._parse()
 
     def eof_received(self) -> bool:
-        """Keep the connection if the client, which sends no more, waits for responses."""
+        """Keep the connection open while the client, which sends no more, waits for a response."""
         self._has_ended = True
         waits = self._request is not None and self._parser.received and not self._answered
         return waits or not self._writable.done()
@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def _parse(self) -> None:
         """Parse what has arrived, as far as it may be parsed now."""
         if self._is_parsing:
-            # The request was answered while it was parsed: the loop below goes on.
+            # The request was answered while it was parsed: the loop that is running continues.
             return
         self._is_parsing = True
         for _ in range(MAX_PIECES):
@@ -239,7 +239,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self._body_failure, self._keep_alive = error, False
         _wake(self._body_waiter)
 
-    # Responses, in the words of Tornado's HTTPConnection ------------------------------------
+    # Responses: the methods of Tornado's HTTPConnection -------------------------------------
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         self._on_close = callback
@@ -250,7 +250,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         headers: HTTPHeaders,
         chunk: bytes | None = None,
     ) -> asyncio.Future[None]:
-        """Write a head and the first bytes of its body. The result is done when to write more."""
+        """Write a head and the first bytes of its body. Await the result before writing more."""
         assert self._request is not None
         assert isinstance(start_line, ResponseStartLine)
         is_1_1, is_head = self._parser.is_1_1, self._request.method == "HEAD"
@@ -272,7 +272,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         return self._send(f"{head}\r\n\r\n".encode("latin-1"), chunk or b"")
 
     def _may_skip_body(self) -> bool:
-        """Whether the rest of the body is short, and certain to come."""
+        """Whether the rest of the body is short, and the client sends it in any case."""
         missing = self._parser.missing
         return self._parser.received or (
             missing is not None and missing <= MAX_SKIPPED and not self._client_waits
@@ -312,7 +312,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self._continue()
 
     def _close(self) -> None:
-        """Close after the response is sent, and after the client has stopped to send."""
+        """Close after the response is sent, and after the client has stopped sending."""
         self._is_closing = True
         if self._parser.received and not self._parser.has_bytes:
             self._transport.close()
@@ -330,7 +330,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
             self._transport.close()
 
     def enforce_deadlines(self, now: float) -> None:
-        """Close the connection if the client is too slow. To be called a few times a second."""
+        """Close the connection if the client is too slow. Call this a few times a second."""
         unsent = self._transport.get_write_buffer_size()
         if not unsent or unsent != self._unsent:
             self._unsent, self._unsent_since = unsent, now
@@ -344,7 +344,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
             self._transport.close()
 
     def close_if_idle(self, now: float) -> None:
-        """Close the connection unless it has a request, or soon gets its first one."""
+        """Close the connection unless it has a request, or is new and may soon get one."""
         if self._request is not None or self._parser.has_bytes or now < self._idle_from:
             return
         try:

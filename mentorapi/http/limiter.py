@@ -28,7 +28,7 @@ class CallerLimiter:
     async def acquire(self, caller: str, seconds: float) -> Callable[[], None]:
         """Wait until the caller may run one more request; returns a function that ends it.
 
-        Raises TimeoutError after so many seconds.
+        Raises TimeoutError after ``seconds``.
         """
         running = self._running.get(caller, 0)
         if running < self._max_running:

@@ -1,4 +1,4 @@
-"""From the bytes of a connection to requests, one at a time, by llhttp."""
+"""Parses the bytes of a connection into requests, one at a time, with llhttp."""
 
 import re
 from functools import lru_cache
@@ -13,8 +13,8 @@ from httptools import (
 
 from mentorapi import errors
 
-# llhttp refuses line feeds without carriage return. They end a head as well, so that such a client
-# gets its response.
+# llhttp refuses line feeds without carriage return. They end a head here as well: otherwise the
+# client would wait for the refusal until its time is up.
 _HEAD_END = re.compile(rb"\n\r?\n")
 
 # llhttp refuses unknown methods, which are to get a 405, and bytes above 127 in the target, which
@@ -30,15 +30,15 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]
 
 
 class RequestParser:
-    """llhttp gets pieces that end where a head or a chunked body may end.
+    """Feeds llhttp pieces that end where a head or a chunked body may end.
 
-    So no piece has bytes of two requests, and what follows a request waits unparsed.
+    So no piece has bytes of two requests, and bytes that follow a request wait unparsed.
     """
 
     def __init__(self, max_head_bytes: int) -> None:
         self._max_head_bytes = max_head_bytes
         self._parser = HttpRequestParser(self)
-        #: Bytes that are not parsed yet, from a position on.
+        #: Bytes that have arrived. Those before the position are parsed.
         self._arrived, self._position = b"", 0
         self.begin()
 
@@ -67,7 +67,7 @@ class RequestParser:
     def advance(self) -> bool:
         """Parse the next piece. False if more bytes have to arrive first.
 
-        Raises BadRequest, HeadTooLarge and BodyTooLarge. The bytes after that have no meaning.
+        Raises BadRequest, HeadTooLarge and BodyTooLarge. Do not parse further bytes after that.
         """
         end = self._find_end()
         if end == self._position:
@@ -105,7 +105,7 @@ class RequestParser:
             return min(start + self.missing, len(arrived))
         end = arrived.find(b"\r\n\r\n", start) + 4
         if self.head_received and end < 4:
-            # What may be the start of an end waits for the rest of it.
+            # Last bytes that may begin such an end wait for the rest of it.
             held_back = next((n for n in (3, 2, 1) if arrived.endswith(b"\r\n\r"[:n])), 0)
             return max(start, len(arrived) - held_back)
         if end < 4:
@@ -149,7 +149,7 @@ class RequestParser:
         self.missing = length if coding is None else None
         self.keep_alive &= not self._is_last and self.method != "CONNECT"
 
-    # Called by llhttp. It calls ``on_header`` for trailers, too: they are ignored.
+    # Called by llhttp. It also calls ``on_header`` for trailers, which are ignored.
 
     def on_url(self, url: bytes) -> None:
         if self.head_received:
@@ -164,7 +164,7 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         self.head_received = True
-        # llhttp forgets it when the request is complete.
+        # Read now: llhttp no longer knows it when the request is complete.
         self.keep_alive = self._parser.should_keep_alive()
 
     def on_body(self, chunk: bytes) -> None:

@@ -16,7 +16,7 @@ DATABASE_SECONDS = 2.0
 
 
 class Probe(ApiHandler):
-    """A path that needs no token, is not counted, and is logged when it fails only."""
+    """A path that needs no token, is not counted, and is logged only when it fails."""
 
     ROUTINE: ClassVar[bool] = True
 
@@ -81,5 +81,5 @@ async def update_metrics(services: Services) -> None:
 #: On the main address, and on MENTORAPI_METRICS_ADDRESS if it is set.
 routes = [("/livez", ShowLiveness), ("/readyz", ShowReadiness)]
 
-#: On one of the two.
+#: On MENTORAPI_METRICS_ADDRESS if it is set, else on the main address.
 metrics_routes = [("/metrics", ShowMetrics)]

@@ -11,7 +11,7 @@ from mentorapi.http.request import Request
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Details, Schema, entry
 
-# A client may send any character in a URL, which Tornado reads as Latin-1.
+# A URL may have characters that a Link header must not contain, such as < and >.
 _UNSAFE = re.compile(r"[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]")
 
 

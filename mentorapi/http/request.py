@@ -42,7 +42,7 @@ class Request(HTTPServerRequest):
         self.connection = self.server_connection = connection
         self.method, self.uri, self.headers, self.remote_ip = method, uri, headers, remote_ip
         self.path, _, self.query = uri.partition("?")
-        #: The body is what ``Connection.read_body`` has returned.
+        #: ``body`` is set from ``Connection.read_body``.
         self.has_body, self.body = has_body, b""
         self._started_at = time.monotonic()
 
@@ -59,7 +59,7 @@ class Request(HTTPServerRequest):
 
 
 def client_behind_proxy(headers: dict[str, str], proxy: str) -> str:
-    """The client's address as the proxy says, or else the proxy's own."""
+    """The client's address in the proxy's headers, or else the proxy's own address."""
     forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     for address in (headers.get("x-real-ip", ""), forwarded):
         if is_valid_ip(address):

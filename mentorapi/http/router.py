@@ -48,7 +48,7 @@ class ApiApplication(Application):
         run_handler(handler, self, request, template, ids)
 
     def answer_error(self, request: Request, error: errors.ApiError) -> None:
-        """Answer bytes that are no request, so that they have no handler."""
+        """Answer bytes that are no request: no handler belongs to them."""
         start_line = ResponseStartLine("", error.status, HTTPStatus(error.status).phrase)
         body = orjson.dumps(error.body())
         headers = {errors.CODE_HEADER: error.code, "Content-Length": str(len(body))}

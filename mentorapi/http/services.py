@@ -67,7 +67,7 @@ class Services:
     draining: bool = False
     #: Held by each running search: searches use at most half of the pool's connections.
     searches: asyncio.Semaphore = field(init=False)
-    #: Twice as many requests of one caller as connections keep all connections busy.
+    #: Limits a caller to two requests for each connection: enough to keep all connections busy.
     caller_limiter: CallerLimiter = field(init=False)
 
     def __post_init__(self) -> None:

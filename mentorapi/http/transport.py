@@ -1,4 +1,4 @@
-"""The HTTP server: accepts connections, limits their number, ends without dropping a request."""
+"""The HTTP server: accepts connections, limits their number, finishes requests before it ends."""
 
 import asyncio
 import errno
@@ -17,13 +17,13 @@ from mentorapi.telemetry.metrics import Metrics
 #: Connections accepted before the event loop gets its turn.
 _ACCEPT_BATCH = 128
 
-#: Time until the server accepts again after the system had no file descriptor or no memory left.
+#: Pause in accepting when the system has no file descriptor or no memory left.
 _RETRY_SECONDS = 0.5
 
-#: Pauses that are less than this apart are one episode and one line in the log.
+#: Pauses that follow each other within this time count as one, with one line in the log.
 _EPISODE_SECONDS = 60
 
-#: Time between two looks for connections whose time is up.
+#: Time between two checks of the deadlines of all connections.
 _DEADLINE_SECONDS = 0.25
 
 #: ``accept`` fails with these while the connection stays in the queue: an immediate retry is a busy
@@ -74,7 +74,7 @@ class Server:
         self._resume()
 
     def stop(self, accept_waiting: bool = False) -> None:
-        """Close the listening sockets. Requests in progress and open connections go on.
+        """Close the listening sockets. Requests in progress and open connections continue.
 
         Closing a socket resets the connections that wait in its queue, unless another process holds
         it as well: ``accept_waiting`` takes them in first. A connection that arrives between the
@@ -110,7 +110,7 @@ class Server:
             if not self._accepting:
                 return
             if self._open >= self._max_connections:
-                # The next connection to close resumes it.
+                # Accepting is resumed when a connection closes.
                 self._pause_for(f"{self._open} connections are open")
                 return
             try:
@@ -137,7 +137,7 @@ class Server:
         return True
 
     async def _open_connection(self, accepted: socket.socket, address: object) -> None:
-        # A Unix socket has no address that means anything.
+        # The peer of a Unix socket has no address.
         client = str(address[0]) if isinstance(address, tuple) else "0.0.0.0"
         accepted.setblocking(False)
         try:

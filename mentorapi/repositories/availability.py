@@ -59,7 +59,7 @@ async def delete(db: Database, user_id: str, window_id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """``body`` is JSON. Without a write it stays true for ``seconds_valid``."""
+    """``body`` is JSON. Unless there is a write, it stays true for ``seconds_valid``."""
 
     body: str
     seconds_valid: float

@@ -1,4 +1,4 @@
-"""The event log: in order, as the history of a request or a session, and its clean-up."""
+"""The event log: the history of a request or a session, all events in order, the clean-up."""
 
 from mentorapi.database import statements
 from mentorapi.database.page import Page, offset
@@ -20,7 +20,8 @@ async def list_changes(
 async def follow(db: Database, after: str, limit: int) -> str:
     """Return the events after the one with this id as a JSON array; ``0-0`` is before the first.
 
-    A reader that goes on from the last id it has seen misses none, however late it is committed.
+    A reader that continues after the last id that it has seen misses no event, however late its
+    transaction commits.
     """
     xid, number = after.split("-")
     row = await statements.events.follow(db, after_xid=xid, after_id=int(number), limit=limit)
@@ -28,6 +29,6 @@ async def follow(db: Database, after: str, limit: int) -> str:
 
 
 async def delete_old(db: Database, batch_size: int) -> int:
-    """Delete events of long ago that are not part of a history; returns how many there were."""
+    """Delete old events that are not part of a history; return how many."""
     row = await statements.events.expire(db, batch_size=batch_size)
     return int(row["deleted"])

@@ -1,4 +1,4 @@
-"""Public mentors: list, search, facets, which are free when, one profile."""
+"""Public mentors: list, search, facets, those with a free slot, one profile."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -37,14 +37,14 @@ async def find(
 
 
 async def count_facets(db: Database, q: str, **filters: Any) -> str:
-    """How many of the mentors that `find` finds have each expertise, language and currency."""
+    """How many of the mentors that `find` returns have each expertise, language and currency."""
     row = await _in_time(statements.mentors.facets(db, q=q, filters=_json(filters)))
     return str(row["body"])
 
 
 @dataclass(frozen=True, slots=True)
 class Available:
-    """``items`` is JSON. Without a write it stays true for ``seconds_valid``."""
+    """``items`` is JSON. Unless there is a write, it stays true for ``seconds_valid``."""
 
     items: str
     seconds_valid: float
@@ -53,7 +53,7 @@ class Available:
 async def list_available(
     db: Database, start: datetime, end: datetime, limit: int, **filters: Any
 ) -> Available:
-    """The mentors that pass the filters and have a free slot in between, soonest first.
+    """The mentors that pass the filters and have a free slot from start to end, soonest first.
 
     Raises ValidationFailed, Unavailable.
     """

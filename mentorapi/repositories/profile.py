@@ -35,8 +35,8 @@ COLUMNS = {
     "defaultMeetingLink": "default_meeting_link",
 }
 
-#: Columns that tell whether the mentor has set a field. Until then it has the value of the token,
-#: or 0.
+#: Columns that tell whether the mentor has set a field. Until then the name and the image are those
+#: of the token, and the rate is 0.
 OWN = {"fullName": "own_name", "profileImageUrl": "own_image", "sessionRate": "own_rate"}
 
 #: The value of a cleared field, where it is not null.

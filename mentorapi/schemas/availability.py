@@ -29,8 +29,8 @@ SLOT = common.response_object(
 LIST_SLOTS = Operation(
     name="getMentorAvailability",
     summary="The times at which a mentor can be booked",
-    description="From `startDate` (today) to `endDate` (14 days later), both inclusive and in "
-    "UTC, at most 92 days apart: the dates on which the slots start. `POST /requests` admits each.",
+    description="The slots that start from `startDate` (default: today) to `endDate` (default: 14 "
+    "days later), both inclusive and in UTC, at most 92 days apart. `POST /requests` admits each.",
     public=True,
     query=common.query_object(
         startDate=common.DATE, endDate=common.with_example(common.DATE, examples.FRIDAY)
@@ -135,9 +135,9 @@ def day_and_start(window: Mapping[str, Any]) -> tuple[int, str]:
 
 @cache
 def zones() -> dict[str, str]:
-    """IANA names by what people write for them: the name, or its last part, in lower case.
+    """IANA names by what a user may write: the name, or its last part, in lower case.
 
-    Without abbreviations such as EST, and without names such as Japan: they have no area.
+    Names without an area, such as EST and Japan, are left out; UTC is the exception.
     """
     names = sorted(name for name in available_timezones() if "/" in name)
     cities = {name.rpartition("/")[2].lower(): name for name in names}
@@ -149,7 +149,7 @@ def check_zone(zone: str) -> Iterator[dict[str, str]]:
         return
     written = zone.strip().lower().replace(" ", "_")
     close = [written] if written in zones() else get_close_matches(written, zones(), 1, 0.75)
-    # What is close to an abbreviation is a coincidence.
+    # A short text, such as an abbreviation, resembles a name only by chance.
     guess = close and (close[0] == written or len(written) > 7)
     hint = f"; did you mean {zones()[close[0]]}?" if guess else ""
     message = f"must be an IANA time zone, such as Africa/Lagos{hint}"
@@ -164,7 +164,7 @@ def check_availability(body: Mapping[str, Any]) -> Details:
 REPLACE = Operation(
     name="setMyAvailability",
     summary="Replace the caller's weekly windows",
-    description="Windows are weekly, Monday is 0. Those of one mentor never overlap. They are in "
+    description="Windows are weekly, Monday is 0. They must not overlap. They are in "
     "UTC unless `availabilityTimezone` says otherwise. Settings that are left out stay, and so do "
     "overrides and time off. What `GET /mentor/availability` answers can be sent back: a window "
     "that is unchanged, or that is sent with its `id`, keeps its `id`. The first call creates the "
@@ -200,7 +200,7 @@ MESSAGE = common.response_object(
 DELETE = Operation(
     name="deleteAvailabilityWindow",
     summary="Delete one weekly window",
-    description="Sessions that were booked in it stay.",
+    description="Sessions that were booked in the window stay.",
     response=MESSAGE,
 )
 
@@ -262,7 +262,7 @@ MAX_DAYS_OFF = 366
 
 
 def to_milliseconds(instant: datetime) -> datetime:
-    """Cut off what answers do not show."""
+    """Cut off the microseconds that answers do not show."""
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
@@ -288,7 +288,7 @@ def check_time_off(body: Mapping[str, Any]) -> Details:
 LIST_TIME_OFF = Operation(
     name="listMyTimeOff",
     summary="The caller's time off that is not over, soonest first",
-    description="No times are offered in it. Sessions that are booked stay.",
+    description="No times are offered in time off. Sessions that are booked stay.",
     query=common.query_object(**common.ARRAY_PAGING),
     response=common.array_of(common.response_object("TimeOff", **TIME_OFF)),
 )
@@ -329,10 +329,10 @@ DELETE_TIME_OFF = Operation(
 )
 
 NOTICE = common.with_example(
-    common.integer(0, 43200), 120, "A request is made so long before the session, at least."
+    common.integer(0, 43200), 120, "Minutes from a request to the start of its session, at least."
 )
 CUTOFF = common.with_example(
-    common.integer(0, 168), 24, "A mentee cancels a session so long before it, at least."
+    common.integer(0, 168), 24, "Hours from a mentee's cancellation to the start, at least."
 )
 ACCEPTING = common.with_example(
     {"type": "boolean"}, True, "If false, no times are offered and no requests admitted."
@@ -340,12 +340,12 @@ ACCEPTING = common.with_example(
 #: Null: no limit.
 LIMITS = {
     "horizonDays": common.with_example(
-        common.integer(1, 730), 60, "Sessions begin so many days from today, at most."
+        common.integer(1, 730), 60, "Days from today to the last day on which a session may begin."
     ),
     "maxSessionsPerDay": common.with_example(
         common.integer(1, 50),
         4,
-        "Sessions that are not cancelled and pending requests on one day, at most.",
+        "Sessions on one day, at most. Those that are not cancelled count, and pending requests.",
     ),
     "maxSessionsPerWeek": common.with_example(
         common.integer(1, 200), 12, "The same, from Monday to Sunday."
@@ -381,12 +381,12 @@ REASONS = {
     "time_off": "the mentor has time off",
     "session": "there is another session",
     "buffer": "too close to another session",
-    "notice": "too soon",
+    "notice": "sooner than the notice allows",
     "horizon": "too far ahead",
     "day_full": "the day has its number of sessions",
     "week_full": "the week has its number of sessions",
     "paused": "the mentor takes no requests",
-    "past": "it has begun",
+    "past": "its start has passed",
 }
 
 EXPLAIN = Operation(

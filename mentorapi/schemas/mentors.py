@@ -1,4 +1,4 @@
-"""Public mentors: list, search, facets, which are free when, one profile."""
+"""Public mentors: list, search, facets, those with a free slot, one profile."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -109,7 +109,7 @@ def filtered(parameters: dict[str, Any], required: Sequence[str] = ()) -> dict[s
 LIST = Operation(
     name="listMentors",
     summary="List the public mentors, best first",
-    description="Those that pass all filters. Private profiles are not listed.",
+    description="Only mentors that pass all filters. Private profiles are not listed.",
     public=True,
     query=filtered(SORT | common.ARRAY_PAGING),
     response=common.array_of(CARD),
@@ -137,9 +137,9 @@ def counted(example: str) -> dict[str, Any]:
 FACETS = Operation(
     name="countMentorFacets",
     summary="How many mentors have each expertise, language and currency",
-    description="Of the mentors that `GET /mentors/search` finds with the same parameters. Each "
-    "`count` is how many it finds when the `value` is added as a filter. At most 50 of each, most "
-    "frequent first.",
+    description="Counts the mentors that `GET /mentors/search` finds with the same parameters. "
+    "Each `count` is how many it finds when the `value` is added as a filter. At most 50 of each, "
+    "most frequent first.",
     public=True,
     query=filtered(QUERY),
     response=common.response_object(
@@ -153,9 +153,9 @@ FACETS = Operation(
 AVAILABLE = Operation(
     name="listAvailableMentors",
     summary="The mentors with a free slot between two instants, soonest first",
-    description="Those with a public profile that pass all filters and have a slot from `from` to "
-    "`to`, 31 days later at most. `slots` are the first three of these. Mentors whose first slots "
-    "start together are in the order of `GET /mentors`.",
+    description="The public mentors that pass all filters and have a slot between `from` and `to`, "
+    "which are at most 31 days apart. `slots` are the first three of these slots. Mentors whose "
+    "first slots start together are in the order of `GET /mentors`.",
     public=True,
     query=filtered(
         {
