@@ -5,8 +5,8 @@
 -- $4 start_date text
 -- $5 end_date   text
 -- $6 note       text
--- returns is_past (it has ended) and is_far (it begins in more than two years), and unless one of
--- them is true time_off_id and body; no row without a profile
+-- returns is_past (it has ended) and is_far (it begins in more than two years); time_off_id and
+-- body, which are valid only if both are false; no row without a profile
 WITH profile AS MATERIALIZED (
     SELECT
         m.id,
@@ -21,7 +21,7 @@ added AS (
     INSERT INTO time_off (mentor_id, starts_at, ends_at, start_date, end_date, note)
     SELECT
         profile.id,
-        -- Answers show no more.
+        -- Answers show milliseconds.
         date_trunc('milliseconds', $2::timestamptz),
         date_trunc('milliseconds', $3::timestamptz),
         $4::text::date,

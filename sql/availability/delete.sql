@@ -6,7 +6,7 @@ WITH profile AS (
     SELECT m.id
     FROM mentors AS m
     WHERE m.user_id = $1
-    -- As every writer of windows: first the mentor, then the windows.
+    -- Every writer of windows locks the mentor first, then the windows.
     FOR NO KEY UPDATE
 ),
 

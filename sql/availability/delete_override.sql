@@ -1,4 +1,4 @@
--- availability.delete_override: give a day of one's own its weekly windows back.
+-- availability.delete_override: delete an override of one's own; the weekly windows hold again.
 -- $1 user_id text
 -- $2 day     text
 -- returns found, and is_past for a day that has passed; no row without a profile

@@ -2,10 +2,11 @@
 -- $1 mentor_id  uuid
 -- $2 start_date text
 -- $3 end_date   text
--- $4 max_days  integer
--- returns days, from the start date (null: today) to the end date (null: 14 days later); body, null
--- when there is no such public mentor or `days` is not between 0 and max_days; and seconds_valid,
--- until the first slot can no longer be requested, or until another day is today
+-- $4 max_days   integer
+-- returns three columns:
+-- days, from the start date (null: today) to the end date (null: 14 days later);
+-- body, null if there is no such public mentor or `days` is not between 0 and max_days;
+-- seconds_valid, until the first slot can no longer be requested, or until the default dates change
 WITH period AS MATERIALIZED (
     SELECT
         start.first_date,

@@ -1,12 +1,12 @@
 -- Free time, and the slots cut from it.
 --
--- mentor_free_time() is the one rule about time: (the override of the day, else the weekly windows)
--- minus time off, minus live sessions with the buffer, then the policy. The slots that are offered
--- are cut from it (mentor_slots), requests are admitted within it (mentor_admits), and it says why
--- a time is not free (unavailable_because).
+-- mentor_free_time() is the one rule about time: the windows of a day (those of its override, else
+-- the weekly ones), minus time off, minus live sessions with the buffer; then the policy. Three
+-- functions use it: mentor_slots() cuts the slots that are offered, mentor_admits() admits
+-- requests, and unavailable_because() says why a time is not free.
 
--- The first instant of a day in a time zone. Where midnight comes twice PostgreSQL takes the second
--- one, so the first candidate is reckoned from noon of the day before.
+-- The first instant of a day in a time zone. If midnight comes twice, PostgreSQL takes the second
+-- one, so this function first tries 12 hours after noon of the day before.
 CREATE OR REPLACE FUNCTION day_start(day date, zone text) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -19,9 +19,9 @@ AS $$
     END
 $$;
 
--- The instants at which the clock of a zone shows these times of a day on which, or around which,
--- it is changed. Nothing is left of times that are skipped, and times that come twice are there
--- twice.
+-- The instants at which the clock of a zone shows the times of a window, on a day on which or near
+-- which the clock changes. Times that the clock skips have no instants, times that come twice have
+-- two.
 CREATE OR REPLACE FUNCTION window_on_changed_day(
     day date, zone text, start_time interval, end_time interval
 ) RETURNS tstzmultirange
@@ -51,8 +51,8 @@ BEGIN
 END
 $$;
 
--- The windows of a mentor on these days of the mentor's zone, each as the instants at which the
--- clock there shows a time within it.
+-- The windows of a mentor on the days from the first to the last one, in the mentor's zone: each as
+-- the instants at which the clock there shows a time within it.
 CREATE OR REPLACE FUNCTION mentor_windows(m mentors, first_day date, last_day date)
 RETURNS TABLE (day date, span tstzrange, from_midnight boolean)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
@@ -110,12 +110,12 @@ AS $$
     ) AS w
 $$;
 
--- RFC 3339 cannot express later instants.
+-- Removes instants after the year 9999, which RFC 3339 cannot express.
 CREATE OR REPLACE FUNCTION until_last_instant(hours tstzmultirange) RETURNS tstzmultirange
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT hours * tstzmultirange(tstzrange(NULL, '9999-12-31 23:59:59+00')) $$;
 
--- The windows of a mentor between two instants, and some time around them.
+-- The windows of a mentor on all days that the time between two instants touches.
 CREATE OR REPLACE FUNCTION mentor_hours(m mentors, from_time timestamptz, to_time timestamptz)
 RETURNS tstzmultirange
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -163,8 +163,8 @@ AS $$
     ) AS p
 $$;
 
--- What a mentor's calendar has between two instants beside the hours of the windows, and what
--- follows: a request is admitted if it lies in `free` and begins in `starts`.
+-- Time off, live sessions and the policy of a mentor between two instants, and what they leave of
+-- `open_hours`: a request is admitted if it lies in `free` and begins in `starts`.
 CREATE OR REPLACE FUNCTION mentor_free_time(
     m mentors, open_hours tstzmultirange, from_time timestamptz, to_time timestamptz
 )
@@ -238,8 +238,8 @@ AS $$
     ) AS policy
 $$;
 
--- The free time of a mentor from one date to another (UTC, both inclusive), without the policy: for
--- people with psql.
+-- The free time of a mentor from one date to another (UTC, both inclusive), without the policy. For
+-- use in psql; the API does not call it.
 CREATE OR REPLACE FUNCTION mentor_free_time(
     for_mentor uuid, from_date date, to_date date
 ) RETURNS tstzmultirange
@@ -262,9 +262,9 @@ AS $$
     WHERE m.id = for_mentor
 $$;
 
--- Whether a mentee can request this time. With a limit of sessions, requests to one mentor wait for
--- each other here: after the lock, each statement of this function sees what the others have
--- committed. (It is VOLATILE for this.)
+-- Whether a mentee can request this time. If the mentor has a limit of sessions, requests to this
+-- mentor wait here for each other: after the lock, each statement of this function sees what the
+-- others have committed, because the function is VOLATILE.
 CREATE OR REPLACE FUNCTION mentor_admits(
     for_mentor uuid, start_time timestamptz, end_time timestamptz
 ) RETURNS boolean
@@ -403,14 +403,15 @@ AS $$
     WHERE r.applies
 $$;
 
--- The slots of a mentor that start on these dates (UTC, both inclusive), each of them admitted by
--- mentor_admits(). Their starts:
+-- The slots of a mentor that start on these dates (UTC, both inclusive). mentor_admits() admits
+-- each of them. How their starts are found:
 --
--- 1. Windows that touch are cut as one if they touch at midnight, or if one of them is too short
---    for a session. If a whole week is open, the next one is cut on its own, from Monday 00:00.
--- 2. In each of these, starts follow each other by the mentor's duration and buffer. The beginning
---    of a window is a start, too, if the session before has ended by then.
--- 3. A stretch of possible starts that has none of these gets its last whole minute.
+-- 1. Windows that touch are joined if they touch at midnight, or if one of them is too short for a
+--    session. If a whole week is open, the week after it is cut on its own, from Monday 00:00.
+-- 2. The first start is the beginning of the joined windows, and each next one is a duration and a
+--    buffer later. The beginning of a later window is a start, too, if the session before it has
+--    ended by then.
+-- 3. A stretch of possible starts that has no start by rule 2 gets one: its last whole minute.
 CREATE OR REPLACE FUNCTION mentor_slots(m mentors, from_date date, to_date date)
 RETURNS TABLE (start_time timestamptz, end_time timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 50
@@ -686,7 +687,7 @@ AS $$
     )
 $$;
 
--- Time off in whole days begins and ends with days of the mentor's zone.
+-- Computes the instants of time off in whole days, which are days of the mentor's zone.
 CREATE OR REPLACE FUNCTION time_off_take_days() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

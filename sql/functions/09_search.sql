@@ -1,4 +1,4 @@
--- The search for mentors, its filters and its counts: what is kept for them.
+-- The index of the search for mentors, of its filters and of its counts.
 --
 -- WHAT IS SEARCHED. Name, expertise, headline and bio of each public profile. search_split() splits
 -- a folded text into words, the same way for profiles and for searches. Filters look at the whole
@@ -9,12 +9,13 @@
 -- * search_postings has one row for each field, word and block of mentors. Its bitmap `mentors` has
 --   one bit for each mentor of the block. A mentor's column `number` says which bit: bit
 --   number % block size of block number / block size. No number is used twice. The `word` of a
---   filter has two lines, what the filter asks for and what the profile shows: a folded expertise
---   and its spelling, a range of languages and the language, a currency and the rate.
+--   filter has two lines, the first for what a filter asks for, the second for what the profile
+--   shows: a folded expertise and its spelling, a range of languages and the language, a currency
+--   and the rate.
 -- * search_vocabulary has one row for each word that a text has or had. Its column `keys`, with a
 --   GIN index, finds the words that a word of a search may mean.
 --
--- HOW A SEARCH RUNS says 11_find_mentors.sql.
+-- HOW A SEARCH RUNS: see 11_find_mentors.sql.
 --
 -- TYPING ERRORS are found without comparing words. Each word of the vocabulary has as keys all its
 -- variants with a blank in the place of one letter, such as `d sign`. A search for `dexign` or
@@ -22,16 +23,16 @@
 -- One letter too many and two letters swapped need no key: the search looks for the corrected word.
 --
 -- WHY BITMAPS. To unite, intersect and count bitmaps takes a millisecond, however many mentors have
--- the word (docs/decisions.md says what else was measured). Most words are rare, so most bits are
--- 0: compressed, a bitmap takes some fifty bytes.
+-- the word. docs/decisions.md has the measurements of the alternatives. Most words are rare, so
+-- most bits are 0: compressed, a bitmap takes some fifty bytes.
 --
--- CLEANING. A word that no profile has any more stays in the vocabulary until search_clean().
--- search_rebuild() makes both tables anew from the profiles; `migrate` does that if there are no
+-- CLEANING. A word that no profile has any more stays in the vocabulary until search_clean() runs.
+-- search_rebuild() fills both tables again from the profiles; `migrate` calls it if there are no
 -- postings. The view search_postings_recounted shows what the postings should be;
 -- deploy/database/drift.sql compares.
 --
 -- THE BLOCK SIZE is 16384 mentors: search_block_size(), and the type of search_postings.mentors.
--- A block is what one change of a profile rewrites for each of its words.
+-- A change of a profile rewrites one block for each word that it adds or removes.
 
 CREATE OR REPLACE FUNCTION search_block_size() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -123,7 +124,7 @@ CREATE OR REPLACE FUNCTION search_texts() RETURNS TABLE (field text, worth integ
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 3
 AS $$ VALUES ('name', 2), ('headline', 1), ('bio', 0) $$;
 
--- What a language filter finds a tag by (RFC 4647, basic filtering): zh-Hans-CN is found by itself,
+-- The ranges that find a language tag (RFC 4647, basic filtering): zh-Hans-CN is found by itself,
 -- by zh-Hans and by zh.
 CREATE OR REPLACE FUNCTION language_ranges(tag text) RETURNS TABLE (language_range text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 2
@@ -133,7 +134,7 @@ AS $$
     CROSS JOIN LATERAL generate_series(1, cardinality(split.parts)) AS n
 $$;
 
--- What filters find a profile by.
+-- The entries of search_postings by which filters find a profile.
 CREATE OR REPLACE FUNCTION filter_terms(m mentors) RETURNS TABLE (field text, word text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
@@ -157,9 +158,10 @@ AS $$
         concat_ws(E'\n', m.session_duration, '')
 $$;
 
--- What a search finds a profile by. At most 500 words are kept, from the name on: a long bio has
--- some 400 different ones. For searches of one letter there are the first letters of the words
--- (`c `) and all their letters (` c `), since too many words contain a letter.
+-- The entries of search_postings by which a search finds a profile. At most 500 words are kept,
+-- from the name on: a long bio has some 400 different ones. For searches of one letter there are
+-- the first letters of the words (`c `) and all their letters (` c `), since too many words contain
+-- a letter.
 CREATE OR REPLACE FUNCTION search_terms(m mentors) RETURNS TABLE (field text, word text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
@@ -222,8 +224,8 @@ AS $$
     SELECT * FROM filter_terms(m)
 $$;
 
--- What the vocabulary finds a word by: its parts of two and three letters and, from four letters
--- on, its variants with a blank instead of a letter.
+-- The keys by which a word of the vocabulary is found: its parts of two and three letters and, from
+-- four letters on, its variants with a blank instead of a letter.
 CREATE OR REPLACE FUNCTION search_keys(word text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
@@ -233,7 +235,7 @@ AS $$
     FROM generate_series(1, char_length(word)) AS i
 $$;
 
--- search_postings as the profiles want it.
+-- What search_postings should contain, computed from the profiles.
 CREATE OR REPLACE VIEW search_postings_recounted AS
 SELECT
     t.field,
@@ -245,7 +247,7 @@ CROSS JOIN LATERAL profile_terms(m) AS t
 WHERE m.visibility = 'public'
 GROUP BY t.field, t.word, search_block(m.number);
 
--- Makes both tables anew. Changes of profiles wait meanwhile.
+-- Fills both tables again. Changes of profiles wait meanwhile.
 CREATE OR REPLACE FUNCTION search_rebuild() RETURNS void
 LANGUAGE sql
 AS $$

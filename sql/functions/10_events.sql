@@ -1,20 +1,22 @@
--- The event log: every change that somebody may want to hear of leaves a row in events, written in
--- its transaction, whichever program makes it: the API, the sweep, or psql.
+-- The event log: a row of events for each change of a request, a session, a review or the public
+-- data of a mentor. It is written in the transaction of the change, whichever program makes it: the
+-- API, the sweep, or psql.
 --
--- Three things read the log. The history of requests and sessions: the rows with is_history, which
--- stay. The caches of the servers: `stale` says which answers they must not give any more, those
--- about the `mentor`, these and the `lists`, or `all`. And those that follow all events in order
--- (settled_events).
+-- The log has three uses:
+-- * The history of requests and sessions: the rows with is_history, which stay.
+-- * The caches of the servers: `stale` says which answers have become stale, those about the
+--   `mentor`, those and the `lists`, or `all` (sql/events/stale.sql).
+-- * Reading all events in order (sql/events/follow.sql).
 --
 -- A table with a column mentor_id becomes part of a mentor's public data by one trigger:
 --     CREATE OR REPLACE TRIGGER … AFTER INSERT OR UPDATE OR DELETE ON …
 --     FOR EACH ROW EXECUTE FUNCTION record_mentor_update('mentor');
 --
--- The statements of the API say for which user they act with act_for(). Its setting
--- `mentorapi.actor` ends with the transaction: `user:` and the user's id, or `sweep`.
+-- The setting `mentorapi.actor` says for whom a transaction acts, and ends with it: `user:` and the
+-- user's id, or `sweep`. Statements of the API set it with act_for().
 
--- Returns the user's id. A statement that takes the id from this function cannot change a row
--- before the setting is made.
+-- Sets the acting user, and returns the user's id: a statement that takes the id from this function
+-- cannot change a row before the setting is made.
 CREATE OR REPLACE FUNCTION act_for(user_id text) RETURNS text
 LANGUAGE sql VOLATILE
 AS $$
@@ -24,7 +26,8 @@ $$;
 
 -- One insert for all rows of a statement: a sweep changes thousands. PostgreSQL keeps the plan that
 -- it made for the first statement of a session, mostly for one row, and a nested loop over twice
--- ten thousand rows takes seconds. A full join never is a nested loop; every row has its partner.
+-- ten thousand rows takes seconds. A full join is never a nested loop, and here every row has its
+-- partner.
 CREATE OR REPLACE FUNCTION record_requests() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -172,7 +175,7 @@ CREATE OR REPLACE TRIGGER bookings_change_recorded AFTER UPDATE ON bookings
 REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION record_sessions();
 
--- The history of a row goes with it.
+-- The history of a request or a session is deleted with it.
 CREATE OR REPLACE FUNCTION delete_history() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -263,7 +266,7 @@ FOR EACH ROW EXECUTE FUNCTION record_mentor_update('mentor');
 CREATE OR REPLACE TRIGGER time_off_recorded AFTER INSERT OR UPDATE OR DELETE ON time_off
 FOR EACH ROW EXECUTE FUNCTION record_mentor_update('mentor');
 
--- By hand. The mentor's free time and figures change.
+-- Only changes by hand do this. The mentor's free time and figures change.
 CREATE OR REPLACE TRIGGER bookings_moved_or_deleted AFTER UPDATE OF mentor_id OR DELETE ON bookings
 FOR EACH ROW EXECUTE FUNCTION record_mentor_update('lists');
 
@@ -331,7 +334,7 @@ AS $$
     )
 $$;
 
--- An event as its readers get it: thin, they read the rest.
+-- An event as its readers get it: ids, status and start. Readers fetch the rest.
 CREATE OR REPLACE FUNCTION event_json(e events) RETURNS TABLE (body json)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
@@ -357,8 +360,8 @@ AS $$
     )
 $$;
 
--- Deletes events that nobody needs any more; returns how many. With the rights of its owner: the
--- role of the server must not delete the history.
+-- Deletes old events that are not part of a history; returns how many. It runs with the rights of
+-- its owner: the role of the server must not delete the history.
 CREATE OR REPLACE FUNCTION delete_old_events(batch_size bigint) RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$

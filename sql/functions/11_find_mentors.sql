@@ -6,17 +6,17 @@
 -- 2. search_meaning() finds, for each word of the search, the words of the vocabulary that it may
 --    mean: the same word, those that begin with it, those that contain it, and those that differ by
 --    one typing error.
--- 3. search_tiers() unites their bitmaps, one for each tier. The tier says how good the match is. A
---    mentor is as good a match as the weakest of the words.
+-- 3. search_tiers() unites their bitmaps, one for each tier. The tier says how good the match is.
+--    Of several words, the one that matches worst decides the tier of a mentor.
 -- 4. search_page() takes the tiers from the best one down until the page is full. Equal matches
 --    stand in the order of the list of mentors.
 --
 -- sql/mentors/facets.sql counts the bits of all matches in the bitmaps of the filters.
 --
--- A RATING has no bitmap: all reviews of the mentors of a block would wait for each other.
+-- A RATING has no bitmap: reviews of all mentors of a block would wait for each other.
 -- search_rated() makes the bitmap from the index of the list.
 
--- The numbers of the mentors in a bitmap of all blocks. Each bit 1 ends a run of zeros.
+-- The numbers of the mentors in a bitmap of all blocks. In its text, each 1 ends a run of zeros.
 CREATE OR REPLACE FUNCTION search_numbers(mentors varbit) RETURNS TABLE (number integer)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 100
 AS $$
@@ -35,7 +35,7 @@ CREATE OR REPLACE AGGREGATE bit_concat (bits varbit)(
 -- The words of profiles that a folded word of a search may mean, and how: 4 the same word, 3 one
 -- that begins with it, 2 one that contains it, 1 one of four letters or more that differs by one
 -- typing error. At most 5,000, the best and the shortest first, since each of them is looked up.
--- A single letter means itself, and what search_terms() keeps for it.
+-- A single letter means itself and the entries for letters that search_terms() keeps.
 CREATE OR REPLACE FUNCTION search_meaning(asked text) RETURNS TABLE (word text, kind integer)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -83,7 +83,7 @@ AS $$
     WHERE char_length(asked) = 1
 $$;
 
--- The folded words of a search. Further words than eight are ignored.
+-- The folded words of a search: the first eight; further ones are ignored.
 CREATE OR REPLACE FUNCTION search_query(q text) RETURNS text[]
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -117,8 +117,8 @@ AS $$
     ) AS good ON good.n = part.n
 $$;
 
--- The public mentors that pass all filters, or null without filters. They have the names of the
--- API's parameters.
+-- The public mentors that pass all filters, or null without filters. The keys of `filters` are the
+-- names of the API's parameters.
 CREATE OR REPLACE FUNCTION search_filter(filters jsonb) RETURNS varbit
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -266,7 +266,8 @@ AS $$
     WHERE t.tier = 0
 $$;
 
--- How good the field is in which a mentor has these words side by side; 0 for none but the bio.
+-- The worth of the field in which a mentor has these words side by side: name or expertise 2,
+-- headline 1, otherwise 0.
 CREATE OR REPLACE FUNCTION search_phrase(m mentors, phrase text) RETURNS integer
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -279,8 +280,8 @@ AS $$
 $$;
 
 -- The ids of a page of these mentors (null: of all) in the order of `sort`: best, rate or newest.
--- Where few are equal, those that have the phrase come first. A few are sorted; for many, the index
--- of the order is walked from its top.
+-- Among up to 200 mentors, those that have the phrase come first. If there are few mentors, they
+-- are sorted; for many, the index of the order is read from its beginning.
 CREATE OR REPLACE FUNCTION search_page(
     chosen varbit,
     sort text,

@@ -1,10 +1,10 @@
--- Which mentors are free when: GET /mentors/available.
+-- The mentors with a free slot between two instants: GET /mentors/available.
 --
--- mentor_slots() decides. It takes too long to ask it for every mentor, so mentors_available() asks
--- it for candidates, in the order of the earliest instant at which a slot may start. It stops when
--- the page is full and no other candidate can be free sooner.
+-- mentor_slots() decides who is free. To call it for every mentor takes too long, so
+-- mentors_available() calls it for candidates, in the order of the earliest instant at which a slot
+-- of theirs may start. It stops when the page is full and no other candidate can be free sooner.
 --
--- That instant must not be too late. It may be too early: then a mentor is looked at in vain. It
+-- That instant must not be too late. If it is too early, mentor_slots() is called without need. It
 -- is the earliest of
 --
 -- * mentor_starts.starts: starts follow each other by duration and buffer from the opening of each
@@ -13,7 +13,8 @@
 -- * the last start that fits before a session or time off;
 -- * the opening of a window of an override.
 
--- mentor_starts as the weekly windows want it; no row for a mentor without windows.
+-- The row that mentor_starts should have for a mentor, computed from the weekly windows; no row
+-- without windows.
 CREATE OR REPLACE FUNCTION possible_starts(m mentors)
 RETURNS TABLE (mentor_id uuid, starts smallint[])
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
@@ -100,7 +101,7 @@ AS $$
     WHERE EXISTS (SELECT FROM windows)
 $$;
 
--- Computes the rows of these mentors anew, of all mentors for null. The lock comes first: after it,
+-- Computes the rows of these mentors again; null means all mentors. The lock comes first: after it,
 -- each statement sees the windows that other transactions have committed.
 CREATE OR REPLACE FUNCTION compute_mentor_starts(of_mentors uuid[]) RETURNS void
 LANGUAGE plpgsql
@@ -173,7 +174,7 @@ WHEN (
 )
 EXECUTE FUNCTION mentors_compute_starts();
 
--- Fills the table of a database that was made before it; `migrate` calls this.
+-- Fills the table if it is empty, as after the migration that created it; `migrate` calls this.
 CREATE OR REPLACE FUNCTION fill_mentor_starts() RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -218,9 +219,9 @@ AS $$
     WHERE s.mentor_id = ANY (of_mentors)
 $$;
 
--- Starts that are none of mentor_starts, in minutes after `begins`. Of those before a session or
--- time off, only the ones before the mentor's next minute of mentor_starts matter: a session and a
--- buffer later at most.
+-- Starts that mentor_starts does not have, in minutes after `begins`. Of those before a session or
+-- time off, only the ones before the mentor's next minute in mentor_starts matter. That minute is a
+-- session and a buffer later at most.
 CREATE OR REPLACE FUNCTION irregular_starts(begins timestamptz, within integer)
 RETURNS TABLE (mentor_id uuid, late integer)
 LANGUAGE sql STABLE PARALLEL SAFE

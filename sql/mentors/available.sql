@@ -4,7 +4,7 @@
 -- $3 to_time   text
 -- $4 limit     integer
 -- returns items, a JSON array of mentor cards with their first three slots, and seconds_valid,
--- until the first of these can no longer be requested
+-- until the first of these slots can no longer be requested
 SELECT
     coalesce(
         json_agg(
