@@ -14,8 +14,8 @@ from mentorapi.database.pool import Database
 from mentorapi.repositories import profile
 from mentorapi.schemas.validation import parse_instant
 
-#: Days from the first to the last date of a list of slots.
-MAX_DAYS = 92
+#: From the first to the last date of a list of slots, both counted.
+MAX_DATES = 92
 
 PAST_DAY = errors.ValidationFailed.of("date", "must be today or later", "past")
 
@@ -77,14 +77,13 @@ async def list_slots(db: Database, mentor_id: str, start: date | None, end: date
         mentor_id=mentor_id,
         start_date=start and start.isoformat(),
         end_date=end and end.isoformat(),
-        max_days=MAX_DAYS,
+        max_dates=MAX_DATES,
     )
-    if row["days"] < 0:
+    if row["dates"] < 1:
         raise errors.ValidationFailed.of("endDate", "must not be before startDate", "order")
-    if row["days"] > MAX_DAYS:
-        raise errors.ValidationFailed.of(
-            "endDate", f"must be at most {MAX_DAYS} days after startDate", "out_of_range"
-        )
+    if row["dates"] > MAX_DATES:
+        message = f"must be at most {MAX_DATES - 1} days after startDate"
+        raise errors.ValidationFailed.of("endDate", message, "out_of_range")
     if row["body"] is None:
         raise errors.MentorNotFound
     return Slots(row["body"], row["seconds_valid"])

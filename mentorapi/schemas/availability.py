@@ -30,7 +30,7 @@ LIST_SLOTS = Operation(
     name="getMentorAvailability",
     summary="The times at which a mentor can be booked",
     description="The slots that start from `startDate` (default: today) to `endDate` (default: 14 "
-    "days later), both inclusive and in UTC, at most 92 days apart. `POST /requests` admits each.",
+    "days later), both inclusive and in UTC, at most 92 dates. `POST /requests` admits each.",
     public=True,
     query=common.query_object(
         startDate=common.DATE, endDate=common.with_example(common.DATE, examples.FRIDAY)

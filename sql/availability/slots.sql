@@ -2,10 +2,10 @@
 -- $1 mentor_id  uuid
 -- $2 start_date text
 -- $3 end_date   text
--- $4 max_days   integer
+-- $4 max_dates  integer
 -- returns three columns:
--- days, from the start date (null: today) to the end date (null: 14 days later);
--- body, null if there is no such public mentor or `days` is not between 0 and max_days;
+-- dates, their number from the start date (null: today) to the end date (null: 14 days later);
+-- body, null if there is no such public mentor or `dates` is not between 1 and max_dates;
 -- seconds_valid, until the first slot can no longer be requested, or until the default dates change
 WITH period AS MATERIALIZED (
     SELECT
@@ -22,7 +22,7 @@ slots AS MATERIALIZED (
         s.start_time AT TIME ZONE 'UTC' AS starts_at,
         s.end_time AT TIME ZONE 'UTC' AS ends_at
     FROM period
-    INNER JOIN mentors AS m ON period.last_date - period.first_date BETWEEN 0 AND $4
+    INNER JOIN mentors AS m ON period.last_date - period.first_date + 1 BETWEEN 1 AND $4
     CROSS JOIN LATERAL mentor_slots(m, period.first_date, period.last_date) AS s
     WHERE m.id = $1 AND m.visibility = 'public'
 ),
@@ -33,7 +33,7 @@ first_slot AS (
 )
 
 SELECT
-    period.last_date - period.first_date AS days,
+    period.last_date - period.first_date + 1 AS dates,
     CASE
         WHEN mentor.id IS NOT NULL THEN json_build_object(
             'mentorId', mentor.id,
@@ -93,7 +93,7 @@ LEFT JOIN mentors AS mentor
     ON
         mentor.id = $1
         AND mentor.visibility = 'public'
-        AND period.last_date - period.first_date BETWEEN 0 AND $4
+        AND period.last_date - period.first_date + 1 BETWEEN 1 AND $4
 CROSS JOIN LATERAL (
     VALUES (now() + make_interval(mins => coalesce(mentor.minimum_notice_minutes, 0)))
 ) AS notice (ends);
