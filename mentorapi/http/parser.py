@@ -25,6 +25,9 @@ _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 # llhttp also parses RTSP, ICE, HTTP/0.9 and HTTP/2.0.
 _VERSION = re.compile(rb"[\r\n]*[^\r\n]* HTTP/1\.([01])\r\n")
 
+# Proxies may send the whole URL as the target (RFC 9112, 3.2.2).
+_URL = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE)
+
 # RFC 3986, 3.2.2: a name, an IPv4 address, or an IPv6 address in brackets; then the port.
 _HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
@@ -146,8 +149,20 @@ class RequestParser:
             or (self._parser.should_upgrade() and (coding is not None or length))
         ):
             raise _not_http()
+        if not self.target.startswith("/"):
+            self._shorten_target()
         self.missing = length if coding is None else None
         self.keep_alive &= not self._is_last and self.method != "CONNECT"
+
+    def _shorten_target(self) -> None:
+        """Reduce a target that is a URL to its path and query. Its host replaces ``Host``."""
+        url = _URL.fullmatch(self.target)
+        if url is None:
+            return
+        if not is_valid_host(url[1]):
+            raise _not_http()
+        self.headers["host"] = url[1]
+        self.target = url[2] if url[2].startswith("/") else f"/{url[2]}"
 
     # Called by llhttp. It also calls ``on_header`` for trailers, which are ignored.
 

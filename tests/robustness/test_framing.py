@@ -83,8 +83,7 @@ class Reader:
         try:
             while self.open and parser.advance():
                 if parser.received:
-                    path = re.sub(r"^https?://[^/]*", "", parser.target)
-                    yield parser.method, path, bytes(parser.body)
+                    yield parser.method, parser.target, bytes(parser.body)
                     self.open = parser.keep_alive
                     parser.begin()
         except errors.ApiError:

@@ -107,6 +107,32 @@ async def test_search_with_letters_as_curl_sends_them_finds_the_mentor(api: Api)
     assert [one["fullName"] for one in answer.json] == ["Zoë"]
 
 
+async def test_send_whole_url_is_read_as_its_path_and_host(api: Api) -> None:
+    mentor, cache = await api.mentor("mia"), api.services.cache
+    paths = f"/api/mentors/{mentor.id}", "/api/mentors/search?q=mia&x=http://x/y", "/nope"
+    hits = cache.hits
+    found = []
+    for base in ("", "http://b", "HTTPS://b:1"):
+        raw = b"".join(head(f"GET {base}{path} HTTP/1.1") for path in paths)
+        answers, _, _ = await exchange(api.base, raw + get("/nope", Connection="close"))
+        found.append([(one.status, one.json) for one in answers])
+    assert [status for status, _ in found[0]] == [200, 200, 404, 404]
+    assert found[0] == found[1] == found[2]
+    # Both spellings share the responses that are kept.
+    assert cache.hits == hits + 4
+    (answer,), _, _ = await exchange(
+        api.base, head("PATCH http://b/api/mentor/me HTTP/1.1", Connection="close")
+    )
+    assert answer.status == 401
+
+
+def test_parse_whole_url_replaces_the_host() -> None:
+    parser = RequestParser(1024)
+    parser.add(b"GET http://b:1?x HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert parser.advance()
+    assert (parser.target, parser.headers["host"]) == ("/?x", "b:1")
+
+
 # Bodies ------------------------------------------------------------------------------------------
 
 
