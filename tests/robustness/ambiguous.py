@@ -65,7 +65,8 @@ REQUEST_LINES = (
     b"GET /@ HTTP / 1.1~GET /@ RTSP/1.0~GET /@ ICE/1.0~GET /@HTTP/1.1~get /@ HTTP/1.1~"
     b"GeT /@ HTTP/1.1~FOO /@ HTTP/1.1~G:T /@ HTTP/1.1~GET http://a/@ HTTP/1.1~"
     b"GET http://b/@ HTTP/1.1~GET HTTPS://a:1/@?b=http://c/d HTTP/1.1~GET http://a?@ HTTP/1.1~"
-    b"GET http:///@ HTTP/1.1~GET http://a@b/@ HTTP/1.1~GET http://a,b/@ HTTP/1.1~GET //a/@ HTTP/1.1~GET @ HTTP/1.1~GET /@#x HTTP/1.1~"
+    b"GET http:///@ HTTP/1.1~GET http://a@b/@ HTTP/1.1~GET http://a,b/@ HTTP/1.1~"
+    b"GET //a/@ HTTP/1.1~GET @ HTTP/1.1~GET /@#x HTTP/1.1~"
     b"GET /@\xc3\xa9 HTTP/1.1~GET /@\x00 HTTP/1.1~GET /@\x01 HTTP/1.1~GET /@\x7f HTTP/1.1~"
     b'GET /@ x HTTP/1.1~GET /@?a b HTTP/1.1~GET /@?"<>\\^`{|} HTTP/1.1~GET /@%00 HTTP/1.1~'
     b"GET /@%0d%0aX HTTP/1.1~PRI * HTTP/2.0~CONNECT a:1 HTTP/1.1~OPTIONS * HTTP/1.1~"
