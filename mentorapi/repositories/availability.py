@@ -203,7 +203,13 @@ async def set_policy(db: Database, user_id: str, policy: Mapping[str, Any]) -> s
 
 
 async def explain(db: Database, user_id: str, starts_at: str, duration: int | None) -> str:
-    """Return as JSON whether this time is free for a mentee, and the reasons why not."""
+    """Return as JSON whether this time is free for a mentee, and the reasons why not.
+
+    Raises ProfileNotFound, ValidationFailed for a start that no request can name.
+    """
+    start = parse_instant(starts_at)
+    if start.second or start.microsecond:
+        raise errors.ValidationFailed.of("startsAt", "must be a whole minute", "format")
     # As text: asyncpg reads datetime.min and datetime.max as infinity.
     row = await statements.availability.explain(
         db, user_id=user_id, starts_at=starts_at, duration=duration

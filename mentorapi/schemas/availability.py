@@ -392,7 +392,8 @@ REASONS = {
 EXPLAIN = Operation(
     name="explainMyAvailability",
     summary="Whether mentees can request a time, and if not why",
-    description="`duration` is in minutes, by default that of the profile.",
+    description="`startsAt` is a whole minute. `duration` is in minutes, by default that of the "
+    "profile. It does not matter whether the profile is public.",
     query=common.query_object(
         ["startsAt"], startsAt=common.SESSION_START, duration=common.DURATION
     ),

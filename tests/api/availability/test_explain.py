@@ -86,6 +86,12 @@ async def test_explain_is_free_exactly_when_a_request_is_admitted(api: Api) -> N
         assert (answer.status == 201) == free, start
 
 
+async def test_explain_private_profile_shows_its_calendar(api: Api) -> None:
+    mentor = await api.mentor("mia", windows_of("09:00-17:00", 0), visibility="private")
+    assert await reasons(mentor, at(9)) == {}
+    assert list(await reasons(mentor, at(8))) == ["outside_hours"]
+
+
 async def test_explain_wrong_question_is_refused(api: Api) -> None:
     mentor = await api.mentor()
     start = iso(at(9))
@@ -93,7 +99,11 @@ async def test_explain_wrong_question_is_refused(api: Api) -> None:
     assert fields_of(await mentor.get(PATH, startsAt=start[:-1])) == ["startsAt"]
     for duration in (14, 181, "x", -60):
         assert fields_of(await mentor.get(PATH, startsAt=start, duration=duration)) == ["duration"]
-    for extreme in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"):
+    for fraction in ("30", "00.001", "59.999999"):
+        answer = await mentor.get(PATH, startsAt=start.replace(":00Z", f":{fraction}Z"))
+        assert fields_of(answer) == ["startsAt"], fraction
+    assert (await mentor.get(PATH, startsAt=start.replace(":00Z", ":00.000Z"))).status == 200
+    for extreme in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:00Z"):
         assert not (await mentor.ok("GET", PATH, startsAt=extreme))["free"]
     jane = api.user("jane")
     assert is_error(await jane.get(PATH, startsAt=start), 404, "Mentor profile not found")
