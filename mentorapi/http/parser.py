@@ -22,8 +22,8 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~\x80-\xff]+) HTTP/")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
-# llhttp also parses RTSP, ICE, HTTP/0.9 and HTTP/2.0.
-_VERSION = re.compile(rb"[\r\n]*[^\r\n]* HTTP/1\.([01])\r\n")
+# llhttp also parses RTSP, ICE, HTTP/0.9 and HTTP/2.0, and several blanks before the target.
+_VERSION = re.compile(rb"[\r\n]*[^ \r\n]+ [^ \r\n]+ HTTP/1\.([01])\r\n")
 
 # Proxies may send the whole URL as the target (RFC 9112, 3.2.2).
 _URL = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE)

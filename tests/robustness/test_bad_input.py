@@ -399,6 +399,7 @@ HARDLY_HTTP = {
     "a method nobody knows": (http("BREW /api/mentors HTTP/1.1"), [405]),
     "CONNECT": (http("CONNECT example.com:443 HTTP/1.1"), [404, 405]),
     "TRACE": (http("TRACE /api/mentors HTTP/1.1"), [405]),
+    "two blanks": (http("GET  /api/mentors HTTP/1.1"), [400]),
     "a URL without a host": (http("GET http:///api/mentors HTTP/1.1"), [400]),
     "a URL with a user": (http("GET http://a@b/api/mentors HTTP/1.1"), [400]),
     "a URL with a host that is none": (http("GET http://a<>/api/mentors HTTP/1.1"), [400]),
