@@ -147,6 +147,9 @@ RequestTimeout = ApiError.define("The body did not arrive in time", status=408)
 BodyTooLarge = ApiError.define("Body is too large", status=413)
 HeadTooLarge = ApiError.define("The URL and the headers are too long", status=431)
 UnsupportedMediaType = ApiError.define("Content-Type must be application/json", status=415)
+UnsupportedCoding = ApiError.define(
+    "Content-Encoding is not supported", status=415, headers={"Accept-Encoding": "identity"}
+)
 
 Conflict = ApiError.define("Conflict", status=409)
 SlotTaken = Conflict.define("Time slot is no longer available")

@@ -110,6 +110,7 @@ HEADERS: dict[str, Json] = {
         {"const": "true"},
     ),
     "Retry-After": described("Seconds to wait before trying again.", 1, {"type": "integer"}),
+    "Accept-Encoding": described("The body must be sent as it is.", "identity"),
     "WWW-Authenticate": described(
         "RFC 6750. Without a token it is `Bearer` alone.", 'Bearer error="invalid_token"'
     ),
@@ -322,6 +323,8 @@ class OperationDescription:
             yield errors.ValidationFailed
         if self.spec.body is not None:
             yield from (errors.MalformedJson, errors.BodyTooLarge, errors.UnsupportedMediaType)
+        if self.spec.body is not None or self.spec.form:
+            yield errors.UnsupportedCoding
         if not self.spec.public:
             yield errors.Unauthorized
         if self.method == "POST":

@@ -31,6 +31,12 @@ NOT_MULTIPART = "Content-Type must be multipart/form-data"
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?', re.DOTALL)
 
 
+def check_coding(content_encoding: str) -> None:
+    """Raises UnsupportedCoding for a body that is compressed."""
+    if content_encoding.lower() not in ("", "identity"):
+        raise errors.UnsupportedCoding
+
+
 def read_body(content_type: str, raw: bytes, spec: Operation) -> Any:
     """The body as the operation's schema describes it.
 

@@ -117,6 +117,11 @@ async def with_plain_text(cast: Cast, operation: str) -> Answer:
     )
 
 
+async def with_a_compressed_body(cast: Cast, operation: str) -> Answer:
+    headers = {"Content-Encoding": "gzip"}
+    return await send(cast.mentor, operation, {}, body=b"x", headers=headers)
+
+
 async def with_a_huge_body(cast: Cast, operation: str) -> Answer:
     method, path, _ = DESCRIBED[operation]
     handler = next(handler for template, handler in ROUTES if template == openapi.PREFIX + path)
@@ -165,6 +170,7 @@ SHARED: dict[str, Provocation] = {
     "Unauthorized": without_a_token,
     "MalformedJson": with_broken_json,
     "UnsupportedMediaType": with_plain_text,
+    "UnsupportedCoding": with_a_compressed_body,
     "ContentTypeMustBeMultipartFormData": with_plain_text,
     "BodyTooLarge": with_a_huge_body,
     "KeyReused": with_a_used_key,

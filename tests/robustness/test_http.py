@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import re
@@ -412,6 +413,30 @@ async def test_send_other_content_type_is_refused(api: Api) -> None:
     for kind in ("application/json", "application/json;charset=UTF-8", "APPLICATION/JSON ; a=b"):
         answer = await user.patch("/mentor/me", body=body, headers={"Content-Type": kind})
         assert answer.status == 200, kind
+
+
+async def test_send_body_in_another_coding_is_refused(api: Api) -> None:
+    mentor, body = await api.mentor("mia"), gzip.compress(b"{}")
+    request = await api.request(api.user("jane"), mentor)
+    for method, path, kind in (
+        ("PUT", "/mentor/policy", "application/json"),
+        ("POST", f"/requests/{request['id']}/reject", "application/json"),
+        ("PATCH", "/mentor/profile-image", "multipart/form-data; boundary=x"),
+    ):
+        for coding in ("gzip", "GZIP", "br", "x", "identity, gzip"):
+            headers = {"Content-Type": kind, "Content-Encoding": coding}
+            answer = await mentor.request(method, path, body=body, headers=headers)
+            assert is_error(answer, 415, "Content-Encoding is not supported"), (path, coding)
+            assert answer.headers["Accept-Encoding"] == "identity"
+            assert answer.headers["X-Error-Code"] == "unsupported_coding"
+    for coding in ("identity", "Identity", ""):
+        headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+        answer = await mentor.request("PUT", "/mentor/policy", body=b"{}", headers=headers)
+        assert answer.status == 200, coding
+
+
+async def test_expect_the_unknown_ignores_it(api: Api) -> None:
+    assert (await api.nobody.get("/mentors", headers={"Expect": "x"})).status == 200
 
 
 async def test_send_no_body_where_it_is_optional_succeeds(api: Api) -> None:
