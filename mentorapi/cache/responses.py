@@ -166,7 +166,7 @@ class ResponseCache:
     def _keep(self, load: Load, response: Response) -> None:
         # The URL counts, since a client may make up long ones.
         size = len(response.body) + len(load.url) + ENTRY_BYTES
-        if size <= min(MAX_RESPONSE_BYTES, self._entries.maxsize):
+        if load.lifetime > 0 and size <= min(MAX_RESPONSE_BYTES, self._entries.maxsize):
             expires_at = monotonic() + load.lifetime
             entry = _Entry(response, load.topic, load.since, expires_at, size)
             self._entries[load.url] = entry

@@ -1,5 +1,7 @@
 """Public mentors: list, search, facets, those with a free slot, one profile."""
 
+from contextlib import nullcontext
+
 from mentorapi import errors
 from mentorapi.cache.responses import ANY
 from mentorapi.http.cached_reads import CachedReadHandler
@@ -12,15 +14,19 @@ from mentorapi.schemas.validation import parse_instant
 class ListMentors(CachedReadHandler):
     @operation(spec.LIST)
     async def get(self) -> None:
-        self.write_list(await mentors.find(self.db, **self.parameters))
+        await self.find()
 
-
-class SearchMentors(CachedReadHandler):
-    @operation(spec.SEARCH)
-    async def get(self) -> None:
-        async with self.services.search_slot():
+    async def find(self) -> None:
+        limited = mentors.is_search(**self.parameters)
+        async with self.services.search_slot() if limited else nullcontext():
             found = await mentors.find(self.db, **self.parameters)
         self.write_list(found)
+
+
+class SearchMentors(ListMentors):
+    @operation(spec.SEARCH)
+    async def get(self) -> None:
+        await self.find()
 
 
 class CountFacets(CachedReadHandler):
@@ -37,7 +43,8 @@ class ListAvailableMentors(CachedReadHandler):
     @operation(spec.AVAILABLE)
     async def get(self) -> None:
         from_time, to_time = (parse_instant(self.parameters.pop(name)) for name in ("from", "to"))
-        found = await mentors.list_available(self.db, from_time, to_time, **self.parameters)
+        async with self.services.search_slot():
+            found = await mentors.list_available(self.db, from_time, to_time, **self.parameters)
         if self.load is not None:
             self.load.lifetime = found.seconds_valid
         self.write_json(found.items)

@@ -20,6 +20,13 @@ MAX_SEARCH_SECONDS = 3
 MAX_PERIOD = timedelta(days=31)
 
 
+def is_search(
+    q: str = "", sort: str = "best", page: int = 1, limit: int = 0, **filters: Any
+) -> bool:
+    """Whether `find` searches, which may take as long as `MAX_SEARCH_SECONDS`."""
+    return bool(q or filters or sort != "best")
+
+
 async def find(
     db: Database, page: int, limit: int, sort: str = "best", q: str = "", **filters: Any
 ) -> Page:
@@ -28,7 +35,7 @@ async def find(
     ``sort`` and the filters are parameters of the API. Raises Unavailable.
     """
     bounds = {"limit": limit, "offset": offset(page, limit)}
-    if q or filters or sort != "best":
+    if is_search(q, sort, **filters):
         search = statements.mentors.search(db, q=q, filters=_json(filters), sort=sort, **bounds)
         row = await _in_time(search)
     else:

@@ -149,14 +149,29 @@ async def test_search_longer_than_the_time_limit_is_unavailable(
     assert await found(api, "alpha") == ["mia"]
 
 
-async def test_search_many_times_at_once_leaves_connections_to_others(api: Api) -> None:
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("/mentors/search", {"q": "a"}),
+        ("/mentors", {"expertise": "go"}),
+        ("/mentors", {"sort": "rate"}),
+        ("/mentors/facets", {}),
+        ("/mentors/available", {"from": "2030-01-07T00:00:00Z", "to": "2030-01-08T00:00:00Z"}),
+    ],
+    ids=["search", "filter", "sort", "facets", "available"],
+)
+async def test_search_many_times_at_once_leaves_connections_to_others(
+    api: Api, path: str, parameters: dict[str, str]
+) -> None:
     """All searches hang. They must not use all connections."""
     mentor = await api.mentor("mia", bio="alpha")
     async with api.db.acquire() as connection, connection.transaction():
-        await connection.execute("LOCK TABLE search_vocabulary IN ACCESS EXCLUSIVE MODE")
+        await connection.execute(
+            "LOCK TABLE search_vocabulary, search_postings, mentor_starts IN ACCESS EXCLUSIVE MODE"
+        )
         searches = [
-            asyncio.create_task(api.nobody.get("/mentors/search", q="a", limit=limit + 1))
-            for limit in range(50)
+            asyncio.create_task(api.nobody.get(path, **parameters, x=number))
+            for number in range(50)
         ]
         while not api.services.searches.locked():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
