@@ -134,8 +134,9 @@ CURRENCY = {
 LANGUAGE = {
     "type": "string",
     "maxLength": 35,
-    # Language, script, region and variants. Extensions and private tags are for programs.
-    "pattern": "^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
+    # Language, extended language, script, region, variants. Extensions and private tags are
+    # for programs.
+    "pattern": "^[A-Za-z]{2,3}(-[A-Za-z]{3})?(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
     "(-([0-9A-Za-z]{5,8}|[0-9][0-9A-Za-z]{3}))*$",
     "x-registry": "bcp-47",
     "x-message": "must be a BCP 47 tag, such as en or pt-BR",

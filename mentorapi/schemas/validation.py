@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from heapq import nsmallest
 from itertools import islice
 from operator import itemgetter
@@ -49,22 +50,46 @@ _ISO_4217 = """
 CURRENCIES = frozenset(_ISO_4217.split())
 
 
+@cache
+def _registered() -> frozenset[str]:
+    """The numbers of regions, and the extended languages after their languages: ``zh-yue``."""
+    from langcodes.registry_parser import parse_registry
+
+    return frozenset(
+        f"{prefix}-{entry['Subtag']}"
+        for entry in parse_registry()
+        if entry["Type"] in ("extlang", "region")
+        for prefix in entry.get("Prefix", [""])
+    )
+
+
 def is_language(tag: str) -> bool:
     """Whether a tag of BCP 47 is made of registered parts."""
     # Importing it takes 40 ms, which a start does not need.
     import langcodes
 
+    parts = tag.lower().split("-")
     try:
-        return bool(langcodes.tag_is_valid(tag))
+        # langcodes accepts all numbers of regions, and extended languages after any language.
+        return bool(langcodes.tag_is_valid(tag)) and all(
+            f"-{part}" in _registered()
+            if part.isdecimal()
+            else f"{parts[0]}-{part}" in _registered()
+            for part in parts[1:]
+            if len(part) == 3
+        )
     except ValueError:
         return False
 
 
 def canonical_language(tag: str) -> str:
-    """Return a tag of BCP 47 as the registry writes it: ``pt-BR`` for ``PT-br``."""
+    """Return a tag of BCP 47 as the registry writes it: ``pt-BR`` for ``PT-br``.
+
+    An extended language replaces its language: ``yue`` for ``zh-yue``.
+    """
     import langcodes
 
-    return str(langcodes.standardize_tag(tag))
+    return str(langcodes.standardize_tag(re.sub("^[A-Za-z]+-(?=[A-Za-z]{3}(-|$))", "", tag)))
 
 
 @formats.checks("date", raises=ValueError)

@@ -14,6 +14,15 @@ async def test_set_languages_stores_them_once_in_canonical_form(api: Api) -> Non
     assert (await api.nobody.get(f"/mentors/{mentor.id}")).json["languages"] == expected
 
 
+async def test_set_extended_language_stores_the_language(api: Api) -> None:
+    mentor = await api.mentor(languages=["zh-yue", "ZH-CMN-Hans", "sgn-ase", "es-419", "zh-yue-HK"])
+    expected = ["yue", "cmn-Hans", "ase", "es-419", "yue-HK"]
+    assert (await mentor.ok("GET", "/mentor/me"))["profile"]["languages"] == expected
+    answer = await api.nobody.get("/mentors", language="zh-yue")
+    assert [one["userId"] for one in answer.json] == [mentor.sub]
+    assert fields_of(await api.nobody.get("/mentors", language="es-999")) == ["language"]
+
+
 @pytest.mark.parametrize("cleared", [None, []])
 async def test_clear_languages_leaves_none(api: Api, cleared: object) -> None:
     mentor = await api.mentor(languages=["en"])
@@ -22,7 +31,8 @@ async def test_clear_languages_leaves_none(api: Api, cleared: object) -> None:
 
 NO_LANGUAGES = """
     e english xx en_US en- -en en--US 日本語 * en-* x-own i-klingon en-USA de-1 en;q=0.5 en-x-own
-    de-DE-u-co-phonebk zh-cmn-Hans zh-Han en-AB abcdefghi-abcdefghi-abcdefghi-abcdef
+    de-DE-u-co-phonebk zh-Han en-AB es-999 en-yue zh-ase zh-yue-hak
+    abcdefghi-abcdefghi-abcdefghi-abcdef
 """
 
 
