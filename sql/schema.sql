@@ -361,6 +361,10 @@ CREATE FUNCTION public.event_json(e public.events) RETURNS TABLE(body json)
     )
 $$;
 
+CREATE FUNCTION public.expertise_key(expertise text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT left(btrim(regexp_replace(fold(expertise), '\s+', ' ', 'g')), 200) $$;
+
 CREATE FUNCTION public.expiry_reason() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT 'Expired without an answer' $$;
@@ -380,7 +384,7 @@ CREATE FUNCTION public.filter_terms(m public.mentors) RETURNS TABLE(field text, 
     AS $$
     SELECT
         'expertise',
-        concat_ws(E'\n', left(fold(e.value), 200), e.value)
+        concat_ws(E'\n', expertise_key(e.value), btrim(e.value))
     FROM unnest(m.expertise) AS e (value)
     UNION
     SELECT
@@ -1892,7 +1896,7 @@ CREATE FUNCTION public.search_filter(filters jsonb) RETURNS bit varying
             a.key || E'\n' AS first_word,
             a.key || E'\n' || coalesce(a.most, U&'\+10FFFF') AS last_word
         FROM (
-            SELECT 'expertise' AS field, left(fold(e.value), 200) AS key, NULL AS most
+            SELECT 'expertise' AS field, expertise_key(e.value) AS key, NULL AS most
             FROM jsonb_array_elements_text(filters -> 'expertise') AS e
             UNION ALL
             SELECT 'language', filters ->> 'language', NULL
@@ -1978,8 +1982,11 @@ CREATE FUNCTION public.search_meaning(asked text) RETURNS TABLE(word text, kind 
             -- One letter is too many, or two are swapped.
             array_agg(overlay(asked PLACING '' FROM i FOR 1))
             || array_agg(overlay(asked PLACING reverse(substr(asked, i, 2)) FROM i FOR 2))
+            -- The profile's word has ß.
+            || array_agg(overlay(eszett PLACING reverse(substr(eszett, i, 2)) FROM i FOR 2))
             AS corrected
-        FROM generate_series(1, char_length(asked)) AS i
+        FROM replace(asked, 'ss', 'ß') AS eszett
+        CROSS JOIN generate_series(1, char_length(asked)) AS i
         WHERE char_length(asked) > 1
     )
 
@@ -2153,12 +2160,31 @@ $$;
 CREATE FUNCTION public.search_query(q text) RETURNS text[]
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT array_agg(w.word)
+    WITH folded AS MATERIALIZED (SELECT fold(q) AS words),
+
+    words AS MATERIALIZED (
+        SELECT
+            s.word,
+            s.place,
+            btrim(s.word, '.:!?¿¡''*~=-`#@•·') <> '' AS is_word
+        FROM folded
+        CROSS JOIN LATERAL search_split(folded.words) WITH ORDINALITY AS s (word, place)
+        UNION ALL
+        SELECT
+            s.separator,
+            1000,
+            FALSE
+        FROM folded
+        CROSS JOIN LATERAL search_separators(folded.words) AS s
+    )
+
+    SELECT coalesce(array_agg(w.word), CASE WHEN normalize(q, NFKC) ~ '\S' THEN ARRAY[q] END)
     FROM (
-        SELECT s.word
-        FROM search_split(fold(q)) WITH ORDINALITY AS s (word, place)
-        GROUP BY s.word
-        ORDER BY min(s.place)
+        SELECT word
+        FROM words
+        WHERE is_word OR NOT EXISTS (SELECT FROM words WHERE is_word)
+        GROUP BY word
+        ORDER BY min(place)
         LIMIT 8
     ) AS w
 $$;
@@ -2205,6 +2231,14 @@ CREATE FUNCTION public.search_rebuild() RETURNS void
     GROUP BY p.word;
 $$;
 
+CREATE FUNCTION public.search_separators(words text) RETURNS TABLE(separator text)
+    LANGUAGE sql IMMUTABLE ROWS 5 PARALLEL SAFE
+    AS $$
+    SELECT s.separator
+    FROM string_to_table('/,;|()[]{}<>"“”„«»、。・「」.:', NULL) AS s (separator)
+    WHERE strpos(words, s.separator) > 0
+$$;
+
 CREATE FUNCTION public.search_split(words text) RETURNS TABLE(word text)
     LANGUAGE sql IMMUTABLE ROWS 20 PARALLEL SAFE
     AS $$
@@ -2215,7 +2249,7 @@ CREATE FUNCTION public.search_split(words text) RETURNS TABLE(word text)
             ltrim(rtrim(split.piece, '.:!?''*~=-`'), ':!?¿¡''*~=-`#@•·') AS word
         FROM
             regexp_split_to_table(
-                words, '(?:[\s/,;|()\[\]{}<>"“”„«»、。・「」]|\.\.|::)+'
+                words, '(?:[\s/,;|()\[\]{}<>"“”„«»、。・「」]|\.{2,}|:{2,})+'
             ) AS split (piece)
         WHERE split.piece <> ''
     ) AS trimmed
@@ -2224,19 +2258,28 @@ $$;
 CREATE FUNCTION public.search_terms(m public.mentors) RETURNS TABLE(field text, word text)
     LANGUAGE sql STABLE ROWS 100 PARALLEL SAFE
     AS $$
-    WITH words AS MATERIALIZED (
+    WITH texts AS MATERIALIZED (
+        SELECT
+            f.place,
+            f.field,
+            f.words,
+            fold(f.words) AS folded
+        FROM (
+            VALUES
+            (1, 'name', concat_ws(E'\n', m.full_name, array_to_string(m.expertise, E'\n'))),
+            (2, 'headline', m.headline),
+            (3, 'bio', m.bio)
+        ) AS f (place, field, words)
+    ),
+
+    words AS MATERIALIZED (
         SELECT
             f.place,
             f.field,
             w.word,
             w.place AS word_place
-        FROM (
-            VALUES
-            (1, 'name', concat_ws(', ', m.full_name, array_to_string(m.expertise, ', '))),
-            (2, 'headline', m.headline),
-            (3, 'bio', m.bio)
-        ) AS f (place, field, words)
-        CROSS JOIN LATERAL search_split(fold(f.words)) WITH ORDINALITY AS w (word, place)
+        FROM texts AS f
+        CROSS JOIN LATERAL search_split(f.folded) WITH ORDINALITY AS w (word, place)
     ),
 
     kept AS MATERIALIZED (
@@ -2254,6 +2297,14 @@ CREATE FUNCTION public.search_terms(m public.mentors) RETURNS TABLE(field text, 
             FROM words AS w
             CROSS JOIN LATERAL search_parts(w.word) AS p
             WHERE w.word ~ '[^[:alnum:]]'
+            UNION ALL
+            SELECT
+                f.place,
+                f.field,
+                v.word,
+                2000
+            FROM texts AS f
+            CROSS JOIN LATERAL search_variants(f.words, f.folded) AS v
         ) AS t
         WHERE t.word <> ''
         GROUP BY t.field, t.word
@@ -2273,6 +2324,12 @@ CREATE FUNCTION public.search_terms(m public.mentors) RETURNS TABLE(field text, 
         ' ' || l.letter || ' '
     FROM kept
     CROSS JOIN LATERAL string_to_table(kept.word, NULL) AS l (letter)
+    UNION
+    SELECT
+        f.field,
+        ' ' || s.separator || ' '
+    FROM texts AS f
+    CROSS JOIN LATERAL search_separators(f.folded) AS s
 $$;
 
 CREATE FUNCTION public.search_texts() RETURNS TABLE(field text, worth integer)
@@ -2359,6 +2416,18 @@ CREATE FUNCTION public.search_uses(word text) RETURNS boolean
         WHERE field = f.field AND search_postings.word = search_uses.word
         LIMIT 1
     ) AS p ON TRUE
+$$;
+
+CREATE FUNCTION public.search_variants(words text, folded text) RETURNS TABLE(word text)
+    LANGUAGE sql STABLE ROWS 2 PARALLEL SAFE
+    AS $$
+    -- unaccent() does not know U+E000, and makes ß two letters.
+    SELECT replace(s.word, U&'\E000', 'ß')
+    FROM search_split(fold(translate(words, 'ßẞ', U&'\E000\E000'))) AS s
+    WHERE words ~ '[ßẞ]' AND strpos(s.word, U&'\E000') > 0
+    UNION ALL
+    SELECT left(replace(joined.words[1], '/', ''), 200)
+    FROM regexp_matches(folded, '[[:alnum:]]+(?:/[[:alnum:]]+)+', 'g') AS joined (words)
 $$;
 
 CREATE FUNCTION public.session_event(old_status text, new_status text) RETURNS text

@@ -55,8 +55,8 @@ FILTERS = {
         "type": "array",
         "items": common.visible_line(60),
         "maxItems": 50,
-        "description": "May be repeated: mentors who have all of them. Case and accents do not "
-        "matter.",
+        "description": "May be repeated: mentors who have all of them. Case, accents and blanks "
+        "do not matter.",
         "examples": [["System design"]],
     },
     "minRating": {

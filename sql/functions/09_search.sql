@@ -84,9 +84,9 @@ AS $$
     END
 $$;
 
--- The words of a folded text. Blanks, brackets, quotation marks, commas, semicolons, bars and
--- slashes separate words. Marks before and after a word do not belong to it: `C++,` and `(.NET)`
--- are the words c++ and .net. Longer words than an index takes are cut.
+-- The words of a folded text. Blanks, brackets, quotation marks, commas, semicolons, bars, slashes
+-- and several dots or colons separate words. Marks before and after a word do not belong to it:
+-- `C++,` and `(.NET)` are the words c++ and .net. Longer words than an index takes are cut.
 CREATE OR REPLACE FUNCTION search_split(words text) RETURNS TABLE (word text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 20
 AS $$
@@ -97,10 +97,34 @@ AS $$
             ltrim(rtrim(split.piece, '.:!?''*~=-`'), ':!?¿¡''*~=-`#@•·') AS word
         FROM
             regexp_split_to_table(
-                words, '(?:[\s/,;|()\[\]{}<>"“”„«»、。・「」]|\.\.|::)+'
+                words, '(?:[\s/,;|()\[\]{}<>"“”„«»、。・「」]|\.{2,}|:{2,})+'
             ) AS split (piece)
         WHERE split.piece <> ''
     ) AS trimmed
+$$;
+
+-- The separators in a folded text, except blanks. A search of separators only looks for them.
+CREATE OR REPLACE FUNCTION search_separators(words text) RETURNS TABLE (separator text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 5
+AS $$
+    SELECT s.separator
+    FROM string_to_table('/,;|()[]{}<>"“”„«»、。・「」.:', NULL) AS s (separator)
+    WHERE strpos(words, s.separator) > 0
+$$;
+
+-- Further words of a text, for typing errors and joined spellings: `straße` beside `strasse`, since
+-- a slip at ß is one letter, and `cicd` beside `ci` and `cd`.
+CREATE OR REPLACE FUNCTION search_variants(words text, folded text)
+RETURNS TABLE (word text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 2
+AS $$
+    -- unaccent() does not know U+E000, and makes ß two letters.
+    SELECT replace(s.word, U&'\E000', 'ß')
+    FROM search_split(fold(translate(words, 'ßẞ', U&'\E000\E000'))) AS s
+    WHERE words ~ '[ßẞ]' AND strpos(s.word, U&'\E000') > 0
+    UNION ALL
+    SELECT left(replace(joined.words[1], '/', ''), 200)
+    FROM regexp_matches(folded, '[[:alnum:]]+(?:/[[:alnum:]]+)+', 'g') AS joined (words)
 $$;
 
 -- The parts of a word by which profiles are found as well: those of two letters or more, such as
@@ -134,13 +158,18 @@ AS $$
     CROSS JOIN LATERAL generate_series(1, cardinality(split.parts)) AS n
 $$;
 
+-- What a filter asks for: an expertise without differences of case, accents and blanks.
+CREATE OR REPLACE FUNCTION expertise_key(expertise text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT left(btrim(regexp_replace(fold(expertise), '\s+', ' ', 'g')), 200) $$;
+
 -- The entries of search_postings by which filters find a profile.
 CREATE OR REPLACE FUNCTION filter_terms(m mentors) RETURNS TABLE (field text, word text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
     SELECT
         'expertise',
-        concat_ws(E'\n', left(fold(e.value), 200), e.value)
+        concat_ws(E'\n', expertise_key(e.value), btrim(e.value))
     FROM unnest(m.expertise) AS e (value)
     UNION
     SELECT
@@ -161,23 +190,32 @@ $$;
 -- The entries of search_postings by which a search finds a profile. At most 500 words are kept,
 -- from the name on: a long bio has some 400 different ones. For searches of one letter there are
 -- the first letters of the words (`c `) and all their letters (` c `), since too many words contain
--- a letter.
+-- a letter. A separator is kept as a letter is.
 CREATE OR REPLACE FUNCTION search_terms(m mentors) RETURNS TABLE (field text, word text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
-    WITH words AS MATERIALIZED (
+    WITH texts AS MATERIALIZED (
+        SELECT
+            f.place,
+            f.field,
+            f.words,
+            fold(f.words) AS folded
+        FROM (
+            VALUES
+            (1, 'name', concat_ws(E'\n', m.full_name, array_to_string(m.expertise, E'\n'))),
+            (2, 'headline', m.headline),
+            (3, 'bio', m.bio)
+        ) AS f (place, field, words)
+    ),
+
+    words AS MATERIALIZED (
         SELECT
             f.place,
             f.field,
             w.word,
             w.place AS word_place
-        FROM (
-            VALUES
-            (1, 'name', concat_ws(', ', m.full_name, array_to_string(m.expertise, ', '))),
-            (2, 'headline', m.headline),
-            (3, 'bio', m.bio)
-        ) AS f (place, field, words)
-        CROSS JOIN LATERAL search_split(fold(f.words)) WITH ORDINALITY AS w (word, place)
+        FROM texts AS f
+        CROSS JOIN LATERAL search_split(f.folded) WITH ORDINALITY AS w (word, place)
     ),
 
     kept AS MATERIALIZED (
@@ -195,6 +233,14 @@ AS $$
             FROM words AS w
             CROSS JOIN LATERAL search_parts(w.word) AS p
             WHERE w.word ~ '[^[:alnum:]]'
+            UNION ALL
+            SELECT
+                f.place,
+                f.field,
+                v.word,
+                2000
+            FROM texts AS f
+            CROSS JOIN LATERAL search_variants(f.words, f.folded) AS v
         ) AS t
         WHERE t.word <> ''
         GROUP BY t.field, t.word
@@ -214,6 +260,12 @@ AS $$
         ' ' || l.letter || ' '
     FROM kept
     CROSS JOIN LATERAL string_to_table(kept.word, NULL) AS l (letter)
+    UNION
+    SELECT
+        f.field,
+        ' ' || s.separator || ' '
+    FROM texts AS f
+    CROSS JOIN LATERAL search_separators(f.folded) AS s
 $$;
 
 CREATE OR REPLACE FUNCTION profile_terms(m mentors) RETURNS TABLE (field text, word text)

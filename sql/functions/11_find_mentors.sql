@@ -51,8 +51,11 @@ AS $$
             -- One letter is too many, or two are swapped.
             array_agg(overlay(asked PLACING '' FROM i FOR 1))
             || array_agg(overlay(asked PLACING reverse(substr(asked, i, 2)) FROM i FOR 2))
+            -- The profile's word has ß.
+            || array_agg(overlay(eszett PLACING reverse(substr(eszett, i, 2)) FROM i FOR 2))
             AS corrected
-        FROM generate_series(1, char_length(asked)) AS i
+        FROM replace(asked, 'ss', 'ß') AS eszett
+        CROSS JOIN generate_series(1, char_length(asked)) AS i
         WHERE char_length(asked) > 1
     )
 
@@ -83,16 +86,37 @@ AS $$
     WHERE char_length(asked) = 1
 $$;
 
--- The folded words of a search: the first eight; further ones are ignored.
+-- The folded words of a search: the first eight; further ones are ignored. Marks such as `-` or
+-- `...` count only where there is nothing else. Null stands for all mentors, and only a blank `q`
+-- gets it: one that folding makes blank, such as an accent, finds none.
 CREATE OR REPLACE FUNCTION search_query(q text) RETURNS text[]
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT array_agg(w.word)
+    WITH folded AS MATERIALIZED (SELECT fold(q) AS words),
+
+    words AS MATERIALIZED (
+        SELECT
+            s.word,
+            s.place,
+            btrim(s.word, '.:!?¿¡''*~=-`#@•·') <> '' AS is_word
+        FROM folded
+        CROSS JOIN LATERAL search_split(folded.words) WITH ORDINALITY AS s (word, place)
+        UNION ALL
+        SELECT
+            s.separator,
+            1000,
+            FALSE
+        FROM folded
+        CROSS JOIN LATERAL search_separators(folded.words) AS s
+    )
+
+    SELECT coalesce(array_agg(w.word), CASE WHEN normalize(q, NFKC) ~ '\S' THEN ARRAY[q] END)
     FROM (
-        SELECT s.word
-        FROM search_split(fold(q)) WITH ORDINALITY AS s (word, place)
-        GROUP BY s.word
-        ORDER BY min(s.place)
+        SELECT word
+        FROM words
+        WHERE is_word OR NOT EXISTS (SELECT FROM words WHERE is_word)
+        GROUP BY word
+        ORDER BY min(place)
         LIMIT 8
     ) AS w
 $$;
@@ -129,7 +153,7 @@ AS $$
             a.key || E'\n' AS first_word,
             a.key || E'\n' || coalesce(a.most, U&'\+10FFFF') AS last_word
         FROM (
-            SELECT 'expertise' AS field, left(fold(e.value), 200) AS key, NULL AS most
+            SELECT 'expertise' AS field, expertise_key(e.value) AS key, NULL AS most
             FROM jsonb_array_elements_text(filters -> 'expertise') AS e
             UNION ALL
             SELECT 'language', filters ->> 'language', NULL

@@ -289,3 +289,14 @@ async def test_count_facets_of_spellings_shows_the_most_frequent(api: Api) -> No
     facets = (await api.nobody.get("/mentors/facets", expertise="GO", language="zh")).json
     assert "Go" in counts(facets["expertise"])
     assert "go" not in counts(facets["expertise"])
+
+
+async def test_filter_by_expertise_ignores_blanks(api: Api) -> None:
+    await api.mentor("blanks", [], expertise=["  Blank \u00a0 verse "])
+    try:
+        for asked in ("blank verse", " BLANK  VERSE ", "Blank\u3000verse"):
+            assert await found(api, expertise=asked) == ["blanks"], asked
+        facets = (await api.nobody.get("/mentors/facets", expertise="blank verse")).json
+        assert counts(facets["expertise"]) == {"Blank \u00a0 verse": 1}
+    finally:
+        await api.user("blanks").ok("PATCH", "/mentor/me", {"visibility": "private"})

@@ -455,3 +455,50 @@ async def test_rebuild_search_index_finds_the_same(api: Api) -> None:
     assert await found(api, "chess") == []
     await api.db.execute("SELECT search_rebuild()")
     assert await found(api, "ches") == ["mia"]
+
+
+async def test_search_separators_finds_those_who_have_them(api: Api) -> None:
+    await api.mentor("plain", headline="Design", expertise=["Go", "Chess"])
+    marks = '"(),/;<>[]{}|'
+    for number, mark in enumerate(marks):
+        await api.mentor(f"mentor{number}", headline=f"Writes {mark} here")
+    for number, mark in enumerate(marks):
+        assert await found(api, mark) == [f"mentor{number}"], mark
+    for q in ("()", "<->", " ( | ", "\u00b4", "¨", "\u0301", "「"):
+        assert await found(api, q) == [], q
+    facets = (await api.nobody.get("/mentors/facets", q="\u00b4")).json
+    assert facets == {"expertise": [], "languages": [], "currencies": []}
+
+
+async def test_search_dots_and_marks_around_words_ignores_them(api: Api) -> None:
+    await api.mentor("kotlin", expertise=["Kotlin", "React"])
+    for q in (
+        *("kotlin...", "kotlin…", "kotlin....", "...kotlin", "kotlin...react", "kotlin .. react"),
+        *("kotlin - react", "kotlin ?", "kotlin :::", "kotlin…!", "kotlin . react"),
+    ):
+        assert await found(api, q) == ["kotlin"], q
+    await api.mentor("dots", bio="And then... nothing")
+    assert await found(api, "...") == await found(api, "…") == ["dots"]
+    assert await found(api, "then nothing") == ["dots"]
+
+
+async def test_search_slip_at_sharp_s_finds_the_word(api: Api) -> None:
+    await api.mentor("strasse", headline="Straße")
+    await api.mentor("grosse", bio="GROẞE Pläne")
+    for word, sub in {"straße": "strasse", "große": "grosse"}.items():
+        for i in range(len(word)):
+            before, letter, after = word[:i], word[i], word[i + 1 :]
+            for slip in (
+                before + after,
+                f"{before}q{after}",
+                f"{before}{letter}q{after}",
+                f"{before}{after[:1]}{letter}{after[1:]}",
+            ):
+                assert sub in await found(api, slip), slip
+    assert await found(api, "strasse") == await found(api, "STRAẞE") == ["strasse"]
+
+
+async def test_search_without_the_slash_finds_joined_words(api: Api) -> None:
+    await api.mentor("both", expertise=["CI/CD", "TCP/IP"])
+    for q in ("cicd", "tcpip", "ci/cd", "ci", "tcp", "CICD tcpip"):
+        assert await found(api, q) == ["both"], q
