@@ -74,7 +74,7 @@ class Process:
                 stderr=stderr,
                 text=True,
                 start_new_session=True,
-                preexec_fn=open_files and partial(_limit_files, open_files),
+                preexec_fn=partial(_prepare, open_files),
             )
 
     def __enter__(self) -> Process:
@@ -148,8 +148,11 @@ class Process:
             timer.cancel()
 
 
-def _limit_files(limits: tuple[int, int]) -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+def _prepare(open_files: tuple[int, int] | None) -> None:
+    # A shell ignores SIGINT for what it runs in the background, and so would all children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if open_files is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, open_files)
 
 
 def answers(url: str) -> bool:
