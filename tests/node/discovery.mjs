@@ -16,9 +16,12 @@ async function use(browser, name, width, height) {
   const names = async (change) => {
     const answered = page.waitForResponse((response) => /[/]mentors(.available)?[?]/.test(response.url()));
     await change();
-    await answered;
-    const count = (await page.getByRole("status").textContent()).split(" ")[0];
-    await page.waitForFunction((n) => document.querySelectorAll("li").length === n, Number(count));
+    const found = JSON.stringify((await (await answered).json()).map((mentor) => mentor.fullName));
+    // The answer may be here before the page shows it.
+    await page.waitForFunction(
+      (names) => JSON.stringify([...document.querySelectorAll("li strong")].map((one) => one.textContent)) === names,
+      found,
+    );
     return page.locator("li strong").allTextContents();
   };
   const choose = (label, value) => names(() => page.getByLabel(label).selectOption(value));
