@@ -274,6 +274,19 @@ CREATE FUNCTION public.count_links(links jsonb) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT count(*) FROM jsonb_object_keys(links) $$;
 
+CREATE FUNCTION public.current_actor(OUT user_id text, OUT source text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    actor text := coalesce(current_setting('mentorapi.actor', true), '');
+BEGIN
+    user_id := CASE WHEN starts_with(actor, 'user:') THEN substr(actor, 6) END;
+    source := CASE
+        WHEN user_id IS NOT NULL THEN 'user' WHEN actor = 'sweep' THEN 'sweep' ELSE 'database'
+    END;
+END
+$$;
+
 CREATE FUNCTION public.day_start(day date, zone text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -1102,8 +1115,8 @@ BEGIN
 
         place := 1;
         LOOP
-            -- Nobody who has not been asked is free before this time, and at this time nobody who
-            -- stands before those that were asked for it.
+            -- Mentors that are not checked yet cannot be free before this time. Those of them that
+            -- may be free at this time come after the checked ones in the order of the list.
             SELECT wanted - count(*) INTO missing
             FROM unnest(found_starts, found_times) AS f (start_time, candidate_time)
             WHERE
@@ -1499,11 +1512,7 @@ CREATE FUNCTION public.record_requests() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    actor text := coalesce(current_setting('mentorapi.actor', true), '');
-    acting_user text := CASE WHEN starts_with(actor, 'user:') THEN substr(actor, 6) END;
-    acting_source text := CASE
-        WHEN acting_user IS NOT NULL THEN 'user' WHEN actor = 'sweep' THEN 'sweep' ELSE 'database'
-    END;
+    actor record := current_actor();
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO events (
@@ -1516,8 +1525,8 @@ BEGIN
             r.mentee_id,
             r.status,
             TRUE,
-            acting_source,
-            acting_user,
+            actor.source,
+            actor.user_id,
             r.rejection_reason
         FROM new_rows AS r;
     ELSE
@@ -1536,8 +1545,8 @@ BEGIN
             o.status,
             r.status,
             TRUE,
-            CASE WHEN r.expired THEN 'sweep' ELSE acting_source END,
-            CASE WHEN NOT r.expired THEN acting_user END,
+            CASE WHEN r.expired THEN 'sweep' ELSE actor.source END,
+            CASE WHEN NOT r.expired THEN actor.user_id END,
             r.rejection_reason,
             r.updated_at
         FROM new_rows AS r
@@ -1584,11 +1593,7 @@ CREATE FUNCTION public.record_sessions() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    actor text := coalesce(current_setting('mentorapi.actor', true), '');
-    acting_user text := CASE WHEN starts_with(actor, 'user:') THEN substr(actor, 6) END;
-    acting_source text := CASE
-        WHEN acting_user IS NOT NULL THEN 'user' WHEN actor = 'sweep' THEN 'sweep' ELSE 'database'
-    END;
+    actor record := current_actor();
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO events (
@@ -1604,8 +1609,8 @@ BEGIN
             b.start_time,
             b.end_time,
             TRUE,
-            acting_source,
-            acting_user,
+            actor.source,
+            actor.user_id,
             b.cancellation_reason,
             CASE WHEN b.status = 'completed' THEN 'lists' WHEN b.live THEN 'mentor' ELSE 'nothing' END
         FROM new_rows AS b;
@@ -1624,8 +1629,8 @@ BEGIN
             b.start_time,
             b.end_time,
             TRUE,
-            acting_source,
-            acting_user,
+            actor.source,
+            actor.user_id,
             b.cancellation_reason,
             CASE
                 -- The sessions of a mentor are counted on the cards.

@@ -24,6 +24,20 @@ AS $$
     FROM set_config('mentorapi.actor', 'user:' || user_id, true)
 $$;
 
+-- The values of events.user_id and events.source for a change that is made now.
+CREATE OR REPLACE FUNCTION current_actor(OUT user_id text, OUT source text)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    actor text := coalesce(current_setting('mentorapi.actor', true), '');
+BEGIN
+    user_id := CASE WHEN starts_with(actor, 'user:') THEN substr(actor, 6) END;
+    source := CASE
+        WHEN user_id IS NOT NULL THEN 'user' WHEN actor = 'sweep' THEN 'sweep' ELSE 'database'
+    END;
+END
+$$;
+
 -- One insert for all rows of a statement: a sweep changes thousands. PostgreSQL keeps the plan that
 -- it made for the first statement of a session, mostly for one row, and a nested loop over twice
 -- ten thousand rows takes seconds. A full join is never a nested loop, and here every row has its
@@ -32,11 +46,7 @@ CREATE OR REPLACE FUNCTION record_requests() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    actor text := coalesce(current_setting('mentorapi.actor', true), '');
-    acting_user text := CASE WHEN starts_with(actor, 'user:') THEN substr(actor, 6) END;
-    acting_source text := CASE
-        WHEN acting_user IS NOT NULL THEN 'user' WHEN actor = 'sweep' THEN 'sweep' ELSE 'database'
-    END;
+    actor record := current_actor();
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO events (
@@ -49,8 +59,8 @@ BEGIN
             r.mentee_id,
             r.status,
             TRUE,
-            acting_source,
-            acting_user,
+            actor.source,
+            actor.user_id,
             r.rejection_reason
         FROM new_rows AS r;
     ELSE
@@ -69,8 +79,8 @@ BEGIN
             o.status,
             r.status,
             TRUE,
-            CASE WHEN r.expired THEN 'sweep' ELSE acting_source END,
-            CASE WHEN NOT r.expired THEN acting_user END,
+            CASE WHEN r.expired THEN 'sweep' ELSE actor.source END,
+            CASE WHEN NOT r.expired THEN actor.user_id END,
             r.rejection_reason,
             r.updated_at
         FROM new_rows AS r
@@ -106,11 +116,7 @@ CREATE OR REPLACE FUNCTION record_sessions() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    actor text := coalesce(current_setting('mentorapi.actor', true), '');
-    acting_user text := CASE WHEN starts_with(actor, 'user:') THEN substr(actor, 6) END;
-    acting_source text := CASE
-        WHEN acting_user IS NOT NULL THEN 'user' WHEN actor = 'sweep' THEN 'sweep' ELSE 'database'
-    END;
+    actor record := current_actor();
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO events (
@@ -126,8 +132,8 @@ BEGIN
             b.start_time,
             b.end_time,
             TRUE,
-            acting_source,
-            acting_user,
+            actor.source,
+            actor.user_id,
             b.cancellation_reason,
             CASE WHEN b.status = 'completed' THEN 'lists' WHEN b.live THEN 'mentor' ELSE 'nothing' END
         FROM new_rows AS b;
@@ -146,8 +152,8 @@ BEGIN
             b.start_time,
             b.end_time,
             TRUE,
-            acting_source,
-            acting_user,
+            actor.source,
+            actor.user_id,
             b.cancellation_reason,
             CASE
                 -- The sessions of a mentor are counted on the cards.

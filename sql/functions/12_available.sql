@@ -396,8 +396,8 @@ BEGIN
 
         place := 1;
         LOOP
-            -- Nobody who has not been asked is free before this time, and at this time nobody who
-            -- stands before those that were asked for it.
+            -- Mentors that are not checked yet cannot be free before this time. Those of them that
+            -- may be free at this time come after the checked ones in the order of the list.
             SELECT wanted - count(*) INTO missing
             FROM unnest(found_starts, found_times) AS f (start_time, candidate_time)
             WHERE
