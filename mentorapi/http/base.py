@@ -34,9 +34,6 @@ NO_ID = str(UUID(int=0))
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
-#: Seconds that a request waits until earlier requests of the same caller are done.
-MAX_WAIT_SECONDS = 10.0
-
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -104,7 +101,8 @@ class ApiHandler(OperationHandler):
         if self.request.has_body:
             if spec.body is not None or spec.form is not None:
                 check_coding(self.request.headers.get("content-encoding", ""))
-            await self._wait_for_turn(running.caller)
+            limiter = self.services.caller_limiter
+            self._release_caller = await limiter.acquire(running.caller)
         self.parameters = read_parameters(self.request.query_arguments, spec)
         if self.request.method == "POST":
             key = self.request.headers.get(idempotency.HEADER.lower())
@@ -115,13 +113,6 @@ class ApiHandler(OperationHandler):
             self.body = read_body(content_type, self.request.body, spec)
         if not spec.public and await self.services.known_users.store(self.db, self.caller):
             await self.services.listener.note_write()
-
-    async def _wait_for_turn(self, caller: str) -> None:
-        try:
-            acquire = self.services.caller_limiter.acquire
-            self._release_caller = await acquire(caller, MAX_WAIT_SECONDS)
-        except TimeoutError as error:
-            raise errors.Unavailable from error
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         # Tornado would answer 400 to a path that is not UTF-8. It is a 404.

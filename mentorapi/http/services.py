@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from mentorapi import errors
+from cachetools import LRUCache
+
 from mentorapi.auth.tokens import Caller, Verifier
 from mentorapi.cache.responses import Response, ResponseCache
 from mentorapi.config import Settings
 from mentorapi.database.pool import Database, Pool
 from mentorapi.events.listener import Listener
-from mentorapi.http.limiter import CallerLimiter
+from mentorapi.http.limiter import CallerLimiter, acquire
 from mentorapi.images import ImageStore
 from mentorapi.repositories import account
 from mentorapi.repositories.account import Claims
@@ -20,15 +21,12 @@ from mentorapi.telemetry.metrics import Metrics
 #: Users whose stored claims are kept in memory.
 MAX_KNOWN_USERS = 100_000
 
-#: Seconds that a search waits for other searches.
-MAX_SEARCH_WAIT_SECONDS = 10
-
 
 class KnownUsers:
     """The claims of users as the database has them, so that most requests need not store them."""
 
     def __init__(self) -> None:
-        self._claims: dict[str, Claims] = {}
+        self._claims: LRUCache[str, Claims] = LRUCache(MAX_KNOWN_USERS)
 
     async def store(self, db: Database, caller: Caller) -> bool:
         """Store the caller's claims if they are new; returns whether they were."""
@@ -38,8 +36,6 @@ class KnownUsers:
             return False
         stored = await account.remember(db, caller.user_id, claims)
         if stored is not None:
-            if len(self._claims) >= MAX_KNOWN_USERS:
-                self._claims.clear()
             self._claims[caller.user_id] = stored
         return True
 
@@ -77,11 +73,7 @@ class Services:
     @asynccontextmanager
     async def search_slot(self) -> AsyncIterator[None]:
         """Wait until a search may use a connection. Raises Unavailable."""
-        try:
-            async with asyncio.timeout(MAX_SEARCH_WAIT_SECONDS):
-                await self.searches.acquire()
-        except TimeoutError:
-            raise errors.Unavailable from None
+        await acquire(self.searches)
         try:
             yield
         finally:

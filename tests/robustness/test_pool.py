@@ -12,10 +12,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from mentorapi import errors
 from mentorapi.database import fair_queue, statements
 from mentorapi.database import pool as pools
 from mentorapi.database.connections import connect, open_pool
 from mentorapi.database.pool import Pool
+from mentorapi.http import limiter as limiters
 from mentorapi.http.limiter import CallerLimiter
 from tests.client import Api
 from tests.conftest import execute
@@ -268,29 +270,31 @@ async def test_send_many_requests_of_one_user_admits_few_at_a_time(
             asyncio.ensure_future(mentor.patch("/mentor/me", {"headline": str(number)}))
             for number in range(80)
         ]
-        while (
-            api.services.caller_limiter.waiting < len(writes) - 2 * api.services.settings.pool_size
-        ):
+        while api.services.metrics.requests_in_progress < len(writes):
             await api.db.execute("SELECT")
         assert pool.waiting <= 2 * api.services.settings.pool_size
     assert {answer.status for answer in await asyncio.gather(*writes)} == {200}
-    assert api.services.caller_limiter.waiting == api.services.caller_limiter.running == 0
+    assert not api.services.caller_limiter.semaphores
 
 
-async def test_acquire_turn_in_vain_takes_none() -> None:
+async def test_acquire_turn_in_vain_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limiters, "MAX_WAIT_SECONDS", 0.05)
     limiter = CallerLimiter(20)
-    held = [await limiter.acquire("ada", 1) for _ in range(20)]
-    with pytest.raises(TimeoutError):
-        await limiter.acquire("ada", 0.01)
-    leaving = asyncio.create_task(limiter.acquire("ada", 10))
+    held = [await limiter.acquire("ada") for _ in range(20)]
+    with pytest.raises(errors.Unavailable):
+        await limiter.acquire("ada")
+    leaving = asyncio.create_task(limiter.acquire("ada"))
     await asyncio.sleep(0)
     held.pop()()
     leaving.cancel()
     await asyncio.wait([leaving])
-    held += [await limiter.acquire(name, 1) for name in ("ada", "bob")]
+    held += [await limiter.acquire(name) for name in ("ada", "bob")]
+    with pytest.raises(errors.Unavailable):
+        await limiter.acquire("ada")
     for end in held:
         end()
-    assert limiter.waiting == limiter.running == 0
+    for name in ("ada", "bob"):
+        assert [await limiter.acquire(name) for _ in range(20)]
 
 
 LOCKED = """
