@@ -1,16 +1,15 @@
 """State machines of requests and sessions: who may do what, in which states, and the refusals.
 
-Handlers, repositories and the OpenAPI document read this table. A test compares it with the API
+Handlers, repositories and the OpenAPI document read these tables. A test compares them with the API
 guide and with what the database does.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from mentorapi import errors
 
 Error: TypeAlias = type[errors.ApiError]
-Party: TypeAlias = Literal["mentor", "mentee", "system"]
 
 
 @dataclass(frozen=True)
@@ -27,39 +26,43 @@ class Resource:
         return self.not_found, self.not_party
 
 
-@dataclass(frozen=True, kw_only=True)
-class Transition:
-    """One action. ``by`` lists the parties that may do it, ``states`` the states it starts from.
+class Refusals(NamedTuple):
+    """The errors of an action, in the order of the checks.
 
-    ``when`` limits its time: before the start or after the end of the session. ``wrong_time`` is
-    the error at any other time; if it is None, that is ``wrong_state``. ``too_late`` tells the
-    mentee that the mentor's policy forbids it so shortly before the start. ``conflict`` is the
-    error of the constraint that may refuse it. The actions of the system have no errors.
+    ``wrong_time``: too early or too late; if it is None, that is ``wrong_state``. ``too_late``: the
+    mentor's policy forbids the mentee to do it so shortly before the start. ``conflict``: a
+    constraint of the database refuses it.
     """
 
-    resource: Resource
-    action: str
-    by: tuple[Party, ...]
-    states: tuple[str, ...]
-    to: str
-    when: Literal["any_time", "before_start", "after_end"] = "any_time"
-    wrong_party: Error = errors.ApiError
-    wrong_state: Error = errors.ApiError
+    wrong_party: Error
+    wrong_state: Error
     wrong_time: Error | None = None
     too_late: Error | None = None
     conflict: Error | None = None
 
+
+@dataclass(frozen=True, eq=False)
+class Transition:
+    """One action. ``by`` lists the parties that may do it, ``states`` the states it starts from.
+
+    ``after_end``: only when the session is over. The actions of the system have no errors.
+    """
+
+    resource: Resource
+    action: str
+    by: tuple[Literal["mentor", "mentee", "system"], ...]
+    states: tuple[str, ...]
+    to: str
+    after_end: bool = False
+
+    @property
+    def refusals(self) -> Refusals:
+        return REFUSALS[self]
+
     @property
     def errors(self) -> tuple[Error, ...]:
         """The errors that a client can get, in the order of the checks."""
-        found = (
-            self.resource.not_found,
-            self.wrong_party,
-            self.wrong_state,
-            self.wrong_time,
-            self.too_late,
-            self.conflict,
-        )
+        found = (self.resource.not_found, *self.refusals)
         return tuple(dict.fromkeys(error for error in found if error is not None))
 
 
@@ -75,43 +78,12 @@ REQUEST = Resource(
     },
 )
 
-ACCEPT = Transition(
-    resource=REQUEST,
-    action="accept",
-    by=("mentor",),
-    states=("pending",),
-    to="accepted",
-    when="before_start",
-    wrong_party=errors.OnlyMentorAccepts,
-    wrong_state=errors.NotAcceptable,
-    wrong_time=errors.SlotTaken,
-    conflict=errors.SlotTaken,
-)
-REJECT = Transition(
-    resource=REQUEST,
-    action="reject",
-    by=("mentor",),
-    states=("pending",),
-    to="rejected",
-    when="before_start",
-    wrong_party=errors.OnlyMentorRejects,
-    wrong_state=errors.NotRejectable,
-)
-CANCEL_REQUEST = Transition(
-    resource=REQUEST,
-    action="cancel",
-    by=("mentee",),
-    states=("pending",),
-    to="cancelled",
-    when="before_start",
-    wrong_party=errors.OnlyMenteeCancelsRequest,
-    wrong_state=errors.RequestNotCancellable,
-)
+ACCEPT = Transition(REQUEST, "accept", by=("mentor",), states=("pending",), to="accepted")
+REJECT = Transition(REQUEST, "reject", by=("mentor",), states=("pending",), to="rejected")
+CANCEL_REQUEST = Transition(REQUEST, "cancel", by=("mentee",), states=("pending",), to="cancelled")
+EXPIRE = Transition(REQUEST, "expire", by=("system",), states=("pending",), to="rejected")
 #: What ``PATCH /requests/:id`` can do.
 ANSWERS = (ACCEPT, REJECT, CANCEL_REQUEST)
-EXPIRE = Transition(
-    resource=REQUEST, action="expire", by=("system",), states=("pending",), to="rejected"
-)
 
 SESSION = Resource(
     "session",
@@ -129,92 +101,57 @@ SESSION = Resource(
     },
 )
 
-CONFIRM = Transition(
-    resource=SESSION,
-    action="confirm",
-    by=("mentor",),
-    states=("pending",),
-    to="confirmed",
-    wrong_party=errors.OnlyMentorConfirms,
-    wrong_state=errors.NotConfirmable,
-)
-RESCHEDULE = Transition(
-    resource=SESSION,
-    action="reschedule",
-    by=("mentor",),
-    states=("confirmed", "rescheduled"),
-    to="rescheduled",
-    when="before_start",
-    wrong_party=errors.OnlyMentorReschedules,
-    wrong_state=errors.NotReschedulable,
-    conflict=errors.SlotTaken,
-)
+AGREED = ("confirmed", "rescheduled")
+NOT_ENDED = (*AGREED, "in_progress")
+ENDED = ("pending_completion",)
+
+CONFIRM = Transition(SESSION, "confirm", by=("mentor",), states=("pending",), to="confirmed")
+RESCHEDULE = Transition(SESSION, "reschedule", by=("mentor",), states=AGREED, to="rescheduled")
 CANCEL_SESSION = Transition(
-    resource=SESSION,
-    action="cancel",
-    by=("mentor", "mentee"),
-    states=("pending", "confirmed", "rescheduled"),
-    to="cancelled",
-    when="before_start",
-    wrong_party=errors.OnlyPartiesCancelSession,
-    wrong_state=errors.SessionNotCancellable,
-    too_late=errors.TooLateToCancel,
+    SESSION, "cancel", by=("mentor", "mentee"), states=("pending", *AGREED), to="cancelled"
 )
 COMPLETE = Transition(
-    resource=SESSION,
-    action="complete",
-    by=("mentor",),
-    states=("confirmed", "rescheduled", "in_progress"),
-    to="pending_completion",
-    when="after_end",
-    wrong_party=errors.OnlyMentorCompletes,
-    wrong_state=errors.NotCompletable,
-    wrong_time=errors.NotEnded,
+    SESSION, "complete", by=("mentor",), states=NOT_ENDED, to="pending_completion", after_end=True
 )
 CONFIRM_COMPLETION = Transition(
-    resource=SESSION,
-    action="confirm-completion",
-    by=("mentee",),
-    states=("pending_completion",),
-    to="completed",
-    wrong_party=errors.OnlyMenteeConfirmsCompletion,
-    wrong_state=errors.CompletionNotConfirmable,
+    SESSION, "confirm-completion", by=("mentee",), states=ENDED, to="completed"
 )
-DISPUTE = Transition(
-    resource=SESSION,
-    action="dispute",
-    by=("mentee",),
-    states=("pending_completion",),
-    to="disputed",
-    wrong_party=errors.OnlyMenteeDisputes,
-    wrong_state=errors.NotDisputable,
-)
-REVIEW = Transition(
-    resource=SESSION,
-    action="review",
-    by=("mentee",),
-    states=("completed",),
-    to="completed",
-    wrong_party=errors.OnlyMenteeReviews,
-    wrong_state=errors.NotReviewable,
-    conflict=errors.AlreadyReviewed,
-)
-START = Transition(
-    resource=SESSION,
-    action="start",
-    by=("system",),
-    states=("confirmed", "rescheduled"),
-    to="in_progress",
-)
-END = Transition(
-    resource=SESSION,
-    action="end",
-    by=("system",),
-    states=("confirmed", "rescheduled", "in_progress"),
-    to="pending_completion",
-)
+DISPUTE = Transition(SESSION, "dispute", by=("mentee",), states=ENDED, to="disputed")
+REVIEW = Transition(SESSION, "review", by=("mentee",), states=("completed",), to="completed")
+START = Transition(SESSION, "start", by=("system",), states=AGREED, to="in_progress")
+END = Transition(SESSION, "end", by=("system",), states=NOT_ENDED, to="pending_completion")
 
 TRANSITIONS = [one for one in globals().values() if isinstance(one, Transition)]
+
+REFUSALS = {
+    ACCEPT: Refusals(
+        errors.OnlyMentorAccepts,
+        errors.NotAcceptable,
+        wrong_time=errors.SlotTaken,
+        conflict=errors.SlotTaken,
+    ),
+    REJECT: Refusals(errors.OnlyMentorRejects, errors.NotRejectable),
+    CANCEL_REQUEST: Refusals(errors.OnlyMenteeCancelsRequest, errors.RequestNotCancellable),
+    CONFIRM: Refusals(errors.OnlyMentorConfirms, errors.NotConfirmable),
+    RESCHEDULE: Refusals(
+        errors.OnlyMentorReschedules, errors.NotReschedulable, conflict=errors.SlotTaken
+    ),
+    CANCEL_SESSION: Refusals(
+        errors.OnlyPartiesCancelSession,
+        errors.SessionNotCancellable,
+        too_late=errors.TooLateToCancel,
+    ),
+    COMPLETE: Refusals(
+        errors.OnlyMentorCompletes, errors.NotCompletable, wrong_time=errors.NotEnded
+    ),
+    CONFIRM_COMPLETION: Refusals(
+        errors.OnlyMenteeConfirmsCompletion, errors.CompletionNotConfirmable
+    ),
+    DISPUTE: Refusals(errors.OnlyMenteeDisputes, errors.NotDisputable),
+    REVIEW: Refusals(
+        errors.OnlyMenteeReviews, errors.NotReviewable, conflict=errors.AlreadyReviewed
+    ),
+}
 
 
 def describe_states(resource: Resource) -> str:

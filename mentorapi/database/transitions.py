@@ -29,15 +29,15 @@ async def refusal(
 
     This is a second statement because the first one would still see its old snapshot.
     """
-    resource = transition.resource
+    resource, refusals = transition.resource, transition.refusals
     row = await statements.transitions.refused(db, **ids(resource, row_id), user_id=user_id)
     if row is None:
         return resource.not_found()
     if not any(row[f"is_{party}"] for party in transition.by):
-        return transition.wrong_party()
+        return refusals.wrong_party()
     if row["status"] in transition.states:
-        if transition.too_late is not None and row["before_start"] and not row["is_mentor"]:
-            return transition.too_late()
-        if transition.wrong_time is not None:
-            return transition.wrong_time()
-    return transition.wrong_state()
+        if refusals.too_late is not None and row["before_start"] and not row["is_mentor"]:
+            return refusals.too_late()
+        if refusals.wrong_time is not None:
+            return refusals.wrong_time()
+    return refusals.wrong_state()

@@ -103,7 +103,7 @@ async def move(db: Database, session_id: str, user_id: str, transition: Transiti
         party=party,
         states=transition.states,
         next_state=transition.to,
-        after_end=transition.when == "after_end",
+        after_end=transition.after_end,
     )
     if row is None:
         raise await refusal(db, transition, session_id, user_id)
