@@ -51,27 +51,20 @@ class Response:
 
 @dataclass(eq=False, slots=True)
 class Load:
-    """A read of the database whose response is to be kept."""
+    """A read of the database, kept with its response."""
 
     url: str
     topic: str
     #: The number of the last change when the read began.
     since: int
+    #: The response; None after an error.
+    outcome: asyncio.Future[Response | None]
     #: Seconds for which the response holds if nothing changes. Free slots expire.
     lifetime: float = inf
-    #: Created by the first request that waits for this load. Its result is None after an error.
-    outcome: asyncio.Future[Response | None] | None = None
-
-
-@dataclass(eq=False, slots=True)
-class _Entry:
-    response: Response
-    topic: str
-    since: int
     #: In the time of ``time.monotonic()``.
-    expires_at: float
+    expires_at: float = inf
     #: Bytes.
-    size: int
+    size: int = 0
 
 
 class ResponseCache:
@@ -80,7 +73,7 @@ class ResponseCache:
     def __init__(self) -> None:
         self.hits = self.misses = 0
         self._open = False
-        self._entries: LRUCache[str, _Entry] = LRUCache(MAX_BYTES, lambda entry: entry.size)
+        self._kept: LRUCache[str, Load] = LRUCache(MAX_BYTES, lambda load: load.size)
         self._loads: dict[str, Load] = {}
         self._last_change = 0
         #: The number of the last change of each topic, and of the last one of all topics.
@@ -89,32 +82,37 @@ class ResponseCache:
 
     @property
     def bytes_kept(self) -> int:
-        return int(self._entries.currsize)
+        return int(self._kept.currsize)
 
     def find(self, url: str) -> Response | None:
-        entry = self._entries.get(url)
-        if entry is None:
+        load = self._kept.get(url)
+        if load is None:
             return None
-        if monotonic() >= entry.expires_at or not self._is_current(entry):
-            del self._entries[url]
+        if monotonic() >= load.expires_at or not self._is_current(load):
+            del self._kept[url]
             return None
         self.hits += 1
-        return entry.response
+        return load.outcome.result()
 
     def begin(self, url: str, topic: str) -> Load:
         """Call before the database is read. ``end`` must follow, also after an error."""
         self.misses += 1
-        load = self._loads[url] = Load(url, topic, self._last_change)
+        outcome = asyncio.get_running_loop().create_future()
+        load = self._loads[url] = Load(url, topic, self._last_change, outcome)
         return load
 
     def end(self, load: Load, response: Response | None) -> None:
         """Keep the response, unless its topic changed after the load began."""
         if self._loads.get(load.url) is load:
             del self._loads[load.url]
-        if load.outcome is not None:
-            load.outcome.set_result(response)
-        if response is not None and self._is_current(load):
-            self._keep(load, response)
+        load.outcome.set_result(response)
+        if response is None or load.lifetime <= 0 or not self._is_current(load):
+            return
+        # The URL counts, since a client may make up long ones.
+        load.size = len(response.body) + len(load.url) + ENTRY_BYTES
+        load.expires_at = monotonic() + load.lifetime
+        if load.size <= min(MAX_RESPONSE_BYTES, self._kept.maxsize):
+            self._kept[load.url] = load
 
     def find_load(self, url: str) -> Load | None:
         """The load of this URL that another request has begun, if nothing changed since.
@@ -126,8 +124,6 @@ class ResponseCache:
 
     async def wait(self, load: Load) -> Response | None:
         """The response to another request; None if that failed."""
-        if load.outcome is None:
-            load.outcome = asyncio.get_running_loop().create_future()
         response = await asyncio.shield(load.outcome)
         if response is not None:
             self.hits += 1
@@ -138,14 +134,14 @@ class ResponseCache:
         if len(self._changes) >= MAX_TOPICS:
             self.clear()
         self._last_change += 1
-        self._changes[topic] = self._last_change
+        self._changes[topic] = self._changes[ANY] = self._last_change
 
     def clear(self) -> None:
         """Make all responses stale, those being loaded included."""
         self._last_change += 1
         self._change_of_all = self._last_change
         self._changes.clear()
-        self._entries.clear()
+        self._kept.clear()
 
     def open(self) -> None:
         """Keep responses from now on: every change is going to be reported."""
@@ -158,15 +154,5 @@ class ResponseCache:
         self._open = False
         self.clear()
 
-    def _is_current(self, read: Load | _Entry) -> bool:
-        if read.topic == ANY:
-            return self._open and read.since == self._last_change
-        return self._open and read.since >= self._changes.get(read.topic, self._change_of_all)
-
-    def _keep(self, load: Load, response: Response) -> None:
-        # The URL counts, since a client may make up long ones.
-        size = len(response.body) + len(load.url) + ENTRY_BYTES
-        if load.lifetime > 0 and size <= min(MAX_RESPONSE_BYTES, self._entries.maxsize):
-            expires_at = monotonic() + load.lifetime
-            entry = _Entry(response, load.topic, load.since, expires_at, size)
-            self._entries[load.url] = entry
+    def _is_current(self, load: Load) -> bool:
+        return self._open and load.since >= self._changes.get(load.topic, self._change_of_all)
