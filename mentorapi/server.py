@@ -155,7 +155,7 @@ async def _start_verifier(settings: Settings, stack: AsyncExitStack) -> Verifier
         await verifier.start()
     except UnusableKey as error:
         raise StartupError(str(error)) from error
-    stack.push_async_callback(verifier.close)
+    stack.callback(verifier.close)
     return verifier
 
 

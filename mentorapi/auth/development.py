@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jwt
 
-from mentorapi.auth.keys import MIN_SECRET_BYTES, hmac_material
+from mentorapi.auth.keys import MIN_SECRET_BYTES, key_from_secret
 from mentorapi.errors import StartupError
 
 
@@ -21,7 +21,8 @@ def make_token(secret: str | bytes, *, sub: str, ttl_seconds: float, **claims: o
     now = int(time.time())
     payload = {"sub": sub, "iat": now, "exp": now + ttl_seconds}
     payload |= {claim: value for claim, value in claims.items() if value is not None}
-    return jwt.encode(payload, hmac_material(secret), algorithm="HS256")
+    key = key_from_secret(secret)
+    return jwt.encode(payload, key.material, algorithm=key.algorithm)  # type: ignore[arg-type]
 
 
 def load_or_create_secret(data_dir: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import jwt
 from tornado.httpclient import AsyncHTTPClient
+from tornado.ioloop import PeriodicCallback
 
 from mentorapi import errors
 from mentorapi.auth.keys import Key, UnusableKey, key_from_public_key
@@ -38,7 +39,7 @@ class KeySet:
         self._keys: list[Key] = []
         self._fetched_at = -math.inf
         self._fetching = asyncio.Lock()
-        self._refreshing: asyncio.Task[None] | None = None
+        self._refreshing = PeriodicCallback(self._refresh, REFRESH_SECONDS * 1000)
 
     async def start(self, on_change: Callable[[], None]) -> None:
         """Fetch the keys; call `on_change` whenever a later fetch finds other keys.
@@ -53,14 +54,10 @@ class KeySet:
             raise UnusableKey(f"Cannot read the key set at {self._url}: {error}") from error
         if not self._keys:
             raise UnusableKey(f"The key set at {self._url} has no RS256, ES256 or EdDSA key")
-        self._fetched_at = time.monotonic()
-        self._refreshing = asyncio.create_task(self._refresh_forever())
+        self._refreshing.start()
 
-    async def close(self) -> None:
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._refreshing
+    def close(self) -> None:
+        self._refreshing.stop()
 
     async def key_for(self, token: str) -> Key:
         """The one key that may have signed the token. Raises Unauthorized or a PyJWTError."""
@@ -76,30 +73,23 @@ class KeySet:
 
     def _find(self, kid: str | None, algorithm: str | None) -> Key | None:
         """Of the keys that share a kid, or have none, the one for the token's algorithm."""
+        keys = [key for key in self._keys if key.kid == kid]
         if kid is None and len({key.kid for key in self._keys}) == 1:
             keys = self._keys
-        else:
-            keys = [key for key in self._keys if key.kid == kid]
         return next((key for key in keys if key.algorithm == algorithm), keys[0] if keys else None)
-
-    async def _refresh_forever(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH_SECONDS)
-            await self._refresh()
 
     async def _refresh(self) -> None:
         """Fetch the keys, unless that was done in the last `RETRY_SECONDS`."""
         async with self._fetching:
-            if time.monotonic() - self._fetched_at < RETRY_SECONDS:
+            if time.monotonic() < self._fetched_at + RETRY_SECONDS:
                 return
-            keys = self._keys
             try:
                 keys = await self._fetch()
             except Exception as error:
                 log.warning(
                     "Key set at %s not refreshed, the last copy stays: %s", self._url, error
                 )
-            self._fetched_at = time.monotonic()
+                return
             if keys != self._keys:
                 log.info("Key set at %s changed: %d usable keys", self._url, len(keys))
                 self._keys = keys
@@ -116,6 +106,7 @@ class KeySet:
             )
         finally:
             client.close()
+            self._fetched_at = time.monotonic()
         return read_key_set(response.body)
 
 
@@ -143,13 +134,12 @@ def read_key_set(document: bytes) -> list[Key]:
 
 
 def _key(member: Mapping[str, Any]) -> Key:
-    if member.get("kty") == "oct" or "d" in member:
-        raise UnusableKey("a secret that is published")
-    if not isinstance(member.get("kid"), str | None):
-        raise UnusableKey("kid is not a string")
-    if member.get("use", "sig") != "sig" or "verify" not in member.get("key_ops", ["verify"]):
-        raise UnusableKey("not for signatures")
     key = key_from_public_key(jwt.PyJWK(dict(member)).key, member.get("kid"))
-    if member.get("alg", key.algorithm) != key.algorithm:
-        raise UnusableKey("meant for another algorithm")
+    if (
+        not isinstance(key.kid, str | None)
+        or member.get("use", "sig") != "sig"
+        or "verify" not in member.get("key_ops", ["verify"])
+        or member.get("alg", key.algorithm) != key.algorithm
+    ):
+        raise UnusableKey("not for this kind of signature")
     return key

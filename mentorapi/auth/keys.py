@@ -32,18 +32,13 @@ class Key:
 
 
 def key_from_secret(secret: str | bytes) -> Key:
-    """Key for HS256. Raises UnusableKey."""
-    return Key("HS256", hmac_material(secret))
-
-
-def hmac_material(secret: str | bytes) -> bytes:
-    """The bytes of a secret. Raises UnusableKey if it is short, or a public key by mistake."""
+    """Key for HS256. Raises UnusableKey if the secret is short, or a public key by mistake."""
     # os.environ represents bytes that are not UTF-8 as lone surrogates.
     material = os.fsencode(secret)
     if len(material) < MIN_SECRET_BYTES:
         raise UnusableKey(f"The signing secret must have at least {MIN_SECRET_BYTES} bytes")
     try:
-        return jwt.get_algorithm_by_name("HS256").prepare_key(material)  # type: ignore[no-any-return]
+        return Key("HS256", jwt.get_algorithm_by_name("HS256").prepare_key(material))
     except jwt.InvalidKeyError:
         raise UnusableKey("The signing secret is a public key or certificate") from None
 

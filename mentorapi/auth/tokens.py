@@ -7,11 +7,10 @@ issued it.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
-import math
 import re
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +38,12 @@ MAX_URL_LENGTH = 2048
 #: NUL and lone surrogates, which PostgreSQL or UTF-8 cannot hold, and control characters.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
-_EXPIRED = "Token has expired"
+_MESSAGES: dict[type[jwt.PyJWTError], str] = {
+    jwt.InvalidIssuerError: "Token is from another issuer",
+    jwt.InvalidAudienceError: "Token is for another audience",
+    jwt.InvalidSignatureError: "Token has an invalid signature",
+    jwt.InvalidAlgorithmError: "Token is signed with an algorithm that is not accepted",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,6 @@ class Caller:
     name: str | None
     email: str | None
     picture: str | None
-    roles: frozenset[str]
     expires_at: float
     #: Whole seconds since 1970; None for a token without ``iat``.
     issued_at: int | None = None
@@ -90,9 +93,9 @@ class Verifier:
         if isinstance(self._keys, KeySet):
             await self._keys.start(on_change=self._verified.clear)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         if isinstance(self._keys, KeySet):
-            await self._keys.close()
+            self._keys.close()
 
     async def caller_of(self, authorization: str | None) -> Caller:
         """The caller of a request with this Authorization header. Raises errors.Unauthorized."""
@@ -117,37 +120,35 @@ class Verifier:
     async def _verify_anew(self, token: str) -> Caller:
         try:
             key = self._keys if isinstance(self._keys, Key) else await self._keys.key_for(token)
-            return caller_from(self._claims(token, key))
+            decoded = jwt.decode_complete(
+                token,
+                key.material,
+                algorithms=[key.algorithm],
+                issuer=self._issuer,
+                audience=self._audience,
+                options={
+                    # Checked by caller_from: PyJWT accepts strings in place of numbers.
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                    "verify_sub": False,
+                    "verify_jti": False,
+                    "verify_aud": self._audience is not None,
+                },
+            )
+            if is_nested_deeper([decoded["header"], decoded["payload"]], MAX_NESTING + 1):
+                raise errors.Unauthorized
+            return caller_from(decoded["payload"])
         except errors.Unauthorized:
             raise
+        except jwt.MissingRequiredClaimError as error:
+            raise errors.Unauthorized(f"Token has no valid {error.claim}") from None
         except jwt.PyJWTError as error:
-            raise errors.Unauthorized(_message(error)) from None
+            raise errors.Unauthorized(_MESSAGES.get(type(error))) from None
         except Exception as error:
             # Anybody can send a token, and the libraries raise other errors on some of them.
             log.info("Token refused: %s", type(error).__name__)
             raise errors.Unauthorized from None
-
-    def _claims(self, token: str, key: Key) -> Mapping[str, Any]:
-        decoded = jwt.decode_complete(
-            token,
-            key.material,
-            algorithms=[key.algorithm],
-            issuer=self._issuer,
-            audience=self._audience,
-            options={
-                # caller_from checks the times and sub: PyJWT accepts strings in place of numbers.
-                "verify_exp": False,
-                "verify_nbf": False,
-                "verify_iat": False,
-                "verify_sub": False,
-                "verify_jti": False,
-                "verify_aud": self._audience is not None,
-            },
-        )
-        claims: Mapping[str, Any] = decoded["payload"]
-        if is_nested_deeper([decoded["header"], claims], MAX_NESTING + 1):
-            raise errors.Unauthorized
-        return claims
 
 
 def caller_from(claims: Mapping[str, Any]) -> Caller:
@@ -157,30 +158,23 @@ def caller_from(claims: Mapping[str, Any]) -> Caller:
     if expires_at is None:
         raise errors.Unauthorized("Token has no valid exp")
     if expires_at <= now:
-        raise errors.Unauthorized(_EXPIRED)
+        raise errors.Unauthorized("Token has expired")
     not_before, issued_at = _instant(claims, "nbf"), _instant(claims, "iat")
-    for valid_from in (not_before, issued_at):
-        if valid_from is not None and valid_from > now + CLOCK_SKEW_SECONDS:
-            raise errors.Unauthorized("Token is not valid yet")
-    name = _text(claims.get("name"))
+    if max(not_before or 0, issued_at or 0) > now + CLOCK_SKEW_SECONDS:
+        raise errors.Unauthorized("Token is not valid yet")
+    subject, name = claims.get("sub"), _text(claims.get("name"))
+    # The subject is not trimmed: the trimmed id could be another user's.
+    if not isinstance(subject, str) or not _text(subject, MAX_SUBJECT_LENGTH):
+        raise errors.Unauthorized("Token has no valid sub")
     picture = _text(claims.get("picture"), MAX_URL_LENGTH)
     return Caller(
-        user_id=_subject(claims),
+        user_id=subject,
         name=name[:MAX_NAME_LENGTH].rstrip() if name and is_visible(name) else None,
         email=_text(claims.get("email"), MAX_EMAIL_LENGTH),
         picture=picture if picture and is_web_url(picture) else None,
-        roles=_roles(claims),
         expires_at=expires_at,
         issued_at=int(issued_at) if issued_at is not None and issued_at >= 0 else None,
     )
-
-
-def _subject(claims: Mapping[str, Any]) -> str:
-    subject = claims.get("sub")
-    # It is not trimmed: the trimmed id could be another user's.
-    if _text(subject, MAX_SUBJECT_LENGTH) is None or not isinstance(subject, str):
-        raise errors.Unauthorized("Token has no valid sub")
-    return subject
 
 
 def _instant(claims: Mapping[str, Any], claim: str) -> float | None:
@@ -188,11 +182,9 @@ def _instant(claims: Mapping[str, Any], claim: str) -> float | None:
     value = claims.get(claim)
     if value is None:
         return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        with contextlib.suppress(OverflowError):
-            instant = float(value)
-            if math.isfinite(instant):
-                return instant
+    # False for NaN as well.
+    if type(value) in (int, float) and abs(value) <= sys.float_info.max:
+        return float(value)
     raise errors.Unauthorized(f"Token has no valid {claim}")
 
 
@@ -200,26 +192,3 @@ def _text(value: object, max_length: int = MAX_TOKEN_LENGTH) -> str | None:
     if not isinstance(value, str) or len(value) > max_length or _FORBIDDEN.search(value):
         return None
     return value.strip() or None
-
-
-def _roles(claims: Mapping[str, Any]) -> frozenset[str]:
-    roles = claims.get("roles")
-    if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
-        return frozenset()
-    return frozenset(roles)
-
-
-def _message(error: jwt.PyJWTError) -> str:
-    match error:
-        case jwt.InvalidIssuerError():
-            return "Token is from another issuer"
-        case jwt.InvalidAudienceError():
-            return "Token is for another audience"
-        case jwt.MissingRequiredClaimError():
-            return f"Token has no valid {error.claim}"
-        case jwt.InvalidSignatureError():
-            return "Token has an invalid signature"
-        case jwt.InvalidAlgorithmError():
-            return "Token is signed with an algorithm that is not accepted"
-        case _:
-            return errors.Unauthorized.message

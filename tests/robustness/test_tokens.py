@@ -467,7 +467,7 @@ async def publishing(issuer: Issuer) -> AsyncIterator[Verifier]:
     verifier = Verifier.from_jwks(f"http://127.0.0.1:{port}/jwks")
     await verifier.start()
     yield verifier
-    await verifier.close()
+    verifier.close()
     server.stop()
     await server.close_all_connections()
 
@@ -542,6 +542,8 @@ class TestOfAKeySet:
         public = json.loads(RSAAlgorithm.to_jwk(key_of("RS256", 1).public_key()))
         issuer.extra = [
             {"kty": "oct", "k": in_base64(SECRET.encode()), "kid": "secret"},
+            json.loads(RSAAlgorithm.to_jwk(key_of("RS256", 1)))
+            | {"kid": "private", "key_ops": ["verify"]},
             public | {"kid": "encryption", "use": "enc"},
             public | {"kid": "other", "alg": "RS512"},
             public | {"kid": "good"},
@@ -550,7 +552,7 @@ class TestOfAKeySet:
             {"kty": "RSA", "kid": "broken", "n": "AA"},
         ]
         assert await is_refused(api, signed(claims(), kid="secret"))
-        for kid in ("encryption", "other", "broken"):
+        for kid in ("private", "encryption", "other", "broken"):
             assert await is_refused(api, issuer.token(kid, "RS256", 1)), kid
         assert (await ask(api, issuer.token("good", "RS256", 1))).status == 200
 
