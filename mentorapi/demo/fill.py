@@ -6,7 +6,7 @@ from mentorapi.auth.development import make_token
 from mentorapi.config import Settings
 from mentorapi.database import statements
 from mentorapi.database.pool import Connection, Database
-from mentorapi.demo.story import MENTEE, MENTOR, Row, Story
+from mentorapi.demo.story import MENTEE, MENTOR, Story
 from mentorapi.errors import StartupError
 from mentorapi.schemas import examples
 from mentorapi.schemas.common import PREFIX
@@ -25,58 +25,56 @@ async def fill(pool: Database, settings: Settings) -> str:
                 " (MENTORAPI_DATA_DIR may name a new folder)"
             )
         story = Story(await connection.fetchval("SELECT now()"))
-        await _insert(connection, users=story.users)
-        await _insert(connection, mentors=story.mentors)
-        await _insert(connection, availability_windows=story.availability_windows)
-        await _insert(connection, availability_overrides=story.availability_overrides)
-        await _insert(connection, time_off=story.time_off)
+        await _insert(connection, story, "users")
+        await _insert(connection, story, "mentors")
+        await _insert(
+            connection, story, "availability_windows", "availability_overrides", "time_off"
+        )
         # In one statement, since accepted requests and their sessions refer to each other.
-        await _insert(connection, requests=story.requests, bookings=story.bookings)
-        await _insert(connection, reviews=story.reviews)
+        await _insert(connection, story, "requests", "bookings")
+        await _insert(connection, story, "reviews")
         # The triggers have recorded that all of it happened now.
         await connection.execute("DELETE FROM events WHERE is_history")
-        await _insert(connection, events=story.events)
+        await _insert(connection, story, "events")
     return _next_steps(story, settings)
 
 
-async def _insert(connection: Connection, **tables: list[Row]) -> None:
-    """Insert rows into one or more tables with one statement."""
+async def _insert(connection: Connection, story: Story, *tables: str) -> None:
+    """Insert the rows of one or more tables with one statement."""
     inserts = []
-    for number, (table, rows) in enumerate(tables.items(), 1):
-        columns = ", ".join(dict.fromkeys(column for row in rows for column in row))
+    for number, table in enumerate(tables, 1):
+        columns = ", ".join(dict.fromkeys(column for row in story.rows[table] for column in row))
         inserts.append(
-            f"INSERT INTO {table} ({columns})"
-            f" SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, ${number}::jsonb)"
+            f"inserted_{number} AS (INSERT INTO {table} ({columns})"
+            f" SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, ${number}::jsonb))"
         )
-    *others, last = inserts
-    with_others = ", ".join(f"inserted_{n} AS ({insert})" for n, insert in enumerate(others))
-    sql = f"WITH {with_others} {last}" if others else last
-    await connection.execute(sql, *(orjson.dumps(rows).decode() for rows in tables.values()))
+    rows = (orjson.dumps(story.rows[table]).decode() for table in tables)
+    await connection.execute(f"WITH {', '.join(inserts)} SELECT", *rows)
 
 
 def _next_steps(story: Story, settings: Settings) -> str:
+    rows = story.rows
     api = f"{settings.public_url or _own_url(settings)}{PREFIX}"
     if settings.jwt_secret is None:
-        tokens = [f"Let your issuer make tokens for {MENTOR} and {MENTEE}, and set:", ""]
-        tokens += ["MENTOR=…", "MENTEE=…"]
+        about_tokens = f"Let your issuer make tokens for {MENTOR} and {MENTEE}, and set:"
+        mentor_token = mentee_token = "…"
     else:
-        tokens = [f"Tokens of {MENTOR} and {MENTEE}, for {TOKEN_DAYS} days:", ""]
-        tokens += [f"MENTOR={_token(settings, MENTOR)}", f"MENTEE={_token(settings, MENTEE)}"]
-    return "\n".join(
-        [
-            f"In the database: {len(story.mentors)} mentors,"
-            f" {len({request['mentee_id'] for request in story.requests})} mentees,"
-            f" {len(story.bookings)} sessions, {len(story.reviews)} reviews.",
-            *tokens,
-            "",
-            "While run.py serves: free times, the mentee's coming sessions, accepting a request:",
-            "",
-            f"curl -s {api}/mentors/{examples.MENTOR_ID}/availability",
-            f"curl -s -H \"Authorization: Bearer $MENTEE\" '{api}/sessions?upcoming=true'",
-            'curl -s -X POST -H "Authorization: Bearer $MENTOR"'
-            f" {api}/requests/{examples.REQUEST_ID}/accept",
-        ]
-    )
+        about_tokens = f"Tokens of {MENTOR} and {MENTEE}, for {TOKEN_DAYS} days:"
+        mentor_token, mentee_token = _token(settings, MENTOR), _token(settings, MENTEE)
+    return f"""\
+In the database: {len(rows["mentors"])} mentors, \
+{len({request["mentee_id"] for request in rows["requests"]})} mentees, \
+{len(rows["bookings"])} sessions, {len(rows["reviews"])} reviews.
+{about_tokens}
+
+MENTOR={mentor_token}
+MENTEE={mentee_token}
+
+While run.py serves: free times, the mentee's coming sessions, accepting a request:
+
+curl -s {api}/mentors/{examples.MENTOR_ID}/availability
+curl -s -H "Authorization: Bearer $MENTEE" '{api}/sessions?upcoming=true'
+curl -s -X POST -H "Authorization: Bearer $MENTOR" {api}/requests/{examples.REQUEST_ID}/accept"""
 
 
 def _token(settings: Settings, sub: str) -> str:
