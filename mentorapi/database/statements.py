@@ -8,7 +8,7 @@ and its header comment is its signature::
     -- $2 user_id    text
 
 ``await statements.requests.accept(db, request_id=..., user_id=...)`` binds the arguments by name
-and returns the first row, or None. ``db`` is the pool or one of its connections.
+and returns the first row. ``db`` is the pool or one of its connections.
 
 Errors of the database and the driver are raised as `mentorapi.database.errors` translates them.
 """
@@ -24,6 +24,7 @@ import structlog
 
 from mentorapi.database.errors import CONNECTION_UNUSABLE, RETRIED, translate
 from mentorapi.database.fair_queue import SYSTEM
+from mentorapi.database.page import Page, offset
 from mentorapi.database.pool import Connection, Database, Pool
 from mentorapi.telemetry import context
 
@@ -180,10 +181,26 @@ class Statement:
             raise ValueError(f"{path} does not list its parameters in order, '-- $1 name type'")
         self.parameters: dict[str, str] = {name: type_ for _, name, type_ in found}
 
-    def __call__(self, db: Database, **values: Any) -> Awaitable[Any]:
+    async def __call__(
+        self, db: Database, missing: type[Exception] | None = None, /, **values: Any
+    ) -> Any:
+        """Return the first row. Without one, return None or raise ``missing``."""
         if values.keys() != self.parameters.keys():
             raise TypeError(f"{self.name} takes {list(self.parameters)}, not {list(values)}")
-        return fetch_row(db, self.sql, *(values[name] for name in self.parameters))
+        row = await fetch_row(db, self.sql, *(values[name] for name in self.parameters))
+        if row is None and missing is not None:
+            raise missing
+        return row
+
+    async def body(self, db: Database, missing: type[Exception], **values: Any) -> str:
+        """Return the column ``body`` of the first row, a JSON text."""
+        return str((await self(db, missing, **values))["body"])
+
+    async def page(
+        self, db: Database, missing: type[Exception], page: int, limit: int, **values: Any
+    ) -> Page:
+        row = await self(db, missing, limit=limit, offset=offset(page, limit), **values)
+        return Page.of(row, page, limit)
 
 
 class Folder:

@@ -1,10 +1,11 @@
-"""Why a statement found no row of a request or session that it may read or change."""
+"""Reading and changing requests and sessions: the errors if a statement finds no row."""
 
 from typing import Any
 
 from mentorapi import errors
 from mentorapi.database import statements
 from mentorapi.database.pool import Database
+from mentorapi.database.statements import Statement
 from mentorapi.transitions import Resource, Transition
 
 
@@ -19,6 +20,16 @@ def require_party(row: Any, resource: Resource) -> Any:
         raise resource.not_found
     if not row["is_party"]:
         raise resource.not_party
+    return row
+
+
+async def change(
+    db: Database, transition: Transition, sql: Statement, row_id: str, user_id: str, **values: Any
+) -> Any:
+    """Run the statement of a transition; return its row. Raises the errors of the transition."""
+    row = await sql(db, **{f"{transition.resource.name}_id": row_id}, user_id=user_id, **values)
+    if row is None:
+        raise await refusal(db, transition, row_id, user_id)
     return row
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from mentorapi import errors
 from mentorapi.database import statements
-from mentorapi.database.page import Page, offset
+from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
 from mentorapi.repositories import profile
 from mentorapi.schemas.validation import parse_instant
@@ -17,11 +17,9 @@ from mentorapi.schemas.validation import parse_instant
 #: From the first to the last date of a list of slots, both counted.
 MAX_DATES = 92
 
-PAST_DAY = errors.ValidationFailed.of("date", "must be today or later", "past")
-
 
 async def show(db: Database, user_id: str) -> str:
-    return str(found(await statements.availability.show(db, user_id=user_id))["body"])
+    return await statements.availability.show.body(db, errors.ProfileNotFound, user_id=user_id)
 
 
 async def replace(
@@ -52,8 +50,10 @@ async def replace(
 
 
 async def delete(db: Database, user_id: str, window_id: str) -> None:
-    row = await statements.availability.delete(db, user_id=user_id, window_id=window_id)
-    if not found(row)["found"]:
+    row = await statements.availability.delete(
+        db, errors.ProfileNotFound, user_id=user_id, window_id=window_id
+    )
+    if not row["found"]:
         raise errors.WindowNotFound
 
 
@@ -93,18 +93,13 @@ def ids_to_keep(
     windows: Sequence[Mapping[str, Any]], removed: Sequence[Mapping[str, Any]]
 ) -> list[str | None]:
     """Return the id of each window; None for a window that needs a new one."""
-    known = {window["id"] for window in removed}
-    unchanged = {day_and_times(window): window["id"] for window in removed}
     sent = [(window.get("id") or "").lower() for window in windows]
-    claimed = known.intersection(sent)
-    ids: list[str | None] = []
-    for window, window_id in zip(windows, sent, strict=True):
-        same = unchanged.get(day_and_times(window))
-        if window_id in known:
-            ids.append(window_id)
-        else:
-            ids.append(None if same in claimed else same)
-    return ids
+    known = {window["id"] for window in removed}
+    unclaimed = {day_and_times(one): one["id"] for one in removed if one["id"] not in sent}
+    return [
+        window_id if window_id in known else unclaimed.get(day_and_times(window))
+        for window, window_id in zip(windows, sent, strict=True)
+    ]
 
 
 def day_and_times(window: Mapping[str, Any]) -> tuple[int, str, str]:
@@ -112,10 +107,9 @@ def day_and_times(window: Mapping[str, Any]) -> tuple[int, str, str]:
 
 
 async def list_overrides(db: Database, user_id: str, page: int, limit: int) -> Page:
-    row = await statements.availability.list_overrides(
-        db, user_id=user_id, limit=limit, offset=offset(page, limit)
+    return await statements.availability.list_overrides.page(
+        db, errors.ProfileNotFound, page, limit, user_id=user_id
     )
-    return Page.of(found(row), page, limit)
 
 
 async def set_override(
@@ -125,29 +119,35 @@ async def set_override(
     windows = sorted(windows, key=lambda window: window["startTime"])
     row = await statements.availability.set_override(
         db,
+        errors.ProfileNotFound,
         user_id=user_id,
         day=day,
         start_times=[window["startTime"] for window in windows],
         end_times=[window["endTime"] for window in windows],
     )
-    if found(row)["body"] is None:
-        raise PAST_DAY
+    if row["body"] is None:
+        raise past_day()
     return str(row["body"])
 
 
 async def delete_override(db: Database, user_id: str, day: str) -> None:
-    row = await statements.availability.delete_override(db, user_id=user_id, day=day)
-    if found(row)["is_past"]:
-        raise PAST_DAY
+    row = await statements.availability.delete_override(
+        db, errors.ProfileNotFound, user_id=user_id, day=day
+    )
+    if row["is_past"]:
+        raise past_day()
     if not row["found"]:
         raise errors.OverrideNotFound
 
 
+def past_day() -> errors.ValidationFailed:
+    return errors.ValidationFailed.of("date", "must be today or later", "past")
+
+
 async def list_time_off(db: Database, user_id: str, page: int, limit: int) -> Page:
-    row = await statements.availability.list_time_off(
-        db, user_id=user_id, limit=limit, offset=offset(page, limit)
+    return await statements.availability.list_time_off.page(
+        db, errors.ProfileNotFound, page, limit, user_id=user_id
     )
-    return Page.of(found(row), page, limit)
 
 
 async def add_time_off(db: Database, user_id: str, body: Mapping[str, Any]) -> tuple[str, str]:
@@ -155,20 +155,18 @@ async def add_time_off(db: Database, user_id: str, body: Mapping[str, Any]) -> t
 
     Raises ProfileNotFound, ValidationFailed.
     """
-    instants = {
-        column: body.get(name) and parse_instant(body[name])
-        for column, name in (("starts_at", "startsAt"), ("ends_at", "endsAt"))
-    }
     row = await statements.availability.add_time_off(
         db,
+        errors.ProfileNotFound,
         user_id=user_id,
-        **instants,
+        starts_at=parse_instant(body["startsAt"]) if body.get("startsAt") else None,
+        ends_at=parse_instant(body["endsAt"]) if body.get("endsAt") else None,
         start_date=body.get("startDate"),
         end_date=body.get("endDate"),
         note=body.get("note"),
     )
     first, last = ("startDate", "endDate") if body.get("startDate") else ("startsAt", "endsAt")
-    if found(row)["is_past"]:
+    if row["is_past"]:
         raise errors.ValidationFailed.of(last, "must be in the future", "past")
     if row["is_far"]:
         raise errors.ValidationFailed.of(first, "must be within two years", "out_of_range")
@@ -177,20 +175,23 @@ async def add_time_off(db: Database, user_id: str, body: Mapping[str, Any]) -> t
 
 async def delete_time_off(db: Database, user_id: str, time_off_id: str) -> None:
     row = await statements.availability.delete_time_off(
-        db, user_id=user_id, time_off_id=time_off_id
+        db, errors.ProfileNotFound, user_id=user_id, time_off_id=time_off_id
     )
-    if not found(row)["found"]:
+    if not row["found"]:
         raise errors.TimeOffNotFound
 
 
 async def show_policy(db: Database, user_id: str) -> str:
-    return str(found(await statements.availability.show_policy(db, user_id=user_id))["body"])
+    return await statements.availability.show_policy.body(
+        db, errors.ProfileNotFound, user_id=user_id
+    )
 
 
 async def set_policy(db: Database, user_id: str, policy: Mapping[str, Any]) -> str:
     """Replace the policy. What is left out gets its default."""
-    row = await statements.availability.set_policy(
+    return await statements.availability.set_policy.body(
         db,
+        errors.ProfileNotFound,
         user_id=user_id,
         minimum_notice_minutes=policy.get("minimumNoticeMinutes", 0),
         horizon_days=policy.get("horizonDays"),
@@ -199,7 +200,6 @@ async def set_policy(db: Database, user_id: str, policy: Mapping[str, Any]) -> s
         cancel_cutoff_hours=policy.get("cancelCutoffHours", 0),
         accepting_requests=policy.get("acceptingRequests", True),
     )
-    return str(found(row)["body"])
 
 
 async def explain(db: Database, user_id: str, starts_at: str, duration: int | None) -> str:
@@ -211,13 +211,6 @@ async def explain(db: Database, user_id: str, starts_at: str, duration: int | No
     if start.second or start.microsecond:
         raise errors.ValidationFailed.of("startsAt", "must be a whole minute", "format")
     # As text: asyncpg reads datetime.min and datetime.max as infinity.
-    row = await statements.availability.explain(
-        db, user_id=user_id, starts_at=starts_at, duration=duration
+    return await statements.availability.explain.body(
+        db, errors.ProfileNotFound, user_id=user_id, starts_at=starts_at, duration=duration
     )
-    return str(found(row)["body"])
-
-
-def found(row: Any) -> Any:
-    if row is None:
-        raise errors.ProfileNotFound
-    return row

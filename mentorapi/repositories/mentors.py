@@ -110,7 +110,4 @@ async def clean_search(db: Database, batch_size: int) -> int:
 
 
 async def show(db: Database, mentor_id: str) -> str:
-    row = await statements.mentors.show(db, mentor_id=mentor_id)
-    if row is None:
-        raise errors.MentorNotFound
-    return str(row["body"])
+    return await statements.mentors.show.body(db, errors.MentorNotFound, mentor_id=mentor_id)

@@ -130,7 +130,4 @@ async def merge(db: Database, mentor_id: str, changes: Mapping[str, Any]) -> Non
 
 
 async def show_dashboard(db: Database, user_id: str) -> str:
-    row = await statements.profile.dashboard(db, user_id=user_id)
-    if row is None:
-        raise errors.ProfileNotFound
-    return str(row["body"])
+    return await statements.profile.dashboard.body(db, errors.ProfileNotFound, user_id=user_id)

@@ -9,9 +9,9 @@ from pypika.terms import Criterion
 
 from mentorapi import errors
 from mentorapi.database import listing, statements
-from mentorapi.database.page import Page, offset
+from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
-from mentorapi.database.transitions import refusal, require_party
+from mentorapi.database.transitions import change, require_party
 from mentorapi.transitions import ACCEPT, CANCEL_REQUEST, REJECT, REQUEST
 
 
@@ -88,12 +88,9 @@ async def list_own(
 
 async def list_active(db: Database, user_id: str, mentor_id: str, page: int, limit: int) -> Page:
     """List pending requests to the mentor, and accepted ones with a live session; soonest first."""
-    row = await statements.requests.active(
-        db, mentor_id=mentor_id, mentee_id=user_id, limit=limit, offset=offset(page, limit)
+    return await statements.requests.active.page(
+        db, errors.MentorNotFound, page, limit, mentor_id=mentor_id, mentee_id=user_id
     )
-    if row is None:
-        raise errors.MentorNotFound
-    return Page.of(row, page, limit)
 
 
 async def count_pending(db: Database, user_id: str) -> int:
@@ -108,25 +105,17 @@ async def show(db: Database, request_id: str, user_id: str) -> str:
 
 async def accept(db: Database, request_id: str, user_id: str) -> tuple[str, str]:
     """Accept a request; return it and its booking as JSON."""
-    row = await statements.requests.accept(db, request_id=request_id, user_id=user_id)
-    if row is None:
-        raise await refusal(db, ACCEPT, request_id, user_id)
+    row = await change(db, ACCEPT, statements.requests.accept, request_id, user_id)
     return row["body"], row["booking"]
 
 
 async def reject(db: Database, request_id: str, user_id: str, reason: str | None) -> str:
-    row = await statements.requests.reject(
-        db, request_id=request_id, user_id=user_id, reason=reason
-    )
-    if row is None:
-        raise await refusal(db, REJECT, request_id, user_id)
+    row = await change(db, REJECT, statements.requests.reject, request_id, user_id, reason=reason)
     return str(row["body"])
 
 
 async def cancel(db: Database, request_id: str, user_id: str) -> str:
-    row = await statements.requests.cancel(db, request_id=request_id, user_id=user_id)
-    if row is None:
-        raise await refusal(db, CANCEL_REQUEST, request_id, user_id)
+    row = await change(db, CANCEL_REQUEST, statements.requests.cancel, request_id, user_id)
     return str(row["body"])
 
 

@@ -10,7 +10,7 @@ from mentorapi import errors
 from mentorapi.database import listing, statements
 from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
-from mentorapi.database.transitions import refusal, require_party
+from mentorapi.database.transitions import change, refusal, require_party
 from mentorapi.transitions import CANCEL_SESSION, RESCHEDULE, SESSION, Transition
 
 now = CustomFunction("now", [])
@@ -96,26 +96,23 @@ async def calendar_entry(db: Database, session_id: str, user_id: str) -> Entry:
 async def move(db: Database, session_id: str, user_id: str, transition: Transition) -> str:
     """Confirm, complete or dispute a session, or confirm its completion."""
     (party,) = transition.by
-    row = await statements.sessions.move(
+    row = await change(
         db,
-        session_id=session_id,
-        user_id=user_id,
+        transition,
+        statements.sessions.move,
+        session_id,
+        user_id,
         party=party,
         states=transition.states,
         next_state=transition.to,
         after_end=transition.after_end,
     )
-    if row is None:
-        raise await refusal(db, transition, session_id, user_id)
     return str(row["body"])
 
 
 async def cancel(db: Database, session_id: str, user_id: str, reason: str | None) -> str:
-    row = await statements.sessions.cancel(
-        db, session_id=session_id, user_id=user_id, reason=reason
-    )
-    if row is None:
-        raise await refusal(db, CANCEL_SESSION, session_id, user_id)
+    cancel = statements.sessions.cancel
+    row = await change(db, CANCEL_SESSION, cancel, session_id, user_id, reason=reason)
     return str(row["body"])
 
 
