@@ -17,9 +17,9 @@ class ShowOrUpdateProfile(ApiHandler):
     @operation(spec.SHOW)
     async def get(self) -> None:
         found = await profile.show(self.db, self.caller.user_id)
-        completeness = found.completeness if found else 0
+        body, completeness = found or ("null", 0)
         answer: dict[str, Any] = {
-            "profile": orjson.Fragment(found.body) if found else None,
+            "profile": orjson.Fragment(body),
             "isProfileCreated": found is not None,
             "profileCompleteness": completeness,
         }

@@ -1,39 +1,18 @@
 """A mentor's own profile and figures."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from pypika import CustomFunction, PostgreSQLQuery, Table
+from pypika import CustomFunction, Field, Parameter, PostgreSQLQuery
 
 from mentorapi import errors
 from mentorapi.database import statements
-from mentorapi.database.listing import Arguments
 from mentorapi.database.pool import Database
 from mentorapi.schemas.common import PREFIX
 from mentorapi.schemas.profile import MAX_LINKS
 from mentorapi.schemas.validation import canonical_language
-
-COLUMNS = {
-    "fullName": "full_name",
-    "headline": "headline",
-    "bio": "bio",
-    "expertise": "expertise",
-    "languages": "languages",
-    "profileImageUrl": "profile_image_url",
-    "profileImageFile": "profile_image_file",
-    "links": "links",
-    "location": "location",
-    "sessionRate": "session_rate",
-    "sessionCurrency": "session_currency",
-    "visibility": "visibility",
-    "sessionDuration": "session_duration",
-    "bufferTime": "buffer_time",
-    "timezone": "timezone",
-    "availabilityTimezone": "availability_timezone",
-    "defaultMeetingLink": "default_meeting_link",
-}
 
 #: Columns that tell whether the mentor has set a field. Until then the name and the image are those
 #: of the token, and the rate is 0.
@@ -47,17 +26,10 @@ count_links = CustomFunction("count_links", ["links"])
 token_name = CustomFunction("token_name", ["user_id"])
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """``body`` is the profile as JSON; ``completeness`` goes from 0 to 100."""
-
-    body: str
-    completeness: int
-
-
-async def show(db: Database, user_id: str) -> Profile | None:
+async def show(db: Database, user_id: str) -> tuple[str, int] | None:
+    """Return the profile as JSON, and its completeness from 0 to 100."""
     row = await statements.profile.show(db, user_id=user_id)
-    return row and Profile(row["body"], row["completeness"])
+    return row and (row["body"], row["completeness"])
 
 
 async def update(db: Database, user_id: str, changes: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -75,10 +47,7 @@ async def update(db: Database, user_id: str, changes: Mapping[str, Any]) -> tupl
 
 async def ensure(db: Database, user_id: str) -> Any:
     """Lock the user's profile, which is created if missing. Raises UserMissing."""
-    row = await statements.profile.ensure(db, user_id=user_id)
-    if row is None:
-        raise errors.UserMissing
-    return row
+    return await statements.profile.ensure(db, errors.UserMissing, user_id=user_id)
 
 
 def _with_image(
@@ -103,30 +72,36 @@ async def merge(db: Database, mentor_id: str, changes: Mapping[str, Any]) -> Non
     """Set these columns. Raises ValidationFailed if the profile has too many links then."""
     if not changes:
         return
-    arguments = Arguments()
-    mentors = Table("mentors")
-    statement = PostgreSQLQuery.update(mentors).where(mentors.id == arguments.add(mentor_id))
+    arguments: list[Any] = [mentor_id]
+    statement = PostgreSQLQuery.update("mentors").where(Field("id") == Parameter("$1"))
     for name, value in changes.items():
         is_own = True
-        if name == "links" and value is not None:
-            patch = arguments.add(orjson.dumps(value).decode())
-            statement = statement.set(mentors.links, merge_links(mentors.links, patch))
-        elif name == "fullName" and value is None:
-            statement = statement.set(mentors.full_name, token_name(mentors.user_id))
-            is_own = False
+        if name == "fullName" and value is None:
+            new, is_own = token_name(Field("user_id")), False
         else:
-            if name == "languages" and value is not None:
-                value = list(dict.fromkeys(map(canonical_language, value)))
-            value = EMPTY.get(name) if value is None else value
-            statement = statement.set(COLUMNS[name], arguments.add(value))
+            arguments.append(as_stored(name, value))
+            new = Parameter(f"${len(arguments)}")
+        if name == "links" and value is not None:
+            new = merge_links(Field("links"), new)
+        # The column of a field has its name, in snake_case.
+        statement = statement.set(re.sub("([A-Z])", r"_\1", name).lower(), new)
         if name in OWN:
             statement = statement.set(OWN[name], is_own)
-    statement = statement.returning(count_links(mentors.links).as_("links"))
-    row = await statements.fetch_row(
-        db, f"-- profile.merge\n{statement.get_sql()}", *arguments.values
-    )
+    statement = statement.returning(count_links(Field("links")).as_("links"))
+    sql = f"-- profile.merge\n{statement.get_sql()}"
+    row = await statements.fetch_row(db, sql, *arguments)
     if row["links"] > MAX_LINKS:
         raise errors.ValidationFailed.of("links", f"must have at most {MAX_LINKS} names")
+
+
+def as_stored(name: str, value: Any) -> Any:
+    if value is None:
+        return EMPTY.get(name)
+    if name == "links":
+        return orjson.dumps(value).decode()
+    if name == "languages":
+        return list(dict.fromkeys(map(canonical_language, value)))
+    return value
 
 
 async def show_dashboard(db: Database, user_id: str) -> str:

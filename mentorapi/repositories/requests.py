@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
+from functools import cache
 from typing import Any
 
-from pypika import CustomFunction, Order, Table
+from pypika import CustomFunction, Field, Order
 from pypika.terms import Criterion
 
 from mentorapi import errors
@@ -13,6 +14,8 @@ from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
 from mentorapi.database.transitions import change, require_party
 from mentorapi.transitions import ACCEPT, CANCEL_REQUEST, REJECT, REQUEST
+
+shown_status = CustomFunction("request_status", ["status", "start_time"])
 
 
 async def create(
@@ -58,32 +61,17 @@ async def list_own(
     db: Database, user_id: str, role: str | None, status: str | None, page: int, limit: int
 ) -> Page:
     """List requests sent, received, or both; newest first."""
-    arguments = listing.Arguments()
-    user = arguments.add(user_id)
-    wanted = None if status is None else arguments.add(status)
-    shown_status = CustomFunction("request_status", ["status", "start_time"])
+    sql = compose_list(role, by_status=status is not None)
+    return await listing.fetch_page(db, sql, user_id, status, page, limit)
 
-    def where(requests: Table) -> Criterion:
-        sides = {
-            "sent": requests.mentee_id == user,
-            "received": listing.mentored_by(requests, user),
-        }
-        criterion = Criterion.any([sides[role]] if role else sides.values())
-        if wanted is None:
-            return criterion
-        return criterion & (shown_status(requests.status, requests.start_time) == wanted)
 
-    return await listing.fetch_page(
-        db,
-        table="requests",
-        view="request_list",
-        variant=(role, wanted is not None),
-        where=where,
-        order=lambda requests: [(requests.created_at, Order.desc), (requests.id, Order.desc)],
-        arguments=arguments,
-        page=page,
-        limit=limit,
-    )
+@cache
+def compose_list(role: str | None, by_status: bool) -> str:
+    sides = {"sent": listing.AS_MENTEE, "received": listing.AS_MENTOR}
+    where = Criterion.any([sides[role]] if role else sides.values())
+    if by_status:
+        where &= shown_status(Field("status"), Field("start_time")) == listing.STATUS
+    return listing.compose("requests", "request_list", where, ("created_at", "id"), Order.desc)
 
 
 async def list_active(db: Database, user_id: str, mentor_id: str, page: int, limit: int) -> Page:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from pypika import CustomFunction, Order, Table
+from pypika import CustomFunction, Field, Order
 from pypika.terms import Criterion
 
 from mentorapi import errors
@@ -49,36 +50,22 @@ async def list_own(
     limit: int,
 ) -> Page:
     """List sessions as mentor, mentee, or both: ``upcoming`` soonest first, else latest first."""
-    arguments = listing.Arguments()
-    user = arguments.add(user_id)
-    wanted = None if status is None else arguments.add(status)
+    sql = compose_list(role, status is not None, upcoming, past)
+    return await listing.fetch_page(db, sql, user_id, status, page, limit)
 
-    def where(sessions: Table) -> Criterion:
-        sides = {
-            "mentee": sessions.mentee_id == user,
-            "mentor": listing.mentored_by(sessions, user),
-        }
-        criteria = [Criterion.any([sides[role]] if role else sides.values())]
-        if wanted is not None:
-            criteria.append(sessions.status == wanted)
-        if upcoming:
-            criteria.append(sessions.start_time >= now())
-        if past:
-            criteria.append(sessions.start_time < now())
-        return Criterion.all(criteria)
 
+@cache
+def compose_list(role: str | None, by_status: bool, upcoming: bool, past: bool) -> str:
+    sides = {"mentee": listing.AS_MENTEE, "mentor": listing.AS_MENTOR}
+    where = Criterion.any([sides[role]] if role else sides.values())
+    if by_status:
+        where &= Field("status") == listing.STATUS
+    if upcoming:
+        where &= Field("start_time") >= now()
+    if past:
+        where &= Field("start_time") < now()
     direction = Order.asc if upcoming else Order.desc
-    return await listing.fetch_page(
-        db,
-        table="bookings",
-        view="session_list",
-        variant=(role, wanted is not None, upcoming, past),
-        where=where,
-        order=lambda sessions: [(sessions.start_time, direction), (sessions.id, direction)],
-        arguments=arguments,
-        page=page,
-        limit=limit,
-    )
+    return listing.compose("bookings", "session_list", where, ("start_time", "id"), direction)
 
 
 async def show(db: Database, session_id: str, user_id: str) -> str:
