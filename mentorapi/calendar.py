@@ -4,16 +4,12 @@ ORGANIZER and ATTENDEE are left out: both need e-mail addresses, which the API n
 calendar program would send invitations and replies to them. METHOD would need an ORGANIZER.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 from icalendar import Calendar, Event
 from icalendar.prop import vText
-
-if TYPE_CHECKING:
-    from mentorapi.repositories.sessions import Entry
 
 CONTENT_TYPE = "text/calendar; charset=utf-8"
 
@@ -30,24 +26,25 @@ class Text(vText):
         return rb"\\".join(vText(part).to_ical() for part in self.split("\\"))
 
 
-def write(entry: Entry) -> bytes:
+def write(entry: Mapping[str, Any]) -> bytes:
+    """Write a row of ``sql/sessions/calendar.sql``."""
     event = Event()
     # The same at every address of the service: a calendar identifies the event by it.
-    event.add("uid", f"{entry.id}@mentorapi")
-    event.add("sequence", entry.sequence)
-    event.add("status", entry.status)
-    event.add("dtstamp", entry.issued_at)
-    event.add("created", entry.created_at)
-    event.add("last-modified", entry.updated_at)
-    event.add("dtstart", entry.start_time)
-    event.add("dtend", entry.end_time)
-    event.add("summary", text(f"Mentorship: {entry.topic} (with {entry.other_party})"))
-    if entry.message:
-        event.add("description", text(entry.message))
-    if entry.location:
-        event.add("location", text(entry.location))
-        if _LINK.fullmatch(entry.location):
-            event.add("url", entry.location)
+    event.add("uid", f"{entry['id']}@mentorapi")
+    event.add("sequence", entry["sequence"])
+    event.add("status", entry["status"])
+    event.add("dtstamp", entry["issued_at"])
+    event.add("created", entry["created_at"])
+    event.add("last-modified", entry["updated_at"])
+    event.add("dtstart", entry["start_time"])
+    event.add("dtend", entry["end_time"])
+    event.add("summary", text(f"Mentorship: {entry['topic']} (with {entry['other_party']})"))
+    if entry["message"]:
+        event.add("description", text(entry["message"]))
+    if entry["location"]:
+        event.add("location", text(entry["location"]))
+        if _LINK.fullmatch(entry["location"]):
+            event.add("url", entry["location"])
 
     calendar = Calendar()
     calendar.add("prodid", "-//mentorapi//sessions//EN")

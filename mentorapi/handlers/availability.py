@@ -1,7 +1,5 @@
 """A mentor's calendar: weekly windows, overrides of days, time off, policy, and the free slots."""
 
-from datetime import date
-
 from mentorapi import errors
 from mentorapi.http.base import ApiHandler
 from mentorapi.http.cached_reads import CachedReadHandler
@@ -14,14 +12,11 @@ from mentorapi.schemas.validation import formats
 class ListSlots(CachedReadHandler):
     @operation(spec.LIST_SLOTS, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
-        start, end = (
-            date.fromisoformat(self.parameters[name]) if name in self.parameters else None
-            for name in ("startDate", "endDate")
-        )
-        slots = await availability.list_slots(self.db, mentor_id, start, end)
+        start, end = self.parameters.get("startDate"), self.parameters.get("endDate")
+        slots, seconds_valid = await availability.list_slots(self.db, mentor_id, start, end)
         if self.load is not None:
-            self.load.lifetime = slots.seconds_valid
-        self.write_json(slots.body)
+            self.load.lifetime = seconds_valid
+        self.write_json(slots)
 
 
 class ShowOrReplaceAvailability(ApiHandler):

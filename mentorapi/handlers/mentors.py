@@ -44,10 +44,12 @@ class ListAvailableMentors(CachedReadHandler):
     async def get(self) -> None:
         from_time, to_time = (parse_instant(self.parameters.pop(name)) for name in ("from", "to"))
         async with self.services.search_slot():
-            found = await mentors.list_available(self.db, from_time, to_time, **self.parameters)
+            found, seconds_valid = await mentors.list_available(
+                self.db, from_time, to_time, **self.parameters
+            )
         if self.load is not None:
-            self.load.lifetime = found.seconds_valid
-        self.write_json(found.items)
+            self.load.lifetime = seconds_valid
+        self.write_json(found)
 
 
 class ShowMentor(CachedReadHandler):

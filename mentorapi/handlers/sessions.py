@@ -31,7 +31,7 @@ class ShowInCalendar(ApiHandler):
 
         entry = await sessions.calendar_entry(self.db, session_id, self.caller.user_id)
         self.set_header("Content-Type", calendar.CONTENT_TYPE)
-        self.set_header("Content-Disposition", f'attachment; filename="session-{entry.id}.ics"')
+        self.set_header("Content-Disposition", f'attachment; filename="session-{session_id}.ics"')
         self.write(calendar.write(entry))
 
 

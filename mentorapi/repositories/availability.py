@@ -1,8 +1,6 @@
 """A mentor's calendar: weekly windows, overrides of days, time off, policy, and the free slots."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import orjson
@@ -57,27 +55,17 @@ async def delete(db: Database, user_id: str, window_id: str) -> None:
         raise errors.WindowNotFound
 
 
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """``body`` is JSON. Unless there is a write, it stays true for ``seconds_valid``."""
+async def list_slots(
+    db: Database, mentor_id: str, start: str | None, end: str | None
+) -> tuple[str, float]:
+    """Return the free slots from one date to another, both inclusive (UTC), as JSON.
 
-    body: str
-    seconds_valid: float
-
-
-async def list_slots(db: Database, mentor_id: str, start: date | None, end: date | None) -> Slots:
-    """Return the free slots from one date to another, both inclusive (UTC).
-
-    ``start`` defaults to the database's today, ``end`` to 14 days after the start.
+    Also returns for how many seconds they stay true unless there is a write. ``start`` defaults to
+    the database's today, ``end`` to 14 days after the start.
     Raises ValidationFailed, MentorNotFound.
     """
-    # As text: asyncpg reads date.min and date.max as infinity.
     row = await statements.availability.slots(
-        db,
-        mentor_id=mentor_id,
-        start_date=start and start.isoformat(),
-        end_date=end and end.isoformat(),
-        max_dates=MAX_DATES,
+        db, mentor_id=mentor_id, start_date=start, end_date=end, max_dates=MAX_DATES
     )
     if row["dates"] < 1:
         raise errors.ValidationFailed.of("endDate", "must not be before startDate", "order")
@@ -86,7 +74,7 @@ async def list_slots(db: Database, mentor_id: str, start: date | None, end: date
         raise errors.ValidationFailed.of("endDate", message, "out_of_range")
     if row["body"] is None:
         raise errors.MentorNotFound
-    return Slots(row["body"], row["seconds_valid"])
+    return row["body"], row["seconds_valid"]
 
 
 def ids_to_keep(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,19 +48,12 @@ async def count_facets(db: Database, q: str, **filters: Any) -> str:
     return str(row["body"])
 
 
-@dataclass(frozen=True, slots=True)
-class Available:
-    """``items`` is JSON. Unless there is a write, it stays true for ``seconds_valid``."""
-
-    items: str
-    seconds_valid: float
-
-
 async def list_available(
     db: Database, start: datetime, end: datetime, limit: int, **filters: Any
-) -> Available:
+) -> tuple[str, float]:
     """The mentors that pass the filters and have a free slot from start to end, soonest first.
 
+    As JSON, with the number of seconds for which it stays true unless there is a write.
     Raises ValidationFailed, Unavailable.
     """
     if end <= start:
@@ -79,7 +71,7 @@ async def list_available(
     )
     row = await _in_time(found)
     # A minute, since time alone can add slots, such as when the horizon of a mentor moves.
-    return Available(row["items"], min(row["seconds_valid"], 60))
+    return row["items"], min(row["seconds_valid"], 60)
 
 
 def _json(filters: dict[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Sessions, from confirmed to completed."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from pypika import CustomFunction, Field, Order
 from pypika.terms import Criterion
@@ -15,28 +15,6 @@ from mentorapi.database.transitions import change, refusal, require_party
 from mentorapi.transitions import CANCEL_SESSION, RESCHEDULE, SESSION, Transition
 
 now = CustomFunction("now", [])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A session for :mod:`mentorapi.calendar`.
-
-    ``status`` is one of iCalendar's. A higher ``sequence`` replaces a lower one. ``other_party`` is
-    a name, or "your mentor" or "your mentee".
-    """
-
-    id: str
-    sequence: int
-    status: str
-    topic: str
-    message: str | None
-    location: str | None
-    other_party: str
-    start_time: datetime
-    end_time: datetime
-    created_at: datetime
-    updated_at: datetime
-    issued_at: datetime
 
 
 async def list_own(
@@ -73,11 +51,10 @@ async def show(db: Database, session_id: str, user_id: str) -> str:
     return str(require_party(row, SESSION)["body"])
 
 
-async def calendar_entry(db: Database, session_id: str, user_id: str) -> Entry:
+async def calendar_entry(db: Database, session_id: str, user_id: str) -> Any:
+    """Return the columns of a session that :mod:`mentorapi.calendar` writes."""
     row = await statements.sessions.calendar(db, session_id=session_id, user_id=user_id)
-    entry = dict(require_party(row, SESSION))
-    del entry["is_party"]
-    return Entry(**entry)
+    return require_party(row, SESSION)
 
 
 async def move(db: Database, session_id: str, user_id: str, transition: Transition) -> str:

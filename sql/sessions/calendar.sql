@@ -1,8 +1,9 @@
 -- sessions.calendar: a session as an entry in the calendar of one of its parties.
 -- $1 session_id uuid
 -- $2 user_id    text
--- returns id, sequence, status, topic, message, location, start_time, end_time, created_at,
--- updated_at, other_party, issued_at and is_party; no row when there is no such session
+-- returns id, sequence, status (one of iCalendar's), topic, message, location, start_time,
+-- end_time, created_at, updated_at, other_party (a name, or "your mentor" or "your mentee"),
+-- issued_at and is_party; no row when there is no such session
 SELECT
     b.id,
     b.calendar_sequence AS sequence,

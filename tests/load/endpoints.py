@@ -64,7 +64,7 @@ def captured(work: Coroutine[Any, Any, Any]) -> tuple[str, list[Any]]:
 
 def reads() -> list[Endpoint]:
     today = datetime.now(UTC).date()
-    dates = (today, today + timedelta(days=14))
+    dates = str(today), str(today + timedelta(days=14))
     show = f"/mentors/{FIRST_MENTOR}"
     slots = f"{show}/availability?startDate={dates[0]}&endDate={dates[1]}"
     search = "/mentors/search?q=desing&limit=20"

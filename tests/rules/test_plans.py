@@ -114,6 +114,7 @@ PAGE = 1, 10
 MONDAY = in_days(7 - datetime.now(UTC).weekday())
 ASKED = {"topic": "T", "scheduledDate": f"{MONDAY:%Y-%m-%d}", "scheduledTime": "10:00"}
 AT_NIGHT = ASKED | {"scheduledTime": "03:00"}
+TWO_WEEKS = str(in_days(0).date()), str(in_days(14).date())
 OVERRIDDEN = f"{in_days(20):%Y-%m-%d}"
 NEW_WINDOWS = [{"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"}]
 
@@ -183,11 +184,11 @@ CASES: dict[str, tuple[Run, str]] = {
         "mentors_pkey reviews_by_mentor users_pkey",
     ),
     "slots": (
-        call(availability.list_slots, MENTOR_7, in_days(0).date(), in_days(14).date()),
+        call(availability.list_slots, MENTOR_7, *TWO_WEEKS),
         f"mentors_pkey {CALENDAR}",
     ),
     "slots of a mentor with limits": (
-        call(availability.list_slots, MENTOR_9, in_days(0).date(), in_days(14).date()),
+        call(availability.list_slots, MENTOR_9, *TWO_WEEKS),
         f"mentors_pkey {CALENDAR} bookings_by_mentor requests_one_pending|requests_by_mentor",
     ),
     "time explained": (
@@ -513,7 +514,7 @@ async def test_run_statement_ten_times_plans_it_once(shared_database_url: str) -
     async with pool.connection() as connection:
         for _ in range(10):
             await mentors.find(connection, *PAGE)
-            await availability.list_slots(connection, MENTOR_7, MONDAY.date(), MONDAY.date())
+            await availability.list_slots(connection, MENTOR_7, *TWO_WEEKS)
         planned = await connection.fetch(
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements"
             " WHERE statement ~ '^-- (mentors|availability)'"

@@ -268,8 +268,9 @@ async def test_keep_slots_in_the_cache_ends_when_they_change(api: Api, clock: Cl
         ({"acceptingRequests": False}, monday, monday, float("inf")),
     ):
         await mentor.ok("PUT", PATH, policy)
-        slots = await list_slots(api.services.db, mentor.id, start, end)
-        assert slots.seconds_valid == seconds, (policy, start, end)
+        dates = [each and str(each) for each in (start, end)]
+        _, seconds_valid = await list_slots(api.services.db, mentor.id, *dates)
+        assert seconds_valid == seconds, (policy, start, end)
 
 
 async def test_read_slots_after_each_change_shows_it(api: Api) -> None:
