@@ -152,16 +152,3 @@ REFUSALS = {
         errors.OnlyMenteeReviews, errors.NotReviewable, conflict=errors.AlreadyReviewed
     ),
 }
-
-
-def describe_states(resource: Resource) -> str:
-    """Return a Markdown list: each state, what it means, and the actions that lead out of it."""
-    lines = []
-    for state, meaning in resource.states.items():
-        actions = ", ".join(
-            f"{one.action} ({' or '.join(one.by)})"
-            for one in TRANSITIONS
-            if one.resource is resource and state in one.states
-        )
-        lines.append(f"- `{state}`: {meaning}. Next: {actions or 'nothing'}.")
-    return "\n".join(lines)

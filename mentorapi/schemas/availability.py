@@ -4,14 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
-from itertools import islice
 from typing import Any
 from zoneinfo import available_timezones
 
-from mentorapi.errors import MAX_DETAILS
 from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
-from mentorapi.schemas.validation import Details, Schema, entry, parse_instant
+from mentorapi.schemas.validation import Details, entry, parse_instant
 
 DAY_OF_WEEK = common.with_example(common.integer(0, 6), 0, "0 is Monday, 6 is Sunday.")
 
@@ -45,7 +43,7 @@ LIST_SLOTS = Operation(
     ),
 )
 
-LOCAL_TIMES: dict[str, Schema] = {
+LOCAL_TIMES = {
     "startTime": common.TIME | {"description": "HH:mm, in `availabilityTimezone`."},
     "endTime": common.END_TIME
     | {"description": "HH:mm, in `availabilityTimezone`; 24:00 is the end of the day."},
@@ -61,13 +59,12 @@ WINDOW_ID = {
     "examples": [examples.WINDOW_ID],
 }
 
-ZONE = {
-    "type": "string",
-    "maxLength": 64,
-    "description": "The IANA time zone of the windows and of overrides, such as `Africa/Lagos`. "
-    "They follow its clock, daylight saving time included. `UTC` unless it was set.",
-    "examples": ["UTC"],
-}
+ZONE = common.with_example(
+    common.multiline(64),
+    "UTC",
+    "The IANA time zone of the windows and of overrides, such as `Africa/Lagos`. They follow its "
+    "clock, daylight saving time included. `UTC` unless it was set.",
+)
 
 AVAILABILITY = common.response_object(
     "Availability",
@@ -77,9 +74,7 @@ AVAILABILITY = common.response_object(
     availabilityTimezone=ZONE,
     defaultMeetingLink=common.MEETING_LINK,
     slots=common.array_of(
-        common.response_object(
-            "AvailabilityWindow", id=common.with_example(common.ID, examples.WINDOW_ID), **WINDOW
-        )
+        common.response_object("AvailabilityWindow", id=common.uuid(examples.WINDOW_ID), **WINDOW)
     ),
 )
 
@@ -116,21 +111,19 @@ def check_windows(windows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, st
         if window_id and first != place:
             message = f"is the id of slots.{first}, too"
             yield entry(["slots", str(place), "id"], "repeated", message)
-    by_time = sorted(enumerate(windows), key=lambda each: day_and_start(each[1]))
-    widest: tuple[int, Mapping[str, Any]] | None = None
-    for place, window in by_time:
-        if widest is not None:
-            other_place, other = widest
-            if day_and_start(window) < (day_and_start(other)[0], other["endTime"]):
-                message = f"{label(window)} overlaps slots.{other_place}, {label(other)}"
-                yield entry(["slots", str(place)], "overlap", message)
-                if window["endTime"] <= other["endTime"]:
-                    continue
-        widest = place, window
+    # The place of the window that ends last, of those that are compared.
+    latest: int | None = None
+    for place in sorted(range(len(windows)), key=lambda each: edge(windows[each], "startTime")):
+        window = windows[place]
+        if latest is not None and edge(window, "startTime") < edge(windows[latest], "endTime"):
+            message = f"{label(window)} overlaps slots.{latest}, {label(windows[latest])}"
+            yield entry(["slots", str(place)], "overlap", message)
+        if latest is None or edge(window, "endTime") > edge(windows[latest], "endTime"):
+            latest = place
 
 
-def day_and_start(window: Mapping[str, Any]) -> tuple[int, str]:
-    return window.get("dayOfWeek", 0), window["startTime"]
+def edge(window: Mapping[str, Any], name: str) -> tuple[int, str]:
+    return window.get("dayOfWeek", 0), window[name]
 
 
 @cache
@@ -148,7 +141,7 @@ def check_zone(zone: str) -> Iterator[dict[str, str]]:
     if zones().get(zone.lower()) == zone:
         return
     written = zone.strip().lower().replace(" ", "_")
-    close = [written] if written in zones() else get_close_matches(written, zones(), 1, 0.75)
+    close = get_close_matches(written, zones(), 1, 0.75)
     # A short text, such as an abbreviation, resembles a name only by chance.
     guess = close and (close[0] == written or len(written) > 7)
     hint = f"; did you mean {zones()[close[0]]}?" if guess else ""
@@ -157,8 +150,8 @@ def check_zone(zone: str) -> Iterator[dict[str, str]]:
 
 
 def check_availability(body: Mapping[str, Any]) -> Details:
-    details = [*check_zone(body.get("availabilityTimezone", "UTC"))]
-    return [*details, *islice(check_windows(body["slots"]), MAX_DETAILS)]
+    zone = body.get("availabilityTimezone", "UTC")
+    return [*check_zone(zone), *check_windows(body["slots"])]
 
 
 REPLACE = Operation(
@@ -175,27 +168,19 @@ REPLACE = Operation(
     body=common.closed_object(
         "AvailabilityUpdate",
         ["slots"],
-        slots={
-            "type": "array",
-            "items": common.closed_object(
-                "NewAvailabilityWindow", list(WINDOW), id=WINDOW_ID, **WINDOW
-            ),
-            "maxItems": 500,
-        },
+        slots=common.array_of(
+            common.closed_object("NewAvailabilityWindow", list(WINDOW), id=WINDOW_ID, **WINDOW), 500
+        ),
         sessionDuration=common.SESSION_DURATION,
         bufferTime=common.BUFFER_TIME,
-        timezone=common.with_example(common.visible_line(64), *common.TIMEZONE["examples"]),
+        timezone=common.with_example(common.visible_line(64), "WAT"),
         availabilityTimezone=ZONE,
-        defaultMeetingLink=common.nullable(
-            common.with_example(common.URL, *common.MEETING_LINK["examples"])
-        ),
+        defaultMeetingLink=common.URL | common.MEETING_LINK,
     ),
     response=AVAILABILITY,
 )
 
-MESSAGE = common.response_object(
-    "Message", message=common.with_example(common.TEXT, "Availability pattern deleted")
-)
+MESSAGE = common.response_object("Message", message=common.text("Availability pattern deleted"))
 
 DELETE = Operation(
     name="deleteAvailabilityWindow",
@@ -204,10 +189,11 @@ DELETE = Operation(
     response=MESSAGE,
 )
 
+DAY = common.DATE | {"description": "A day in `availabilityTimezone`."}
+
 OVERRIDE = common.response_object(
     "AvailabilityOverride",
-    date=common.DATE
-    | {"examples": [examples.FRIDAY], "description": "A day in `availabilityTimezone`."},
+    date=common.with_example(DAY, examples.FRIDAY),
     slots=common.array_of(common.response_object("OverrideWindow", **LOCAL_TIMES)),
 )
 
@@ -215,8 +201,7 @@ LIST_OVERRIDES = Operation(
     name="listMyOverrides",
     summary="The caller's overrides from today on, soonest first",
     description="An override replaces the weekly windows of its day.",
-    query=common.query_object(**common.ARRAY_PAGING),
-    response=common.array_of(OVERRIDE),
+    **common.list_of(OVERRIDE),
 )
 
 SET_OVERRIDE = Operation(
@@ -228,11 +213,9 @@ SET_OVERRIDE = Operation(
     body=common.closed_object(
         "NewOverride",
         ["slots"],
-        slots={
-            "type": "array",
-            "items": common.closed_object("NewOverrideWindow", list(LOCAL_TIMES), **LOCAL_TIMES),
-            "maxItems": 10,
-        },
+        slots=common.array_of(
+            common.closed_object("NewOverrideWindow", list(LOCAL_TIMES), **LOCAL_TIMES), 10
+        ),
     ),
     response=OVERRIDE,
 )
@@ -245,17 +228,14 @@ DELETE_OVERRIDE = Operation(
     example={"message": "Override deleted"},
 )
 
-DAY_OFF = common.nullable(common.DATE | {"description": "A day in `availabilityTimezone`."})
-#: Two instants or two days.
-PERIOD = {
-    "startsAt": common.with_example(common.INSTANT, f"{examples.MONDAY}T00:00:00Z"),
-    "endsAt": common.with_example(common.INSTANT, f"{examples.FRIDAY}T00:00:00Z"),
-    "startDate": common.with_example(DAY_OFF, None),
-    "endDate": common.with_example(DAY_OFF, None),
+INSTANTS_OFF = {
+    "startsAt": common.instant(f"{examples.MONDAY}T00:00:00Z"),
+    "endsAt": common.instant(f"{examples.FRIDAY}T00:00:00Z"),
 }
-INSTANTS_OFF = {name: common.nullable(PERIOD[name]) for name in ("startsAt", "endsAt")}
+DAY_OFF = common.nullable(common.with_example(DAY, None))
+DAYS_OFF = {"startDate": DAY_OFF, "endDate": DAY_OFF}
 NOTE = common.with_example(common.nullable(common.multiline(500)), "Family holiday")
-TIME_OFF = {"id": common.with_example(common.ID, examples.TIME_OFF_ID), **PERIOD, "note": NOTE}
+TIME_OFF = {"id": common.uuid(examples.TIME_OFF_ID), **INSTANTS_OFF, **DAYS_OFF, "note": NOTE}
 
 #: Days of one time off.
 MAX_DAYS_OFF = 366
@@ -268,18 +248,19 @@ def to_milliseconds(instant: datetime) -> datetime:
 
 def check_time_off(body: Mapping[str, Any]) -> Details:
     """Check that there are two instants or two days, in order and not too far apart."""
-    given = {name for name in PERIOD if body.get(name) is not None}
-    days = {"startDate", "endDate"}
-    first, last = ("startDate", "endDate") if given & days else ("startsAt", "endsAt")
-    if given & days and given - days:
-        return [entry(sorted(given - days)[:1], "unknown_field", "cannot be combined with days")]
+    given = {name for name, value in body.items() if value is not None}
+    in_days = not given.isdisjoint(DAYS_OFF)
+    if in_days and (instants := sorted(given & INSTANTS_OFF.keys())):
+        return [entry(instants[:1], "unknown_field", "cannot be combined with days")]
+    first, last = DAYS_OFF if in_days else INSTANTS_OFF
     if missing := {first, last} - given:
         return [entry([name], "required", "is required") for name in sorted(missing)]
     start, end = (to_milliseconds(parse_instant(body[name])) for name in (first, last))
-    length = end - start + timedelta(days=1 if given & days else 0)
+    length = end - start + timedelta(days=1 if in_days else 0)
     if length <= timedelta():
-        order = "not be before" if given & days else "be after"
-        return [entry([last], "order", f"must {order} {first}")]
+        return [
+            entry([last], "order", f"must {'not be before' if in_days else 'be after'} {first}")
+        ]
     if length > timedelta(days=MAX_DAYS_OFF):
         return [entry([last], "out_of_range", f"must be at most {MAX_DAYS_OFF} days later")]
     return []
@@ -289,8 +270,7 @@ LIST_TIME_OFF = Operation(
     name="listMyTimeOff",
     summary="The caller's time off that is not over, soonest first",
     description="No times are offered in time off. Sessions that are booked stay.",
-    query=common.query_object(**common.ARRAY_PAGING),
-    response=common.array_of(common.response_object("TimeOff", **TIME_OFF)),
+    **common.list_of(common.response_object("TimeOff", **TIME_OFF)),
 )
 
 ADD_TIME_OFF = Operation(
@@ -302,7 +282,12 @@ ADD_TIME_OFF = Operation(
     "sessions and the pending requests in it.",
     status=201,
     rules=check_time_off,
-    body=common.closed_object("NewTimeOff", **(PERIOD | INSTANTS_OFF), note=NOTE),
+    body=common.closed_object(
+        "NewTimeOff",
+        **{name: common.nullable(schema) for name, schema in INSTANTS_OFF.items()},
+        **DAYS_OFF,
+        note=NOTE,
+    ),
     response=common.response_object(
         "NewTimeOffAnswer",
         **TIME_OFF,
@@ -310,8 +295,8 @@ ADD_TIME_OFF = Operation(
             common.response_object(
                 "TimeOffConflict",
                 object=common.with_example(common.choice("session", "request"), "session"),
-                id=common.with_example(common.ID, examples.SESSION_ID),
-                status=common.with_example(common.TEXT, "confirmed"),
+                id=common.uuid(examples.SESSION_ID),
+                status=common.text("confirmed"),
                 startTime=common.SESSION_START,
                 endTime=common.SESSION_END,
                 mentee=common.MENTEE,
@@ -328,34 +313,32 @@ DELETE_TIME_OFF = Operation(
     example={"message": "Time off deleted"},
 )
 
-NOTICE = common.with_example(
-    common.integer(0, 43200), 120, "Minutes from a request to the start of its session, at least."
-)
-CUTOFF = common.with_example(
-    common.integer(0, 168), 24, "Hours from a mentee's cancellation to the start, at least."
-)
-ACCEPTING = common.with_example(
-    {"type": "boolean"}, True, "If false, no times are offered and no requests admitted."
-)
-#: Null: no limit.
-LIMITS = {
+POLICY = {
+    "minimumNoticeMinutes": common.with_example(
+        common.integer(0, 43200),
+        120,
+        "Minutes from a request to the start of its session, at least.",
+    ),
+    # Null in one of these three: no limit.
     "horizonDays": common.with_example(
-        common.integer(1, 730), 60, "Days from today to the last day on which a session may begin."
+        common.nullable(common.integer(1, 730)),
+        60,
+        "Days from today to the last day on which a session may begin.",
     ),
     "maxSessionsPerDay": common.with_example(
-        common.integer(1, 50),
+        common.nullable(common.integer(1, 50)),
         4,
         "Sessions on one day, at most. Those that are not cancelled count, and pending requests.",
     ),
     "maxSessionsPerWeek": common.with_example(
-        common.integer(1, 200), 12, "The same, from Monday to Sunday."
+        common.nullable(common.integer(1, 200)), 12, "The same, from Monday to Sunday."
     ),
-}
-POLICY = {
-    "minimumNoticeMinutes": NOTICE,
-    **{name: common.nullable(schema) for name, schema in LIMITS.items()},
-    "cancelCutoffHours": CUTOFF,
-    "acceptingRequests": ACCEPTING,
+    "cancelCutoffHours": common.with_example(
+        common.integer(0, 168), 24, "Hours from a mentee's cancellation to the start, at least."
+    ),
+    "acceptingRequests": common.boolean(
+        True, "If false, no times are offered and no requests admitted."
+    ),
 }
 
 SHOW_POLICY = Operation(
@@ -399,7 +382,7 @@ EXPLAIN = Operation(
     ),
     response=common.response_object(
         "Explanation",
-        free=common.with_example({"type": "boolean"}, False),
+        free=common.boolean(False),
         reasons=common.array_of(
             common.response_object(
                 "UnavailableReason",
@@ -408,9 +391,7 @@ EXPLAIN = Operation(
                     "notice",
                     "; ".join(f"`{code}`: {says}" for code, says in REASONS.items()) + ".",
                 ),
-                detail=common.with_example(
-                    common.TEXT, "The details for the mentor, as a sentence."
-                ),
+                detail=common.text("The details for the mentor, as a sentence."),
             )
         ),
     ),

@@ -1,10 +1,12 @@
 """Schemas that several resources share, and functions that build schemas."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from mentorapi.schemas import examples
 from mentorapi.schemas.validation import DETAIL_CODES, Schema
+from mentorapi.transitions import TRANSITIONS, Resource
 
 #: The start of all paths of the API.
 PREFIX = "/api"
@@ -28,10 +30,15 @@ def component(name: str, schema: Schema) -> dict[str, Any]:
     return {"title": name, **schema}
 
 
+def query_object(required: Sequence[str] = (), /, **properties: Any) -> dict[str, Any]:
+    """An object with these fields, and perhaps others."""
+    schema = {"type": "object", "properties": properties}
+    return schema | ({"required": [*required]} if required else {})
+
+
 def closed_object(name: str, required: Sequence[str] = (), /, **properties: Any) -> dict[str, Any]:
     """A named object with these fields and no others."""
-    schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    return component(name, schema | ({"required": [*required]} if required else {}))
+    return component(name, query_object(required, **properties) | {"additionalProperties": False})
 
 
 def response_object(name: str, /, **properties: Any) -> dict[str, Any]:
@@ -39,51 +46,13 @@ def response_object(name: str, /, **properties: Any) -> dict[str, Any]:
     return closed_object(name, [*properties], **properties)
 
 
-def with_example(schema: Schema, example: Any, description: str = "") -> dict[str, Any]:
-    """Add an example. The example of a body or an answer consists of those of its fields."""
-    return {**schema, "examples": [example]} | ({"description": description} if description else {})
+def pick(schema: Schema, names: str) -> dict[str, Any]:
+    """The fields of an object that have these names, which blanks separate."""
+    return {name: schema["properties"][name] for name in names.split()}
 
 
-_CONTROL = r"\u0000-\u001f\u007f-\u009f"
-
-
-def visible_line(max_length: int, **more: Any) -> dict[str, Any]:
-    """One line of 1 to ``max_length`` characters, at least one of them visible.
-
-    A client can check the pattern; ``x-line`` knows all invisible characters.
-    """
-    return {
-        "type": "string",
-        "maxLength": max_length,
-        "pattern": rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$",
-        "x-line": "visible",
-    } | more
-
-
-def line(max_length: int, **more: Any) -> dict[str, Any]:
-    """One line that may be empty."""
-    line = {
-        "type": "string",
-        "maxLength": max_length,
-        "pattern": rf"^[^{_CONTROL}]*$",
-        "x-line": "any",
-    }
-    return line | more
-
-
-def multiline(max_length: int, **more: Any) -> dict[str, Any]:
-    """A text that may be empty."""
-    return {"type": "string", "maxLength": max_length} | more
-
-
-def empty_is_null(schema: Schema) -> dict[str, Any]:
-    """Read an empty text as null. (For URLs this is always so.)"""
-    return {**schema, "x-empty": "null"}
-
-
-def no_script(schema: Schema) -> dict[str, Any]:
-    """Refuse a text that a browser would run if it were a link."""
-    return {**schema, "not": SCRIPT_LINK}
+def array_of(items: Schema, max_items: int | None = None) -> dict[str, Any]:
+    return {"type": "array", "items": items} | ({"maxItems": max_items} if max_items else {})
 
 
 def nullable(schema: Schema) -> dict[str, Any]:
@@ -95,42 +64,58 @@ def choice(*values: str) -> dict[str, Any]:
     return {"type": "string", "enum": list(values)}
 
 
-def array_of(schema: Schema) -> dict[str, Any]:
-    return {"type": "array", "items": schema}
-
-
 def integer(minimum: int, maximum: int, **more: Any) -> dict[str, Any]:
     return {"type": "integer", "minimum": minimum, "maximum": maximum} | more
 
 
+def multiline(max_length: int) -> dict[str, Any]:
+    """A text that may be empty."""
+    return {"type": "string", "maxLength": max_length}
+
+
+_CONTROL = r"\u0000-\u001f\u007f-\u009f"
+
+
+def line(max_length: int) -> dict[str, Any]:
+    """One line that may be empty."""
+    return multiline(max_length) | {"pattern": rf"^[^{_CONTROL}]*$", "x-line": "any"}
+
+
+def visible_line(max_length: int) -> dict[str, Any]:
+    """One line of 1 to ``max_length`` characters, at least one of them visible.
+
+    A client can check the pattern; ``x-line`` knows all invisible characters.
+    """
+    pattern = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
+    return multiline(max_length) | {"pattern": pattern, "x-line": "visible"}
+
+
+def with_example(schema: Schema, example: Any, description: str = "") -> dict[str, Any]:
+    """Add an example. The example of a body or an answer consists of those of its fields."""
+    described = {"description": description} if description else {}
+    return {**schema, **described, "examples": [example]}
+
+
 TEXT = {"type": "string"}
-NULLABLE_TEXT = {"type": ["string", "null"]}
+NULLABLE_TEXT = nullable(TEXT)
 ID = {"type": "string", "format": "uuid"}
-MENTOR_ID = with_example(ID, examples.MENTOR_ID, "A mentor's profile id, not the user's.")
-USER_ID = {"type": "string", "description": "The `sub` of the user's token."}
-MENTOR_USER_ID = with_example(USER_ID, examples.MENTOR_USER)
-MENTEE_USER_ID = with_example(USER_ID, examples.MENTEE_USER)
-INSTANT = with_example({"type": "string", "format": "date-time"}, "2026-02-08T09:30:00Z")
-SESSION_START = with_example(INSTANT, f"{examples.MONDAY}T09:00:00Z")
-SESSION_END = with_example(INSTANT, f"{examples.MONDAY}T10:00:00Z")
-URL = {"type": "string", "format": "uri", "maxLength": 2048}
 COUNT = {"type": "integer", "minimum": 0}
-RATE = {
-    "type": "number",
-    "description": "What a session costs, in `sessionCurrency`.",
-    "examples": [25000],
-    "minimum": 0,
-    "maximum": 9_999_999_999,
-    "multipleOf": 0.01,
-}
-CURRENCY = {
-    "type": "string",
-    "pattern": "^[A-Z]{3}$",
-    "x-registry": "iso-4217",
-    "x-message": "must be an ISO 4217 code, such as NGN or USD",
-    "description": "An ISO 4217 code.",
-    "examples": ["NGN"],
-}
+BOOLEAN = {"type": "boolean"}
+
+# Each takes an example, and perhaps a description.
+text = partial(with_example, TEXT)
+nullable_text = partial(with_example, NULLABLE_TEXT)
+uuid = partial(with_example, ID)
+count = partial(with_example, COUNT)
+boolean = partial(with_example, BOOLEAN)
+instant = partial(with_example, {"type": "string", "format": "date-time"})
+
+MENTOR_ID = uuid(examples.MENTOR_ID, "A mentor's profile id, not the user's.")
+MENTOR_USER_ID = text(examples.MENTOR_USER, "The `sub` of the user's token.")
+MENTEE_USER_ID = text(examples.MENTEE_USER, "The `sub` of the user's token.")
+URL = {"type": "string", "format": "uri", "maxLength": 2048}
+#: A place or a link. An empty text is read as null. (For URLs this is always so.)
+LOCATION = line(200) | {"not": SCRIPT_LINK, "x-empty": "null"}
 LANGUAGE = {
     "type": "string",
     "maxLength": 35,
@@ -158,89 +143,113 @@ END_TIME = {
     "description": "HH:mm, in UTC; 24:00 is the end of the day.",
     "examples": ["10:00"],
 }
+INSTANT = instant("2026-02-08T09:30:00Z")
+SESSION_START = instant(f"{examples.MONDAY}T09:00:00Z")
+SESSION_END = instant(f"{examples.MONDAY}T10:00:00Z")
+TIMEZONE = text("WAT", "A label to show; all dates and times are UTC.")
 DURATION = with_example(integer(15, 180), 60, "Minutes.")
 SESSION_DURATION = with_example({"type": "integer", "enum": [30, 60, 90, 120]}, 60, "Minutes.")
 BUFFER_TIME = with_example(
     {"type": "integer", "enum": [0, 15, 30, 45]}, 15, "Minutes kept free between two sessions."
 )
+MEETING_LINK = nullable_text("https://meet.example.com/amara-okafor")
+TOPIC = text("Mock system design interview")
+MESSAGE = nullable_text("I interview in March and freeze at whiteboards.")
 REASON = multiline(500)
-#: The body of an action without input.
-EMPTY_BODY = closed_object("EmptyBody")
-TIMEZONE = with_example(TEXT, "WAT", "A label to show; all dates and times are UTC.")
-MEETING_LINK = with_example(NULLABLE_TEXT, "https://meet.example.com/amara-okafor")
-TOPIC = with_example(TEXT, "Mock system design interview")
-MESSAGE = with_example(NULLABLE_TEXT, "I interview in March and freeze at whiteboards.")
-
 STARS = with_example(integer(1, 5), 5)
-COMMENT = with_example(NULLABLE_TEXT, "Three drills and a plan. Worth every minute.")
+COMMENT = nullable_text("Three drills and a plan. Worth every minute.")
+
+RATE = {
+    "type": "number",
+    "description": "What a session costs, in `sessionCurrency`.",
+    "examples": [25000],
+    "minimum": 0,
+    "maximum": 9_999_999_999,
+    "multipleOf": 0.01,
+}
+CURRENCY = {
+    "type": "string",
+    "pattern": "^[A-Z]{3}$",
+    "x-registry": "iso-4217",
+    "x-message": "must be an ISO 4217 code, such as NGN or USD",
+    "description": "An ISO 4217 code.",
+    "examples": ["NGN"],
+}
 
 MENTOR = response_object(
     "MentorSummary",
     id=MENTOR_ID,
     userId=MENTOR_USER_ID,
-    name=with_example(NULLABLE_TEXT, "Amara Okafor"),
-    avatar=with_example(NULLABLE_TEXT, "https://example.com/avatars/amara.png"),
+    name=nullable_text("Amara Okafor"),
+    avatar=nullable_text("https://example.com/avatars/amara.png"),
 )
 MENTEE = response_object(
     "Mentee",
     id=MENTEE_USER_ID,
-    name=with_example(NULLABLE_TEXT, "Jonas Lindqvist"),
-    avatar=with_example(NULLABLE_TEXT, None),
+    name=nullable_text("Jonas Lindqvist"),
+    avatar=nullable_text(None),
 )
 
 
+def status_of(resource: Resource) -> dict[str, Any]:
+    """The states of a resource: what each means, and the actions that lead out of it."""
+    lines = []
+    for state, meaning in resource.states.items():
+        actions = ", ".join(
+            f"{one.action} ({' or '.join(one.by)})"
+            for one in TRANSITIONS
+            if one.resource is resource and state in one.states
+        )
+        lines.append(f"- `{state}`: {meaning}. Next: {actions or 'nothing'}.")
+    states = choice(*resource.states) | {"description": "\n".join(lines)}
+    return component(f"{resource.name.capitalize()}Status", states)
+
+
+# Parts of operations, for ``Operation(..., **…)``.
+
+#: An action that needs no body, and takes an empty object.
+NO_INPUT: dict[str, Any] = {"body": closed_object("EmptyBody"), "body_optional": True}
+
+
 def paging_parameters(default: int, most: int) -> dict[str, Any]:
+    limit = integer(1, most, default=default)
     return {
         "page": integer(1, 1_000_000_000, default=1, description="Which page, from 1."),
-        "limit": with_example(
-            integer(1, most, default=default), min(default, 20), "How many to a page."
-        ),
+        "limit": with_example(limit, min(default, 20), "How many to a page."),
     }
-
-
-def query_object(required: Sequence[str] = (), /, **properties: Any) -> dict[str, Any]:
-    schema = {"type": "object", "properties": properties}
-    return schema | ({"required": [*required]} if required else {})
 
 
 #: For plain arrays: all entries, up to 1000, unless the client asks for less.
 ARRAY_PAGING = paging_parameters(1000, 1000)
-#: For ``{data, meta}`` lists.
-META_PAGING = paging_parameters(10, 50)
 
-META = response_object(
-    "PageMeta",
-    total=with_example(COUNT, 24),
-    page=with_example(COUNT, 1),
-    limit=with_example(COUNT, 10),
-    totalPages=with_example(COUNT, 3),
-)
+
+def list_of(items: Schema, required: Sequence[str] = (), /, **parameters: Any) -> dict[str, Any]:
+    """The query and the response of an operation that lists these items as a plain array."""
+    query = query_object(required, **parameters, **ARRAY_PAGING)
+    return {"query": query, "response": array_of(items)}
+
 
 ERROR = closed_object(
     "ApiError",
     ["statusCode", "message", "error"],
     statusCode=with_example({"type": "integer"}, 400),
     message={"type": "string", "minLength": 1, "examples": ["Validation failed"]},
-    error=with_example(TEXT, "Bad Request", "The name of the status."),
+    error=text("Bad Request", "The name of the status."),
     details={
         "type": "array",
         "description": "What is wrong with the input. Only a failed validation has it.",
         "maxItems": 50,
         "items": response_object(
             "ErrorDetail",
-            field=with_example(
-                TEXT,
-                "slots.0.startTime",
-                "A path in the body, a parameter or a header.",
-            ),
+            field=text("slots.0.startTime", "A path in the body, a parameter or a header."),
             code=with_example(
                 component("DetailCode", choice(*DETAIL_CODES)),
                 "format",
                 "For programs. The field "
-                + "; ".join(f"`{c}`: {says}" for c, says in DETAIL_CODES.items())
+                + "; ".join(f"`{code}`: {says}" for code, says in DETAIL_CODES.items())
                 + ".",
             ),
-            message=with_example(TEXT, "must be a time of day, HH:mm"),
+            message=text("must be a time of day, HH:mm"),
         ),
     },
 )

@@ -6,22 +6,20 @@ from typing import Any
 from mentorapi.schemas import availability, common, examples
 from mentorapi.schemas.operation import Operation
 
-RATING = {
-    "type": ["number", "null"],
-    "minimum": 1,
-    "maximum": 5,
-    "description": "The average to one decimal; null without reviews.",
-    "examples": [4.8],
-}
-NAME = common.with_example(common.NULLABLE_TEXT, "Amara Okafor")
-HEADLINE = common.with_example(common.NULLABLE_TEXT, "Staff software engineer, payments")
-BIO = common.with_example(common.NULLABLE_TEXT, "Fifteen years of backends that move money.")
+RATING = common.with_example(
+    {"type": ["number", "null"], "minimum": 1, "maximum": 5},
+    4.8,
+    "The average to one decimal; null without reviews.",
+)
+NAME = common.nullable_text("Amara Okafor")
+HEADLINE = common.nullable_text("Staff software engineer, payments")
+BIO = common.nullable_text("Fifteen years of backends that move money.")
 EXPERTISE = common.with_example(common.array_of(common.TEXT), ["System design", "Mock interviews"])
-LOCATION = common.with_example(common.NULLABLE_TEXT, "Lagos, Nigeria")
+LOCATION = common.nullable_text("Lagos, Nigeria")
 LANGUAGES = common.with_example(
     common.array_of(common.TEXT), ["en", "pt-BR"], "BCP 47 tags, the first ones preferred."
 )
-IMAGE_URL = common.with_example(common.NULLABLE_TEXT, "https://example.com/avatars/amara.png")
+IMAGE_URL = common.nullable_text("https://example.com/avatars/amara.png")
 
 CARD = common.response_object(
     "Mentor",
@@ -38,8 +36,8 @@ CARD = common.response_object(
     sessionRate=common.RATE,
     sessionCurrency=common.CURRENCY,
     rating=RATING,
-    totalReviews=common.with_example(common.COUNT, 24),
-    totalSessions=common.with_example(common.COUNT, 45),
+    totalReviews=common.count(24),
+    totalSessions=common.count(45),
 )
 
 PAGE = common.response_object(
@@ -51,38 +49,24 @@ PAGE = common.response_object(
 )
 
 FILTERS = {
-    "expertise": {
-        "type": "array",
-        "items": common.visible_line(60),
-        "maxItems": 50,
-        "description": "May be repeated: mentors who have all of them. Case, accents and blanks "
-        "do not matter.",
-        "examples": [["System design"]],
-    },
-    "minRating": {
-        "type": "number",
-        "minimum": 0,
-        "maximum": 5,
-        "description": "Mentors without reviews count as 0.",
-        "examples": [4],
-    },
-    "maxRate": {
-        **common.RATE,
-        "description": "What a session may cost, in `currency`, which is required with it.",
-    },
-    "currency": {**common.CURRENCY, "description": "The ISO 4217 code of the mentor's rate."},
-    "language": {
-        **common.LANGUAGE,
-        "description": "A BCP 47 tag. `pt` finds `pt-BR` as well, `pt-BR` does not find `pt`.",
-    },
-    "duration": {
-        **common.SESSION_DURATION,
-        "description": "Minutes of the mentor's sessions.",
-    },
+    "expertise": common.with_example(
+        common.array_of(common.visible_line(60), 50),
+        ["System design"],
+        "May be repeated: mentors who have all of them. Case, accents and blanks do not matter.",
+    ),
+    "minRating": common.with_example(
+        {"type": "number", "minimum": 0, "maximum": 5}, 4, "Mentors without reviews count as 0."
+    ),
+    "maxRate": common.RATE
+    | {"description": "What a session may cost, in `currency`, which is required with it."},
+    "currency": common.CURRENCY | {"description": "The ISO 4217 code of the mentor's rate."},
+    "language": common.LANGUAGE
+    | {"description": "A BCP 47 tag. `pt` finds `pt-BR` as well, `pt-BR` does not find `pt`."},
+    "duration": common.SESSION_DURATION | {"description": "Minutes of the mentor's sessions."},
 }
 SORT = {
-    "sort": {
-        **common.choice("best", "rate", "newest"),
+    "sort": common.choice("best", "rate", "newest")
+    | {
         "default": "best",
         "description": "`best`: best matches of a search, then by rating, number of reviews and "
         "sessions. `rate`: the lowest first; amounts are not converted between currencies. "
@@ -90,13 +74,7 @@ SORT = {
     }
 }
 QUERY = {
-    "q": {
-        "type": "string",
-        "maxLength": 200,
-        "default": "",
-        "description": "What to look for.",
-        "examples": ["design"],
-    }
+    "q": common.with_example(common.multiline(200) | {"default": ""}, "design", "What to look for.")
 }
 
 
@@ -125,13 +103,11 @@ SEARCH = Operation(
     response=common.array_of(CARD),
 )
 
+FACET = common.response_object("Facet", value=common.TEXT, count=common.count(12))
 
-def counted(example: str) -> dict[str, Any]:
-    return common.array_of(
-        common.response_object(
-            "Facet", value=common.TEXT, count=common.with_example(common.COUNT, 12)
-        )
-    ) | {"maxItems": 50, "examples": [[{"value": example, "count": 12}]]}
+
+def counted(value: str) -> dict[str, Any]:
+    return common.with_example(common.array_of(FACET, 50), [{"value": value, "count": 12}])
 
 
 FACETS = Operation(
@@ -159,8 +135,8 @@ AVAILABLE = Operation(
     public=True,
     query=filtered(
         {
-            "from": common.with_example(common.INSTANT, f"{examples.MONDAY}T00:00:00Z"),
-            "to": common.with_example(common.INSTANT, f"{examples.FRIDAY}T00:00:00Z"),
+            "from": common.instant(f"{examples.MONDAY}T00:00:00Z"),
+            "to": common.instant(f"{examples.FRIDAY}T00:00:00Z"),
             "limit": common.paging_parameters(20, 50)["limit"],
         },
         ["from", "to"],
@@ -169,7 +145,7 @@ AVAILABLE = Operation(
         common.response_object(
             "AvailableMentor",
             **CARD["properties"],
-            slots=common.array_of(availability.SLOT) | {"maxItems": 3},
+            slots=common.array_of(availability.SLOT, 3),
         )
     ),
 )

@@ -4,32 +4,20 @@ from mentorapi.schemas import common, mentors
 from mentorapi.schemas.operation import Operation
 
 MAX_LINKS = 20
-LINKS = {
-    "type": "object",
-    "additionalProperties": common.URL,
-    "description": "URLs by name. The mentor chooses the names.",
-    "examples": [{"linkedin": "https://linkedin.example.com/in/amara-okafor"}],
-}
+LINKS = common.with_example(
+    {"type": "object", "additionalProperties": common.URL},
+    {"linkedin": "https://linkedin.example.com/in/amara-okafor"},
+    "URLs by name. The mentor chooses the names.",
+)
 VISIBILITY = common.choice("public", "private")
 
 PROFILE = common.response_object(
     "Profile",
-    id=common.MENTOR_ID,
-    userId=common.MENTOR_USER_ID,
-    fullName=mentors.NAME,
-    headline=mentors.HEADLINE,
-    bio=mentors.BIO,
-    expertise=mentors.EXPERTISE,
-    languages=mentors.LANGUAGES,
-    location=mentors.LOCATION,
-    profileImageUrl=mentors.IMAGE_URL,
+    **common.pick(mentors.PAGE, "id userId fullName headline bio expertise languages location"),
+    **common.pick(mentors.PAGE, "profileImageUrl"),
     links=LINKS,
-    sessionDuration=common.SESSION_DURATION,
-    bufferTime=common.BUFFER_TIME,
-    timezone=common.TIMEZONE,
-    defaultMeetingLink=common.MEETING_LINK,
-    sessionRate=common.RATE,
-    sessionCurrency=common.CURRENCY,
+    **common.pick(mentors.PAGE, "sessionDuration bufferTime timezone defaultMeetingLink"),
+    **common.pick(mentors.PAGE, "sessionRate sessionCurrency"),
     visibility=VISIBILITY,
 )
 
@@ -41,9 +29,9 @@ SHOW = Operation(
         "MyProfile",
         ["profile", "isProfileCreated", "profileCompleteness"],
         profile={"anyOf": [PROFILE, {"type": "null"}]},
-        isProfileCreated={"type": "boolean", "examples": [True]},
+        isProfileCreated=common.boolean(True),
         profileCompleteness=common.with_example(common.integer(0, 100), 85, "Percent."),
-        message=common.with_example(common.TEXT, "Complete your profile to get started"),
+        message=common.text("Complete your profile to get started"),
     ),
 )
 
@@ -56,45 +44,27 @@ UPDATE = Operation(
     "in the token. The first call creates the profile.",
     # 160 KiB where every character of bio, expertise and links is escaped.
     max_body=256 * 1024,
+    # A field that answers may show as null may be set to null.
     body=common.closed_object(
         "ProfileUpdate",
-        fullName=common.nullable(common.visible_line(120, examples=mentors.NAME["examples"])),
-        headline=common.nullable(common.line(200, examples=mentors.HEADLINE["examples"])),
-        bio=common.nullable(common.multiline(5000, examples=mentors.BIO["examples"])),
-        expertise=common.nullable(
-            {
-                "type": "array",
-                "items": common.visible_line(60),
-                "maxItems": 50,
-                "examples": mentors.EXPERTISE["examples"],
-            }
-        ),
+        fullName=common.visible_line(120) | mentors.NAME,
+        headline=common.line(200) | mentors.HEADLINE,
+        bio=common.multiline(5000) | mentors.BIO,
+        expertise=common.nullable(mentors.EXPERTISE | common.array_of(common.visible_line(60), 50)),
         languages=common.nullable(
-            {
-                "type": "array",
-                "items": common.LANGUAGE,
-                "maxItems": 10,
-                "description": "BCP 47 tags, stored in their canonical form, each once.",
-                "examples": mentors.LANGUAGES["examples"],
-            }
+            mentors.LANGUAGES
+            | common.array_of(common.LANGUAGE, 10)
+            | {"description": "BCP 47 tags, stored in their canonical form, each once."}
         ),
-        profileImageUrl=common.nullable(
-            common.with_example(common.URL, *mentors.IMAGE_URL["examples"])
-        ),
-        links=common.nullable(
-            {
-                **LINKS,
-                "additionalProperties": common.nullable(common.URL),
-                "propertyNames": common.visible_line(60),
-                # A patch may remove all links and add as many.
-                "maxProperties": 2 * MAX_LINKS,
-            }
-        ),
-        location=common.empty_is_null(
-            common.nullable(
-                common.no_script(common.line(200, examples=mentors.LOCATION["examples"]))
-            )
-        ),
+        profileImageUrl=common.URL | mentors.IMAGE_URL,
+        links=common.nullable(LINKS)
+        | {
+            "additionalProperties": common.nullable(common.URL),
+            "propertyNames": common.visible_line(60),
+            # A patch may remove all links and add as many.
+            "maxProperties": 2 * MAX_LINKS,
+        },
+        location=common.LOCATION | mentors.LOCATION,
         sessionRate=common.RATE,
         sessionCurrency=common.CURRENCY,
         visibility=VISIBILITY,
@@ -109,12 +79,12 @@ DASHBOARD = Operation(
     "profile's current currency, at the rate that held when each request was made.",
     response=common.response_object(
         "Dashboard",
-        totalMentees=common.with_example(common.COUNT, 12),
+        totalMentees=common.count(12),
         totalEarnings={"type": "number", "minimum": 0, "examples": [1125000]},
-        totalSessions=common.with_example(common.COUNT, 45),
-        pendingBookings=common.with_example(common.COUNT, 3),
-        upcomingBookings=common.with_example(common.COUNT, 5),
+        totalSessions=common.count(45),
+        pendingBookings=common.count(3),
+        upcomingBookings=common.count(5),
         avgRating=mentors.RATING,
-        totalReviews=common.with_example(common.COUNT, 24),
+        totalReviews=common.count(24),
     ),
 )

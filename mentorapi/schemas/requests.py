@@ -1,55 +1,34 @@
 """Requests: a mentee requests a time, the mentor answers."""
 
+from mentorapi import transitions
 from mentorapi.schemas import common, examples, sessions
 from mentorapi.schemas.operation import Operation
-from mentorapi.transitions import ANSWERS, describe_states
-from mentorapi.transitions import REQUEST as REQUEST_STATES
 
-STATUS = common.component(
-    "RequestStatus",
-    {**common.choice(*REQUEST_STATES.states), "description": describe_states(REQUEST_STATES)},
-)
+STATUS = common.status_of(transitions.REQUEST)
 
 BOOKING = common.response_object(
-    "RequestBooking",
-    id=common.with_example(common.ID, examples.SESSION_ID),
-    status=sessions.STATUS,
-    startTime=common.SESSION_START,
-    endTime=common.SESSION_END,
+    "RequestBooking", **common.pick(sessions.SESSION, "id status startTime endTime")
 )
 
 REQUEST = common.response_object(
     "MentorshipRequest",
-    id=common.with_example(common.ID, examples.REQUEST_ID),
-    mentorId=common.MENTOR_ID,
-    menteeId=common.MENTEE_USER_ID,
-    topic=common.TOPIC,
-    message=common.MESSAGE,
+    id=common.uuid(examples.REQUEST_ID),
+    **common.pick(sessions.SESSION, "mentorId menteeId topic message"),
     scheduledDate=common.DATE,
     scheduledTime=common.TIME,
-    duration=common.DURATION,
-    location=common.MEETING_LINK,
-    startTime=common.SESSION_START,
-    endTime=common.SESSION_END,
+    **common.pick(sessions.SESSION, "duration location startTime endTime"),
     status=STATUS,
-    rejectionReason=common.with_example(common.NULLABLE_TEXT, None),
-    sessionRate=common.RATE,
-    sessionCurrency=common.CURRENCY,
-    bookingId={
-        "type": ["string", "null"],
-        "format": "uuid",
-        "description": "The session that was created when it was accepted.",
-        "examples": [None],
-    },
+    rejectionReason=common.nullable_text(None),
+    **common.pick(sessions.SESSION, "sessionRate sessionCurrency"),
+    bookingId=common.nullable(
+        common.uuid(None, "The session that was created when it was accepted.")
+    ),
     booking=common.with_example(
         {"anyOf": [BOOKING, {"type": "null"}]},
         None,
         "That session as it is now. It may have been moved.",
     ),
-    mentor=common.MENTOR,
-    mentee=common.MENTEE,
-    createdAt=common.INSTANT,
-    updatedAt=common.INSTANT,
+    **common.pick(sessions.SESSION, "mentor mentee createdAt updatedAt"),
 )
 
 REJECTION = common.with_example(common.REASON, "I am away that week. Please choose another time.")
@@ -66,17 +45,13 @@ CREATE = Operation(
     body=common.closed_object(
         "NewRequest",
         ["mentorId", "topic", "scheduledDate", "scheduledTime"],
-        mentorId=common.with_example(
-            common.TEXT, examples.FREE_MENTOR_ID, "The mentor's profile id, not the user's."
-        ),
-        topic=common.visible_line(200, examples=common.TOPIC["examples"]),
-        message=common.multiline(2000, examples=common.MESSAGE["examples"]),
+        mentorId=common.text(examples.FREE_MENTOR_ID, "The mentor's profile id, not the user's."),
+        topic=common.TOPIC | common.visible_line(200),
+        message=common.MESSAGE | common.multiline(2000),
         scheduledDate=common.DATE,
         scheduledTime=common.TIME,
         duration=common.DURATION,
-        location=common.empty_is_null(
-            common.no_script(common.line(200, examples=common.MEETING_LINK["examples"]))
-        ),
+        location=common.MEETING_LINK | common.LOCATION,
     ),
     response=REQUEST,
     example={
@@ -95,10 +70,7 @@ LIST = Operation(
     summary="The caller's requests, newest first",
     description="`role=sent`: as a mentee. `role=received`: as a mentor. Without `role`: both. A "
     "request whose time has come without an answer is `rejected`.",
-    query=common.query_object(
-        role=common.choice("sent", "received"), status=STATUS, **common.ARRAY_PAGING
-    ),
-    response=common.array_of(REQUEST),
+    **common.list_of(REQUEST, role=common.choice("sent", "received"), status=STATUS),
 )
 
 LIST_ACTIVE = Operation(
@@ -106,8 +78,7 @@ LIST_ACTIVE = Operation(
     summary="The caller's active requests to a mentor, soonest first",
     description="The pending ones, and the accepted ones whose session is still live. The times "
     "are those of the session, which may have been moved.",
-    query=common.query_object(**common.ARRAY_PAGING),
-    response=common.array_of(REQUEST),
+    **common.list_of(REQUEST),
 )
 
 COUNT_PENDING = Operation(
@@ -129,8 +100,7 @@ ACCEPT = Operation(
     summary="The mentor accepts; this creates a confirmed session",
     description="The session begins as `confirmed`, at the rate of the request. Of several "
     "requests for one time only one can be accepted; the others stay pending.",
-    body=common.EMPTY_BODY,
-    body_optional=True,
+    **common.NO_INPUT,
     response=common.response_object("AcceptedRequest", request=REQUEST, booking=sessions.SESSION),
     example={
         "request": {
@@ -139,8 +109,8 @@ ACCEPT = Operation(
             "booking": {
                 "id": examples.SESSION_ID,
                 "status": "confirmed",
-                "startTime": common.SESSION_START["examples"][0],
-                "endTime": common.SESSION_END["examples"][0],
+                "startTime": f"{examples.MONDAY}T09:00:00Z",
+                "endTime": f"{examples.MONDAY}T10:00:00Z",
             },
         }
     },
@@ -160,8 +130,7 @@ CANCEL = Operation(
     name="cancelRequest",
     summary="The mentee cancels the request",
     description="Only while it is pending. After that, cancel its session.",
-    body=common.EMPTY_BODY,
-    body_optional=True,
+    **common.NO_INPUT,
     response=REQUEST,
     example={"status": "cancelled"},
 )
@@ -173,7 +142,9 @@ UPDATE = Operation(
     body=common.closed_object(
         "RequestUpdate",
         ["status"],
-        status=common.with_example(common.choice(*(one.to for one in ANSWERS)), "rejected"),
+        status=common.with_example(
+            common.choice(*(one.to for one in transitions.ANSWERS)), "rejected"
+        ),
         reason=REJECTION,
     ),
     response=REQUEST,

@@ -5,22 +5,25 @@ from mentorapi.schemas.operation import Operation
 
 REVIEW = common.response_object(
     "Review",
-    id=common.with_example(common.ID, examples.REVIEW_ID),
-    rating=common.STARS,
-    comment=common.COMMENT,
+    **common.pick(sessions.REVIEW, "id rating comment"),
     mentee=common.MENTEE,
     createdAt=common.INSTANT,
 )
 
 OWN_REVIEW = common.response_object(
     "MyReview",
-    id=common.with_example(common.ID, examples.REVIEW_ID),
-    sessionId=common.with_example(common.ID, examples.SESSION_ID),
-    rating=common.STARS,
-    comment=common.COMMENT,
-    mentor=common.MENTOR,
-    mentee=common.MENTEE,
-    createdAt=common.INSTANT,
+    id=common.uuid(examples.REVIEW_ID),
+    sessionId=common.uuid(examples.SESSION_ID),
+    **common.pick(sessions.REVIEW, "rating comment"),
+    **common.pick(sessions.SESSION, "mentor mentee createdAt"),
+)
+
+META = common.response_object(
+    "PageMeta",
+    total=common.count(24),
+    page=common.count(1),
+    limit=common.count(10),
+    totalPages=common.count(3),
 )
 
 LIST = Operation(
@@ -28,8 +31,8 @@ LIST = Operation(
     summary="The reviews of a mentor, newest first",
     description="A page of them. `meta` has the number of all.",
     public=True,
-    query=common.query_object(**common.META_PAGING),
-    response=common.response_object("ReviewPage", data=common.array_of(REVIEW), meta=common.META),
+    query=common.query_object(**common.paging_parameters(10, 50)),
+    response=common.response_object("ReviewPage", data=common.array_of(REVIEW), meta=META),
 )
 
 LIST_OWN = Operation(
@@ -37,13 +40,8 @@ LIST_OWN = Operation(
     summary="Reviews received as a mentor or given as a mentee, newest first",
     description="`role=mentor` lists those that the caller received and needs a mentor profile, "
     "`role=mentee` those that the caller gave.",
-    query=common.query_object(
-        ["role"], role=common.choice("mentor", "mentee"), **common.ARRAY_PAGING
-    ),
-    response=common.array_of(OWN_REVIEW),
+    **common.list_of(OWN_REVIEW, ["role"], role=common.choice("mentor", "mentee")),
 )
-
-REVIEWED = {name: field["examples"][0] for name, field in sessions.REVIEW["properties"].items()}
 
 CREATE = Operation(
     name="reviewSession",
@@ -54,8 +52,13 @@ CREATE = Operation(
         "NewReview",
         ["rating"],
         rating=common.STARS,
-        comment=common.multiline(1000, examples=common.COMMENT["examples"]),
+        comment=common.COMMENT | common.multiline(1000),
     ),
     response=sessions.SESSION,
-    example={"status": "completed", "review": REVIEWED},
+    example={
+        "status": "completed",
+        "review": {
+            name: field["examples"][0] for name, field in sessions.REVIEW["properties"].items()
+        },
+    },
 )

@@ -7,20 +7,14 @@ from typing import Any
 from mentorapi import transitions
 from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
-from mentorapi.schemas.validation import Details, parse_instant
-from mentorapi.transitions import Transition, describe_states
+from mentorapi.schemas.validation import Details, entry, parse_instant
+from mentorapi.transitions import Transition
 
-STATUS = common.component(
-    "SessionStatus",
-    {
-        **common.choice(*transitions.SESSION.states),
-        "description": describe_states(transitions.SESSION),
-    },
-)
+STATUS = common.status_of(transitions.SESSION)
 
 REVIEW = common.response_object(
     "SessionReview",
-    id=common.with_example(common.ID, examples.REVIEW_ID),
+    id=common.uuid(examples.REVIEW_ID),
     rating=common.STARS,
     comment=common.COMMENT,
     createdAt=common.INSTANT,
@@ -28,13 +22,10 @@ REVIEW = common.response_object(
 
 SESSION = common.response_object(
     "Session",
-    id=common.with_example(common.ID, examples.SESSION_ID),
-    requestId={
-        "type": ["string", "null"],
-        "format": "uuid",
-        "description": "Null for sessions that were created in the database.",
-        "examples": [examples.REQUEST_ID],
-    },
+    id=common.uuid(examples.SESSION_ID),
+    requestId=common.nullable(
+        common.uuid(examples.REQUEST_ID, "Null for sessions that were created in the database.")
+    ),
     mentorId=common.MENTOR_ID,
     menteeId=common.MENTEE_USER_ID,
     topic=common.TOPIC,
@@ -44,8 +35,8 @@ SESSION = common.response_object(
     duration=common.DURATION,
     location=common.MEETING_LINK,
     status=STATUS,
-    cancellationReason=common.with_example(common.NULLABLE_TEXT, None),
-    cancelledBy=common.with_example(common.NULLABLE_TEXT, None, "A user id."),
+    cancellationReason=common.nullable_text(None),
+    cancelledBy=common.nullable_text(None, "A user id."),
     sessionRate=common.RATE,
     sessionCurrency=common.CURRENCY,
     mentor=common.MENTOR,
@@ -55,24 +46,20 @@ SESSION = common.response_object(
     updatedAt=common.INSTANT,
 )
 
-
-def flag(description: str) -> dict[str, Any]:
-    return {"type": "boolean", "default": False, "description": description}
-
+FLAG = common.BOOLEAN | {"default": False}
 
 LIST = Operation(
     name="listSessions",
     summary="The caller's sessions",
     description="`upcoming=true` lists soonest first, everything else latest first. Without "
     "`role`: as mentor and as mentee.",
-    query=common.query_object(
+    **common.list_of(
+        SESSION,
         role=common.choice("mentor", "mentee"),
         status=STATUS,
-        upcoming=flag("Only those that have not started yet."),
-        past=flag("Only those that have started."),
-        **common.ARRAY_PAGING,
+        upcoming=FLAG | {"description": "Only those that have not started yet."},
+        past=FLAG | {"description": "Only those that have started."},
     ),
-    response=common.array_of(SESSION),
 )
 
 SHOW = Operation(
@@ -108,7 +95,7 @@ CALENDAR = Operation(
     description="iCalendar. The entry keeps its UID; its SEQUENCE rises when the session is moved, "
     "confirmed or cancelled (STATUS:CANCELLED), so that a calendar replaces what it has.",
     media_type="text/calendar",
-    response=common.with_example(common.TEXT, CALENDAR_EXAMPLE),
+    response=common.text(CALENDAR_EXAMPLE),
 )
 
 
@@ -117,8 +104,7 @@ def action(name: str, transition: Transition, summary: str, description: str) ->
         name=name,
         summary=summary,
         description=description,
-        body=common.EMPTY_BODY,
-        body_optional=True,
+        **common.NO_INPUT,
         response=SESSION,
         example={"status": transition.to},
     )
@@ -166,9 +152,6 @@ CANCEL = Operation(
     },
 )
 
-MOVED_START = common.with_example(common.INSTANT, f"{examples.FRIDAY}T14:00:00Z")
-MOVED_END = common.with_example(common.INSTANT, f"{examples.FRIDAY}T15:00:00Z")
-
 MINUTE = timedelta(minutes=1)
 
 
@@ -176,25 +159,24 @@ def check_new_times(body: Mapping[str, Any]) -> Details:
     """Check that the new end comes 15 to 180 whole minutes after the new start."""
     length = parse_instant(body["newEndTime"]) - parse_instant(body["newStartTime"])
     if length <= timedelta():
-        code, message = "order", "must be after newStartTime"
-    elif not 15 * MINUTE <= length <= 180 * MINUTE or length % MINUTE:
-        code, message = "out_of_range", "must be 15 to 180 whole minutes after newStartTime"
-    else:
-        return []
-    return [{"field": "newEndTime", "code": code, "message": message}]
+        return [entry(["newEndTime"], "order", "must be after newStartTime")]
+    if not 15 * MINUTE <= length <= 180 * MINUTE or length % MINUTE:
+        message = "must be 15 to 180 whole minutes after newStartTime"
+        return [entry(["newEndTime"], "out_of_range", message)]
+    return []
 
+
+NEW_START, NEW_END = f"{examples.FRIDAY}T14:00:00Z", f"{examples.FRIDAY}T15:00:00Z"
 
 RESCHEDULE = Operation(
     name="rescheduleSession",
     summary="The mentor moves a session to a new time",
     description="Before it begins. It may leave the weekly windows but not come closer to another "
     "live session than the buffer. 15 to 180 whole minutes, in the future.",
-    body=common.response_object("Reschedule", newStartTime=MOVED_START, newEndTime=MOVED_END),
+    body=common.response_object(
+        "Reschedule", newStartTime=common.instant(NEW_START), newEndTime=common.instant(NEW_END)
+    ),
     rules=check_new_times,
     response=SESSION,
-    example={
-        "status": "rescheduled",
-        "startTime": MOVED_START["examples"][0],
-        "endTime": MOVED_END["examples"][0],
-    },
+    example={"status": "rescheduled", "startTime": NEW_START, "endTime": NEW_END},
 )
