@@ -382,16 +382,6 @@ CREATE FUNCTION public.expiry_reason() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT 'Expired without an answer' $$;
 
-CREATE FUNCTION public.fill_mentor_starts() RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM mentor_starts) THEN
-        PERFORM compute_mentor_starts(NULL);
-    END IF;
-END
-$$;
-
 CREATE FUNCTION public.filter_terms(m public.mentors) RETURNS TABLE(field text, word text)
     LANGUAGE sql STABLE ROWS 10 PARALLEL SAFE
     AS $$
@@ -1878,19 +1868,6 @@ EXCEPTION
 END
 $$;
 
-CREATE FUNCTION public.search_fill() RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    IF
-        NOT EXISTS (SELECT FROM search_postings)
-        AND EXISTS (SELECT FROM mentors WHERE visibility = 'public')
-    THEN
-        PERFORM search_rebuild();
-    END IF;
-END
-$$;
-
 CREATE FUNCTION public.search_filter(filters jsonb) RETURNS bit varying
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -2857,14 +2834,19 @@ WITH (toast_tuple_target='128');
 ALTER TABLE ONLY public.search_postings ALTER COLUMN mentors SET STORAGE MAIN;
 
 CREATE VIEW public.search_postings_recounted AS
- SELECT t.field,
-    t.word,
-    public.search_block(m.number) AS block,
-    bit_or(public.search_bit(m.number)) AS mentors
-   FROM (public.mentors m
-     CROSS JOIN LATERAL public.profile_terms(m.*) t(field, word))
-  WHERE (m.visibility = 'public'::text)
-  GROUP BY t.field, t.word, (public.search_block(m.number));
+ SELECT field,
+    word,
+    public.search_block((64 * n)) AS block,
+    bit_or("overlay"(public.search_no_mentors(), (mentors)::bit(64), (((64 * n) % public.search_block_size()) + 1))) AS mentors
+   FROM ( SELECT t.field,
+            t.word,
+            (m.number / 64) AS n,
+            bit_or(((1)::bigint << (63 - (m.number % 64)))) AS mentors
+           FROM (public.mentors m
+             CROSS JOIN LATERAL public.profile_terms(m.*) t(field, word))
+          WHERE (m.visibility = 'public'::text)
+          GROUP BY t.field, t.word, (m.number / 64)) part
+  GROUP BY field, word, (public.search_block((64 * n)));
 
 CREATE TABLE public.search_vocabulary (
     word text NOT NULL COLLATE pg_catalog."C",

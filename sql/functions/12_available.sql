@@ -174,17 +174,6 @@ WHEN (
 )
 EXECUTE FUNCTION mentors_compute_starts();
 
--- Fills the table if it is empty, as after the migration that created it; `migrate` calls this.
-CREATE OR REPLACE FUNCTION fill_mentor_starts() RETURNS void
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM mentor_starts) THEN
-        PERFORM compute_mentor_starts(NULL);
-    END IF;
-END
-$$;
-
 -- A free slot of GET /mentors/:id/availability.
 CREATE OR REPLACE FUNCTION slot_json(
     start_time timestamptz, end_time timestamptz

@@ -249,7 +249,7 @@ def test_paste_the_tour_with_demo_data_and_see_a_booking(tmp_path: Path) -> None
 async def test_paste_the_statements_for_a_dba(api: Api, settings: Settings) -> None:
     await fill.fill(api.services.db, settings)
     pasted = blocks(DATABASE, "sql")
-    assert len(pasted) == 6
+    assert len(pasted) == 7
     for block in pasted:
         session = await api.db.fetchval("SELECT id FROM bookings WHERE status = 'disputed'")
         await api.db.execute(block.replace("'…'", f"'{session}'"))
