@@ -222,13 +222,11 @@ def seeded_database(size: int) -> Iterator[tuple[str, Path]]:
             )
         url = stack.enter_context(embedded.running(folder / "data"))
         migrate(url)
-        seed(url, size)
+        asyncio.run(seed(url, size))
         yield url, folder
 
 
-def seed(url: str, size: int) -> None:
+async def seed(url: str, size: int) -> None:
     filling, vacuum, rest = (HERE / "seed.sql").read_text().partition("VACUUM")
     # A checkpoint now does not disturb what is measured later.
-    asyncio.run(
-        execute(url, f"SET load.mentors = '{size}'; {filling}", vacuum + rest, "CHECKPOINT")
-    )
+    await execute(url, f"SET load.mentors = '{size}'; {filling}", vacuum + rest, "CHECKPOINT")

@@ -7,33 +7,27 @@ SET session_replication_role = replica;
 SET synchronous_commit = off;
 SET maintenance_work_mem = '512MB';
 
-CREATE TEMPORARY TABLE words AS
-SELECT
-    row_number() OVER () - 1 AS n,
-    word
-FROM unnest(string_to_array(
-    'design,engineering,product,leadership,career,interviews,python,javascript,typescript,react,'
-    'kubernetes,databases,postgres,security,testing,writing,speaking,negotiation,hiring,strategy,'
-    'marketing,sales,finance,fundraising,research,statistics,analytics,machine,learning,robotics,'
-    'mobile,android,swift,kotlin,rust,golang,java,haskell,accessibility,branding,illustration,'
-    'photography,video,music,games,hardware,embedded,networks,cloud,observability,support,'
-    'community,teaching,mentoring,coaching,wellbeing,remote,onboarding,planning,roadmaps', ','
-)) AS word;
+CREATE FUNCTION pg_temp.word(n bigint) RETURNS text LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT (
+        '{design,engineering,product,leadership,career,interviews,python,javascript,typescript,'
+        'react,kubernetes,databases,postgres,security,testing,writing,speaking,negotiation,hiring,'
+        'strategy,marketing,sales,finance,fundraising,research,statistics,analytics,machine,'
+        'learning,robotics,mobile,android,swift,kotlin,rust,golang,java,haskell,accessibility,'
+        'branding,illustration,photography,video,music,games,hardware,embedded,networks,cloud,'
+        'observability,support,community,teaching,mentoring,coaching,wellbeing,remote,onboarding,'
+        'planning,roadmaps}'::text[]
+    )[1 + n % 60]
+$$;
 
-CREATE TEMPORARY TABLE names AS
-SELECT
-    row_number() OVER () - 1 AS n,
-    name
-FROM unnest(string_to_array(
-    'Amara,Zoë,Jürgen,Chidi,Mei,Ravi,Søren,Fátima,Luca,Ingrid,Kwame,Noor,Pablo,Yuki,Tomás,Aisha,'
-    'Björn,Carmen,Dmitri,Elif,Farid,Grace,Hana,Ivan,Jamila,Kofi,Lena,Mateo,Nadia,Oluwaseun', ','
-)) AS name;
-
-CREATE FUNCTION pg_temp.word(n bigint) RETURNS text LANGUAGE sql
-AS 'SELECT word FROM words WHERE words.n = $1 % 60';
-
-CREATE FUNCTION pg_temp.name(n bigint) RETURNS text LANGUAGE sql
-AS 'SELECT name FROM names WHERE names.n = $1 % 30';
+CREATE FUNCTION pg_temp.name(n bigint) RETURNS text LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT (
+        '{Amara,Zoë,Jürgen,Chidi,Mei,Ravi,Søren,Fátima,Luca,Ingrid,Kwame,Noor,Pablo,Yuki,Tomás,'
+        'Aisha,Björn,Carmen,Dmitri,Elif,Farid,Grace,Hana,Ivan,Jamila,Kofi,Lena,Mateo,Nadia,'
+        'Oluwaseun}'::text[]
+    )[1 + n % 30]
+$$;
 
 -- Ids that say whose they are: kind, then number.
 CREATE FUNCTION pg_temp.id(kind text, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE
