@@ -17,7 +17,7 @@ from mentorapi.database import idempotency as attempts
 from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
 from mentorapi.http import idempotency
-from mentorapi.http.body import check_coding, read_body
+from mentorapi.http.body import read_body
 from mentorapi.http.headers import compress, default_headers, preflight_headers, request_id
 from mentorapi.http.operation import Method, OperationHandler
 from mentorapi.http.query import next_page_link, read_parameters
@@ -99,8 +99,9 @@ class ApiHandler(OperationHandler):
             self.caller = await self.services.verifier.caller_of(authorization)
             running.caller = self.caller.user_id
         if self.request.has_body:
-            if spec.body is not None or spec.form is not None:
-                check_coding(self.request.headers.get("content-encoding", ""))
+            coding = self.request.headers.get("content-encoding", "").lower()
+            if coding not in ("", "identity") and (spec.body or spec.form):
+                raise errors.UnsupportedCoding
             limiter = self.services.caller_limiter
             self._release_caller = await limiter.acquire(running.caller)
         self.parameters = read_parameters(self.request.query_arguments, spec)
