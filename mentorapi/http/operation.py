@@ -54,5 +54,6 @@ class OperationHandler(RequestHandler):
 
     @classmethod
     def allowed(cls) -> list[str]:
-        names = list(cls.operations())
+        # Probes and redirects are no operations of the API.
+        names = list(cls.operations()) or ["GET"]
         return names + (["HEAD"] if "GET" in names else []) + ["OPTIONS"]
