@@ -33,8 +33,6 @@ ENTRY_BYTES = 1024
 #: Topics whose last change is remembered. When there are more, all responses become stale.
 MAX_TOPICS = 10_000
 
-_COMPRESSION_LEVEL = 6
-
 
 class Response:
     """A body, its compressed form, its ETag and the headers that belong to it."""
@@ -46,7 +44,11 @@ class Response:
 
     @cached_property
     def gzipped(self) -> bytes:
-        return gzip.compress(self.body, _COMPRESSION_LEVEL, mtime=0)
+        return compress(self.body)
+
+
+def compress(body: bytes) -> bytes:
+    return gzip.compress(body, 6, mtime=0)
 
 
 @dataclass(eq=False, slots=True)

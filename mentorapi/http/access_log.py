@@ -33,15 +33,13 @@ class AccessRecord(NamedTuple):
     failure: BaseException | None = None
 
     @classmethod
-    def of(
-        cls, request: Request, route: str, status: int, request_id: str, **more: Any
-    ) -> AccessRecord:
+    def of(cls, request: Request, route: str, status: int, **more: Any) -> AccessRecord:
         return cls(
             request.method,
             route,
             status,
             request.request_time(),
-            request_id,
+            request.id,
             request.remote_ip,
             request.headers.get("traceparent"),
             **more,
@@ -55,7 +53,6 @@ def log_handler(handler: ApiHandler) -> None:
         handler.request,
         handler.route,
         handler.get_status(),
-        handler.request_id,
         user_id=caller and caller.user_id,
         failure=handler.failure,
     )

@@ -13,12 +13,13 @@ from tornado.web import Application, HTTPError
 
 from mentorapi import errors
 from mentorapi.auth.tokens import Caller
+from mentorapi.cache.responses import compress
 from mentorapi.database import idempotency as attempts
 from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
 from mentorapi.http import idempotency
 from mentorapi.http.body import read_body
-from mentorapi.http.headers import compress, default_headers, preflight_headers, request_id
+from mentorapi.http.headers import default_headers, preflight_headers, wants_gzip
 from mentorapi.http.operation import Method, OperationHandler
 from mentorapi.http.query import next_page_link, read_parameters
 from mentorapi.http.request import Request
@@ -34,8 +35,6 @@ NO_ID = str(UUID(int=0))
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
-NO_HEADERS: Mapping[str, str] = {}
-
 
 class ApiHandler(OperationHandler):
     """One path of the API. Its methods are decorated with ``@operation``.
@@ -44,7 +43,6 @@ class ApiHandler(OperationHandler):
     ids in the path are UUIDs.
     """
 
-    SUPPORTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
     #: Whether the parts of the path that vary are ids.
     ID_ARGUMENTS: ClassVar[bool] = True
     #: Whether requests are made by the operator's tools: they are not counted, and logged only if
@@ -52,8 +50,6 @@ class ApiHandler(OperationHandler):
     ROUTINE: ClassVar[bool] = False
 
     request: Request
-    #: The template of the path.
-    route: str
     spec: Operation
     #: The pool, or the connection of a transaction.
     db: Database
@@ -71,22 +67,20 @@ class ApiHandler(OperationHandler):
 
     # Request -------------------------------------------------------------------------------
 
-    def __init__(self, application: Application, request: Request, **settings: Any) -> None:
+    def __init__(self, application: Application, request: Request, route: str) -> None:
         self.services: Services = application.settings["services"]
-        self.request_id = request_id(request.headers)
-        super().__init__(application, request, **settings)
-
-    def initialize(self, route: str = "unknown") -> None:
+        #: The template of the path.
         self.route = route
+        super().__init__(application, request)
         # The body is read later, if at all.
-        self.request._parse_body = lambda: None  # type: ignore[method-assign]
+        request._parse_body = lambda: None  # type: ignore[method-assign]
         if not self.ROUTINE:
             self.services.metrics.requests_in_progress += 1
 
     async def prepare(self) -> None:
         if self.request.method == "OPTIONS":
             return
-        running = context.ExecutionContext(self.request_id, caller=self.request.remote_ip)
+        running = context.ExecutionContext(self.request.id, caller=self.request.remote_ip)
         context.current.set(running)
         spec = self.operation_of(self.request.method)
         if spec is None:
@@ -169,9 +163,8 @@ class ApiHandler(OperationHandler):
         await self.get(*ids)  # type: ignore[misc]
 
     def options(self, *ids: str) -> None:
-        methods = ", ".join(self.allowed())
-        settings = self.services.settings
-        self.add_headers(dict(preflight_headers(settings, self.request.headers, methods)))
+        self.add_headers({"Allow": ", ".join(self.allowed())})
+        self.add_headers(preflight_headers(self._headers, self.request))
         self.clear_header("Content-Type")
         self.set_status(HTTPStatus.NO_CONTENT)
 
@@ -179,9 +172,7 @@ class ApiHandler(OperationHandler):
 
     def clear(self) -> None:
         # Tornado's own headers, set one by one, take 25 µs: a tenth of a read.
-        self._headers = default_headers(  # type: ignore[assignment]
-            self.services.settings, self.request.headers, self.request_id
-        )
+        self._headers = default_headers(self.services.settings, self.request)  # type: ignore[assignment]
         self._write_buffer: list[bytes] = []
         self.set_status(HTTPStatus.OK)
 
@@ -190,7 +181,7 @@ class ApiHandler(OperationHandler):
         self._headers.update(headers)
 
     def write_json(
-        self, text: str | bytes, status: int = 200, headers: Mapping[str, str] = NO_HEADERS
+        self, text: str | bytes, status: int = 200, headers: Mapping[str, str] = {}
     ) -> None:
         """Write a JSON text, which is the whole body."""
         self.set_status(status)
@@ -223,11 +214,15 @@ class ApiHandler(OperationHandler):
     def finish(self, chunk: Any = None) -> Any:
         if chunk is not None:
             self.write(chunk)
-        body = compress(self._headers, b"".join(self._write_buffer), self.request.headers)  # type: ignore[arg-type]
+        body, headers = b"".join(self._write_buffer), self._headers
+        is_text = headers.get("Content-Type", "").startswith(("text/", "application/json"))
+        if is_text and "Content-Encoding" not in headers and wants_gzip(self.request, body):
+            headers["Content-Encoding"] = "gzip"
+            body = compress(body)
         self._write_buffer = [body] if body else []
         if self.get_status() not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
             # Tornado takes longer to set this header than all others together.
-            self.add_headers({"Content-Length": str(len(body))})
+            headers["Content-Length"] = str(len(body))
         return super().finish()
 
     def compute_etag(self) -> str | None:
@@ -262,7 +257,7 @@ class ApiHandler(OperationHandler):
             # The access log has one line per request, which includes the error.
             self.failure = value
         elif not isinstance(value, (errors.ApiError, HTTPError)):
-            log.error("Error after the response to %s", self.request_id, exc_info=(typ, value, tb))
+            log.error("Error after the response to %s", self.request.id, exc_info=(typ, value, tb))
 
 
 def run_handler(
@@ -277,7 +272,7 @@ def run_handler(
     Tornado's own delegate also takes care of template caches and streamed bodies: a fifth of the
     time from the head of a request to its response.
     """
-    running = handler(application, request, route=route)
+    running = handler(application, request, route)
     # The task is kept from the garbage collector by its handler.
     running.task = get_running_loop().create_task(running._execute([], *ids))
 

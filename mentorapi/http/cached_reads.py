@@ -9,13 +9,8 @@ from tornado.httputil import ResponseStartLine
 from mentorapi import errors
 from mentorapi.cache.responses import LISTS, Load, Response
 from mentorapi.http import access_log
-from mentorapi.http.base import NO_HEADERS, ApiHandler
-from mentorapi.http.headers import (
-    MIN_COMPRESSED_BYTES,
-    accepts_gzip,
-    default_headers,
-    request_id,
-)
+from mentorapi.http.base import ApiHandler
+from mentorapi.http.headers import default_headers, wants_gzip
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 
@@ -32,15 +27,11 @@ class ResponseHandler(ApiHandler):
 
     def write_response(self, response: Response) -> None:
         self.response = response
-        start_line, headers, body = render(response, self.request.headers)
+        start_line, headers, body = render(response, self.request)
         self.set_status(start_line.code)
         self.add_headers(headers)
         if body is not None:
             self.write(body)
-
-    def clear(self) -> None:
-        self.response = None
-        super().clear()
 
 
 class CachedReadHandler(ResponseHandler):
@@ -67,21 +58,21 @@ class CachedReadHandler(ResponseHandler):
         await super().prepare()
 
     def write_json(
-        self, text: str | bytes, status: int = 200, headers: Mapping[str, str] = NO_HEADERS
+        self, text: str | bytes, status: int = 200, headers: Mapping[str, str] = {}
     ) -> None:
         headers = {"Cache-Control": self.spec.cache_control, **headers}
         self.write_response(Response(text if isinstance(text, bytes) else text.encode(), headers))
 
     def finish(self, chunk: Any = None) -> Any:
         if self.load is not None:
-            self.services.cache.end(self.load, self.response)
+            self.services.cache.end(self.load, None if self.failure else self.response)
             self.load = None
         return super().finish(chunk)
 
 
 def send_cached(services: Services, request: Request, route: str, response: Response) -> None:
     """Send a response from the cache without a handler: to create one takes longer."""
-    respond(services, request, route, *render(response, request.headers))
+    respond(services, request, route, *render(response, request))
 
 
 def respond(
@@ -94,8 +85,7 @@ def respond(
     failure: errors.ApiError | None = None,
 ) -> None:
     """Send a response without a handler."""
-    name = request_id(request.headers)
-    headers = default_headers(services.settings, request.headers, name)
+    headers = default_headers(services.settings, request)
     headers.update(own_headers)
     if body is None:
         del headers["Content-Type"]
@@ -105,20 +95,20 @@ def respond(
         None if request.method == "HEAD" else body,
     )
     request.connection.finish()
-    record = access_log.AccessRecord.of(request, route, start_line.code, name, failure=failure)
+    record = access_log.AccessRecord.of(request, route, start_line.code, failure=failure)
     access_log.count(services.metrics, record)
     access_log.write(record)
 
 
 def render(
-    response: Response, request_headers: Mapping[str, str]
+    response: Response, request: Request
 ) -> tuple[ResponseStartLine, dict[str, str], bytes | None]:
-    """Status, headers and body for a request with these headers; a 304 has no body."""
+    """Status, headers and body for this request; a 304 has no body."""
     headers = {**response.headers, "Etag": response.etag}
-    if matches_etag(request_headers, response.etag):
+    if matches_etag(request.headers, response.etag):
         return _NOT_MODIFIED, headers, None
     body = response.body
-    if len(body) >= MIN_COMPRESSED_BYTES and accepts_gzip(request_headers):
+    if wants_gzip(request, body):
         body = response.gzipped
         headers["Content-Encoding"] = "gzip"
     headers["Content-Length"] = str(len(body))

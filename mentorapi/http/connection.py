@@ -194,9 +194,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         parser, address = self._parser, self._address
         if self._serving.behind_proxy:
             address = client_behind_proxy(parser.headers, address)
-        self._request = Request(
-            self, parser.method, parser.target, parser.headers, address, not parser.received
-        )
+        self._request = Request(self, parser, address)
         self._deadline = math.inf
         return self._request
 

@@ -21,11 +21,7 @@ class Probe(ApiHandler):
     ROUTINE: ClassVar[bool] = True
 
     async def prepare(self) -> None:
-        context.current.set(context.ExecutionContext(self.request_id))
-
-    @classmethod
-    def allowed(cls) -> list[str]:
-        return ["GET", "HEAD", "OPTIONS"]
+        context.current.set(context.ExecutionContext(self.request.id))
 
 
 class ShowLiveness(Probe):

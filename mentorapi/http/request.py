@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from tornado.escape import parse_qs_bytes
 from tornado.httputil import HTTPServerRequest
@@ -14,8 +17,16 @@ from mentorapi import errors
 
 if TYPE_CHECKING:
     from mentorapi.http.connection import Connection
+    from mentorapi.http.parser import RequestParser
 
 MAX_PARAMETERS = 1000
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+# Our own request ids are UUIDs made of a random part per process and a number per request. A
+# random one for each request costs more.
+_PROCESS = str(uuid4())[:24]
+_numbers = count(1)
 
 
 class Request(HTTPServerRequest):
@@ -30,20 +41,17 @@ class Request(HTTPServerRequest):
     headers: dict[str, str]  # type: ignore[assignment]
     remote_ip: str
 
-    def __init__(
-        self,
-        connection: Connection,
-        method: str,
-        uri: str,
-        headers: dict[str, str],
-        remote_ip: str,
-        has_body: bool,
-    ) -> None:
+    def __init__(self, connection: Connection, parsed: RequestParser, remote_ip: str) -> None:
         self.connection = self.server_connection = connection
-        self.method, self.uri, self.headers, self.remote_ip = method, uri, headers, remote_ip
-        self.path, _, self.query = uri.partition("?")
+        self.method, self.uri, self.headers = parsed.method, parsed.target, parsed.headers
+        self.remote_ip = remote_ip
+        self.path, _, self.query = self.uri.partition("?")
         #: ``body`` is set from ``Connection.read_body``.
-        self.has_body, self.body = has_body, b""
+        self.has_body, self.body = not parsed.received, b""
+        #: The client's, or a new one.
+        self.id = self.headers.get("x-request-id", "")
+        if not _REQUEST_ID.fullmatch(self.id):
+            self.id = f"{_PROCESS}{next(_numbers):012x}"
         self._started_at = time.monotonic()
 
     def request_time(self) -> float:
