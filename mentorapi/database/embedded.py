@@ -198,7 +198,6 @@ class _Server:
             self._start()
 
     def _start(self) -> None:
-        self._forget_child()
         with (self.folder / "start.log").open("wb") as output:
             self.child = server = subprocess.Popen(
                 [str(_binaries() / "postgres"), "-D", _own_name(self.folder)]
@@ -222,7 +221,9 @@ class _Server:
         with self._control_lock():
             if _try_lock(users):
                 self._stop()
-        self._forget_child()
+        if self.child is not None and self.child.poll() is None:
+            # The server outlives this process: Popen would warn of it.
+            self.child.returncode = 0
 
     def _stop(self) -> None:
         for number in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate shutdown
@@ -231,11 +232,6 @@ class _Server:
                     postmaster.send_signal(number)
             if _wait_until(lambda: not self._runs()):
                 return
-
-    def _forget_child(self) -> None:
-        """Let the server outlive this process: Popen would warn of it."""
-        if self.child is not None and self.child.poll() is None:
-            self.child.returncode = 0
 
     # Watch ---------------------------------------------------------------------------------------
 
@@ -338,7 +334,10 @@ def _unprivileged_account() -> dict[str, Any]:
     """Arguments for subprocess. PostgreSQL refuses to run as root: then it needs a system user."""
     if os.geteuid() != 0:
         return {}
-    _wait_until(_ensure_system_user)
+    if _SYSTEM_USER not in (user.pw_name for user in pwd.getpwall()):
+        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin"]
+        with suppress(FileNotFoundError):
+            subprocess.run([*command, _SYSTEM_USER], capture_output=True)
     try:
         user = pwd.getpwnam(_SYSTEM_USER)
     except KeyError:
@@ -347,17 +346,6 @@ def _unprivileged_account() -> dict[str, Any]:
             f" start as another user, or create the user {_SYSTEM_USER}"
         ) from None
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _ensure_system_user() -> bool:
-    """False while another process holds the lock of the user database: try again."""
-    with suppress(KeyError):
-        pwd.getpwnam(_SYSTEM_USER)
-        return True
-    if shutil.which("useradd") is None:
-        return True
-    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin"]
-    return subprocess.run([*command, _SYSTEM_USER], capture_output=True).returncode == 0
 
 
 def _initdb_options() -> list[str]:
