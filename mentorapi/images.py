@@ -5,7 +5,7 @@ its bytes, its metadata (phones record where a photo was taken), its type or its
 """
 
 import asyncio
-import contextlib
+import functools
 import logging
 import os
 import re
@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from io import BytesIO
@@ -115,7 +116,7 @@ def _scaled_down(image: Image.Image) -> Image.Image:
 
 def _upright(image: Image.Image) -> Image.Image:
     # A malformed EXIF block is ignored.
-    with contextlib.suppress(Exception):
+    with suppress(Exception):
         return ImageOps.exif_transpose(image)
     return image
 
@@ -124,7 +125,7 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     mode = "RGBA" if image.mode == "RGBA" else "RGB"
     if profile and image.mode != "L":
         # A malformed colour profile is ignored: the image is treated as sRGB.
-        with contextlib.suppress(Exception):
+        with suppress(Exception):
             converted = ImageCms.profileToProfile(
                 image,
                 ImageCms.ImageCmsProfile(BytesIO(profile)),
@@ -161,26 +162,21 @@ class Folder:
         await asyncio.to_thread((self._path / name).unlink)
 
     def _write(self, name: str, data: bytes) -> None:
-        # The names of images never start with a dot, so an unfinished file is never served.
-        unfinished = self._path / f".{name}.tmp"
+        # An unfinished file is never served: no row and no client knows its name yet.
+        path = self._path / name
         try:
-            with unfinished.open("xb") as file:
+            with path.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            unfinished.replace(self._path / name)
-            self._sync_folder()
+            folder = os.open(self._path, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         except BaseException:
-            unfinished.unlink(missing_ok=True)
-            (self._path / name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise
-
-    def _sync_folder(self) -> None:
-        folder = os.open(self._path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 class Bucket:
@@ -190,15 +186,19 @@ class Bucket:
     """
 
     def __init__(self, bucket: str, prefix: str) -> None:
-        with _bucket_errors():
-            self._store = S3Store(
-                bucket,
-                prefix=prefix or None,
-                # Without it, an http:// endpoint fails with an unclear message. As a client option,
-                # it would disable the client options that come from the variables.
-                config={"allow_http": True},  # type: ignore[arg-type]
-                retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=BUCKET_SECONDS)},
-            )
+        self._bucket = bucket
+        self._prefix = prefix or None
+
+    @functools.cached_property
+    def _store(self) -> S3Store:
+        return S3Store(
+            self._bucket,
+            prefix=self._prefix,
+            # Without it, an http:// endpoint fails with an unclear message. As a client option,
+            # it would disable the client options that come from the variables.
+            config={"allow_http": True},  # type: ignore[arg-type]
+            retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=BUCKET_SECONDS)},
+        )
 
     async def check(self) -> None:
         """Check that the bucket exists and can be listed. Raises OSError.
@@ -231,30 +231,18 @@ class Bucket:
 Backend: TypeAlias = Folder | Bucket
 
 
-@contextlib.asynccontextmanager
+@asynccontextmanager
 async def _bucket_call() -> AsyncIterator[None]:
-    with _bucket_errors():
+    try:
         async with asyncio.timeout(BUCKET_SECONDS):
             yield
-
-
-@contextlib.contextmanager
-def _bucket_errors() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise
     except TimeoutError:
         raise OSError(f"no answer within {BUCKET_SECONDS:.0f} seconds") from None
     except BaseError as error:
-        raise OSError(_summary(error)) from None
-
-
-def _summary(error: BaseError) -> str:
-    """The first line and the server's error code; the rest is a dump of the library's state."""
-    first_line = str(error).partition("\n")[0].partition("<")[0].strip()
-    code = re.search(r"<Code>(\w+)</Code>", str(error))
-    return f"{first_line} {code[1] if code else ''}".strip()
+        # The first line and the server's error code; the rest is a dump of the library's state.
+        first_line = str(error).partition("\n")[0].partition("<")[0].strip()
+        code = re.search(r"<Code>(\w+)</Code>", str(error))
+        raise OSError(f"{first_line} {code[1] if code else ''}".strip()) from None
 
 
 @dataclass(slots=True)
@@ -268,20 +256,18 @@ class _UserUploads:
 class ImageStore:
     """Renders and stores uploads, and reads images of `CONTENT_TYPE` by name.
 
-    A few threads with a bounded queue render the images, so that uploads leave processors and
-    memory to the rest of the server. Each user has one place in that queue. When the backend
-    fails, the methods raise errors.Unavailable.
+    A thread with a bounded queue renders the images, so that uploads leave processors and memory
+    to the rest of the server. Each user has one place in that queue. When the backend fails, the
+    methods raise errors.Unavailable.
     """
 
-    def __init__(
-        self, backend: Backend, *, workers: int = WORKERS, queue_length: int = QUEUE_LENGTH
-    ) -> None:
+    def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="images")
-        self._capacity = threading.BoundedSemaphore(workers + queue_length)
+        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="images")
+        self._capacity = threading.BoundedSemaphore(WORKERS + QUEUE_LENGTH)
         self._uploads: dict[str, _UserUploads] = {}
 
-    @contextlib.asynccontextmanager
+    @asynccontextmanager
     async def saved(self, user_id: str, data: bytes) -> AsyncIterator[str]:
         """Render and store an upload, and yield its name, which cannot be guessed.
 
@@ -314,7 +300,6 @@ class ImageStore:
     async def discard(self, name: str | None) -> None:
         """Delete an image that is no longer used. A failure leaves it there and is logged."""
         if name and _NAME.fullmatch(name):
-            suppress = contextlib.suppress
             with suppress(errors.Unavailable), _backend_errors(), suppress(FileNotFoundError):
                 await self._backend.delete(name)
 
@@ -322,7 +307,7 @@ class ImageStore:
         """Wait for the images being rendered; drop those in the queue."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
-    @contextlib.asynccontextmanager
+    @asynccontextmanager
     async def _one_at_a_time(self, user_id: str) -> AsyncIterator[None]:
         """Wait until no other image of this user is rendered. Raises errors.Unavailable."""
         uploads = self._uploads.setdefault(user_id, _UserUploads())
@@ -346,7 +331,7 @@ class ImageStore:
         return await asyncio.wrap_future(job)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _backend_errors() -> Iterator[None]:
     try:
         yield
