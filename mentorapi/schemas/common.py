@@ -97,24 +97,20 @@ def with_example(schema: Schema, example: Any, description: str = "") -> dict[st
 
 
 TEXT = {"type": "string"}
-NULLABLE_TEXT = nullable(TEXT)
-ID = {"type": "string", "format": "uuid"}
 COUNT = {"type": "integer", "minimum": 0}
-BOOLEAN = {"type": "boolean"}
 
 # Each takes an example, and perhaps a description.
 text = partial(with_example, TEXT)
-nullable_text = partial(with_example, NULLABLE_TEXT)
-uuid = partial(with_example, ID)
+nullable_text = partial(with_example, nullable(TEXT))
+uuid = partial(with_example, {"type": "string", "format": "uuid"})
 count = partial(with_example, COUNT)
-boolean = partial(with_example, BOOLEAN)
+boolean = partial(with_example, {"type": "boolean"})
 instant = partial(with_example, {"type": "string", "format": "date-time"})
 
 MENTOR_ID = uuid(examples.MENTOR_ID, "A mentor's profile id, not the user's.")
-MENTOR_USER_ID = text(examples.MENTOR_USER, "The `sub` of the user's token.")
-MENTEE_USER_ID = text(examples.MENTEE_USER, "The `sub` of the user's token.")
-URL = {"type": "string", "format": "uri", "maxLength": 2048}
-#: A place or a link. An empty text is read as null. (For URLs this is always so.)
+# x-empty: an empty text is read as null.
+URL = {"type": "string", "format": "uri", "maxLength": 2048, "x-empty": "null"}
+#: A place or a link.
 LOCATION = line(200) | {"not": SCRIPT_LINK, "x-empty": "null"}
 LANGUAGE = {
     "type": "string",
@@ -153,11 +149,7 @@ BUFFER_TIME = with_example(
     {"type": "integer", "enum": [0, 15, 30, 45]}, 15, "Minutes kept free between two sessions."
 )
 MEETING_LINK = nullable_text("https://meet.example.com/amara-okafor")
-TOPIC = text("Mock system design interview")
-MESSAGE = nullable_text("I interview in March and freeze at whiteboards.")
 REASON = multiline(500)
-STARS = with_example(integer(1, 5), 5)
-COMMENT = nullable_text("Three drills and a plan. Worth every minute.")
 
 RATE = {
     "type": "number",
@@ -179,13 +171,13 @@ CURRENCY = {
 MENTOR = response_object(
     "MentorSummary",
     id=MENTOR_ID,
-    userId=MENTOR_USER_ID,
+    userId=text(examples.MENTOR_USER, "The `sub` of the user's token."),
     name=nullable_text("Amara Okafor"),
     avatar=nullable_text("https://example.com/avatars/amara.png"),
 )
 MENTEE = response_object(
     "Mentee",
-    id=MENTEE_USER_ID,
+    id=text(examples.MENTEE_USER, "The `sub` of the user's token."),
     name=nullable_text("Jonas Lindqvist"),
     avatar=nullable_text(None),
 )

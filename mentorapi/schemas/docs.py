@@ -1,33 +1,27 @@
 """The OpenAPI document and the page that shows it."""
 
+from functools import partial
+
 from mentorapi.schemas.operation import Operation
 
-#: Seconds. The files of the page change with a release only.
-RELEASE = 3600
+undescribed = partial(Operation, public=True, described=False)
 
-DOCUMENT = Operation(
-    name="getDescription",
-    summary="This description",
-    public=True,
-    described=False,
-    response={"type": "object"},
+DOCUMENT = undescribed(
+    name="getDescription", summary="This description", response={"type": "object"}
 )
 
-PAGE = Operation(
+PAGE = undescribed(
     name="showPage",
     summary="The description as an interactive page",
-    public=True,
-    described=False,
     media_type="text/html",
     response={"type": "string"},
 )
 
-ASSET = Operation(
+ASSET = undescribed(
     name="getAsset",
     summary="A file of the interactive page",
-    public=True,
-    described=False,
-    cache_seconds=RELEASE,
+    # It changes with a release only.
+    cache_seconds=3600,
     media_type="application/octet-stream",
     response={"type": "string"},
 )

@@ -11,26 +11,17 @@ RATING = common.with_example(
     4.8,
     "The average to one decimal; null without reviews.",
 )
-NAME = common.nullable_text("Amara Okafor")
-HEADLINE = common.nullable_text("Staff software engineer, payments")
-BIO = common.nullable_text("Fifteen years of backends that move money.")
-EXPERTISE = common.with_example(common.array_of(common.TEXT), ["System design", "Mock interviews"])
-LOCATION = common.nullable_text("Lagos, Nigeria")
-LANGUAGES = common.with_example(
-    common.array_of(common.TEXT), ["en", "pt-BR"], "BCP 47 tags, the first ones preferred."
-)
-IMAGE_URL = common.nullable_text("https://example.com/avatars/amara.png")
+TEXTS = common.array_of(common.TEXT)
 
 CARD = common.response_object(
     "Mentor",
-    id=common.MENTOR_ID,
-    userId=common.MENTOR_USER_ID,
-    fullName=NAME,
-    profileImageUrl=IMAGE_URL,
-    headline=HEADLINE,
-    bio=BIO,
-    expertise=EXPERTISE,
-    location=LOCATION,
+    **common.pick(common.MENTOR, "id userId"),
+    fullName=common.nullable_text("Amara Okafor"),
+    profileImageUrl=common.nullable_text("https://example.com/avatars/amara.png"),
+    headline=common.nullable_text("Staff software engineer, payments"),
+    bio=common.nullable_text("Fifteen years of backends that move money."),
+    expertise=common.with_example(TEXTS, ["System design", "Mock interviews"]),
+    location=common.nullable_text("Lagos, Nigeria"),
     sessionDuration=common.SESSION_DURATION,
     timezone=common.TIMEZONE,
     sessionRate=common.RATE,
@@ -45,7 +36,7 @@ PAGE = common.response_object(
     **CARD["properties"],
     bufferTime=common.BUFFER_TIME,
     defaultMeetingLink=common.MEETING_LINK,
-    languages=LANGUAGES,
+    languages=common.with_example(TEXTS, ["en", "pt-BR"], "BCP 47 tags, the first ones preferred."),
 )
 
 FILTERS = {

@@ -69,22 +69,20 @@ class Operation:
     def normalize_body(self, value: Any) -> Any:
         """Return the body without nulls that mean the same as a field left out.
 
-        An empty text means null for a URL, and where the schema says so.
+        An empty text means null where the schema has our own keyword ``x-empty``.
         """
         return normalize(self.body or {}, value, drop_nulls=not self.merge_patch)
 
     def check_body(self, value: object) -> Details:
         details = details_of(self._body_validator, value)
-        if not details and self.rules is not None:
-            details = self.rules(value)
-        return details
+        return details or (self.rules(value) if self.rules is not None else [])
 
     def check_query(self, values: object) -> Details:
         return details_of(self._query_validator, values)
 
 
 def accepts_null(schema: Schema) -> bool:
-    return "null" in schema.get("type", ()) or any(map(accepts_null, schema.get("anyOf", ())))
+    return "null" in schema.get("type", ())
 
 
 def accept_nulls(schema: Schema) -> Schema:
@@ -102,8 +100,6 @@ def accept_nulls(schema: Schema) -> Schema:
 def or_null(schema: Schema) -> Schema:
     if accepts_null(schema):
         return schema
-    if "title" in schema or "type" not in schema:
-        return {"anyOf": [schema, {"type": "null"}]}
     choices = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
     return {**schema, **choices, "type": [schema["type"], "null"]}
 
@@ -116,20 +112,13 @@ def normalize(schema: Schema, value: Any, *, drop_nulls: bool) -> Any:
     if not isinstance(value, dict):
         return value
     fields, required = schema.get("properties", {}), schema.get("required", ())
-    others = schema.get("additionalProperties")
     normalized = {}
     for name, entry in value.items():
-        field = fields.get(name, others)
-        if isinstance(field, Mapping):
-            droppable = drop_nulls and name in fields and name not in required
-            if entry == "" and (droppable or accepts_null(field)) and is_empty_null(field):
-                entry = None
-            if entry is None and droppable and not accepts_null(field):
-                continue
-            entry = normalize(field, entry, drop_nulls=drop_nulls)
-        normalized[name] = entry
+        field = fields.get(name) or schema.get("additionalProperties") or {}
+        takes_null = accepts_null(field)
+        can_drop = drop_nulls and name in fields and name not in required
+        if entry == "" and "x-empty" in field and (takes_null or can_drop):
+            entry = None
+        if entry is not None or takes_null or not can_drop:
+            normalized[name] = normalize(field, entry, drop_nulls=drop_nulls)
     return normalized
-
-
-def is_empty_null(schema: Schema) -> bool:
-    return schema.get("format") == "uri" or schema.get("x-empty") == "null"

@@ -9,7 +9,6 @@ LINKS = common.with_example(
     {"linkedin": "https://linkedin.example.com/in/amara-okafor"},
     "URLs by name. The mentor chooses the names.",
 )
-VISIBILITY = common.choice("public", "private")
 
 PROFILE = common.response_object(
     "Profile",
@@ -18,7 +17,7 @@ PROFILE = common.response_object(
     links=LINKS,
     **common.pick(mentors.PAGE, "sessionDuration bufferTime timezone defaultMeetingLink"),
     **common.pick(mentors.PAGE, "sessionRate sessionCurrency"),
-    visibility=VISIBILITY,
+    visibility=common.choice("public", "private"),
 )
 
 SHOW = Operation(
@@ -35,6 +34,8 @@ SHOW = Operation(
     ),
 )
 
+SHOWN = PROFILE["properties"]
+
 UPDATE = Operation(
     name="updateMyProfile",
     summary="Update the caller's mentor profile",
@@ -44,19 +45,21 @@ UPDATE = Operation(
     "in the token. The first call creates the profile.",
     # 160 KiB where every character of bio, expertise and links is escaped.
     max_body=256 * 1024,
-    # A field that answers may show as null may be set to null.
+    # Each field has its own limits; type (null included) and example are those of the answer.
     body=common.closed_object(
         "ProfileUpdate",
-        fullName=common.visible_line(120) | mentors.NAME,
-        headline=common.line(200) | mentors.HEADLINE,
-        bio=common.multiline(5000) | mentors.BIO,
-        expertise=common.nullable(mentors.EXPERTISE | common.array_of(common.visible_line(60), 50)),
+        fullName=common.visible_line(120) | SHOWN["fullName"],
+        headline=common.line(200) | SHOWN["headline"],
+        bio=common.multiline(5000) | SHOWN["bio"],
+        expertise=common.nullable(
+            SHOWN["expertise"] | common.array_of(common.visible_line(60), 50)
+        ),
         languages=common.nullable(
-            mentors.LANGUAGES
+            SHOWN["languages"]
             | common.array_of(common.LANGUAGE, 10)
             | {"description": "BCP 47 tags, stored in their canonical form, each once."}
         ),
-        profileImageUrl=common.URL | mentors.IMAGE_URL,
+        profileImageUrl=common.URL | SHOWN["profileImageUrl"],
         links=common.nullable(LINKS)
         | {
             "additionalProperties": common.nullable(common.URL),
@@ -64,10 +67,10 @@ UPDATE = Operation(
             # A patch may remove all links and add as many.
             "maxProperties": 2 * MAX_LINKS,
         },
-        location=common.LOCATION | mentors.LOCATION,
+        location=common.LOCATION | SHOWN["location"],
         sessionRate=common.RATE,
         sessionCurrency=common.CURRENCY,
-        visibility=VISIBILITY,
+        visibility=SHOWN["visibility"],
     ),
     response=PROFILE,
 )

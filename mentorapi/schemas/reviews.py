@@ -51,8 +51,8 @@ CREATE = Operation(
     body=common.closed_object(
         "NewReview",
         ["rating"],
-        rating=common.STARS,
-        comment=common.COMMENT | common.multiline(1000),
+        rating=sessions.REVIEW["properties"]["rating"],
+        comment=sessions.REVIEW["properties"]["comment"] | common.multiline(1000),
     ),
     response=sessions.SESSION,
     example={

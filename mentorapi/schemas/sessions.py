@@ -15,8 +15,8 @@ STATUS = common.status_of(transitions.SESSION)
 REVIEW = common.response_object(
     "SessionReview",
     id=common.uuid(examples.REVIEW_ID),
-    rating=common.STARS,
-    comment=common.COMMENT,
+    rating=common.with_example(common.integer(1, 5), 5),
+    comment=common.nullable_text("Three drills and a plan. Worth every minute."),
     createdAt=common.INSTANT,
 )
 
@@ -27,9 +27,9 @@ SESSION = common.response_object(
         common.uuid(examples.REQUEST_ID, "Null for sessions that were created in the database.")
     ),
     mentorId=common.MENTOR_ID,
-    menteeId=common.MENTEE_USER_ID,
-    topic=common.TOPIC,
-    message=common.MESSAGE,
+    menteeId=common.MENTEE["properties"]["id"],
+    topic=common.text("Mock system design interview"),
+    message=common.nullable_text("I interview in March and freeze at whiteboards."),
     startTime=common.SESSION_START,
     endTime=common.SESSION_END,
     duration=common.DURATION,
@@ -46,7 +46,7 @@ SESSION = common.response_object(
     updatedAt=common.INSTANT,
 )
 
-FLAG = common.BOOLEAN | {"default": False}
+FLAG = {"type": "boolean", "default": False}
 
 LIST = Operation(
     name="listSessions",
