@@ -69,21 +69,18 @@ class ValidationFailed(ApiError):
         return cls([{"field": field, "code": code, "message": message}])
 
 
-def _shortened(details: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+def _shortened(details: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
     """Keep the first details, so that the answer stays small whatever a client sends."""
-    shortened: list[dict[str, str]] = []
+    shortened = []
     room = MAX_DETAILS_BYTES
     for detail in details[:MAX_DETAILS]:
         field = detail["field"]
-        entry = {
-            "field": field if len(field) <= MAX_FIELD else field[:MAX_FIELD] + "…",
-            "code": detail.get("code", "invalid"),
-            "message": detail["message"],
-        }
-        room -= len(orjson.dumps(entry)) + 1
+        if len(field) > MAX_FIELD:
+            detail = {**detail, "field": field[:MAX_FIELD] + "…"}
+        room -= len(orjson.dumps(detail)) + 1
         if room < 0:
             break
-        shortened.append(entry)
+        shortened.append(detail)
     return shortened
 
 
