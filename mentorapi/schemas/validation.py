@@ -173,12 +173,46 @@ _SIZES: dict[type, str] = {str: "maxLength", list: "maxItems", dict: "maxPropert
 def _unless_too_large(keyword: Keyword) -> Keyword:
     """Skip values that are larger than the schema allows: they may be a thousand times as large."""
 
-    def check(validator: Any, wanted: Any, value: Any, schema: Schema) -> Iterable[ValidationError]:
+    def check(
+        validator: Any, wanted: Any, value: Any, schema: Schema
+    ) -> Iterable[ValidationError] | None:
         size = schema.get(_SIZES.get(type(value), ""))
-        if size is None or len(value) <= size:
-            yield from keyword(validator, wanted, value, schema) or ()
+        if size is not None and len(value) > size:
+            return None
+        return keyword(validator, wanted, value, schema)
 
     return check
+
+
+#: The validators of fields and entries, by the id of their schema, which they hold.
+_parts: dict[int, Any] = {}
+
+
+def _check_part(
+    validator: Any, name: str | int, value: Any, schema: Schema
+) -> Iterable[ValidationError]:
+    """Check a field or an entry, as the library does, but without a new validator each time."""
+    part = _parts.get(id(schema))
+    if part is None:
+        part = _parts[id(schema)] = validator.evolve(schema=schema)
+    for error in part.iter_errors(value):
+        error.path.appendleft(name)
+        yield error
+
+
+def _properties(
+    validator: Any, fields: Mapping[str, Schema], value: Any, _: Schema
+) -> Iterable[ValidationError]:
+    if isinstance(value, dict):
+        for name, schema in fields.items():
+            if name in value:
+                yield from _check_part(validator, name, value[name], schema)
+
+
+def _items(validator: Any, schema: Schema, value: Any, _: Schema) -> Iterable[ValidationError]:
+    if isinstance(value, list):
+        for place, entry in enumerate(value):
+            yield from _check_part(validator, place, entry, schema)
 
 
 def _required(_: Any, names: list[str], value: Any, schema: Schema) -> Iterable[ValidationError]:
@@ -220,10 +254,13 @@ def _line(_: Any, kind: str, value: Any, schema: Schema) -> Iterable[ValidationE
 
 def _pattern(_: Any, pattern: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
     # If there is an x-line, its message is more exact.
-    if isinstance(value, str) and "x-line" not in schema:
-        exact = re.sub(r"\$$", r"\\Z", pattern)
-        if not re.search(exact, value):
-            yield ValidationError("has the wrong form")
+    if isinstance(value, str) and "x-line" not in schema and not _exact(pattern).search(value):
+        yield ValidationError("has the wrong form")
+
+
+@cache
+def _exact(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\$$", r"\\Z", pattern))
 
 
 REGISTRIES: dict[str, Callable[[str], bool]] = {
@@ -254,9 +291,9 @@ def _multiple_of(
 _CONTENTS = {
     "additionalProperties": _additional_properties,
     "format": _library["format"],
-    "items": _library["items"],
+    "items": _items,
     "pattern": _pattern,
-    "properties": _library["properties"],
+    "properties": _properties,
     "propertyNames": _library["propertyNames"],
     "x-line": _line,
 }
