@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from typing import Any, NamedTuple
 
 import structlog
 
@@ -17,81 +16,60 @@ from mentorapi.telemetry.metrics import Metrics
 log = structlog.get_logger("mentorapi.access")
 
 
-class AccessRecord(NamedTuple):
-    """A request and its response."""
-
-    method: str
-    #: The template of the path.
-    route: str
-    status: int
-    seconds: float
-    request_id: str
-    client: str | None
-    traceparent: str | None
-    user_id: str | None = None
-    #: The error that the response reports.
-    failure: BaseException | None = None
-
-    @classmethod
-    def of(cls, request: Request, route: str, status: int, **more: Any) -> AccessRecord:
-        return cls(
-            request.method,
-            route,
-            status,
-            request.request_time(),
-            request.id,
-            request.remote_ip,
-            request.headers.get("traceparent"),
-            **more,
-        )
-
-
 def log_handler(handler: ApiHandler) -> None:
     """Record a finished request. Tornado's ``log_function``."""
     caller = getattr(handler, "caller", None)
-    record = AccessRecord.of(
+    metrics = handler.services.metrics
+    if not handler.ROUTINE:
+        metrics.requests_in_progress -= 1
+    record(
+        metrics,
         handler.request,
         handler.route,
         handler.get_status(),
-        user_id=caller and caller.user_id,
-        failure=handler.failure,
+        caller and caller.user_id,
+        handler.failure,
+        is_routine=handler.ROUTINE,
     )
-    if handler.ROUTINE:
-        write(record, logging.DEBUG)
-    else:
-        handler.services.metrics.requests_in_progress -= 1
-        count(handler.services.metrics, record)
-        write(record)
     # The error refers to stack frames, which refer to the handler: break the reference cycle.
     handler.failure = None
 
 
-def count(metrics: Metrics, record: AccessRecord) -> None:
-    metrics.count_request(record.method, record.route, record.status, record.seconds)
-    if isinstance(record.failure, errors.SlotTaken):
-        metrics.slots_refused.inc()
+def record(
+    metrics: Metrics,
+    request: Request,
+    route: str,
+    status: int,
+    user_id: str | None = None,
+    failure: BaseException | None = None,
+    *,
+    is_routine: bool = False,
+) -> None:
+    """Count a request and write its line: a 503 as a warning, other 5xx with their traceback.
 
-
-def write(record: AccessRecord, level: int = logging.INFO) -> None:
-    """Write one line: a 503 as a warning, other server errors with their traceback."""
-    if record.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        level = logging.WARNING
-    elif record.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        level = logging.ERROR
+    ``route`` is the template of the path, ``failure`` the error that the response reports.
+    """
+    seconds = request.request_time()
+    if not is_routine:
+        metrics.count_request(request.method, route, status, seconds)
+        if isinstance(failure, errors.SlotTaken):
+            metrics.slots_refused.inc()
+    level = logging.DEBUG if is_routine else logging.INFO
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        is_overload = status == HTTPStatus.SERVICE_UNAVAILABLE
+        level = logging.WARNING if is_overload else logging.ERROR
     fields = {
-        "method": record.method,
-        "route": record.route,
-        "status": record.status,
-        "request_id": record.request_id,
-        "ms": round(record.seconds * 1000, 1),
-        "user_id": record.user_id,
-        "client": record.client,
+        "method": request.method,
+        "route": route,
+        "status": status,
+        "request_id": request.id,
+        "ms": round(seconds * 1000, 1),
+        "user_id": user_id,
+        "client": request.remote_ip,
     }
-    if record.traceparent is not None:
-        trace_id = context.parse_traceparent(record.traceparent)
-        if trace_id is not None:
-            fields["trace_id"] = trace_id
-    failure = record.failure
+    trace_id = context.parse_traceparent(request.headers.get("traceparent"))
+    if trace_id is not None:
+        fields["trace_id"] = trace_id
     if level >= logging.WARNING and failure is not None:
         running = context.current.get()
         if running is not None and running.statement is not None:
@@ -100,4 +78,4 @@ def write(record: AccessRecord, level: int = logging.INFO) -> None:
             fields["cause"] = repr(failure.__cause__ or failure)
         else:
             fields["exc_info"] = failure
-    log.log(level, f"{record.method} {record.route} {record.status}", **fields)
+    log.log(level, f"{request.method} {route} {status}", **fields)

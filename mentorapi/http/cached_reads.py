@@ -95,9 +95,7 @@ def respond(
         None if request.method == "HEAD" else body,
     )
     request.connection.finish()
-    record = access_log.AccessRecord.of(request, route, start_line.code, failure=failure)
-    access_log.count(services.metrics, record)
-    access_log.write(record)
+    access_log.record(services.metrics, request, route, start_line.code, failure=failure)
 
 
 def render(
