@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 import resource
 import signal
 from collections.abc import Awaitable, Callable
@@ -199,9 +200,9 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _max_connections(settings: Settings) -> int | None:
+def _max_connections(settings: Settings) -> float:
     """Clients' connections that leave enough file descriptors for everything else."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY:
-        return None
+        return math.inf
     return max(limit - settings.pool_size - _RESERVED_FILES, limit // 2)

@@ -279,7 +279,7 @@ async def serve(
         services = await open_services(settings, database_url, verifier, stack)
         app = make_app(services)
         server = http_server(app, settings)
-        server.add_socket(socket)
+        server.add_sockets([socket])
         async with asyncpg.create_pool(database_url, min_size=0, max_size=4) as db:
             yield Api(app, services, base, db)
             await assert_no_drift(db)

@@ -7,7 +7,6 @@ import math
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from tornado.httputil import HTTPConnection, HTTPHeaders, RequestStartLine, ResponseStartLine
@@ -17,7 +16,7 @@ from mentorapi.http.parser import RequestParser
 from mentorapi.http.request import Request, client_behind_proxy
 
 if TYPE_CHECKING:
-    from mentorapi.http.router import ApiApplication
+    from mentorapi.http.transport import Server
 
 #: Bytes of a body that are read before a handler asks for it.
 MAX_READ_AHEAD = 64 * 1024
@@ -25,11 +24,9 @@ MAX_READ_AHEAD = 64 * 1024
 #: Bytes of a body that are skipped after the response, so that the connection stays open.
 MAX_SKIPPED = 64 * 1024
 
-#: Bytes read and dropped before a connection is closed. If bytes are unread when it is closed, it
-#: is reset, and the client may lose the response.
-MAX_DROPPED = 64 * 1024 * 1024
-
-#: Seconds without a byte after which no more bytes are dropped.
+#: Bytes that a client still sends are read and dropped before its connection is closed, until it
+#: has sent none for these seconds. A connection that is closed while bytes are unread is reset, and
+#: the client may lose the response.
 DROP_SECONDS = 2.0
 
 #: Seconds in which a client has to take some of its response.
@@ -43,41 +40,23 @@ FIRST_REQUEST_SECONDS = 0.5
 MAX_PIECES = 32
 
 
-@dataclass(eq=False, slots=True)
-class Serving:
-    """What the connections of a server share."""
-
-    app: ApiApplication
-    #: Whether to trust X-Real-IP and X-Forwarded-For.
-    behind_proxy: bool
-    max_head_bytes: int
-    #: For the head of a request, counted from the end of the response before it.
-    head_seconds: float
-    body_seconds: float
-    #: Called when a connection has closed.
-    on_close: Callable[[], None]
-    #: Whether each response closes its connection.
-    draining: bool = False
-    connections: set[Connection] = field(default_factory=set)
-
-
 class Connection(asyncio.Protocol, HTTPConnection):
     """Serves one request after the other: the next one is parsed after the response to the last."""
 
     _transport: asyncio.Transport
 
-    def __init__(self, serving: Serving, accepted: socket.socket, address: str) -> None:
-        self._serving, self._socket, self._address = serving, accepted, address
+    def __init__(self, server: Server, accepted: socket.socket, address: str) -> None:
+        self._server, self._socket, self._address = server, accepted, address
         self._loop = asyncio.get_running_loop()
-        self._parser = RequestParser(serving.max_head_bytes)
+        self._parser = RequestParser(server.max_head_bytes)
         self._is_parsing = self._is_paused = self._is_closing = self._has_ended = False
         #: In the time of ``time.monotonic()``.
-        self._deadline = time.monotonic() + serving.head_seconds
+        self._deadline = time.monotonic() + server.head_seconds
         self._idle_from = time.monotonic() + FIRST_REQUEST_SECONDS
         #: Bytes of the response that wait to be sent, and since when their number is the same.
         self._unsent, self._unsent_since = 0, math.inf
-        #: While it is closing: bytes dropped, and until when they are dropped at most.
-        self._dropped, self._dropping_ends = 0, math.inf
+        #: Until when bytes are dropped at most.
+        self._dropping_ends = math.inf
         #: Done unless too many bytes of the response wait to be sent.
         self._writable = self._loop.create_future()
         self._writable.set_result(None)
@@ -86,22 +65,21 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def _expect_request(self) -> None:
         self._parser.begin()
         self._request: Request | None = None
-        self._answered = self._keep_alive = self._client_waits = self._is_chunking = False
+        self._answered = self._keep_alive = self._client_waits = False
         self._max_body: float = math.inf
         self._body_waiter: asyncio.Future[None] | None = None
         #: Why the body cannot be read.
         self._body_failure: errors.ApiError | None = None
-        self._on_close: Callable[[], None] | None = None
 
     # Events of the socket ------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._serving.connections.add(self)
+        self._server.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self._is_closing:
-            self._drop(len(data))
+            self._deadline = min(time.monotonic() + DROP_SECONDS, self._dropping_ends)
         else:
             self._parser.add(data)
             self._parse()
@@ -114,12 +92,10 @@ class Connection(asyncio.Protocol, HTTPConnection):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._is_closing = True
-        self._serving.connections.discard(self)
-        self._serving.on_close()
+        self._server.connections.discard(self)
+        self._server.on_close()
         self._fail_body(errors.RequestTimeout())
         _wake(self._writable)
-        if self._on_close is not None:
-            self._on_close()
 
     def pause_writing(self) -> None:
         self._writable = self._loop.create_future()
@@ -182,7 +158,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
                 self._keep_alive = parser.keep_alive
                 expected = parser.headers.get("expect", "").lower()
                 self._client_waits = expected == "100-continue" and parser.is_1_1
-                self._serving.app.answer(self._make_request())
+                self._server.app.answer(self._make_request())
         elif len(parser.body) > self._max_body:
             self._fail_body(errors.BodyTooLarge())
         elif parser.received:
@@ -192,7 +168,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
 
     def _make_request(self) -> Request:
         parser, address = self._parser, self._address
-        if self._serving.behind_proxy:
+        if self._server.behind_proxy:
             address = client_behind_proxy(parser.headers, address)
         self._request = Request(self, parser, address)
         self._deadline = math.inf
@@ -203,7 +179,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         if self._request is None:
             self._parser.begin()
             self._parser.method = "-"
-            self._serving.app.answer_error(self._make_request(), error)
+            self._server.app.answer_error(self._make_request(), error)
         else:
             # The handler answers when it reads the body.
             self._fail_body(error)
@@ -223,7 +199,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
             if self._client_waits and not self._parser.body:
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._client_waits = False
-            self._deadline = time.monotonic() + self._serving.body_seconds
+            self._deadline = time.monotonic() + self._server.body_seconds
             self._body_waiter = self._loop.create_future()
             self._continue()
             if self._body_failure is None:
@@ -240,7 +216,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
     # Responses: the methods of Tornado's HTTPConnection -------------------------------------
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
-        self._on_close = callback
+        """Ignored: a handler runs to its end, also when its client leaves."""
 
     def write_headers(
         self,
@@ -251,23 +227,17 @@ class Connection(asyncio.Protocol, HTTPConnection):
         """Write a head and the first bytes of its body. Await the result before writing more."""
         assert self._request is not None
         assert isinstance(start_line, ResponseStartLine)
-        is_1_1, is_head = self._parser.is_1_1, self._request.method == "HEAD"
-        if "Content-Length" not in headers and start_line.code not in (204, 304) and not is_head:
-            self._is_chunking = is_1_1
-            self._keep_alive &= is_1_1
-            if is_1_1:
-                headers["Transfer-Encoding"] = "chunked"
-        self._keep_alive &= self._may_skip_body() and not self._serving.draining
+        self._keep_alive &= self._may_skip_body() and not self._server.draining
         if not self._keep_alive:
             headers["Connection"] = "close"
-        elif not is_1_1:
+        elif not self._parser.is_1_1:
             headers["Connection"] = "keep-alive"
         lines = [f"HTTP/1.1 {start_line.code} {start_line.reason}"]
         lines += [f"{name}: {value}" for name, value in headers.get_all()]
         head = "\r\n".join(lines)
         if head.count("\n") >= len(lines) or head.count("\r") >= len(lines):
             raise ValueError("a header has a line break")
-        return self._send(f"{head}\r\n\r\n".encode("latin-1"), chunk or b"")
+        return self.write(f"{head}\r\n\r\n".encode("latin-1") + (chunk or b""))
 
     def _may_skip_body(self) -> bool:
         """Whether the rest of the body is short, and the client sends it in any case."""
@@ -277,19 +247,12 @@ class Connection(asyncio.Protocol, HTTPConnection):
         )
 
     def write(self, chunk: bytes) -> asyncio.Future[None]:
-        return self._send(b"", chunk)
-
-    def _send(self, head: bytes, chunk: bytes) -> asyncio.Future[None]:
-        if chunk and self._is_chunking:
-            chunk = b"%x\r\n%b\r\n" % (len(chunk), chunk)
         if not self._transport.is_closing():
-            self._transport.write(head + chunk)
+            self._transport.write(chunk)
         return self._writable
 
     def finish(self) -> None:
         """The response is complete."""
-        if self._is_chunking and not self._transport.is_closing():
-            self._transport.write(b"0\r\n\r\n")
         self._answered = self._parser.skips_body = True
         self._end()
 
@@ -304,9 +267,9 @@ class Connection(asyncio.Protocol, HTTPConnection):
             return
         if self._parser.received:
             self._expect_request()
-            self._idle_from, self._deadline = 0.0, time.monotonic() + self._serving.head_seconds
+            self._idle_from, self._deadline = 0.0, time.monotonic() + self._server.head_seconds
         else:
-            self._deadline = time.monotonic() + self._serving.body_seconds
+            self._deadline = time.monotonic() + self._server.body_seconds
         self._continue()
 
     def _close(self) -> None:
@@ -315,17 +278,11 @@ class Connection(asyncio.Protocol, HTTPConnection):
         if self._parser.received and not self._parser.has_bytes:
             self._transport.close()
             return
-        self._dropping_ends = time.monotonic() + self._serving.body_seconds
-        self._drop(0)
+        now = time.monotonic()
+        self._deadline, self._dropping_ends = now + DROP_SECONDS, now + self._server.body_seconds
         self._transport.write_eof()
         if self._is_paused:
             self._transport.resume_reading()
-
-    def _drop(self, size: int) -> None:
-        self._dropped += size
-        self._deadline = min(time.monotonic() + DROP_SECONDS, self._dropping_ends)
-        if self._dropped > MAX_DROPPED:
-            self._transport.close()
 
     def enforce_deadlines(self, now: float) -> None:
         """Close the connection if the client is too slow. Call this a few times a second."""

@@ -7,10 +7,11 @@ import math
 import socket
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from tornado.ioloop import IOLoop
 
-from mentorapi.http.connection import Connection, Serving
+from mentorapi.http.connection import Connection
 from mentorapi.http.router import ApiApplication
 from mentorapi.telemetry.metrics import Metrics
 
@@ -33,6 +34,7 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class Server:
     """Holds at most ``max_connections``.
 
@@ -40,21 +42,20 @@ class Server:
     connections wait in the system's queue.
     """
 
-    def __init__(
-        self,
-        app: ApiApplication,
-        *,
-        max_connections: int | None,
-        behind_proxy: bool,
-        max_head_bytes: int,
-        head_seconds: float,
-        body_seconds: float,
-    ) -> None:
+    app: ApiApplication
+    max_connections: float
+    #: Whether to trust X-Real-IP and X-Forwarded-For.
+    behind_proxy: bool
+    max_head_bytes: int
+    #: For the head of a request, counted from the end of the response before it.
+    head_seconds: float
+    body_seconds: float
+    #: Whether each response closes its connection.
+    draining: bool = False
+    connections: set[Connection] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
         self._loop = IOLoop.current()
-        self._serving = Serving(
-            app, behind_proxy, max_head_bytes, head_seconds, body_seconds, self._on_close
-        )
-        self._max_connections = max_connections or math.inf
         #: Accepted sockets that are not closed yet, and the tasks that make connections of them.
         self._open = 0
         self._opening: set[asyncio.Future[None]] = set()
@@ -64,9 +65,6 @@ class Server:
         self._loop.call_later(_DEADLINE_SECONDS, self._enforce_deadlines)
 
     # Accepting -----------------------------------------------------------------------------
-
-    def add_socket(self, listening: socket.socket) -> None:
-        self.add_sockets([listening])
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         self._pause()
@@ -80,7 +78,7 @@ class Server:
         it as well: ``accept_waiting`` takes them in first. A connection that arrives between the
         last ``accept`` and ``close``, within microseconds, is still reset.
         """
-        self._serving.draining = True
+        self.draining = True
         self._pause()
         for listening in self._listening:
             try:
@@ -106,21 +104,19 @@ class Server:
                 )
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(_ACCEPT_BATCH):
-            if not self._accepting:
-                return
-            if self._open >= self._max_connections:
-                # Accepting is resumed when a connection closes.
-                self._pause_for(f"{self._open} connections are open")
-                return
-            try:
+        try:
+            for _ in range(_ACCEPT_BATCH):
+                if self._open >= self.max_connections:
+                    # Accepting is resumed when a connection closes.
+                    self._pause_for(f"{self._open} connections are open")
+                    return
                 if not self._accept_one(listening):
                     return
-            except OSError as error:
-                if error.errno not in _EXHAUSTED:
-                    raise
-                self._pause_for(error.strerror or str(error))
-                self._loop.call_later(_RETRY_SECONDS, self._resume)
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            self._pause_for(error.strerror or str(error))
+            self._loop.call_later(_RETRY_SECONDS, self._resume)
 
     def _accept_one(self, listening: socket.socket) -> bool:
         """Accept a connection. False if none is waiting."""
@@ -142,12 +138,12 @@ class Server:
         accepted.setblocking(False)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: Connection(self._serving, accepted, client), accepted
+                lambda: Connection(self, accepted, client), accepted
             )
         except OSError:
             log.exception("A new connection could not be served")
             accepted.close()
-            self._on_close()
+            self.on_close()
 
     def _pause_for(self, reason: str) -> None:
         self._pause()
@@ -158,14 +154,15 @@ class Server:
 
     # Open connections ----------------------------------------------------------------------
 
-    def _on_close(self) -> None:
+    def on_close(self) -> None:
+        """Called when a connection has closed."""
         self._open -= 1
         if self._listening:
             self._resume()
 
     def _enforce_deadlines(self) -> None:
         now = time.monotonic()
-        for connection in list(self._serving.connections):
+        for connection in list(self.connections):
             connection.enforce_deadlines(now)
         if self._listening or self._open:
             self._loop.call_later(_DEADLINE_SECONDS, self._enforce_deadlines)
@@ -178,12 +175,12 @@ class Server:
         # Polled, since there is no event for bytes that have arrived and were not read.
         while metrics.requests_in_progress or self._open:
             now = time.monotonic()
-            for connection in list(self._serving.connections):
+            for connection in list(self.connections):
                 connection.close_if_idle(now)
             await asyncio.sleep(0.02)
 
     async def close_all_connections(self) -> None:
         while self._open:
-            for connection in list(self._serving.connections):
+            for connection in list(self.connections):
                 connection.abort()
             await asyncio.sleep(0)

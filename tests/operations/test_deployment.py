@@ -373,7 +373,7 @@ async def test_request_through_nginx_to_unix_socket_succeeds(
     # nginx's workers are of another user, as in its group.
     path.chmod(0o666)
     on_socket = server.http_server(api.app, settings)
-    on_socket.add_socket(listening)
+    on_socket.add_sockets([listening])
     site = nginx(8000, (r"server 127\.0\.0\.1:8000;", f"server unix:{path};"))
     response, _ = await site.call("GET", "/api/mentors", source="127.0.0.2")
     on_socket.stop()

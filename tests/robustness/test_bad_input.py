@@ -503,7 +503,7 @@ def hasty(api: Api, monkeypatch: pytest.MonkeyPatch, io_loop: IOLoop) -> Iterato
     monkeypatch.setattr(connection, "READ_SECONDS", SHORT)
     http_server = server.http_server(api.app, api.services.settings)
     listening, port = bind_unused_port()
-    http_server.add_socket(listening)
+    http_server.add_sockets([listening])
     yield f"http://127.0.0.1:{port}"
     http_server.stop()
     io_loop.run_sync(http_server.close_all_connections)

@@ -205,7 +205,7 @@ async def test_terminate_server_with_buffered_requests_answers_them(
 ) -> None:
     server = http_server(make_app(api.services), settings)
     listening, port = bind_unused_port()
-    server.add_socket(listening)
+    server.add_sockets([listening])
     mentor = await api.mentor()
     call = message("GET", "/requests", mentor.token)
     with ExitStack() as stack:
