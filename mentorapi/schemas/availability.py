@@ -24,25 +24,6 @@ SLOT = common.response_object(
     endsAt=common.SESSION_END,
 )
 
-LIST_SLOTS = Operation(
-    name="getMentorAvailability",
-    summary="The times at which a mentor can be booked",
-    description="The slots that start from `startDate` (default: today) to `endDate` (default: 14 "
-    "days later), both inclusive and in UTC, at most 92 dates. `POST /requests` admits each.",
-    public=True,
-    query=common.query_object(
-        startDate=common.DATE, endDate=common.with_example(common.DATE, examples.FRIDAY)
-    ),
-    response=common.response_object(
-        "MentorAvailability",
-        mentorId=common.MENTOR_ID,
-        sessionDuration=common.SESSION_DURATION,
-        bufferTime=common.BUFFER_TIME,
-        timezone=common.TIMEZONE,
-        slots=common.array_of(SLOT),
-    ),
-)
-
 LOCAL_TIMES = {
     "startTime": common.TIME | {"description": "HH:mm, in `availabilityTimezone`."},
     "endTime": common.END_TIME
@@ -78,6 +59,23 @@ AVAILABILITY = common.response_object(
     ),
 )
 
+LIST_SLOTS = Operation(
+    name="getMentorAvailability",
+    summary="The times at which a mentor can be booked",
+    description="The slots that start from `startDate` (default: today) to `endDate` (default: 14 "
+    "days later), both inclusive and in UTC, at most 92 dates. `POST /requests` admits each.",
+    public=True,
+    query=common.query_object(
+        startDate=common.DATE, endDate=common.with_example(common.DATE, examples.FRIDAY)
+    ),
+    response=common.response_object(
+        "MentorAvailability",
+        mentorId=common.MENTOR_ID,
+        **common.pick(AVAILABILITY, "sessionDuration bufferTime timezone"),
+        slots=common.array_of(SLOT),
+    ),
+)
+
 SHOW = Operation(
     name="getMyAvailability",
     summary="The caller's weekly windows and booking settings",
@@ -103,9 +101,8 @@ def check_windows(windows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, st
     for place, window in enumerate(windows):
         if window["startTime"] >= window["endTime"]:
             hint = "; the end of the day is 24:00" if window["endTime"] == "00:00" else ""
-            yield entry(
-                ["slots", str(place), "startTime"], "order", f"must be before endTime{hint}"
-            )
+            message = f"must be before endTime{hint}"
+            yield entry(["slots", str(place), "startTime"], "order", message)
         window_id = (window.get("id") or "").lower()
         first = places.setdefault(window_id, place)
         if window_id and first != place:
@@ -258,9 +255,8 @@ def check_time_off(body: Mapping[str, Any]) -> Details:
     start, end = (to_milliseconds(parse_instant(body[name])) for name in (first, last))
     length = end - start + timedelta(days=1 if in_days else 0)
     if length <= timedelta():
-        return [
-            entry([last], "order", f"must {'not be before' if in_days else 'be after'} {first}")
-        ]
+        order = "not be before" if in_days else "be after"
+        return [entry([last], "order", f"must {order} {first}")]
     if length > timedelta(days=MAX_DAYS_OFF):
         return [entry([last], "out_of_range", f"must be at most {MAX_DAYS_OFF} days later")]
     return []
