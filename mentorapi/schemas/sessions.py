@@ -82,7 +82,7 @@ CREATED:20260208T093000Z
 LAST-MODIFIED:20260208T093000Z
 DTSTART:20310210T090000Z
 DTEND:20310210T100000Z
-SUMMARY:Mock system design interview with Amara Okafor
+SUMMARY:Mentorship: Mock system design interview (with Amara Okafor)
 LOCATION:https://meet.example.com/amara-okafor
 URL:https://meet.example.com/amara-okafor
 END:VEVENT

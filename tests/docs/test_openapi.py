@@ -152,6 +152,8 @@ async def test_compare_calendar_example_with_demo_has_the_same_fields(api: Api) 
     (given,) = icalendar.Calendar.from_ical(served.body.decode()).walk("VEVENT")
     assert described.keys() - {"URL"} <= given.keys() | {"DESCRIPTION"}
     assert described["UID"] == given["UID"]
+    for entry in described, given:
+        assert re.fullmatch(r"Mentorship: .+ \(with .+\)", entry["SUMMARY"])
 
 
 def test_compare_operations_with_routes_finds_each() -> None:
