@@ -40,20 +40,15 @@ PAST = [*["reviewed"] * 12, *["completed"] * 4, *["cancelled"] * 3, "disputed"]
 JUST_ENDED = [*PAST, *["pending_completion"] * 20]
 COMING = [*["confirmed"] * 7, *["rescheduled"] * 2, "cancelled"]
 
-#: The types of events that are not called after the new state.
-EVENT_TYPES = {
-    "request.pending": "request.created",
-    "session.pending": "session.updated",
-    "session.in_progress": "session.started",
-    "session.pending_completion": "session.ended",
+#: Type and source of the events that are not called after the new state, or that no user causes.
+EVENTS = {
+    "request.pending": ("request.created", "user"),
+    "session.pending": ("session.updated", "database"),
+    "session.in_progress": ("session.started", "sweep"),
+    "session.pending_completion": ("session.ended", "sweep"),
 }
-#: Who or what causes a new state: the mentor, one of these sources, or else the mentee.
+#: States that the mentor causes. The mentee causes the others that a user causes.
 BY_MENTOR = {"accepted", "rejected", "confirmed", "rescheduled"}
-NOT_BY_USERS = {
-    "session.pending": "database",
-    "session.in_progress": "sweep",
-    "session.pending_completion": "sweep",
-}
 REASONS = {"rejected": "rejection_reason", "cancelled": "cancellation_reason"}
 
 Row = dict[str, Any]
@@ -247,18 +242,19 @@ class Story:
             if changed_at > row["updated_at"]:
                 continue
             state = f"{kind}.{status}"
+            event_type, source = EVENTS.get(state, (state, "user"))
             user = mentor if status in BY_MENTOR else row["mentee_id"]
             events.append(
                 {
-                    "type": EVENT_TYPES.get(state, state),
+                    "type": event_type,
                     "object_id": row["id"],
                     "mentor_id": row["mentor_id"],
                     "mentee_id": row["mentee_id"],
                     "old_status": events[-1]["status"] if events else None,
                     "status": status,
                     "is_history": True,
-                    "user_id": None if state in NOT_BY_USERS else user,
-                    "source": NOT_BY_USERS.get(state, "user"),
+                    "user_id": user if source == "user" else None,
+                    "source": source,
                     "reason": row.get(REASONS.get(status, "")),
                     "created_at": changed_at,
                 }
