@@ -1,4 +1,4 @@
-"""The door: hands the command line to mentorapi.cli."""
+"""Hands the command line to mentorapi.cli."""
 
 import sys
 
