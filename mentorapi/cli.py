@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -99,24 +99,24 @@ def _serve(settings: Settings, _args: argparse.Namespace) -> None:
 
 
 def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
-    from mentorapi.http.sockets import address, base_url, is_reachable, public_url
+    from mentorapi.http.sockets import url_of
 
     if settings.database_url is None:
         place = f"embedded in {settings.data_dir / 'postgres'}"
     else:
         parts = conninfo_to_dict(settings.database_url)
         place = f"database {parts.get('dbname', '')} on {parts.get('host', 'this machine')}"
-    lines = [f"PostgreSQL {version}, {place}", f"Listening on {address(sockets)}{PREFIX}"]
+    lines = [f"PostgreSQL {version}, {place}", f"Listening on {sockets.address}{PREFIX}"]
     if settings.metrics_address:
         host = settings.metrics_address[0]
-        lines.append(f"Metrics on {base_url(host, sockets.metrics)}/metrics")
+        lines.append(f"Metrics on {url_of(host, sockets.metrics)}/metrics")
     if settings.jwt_secret:
         lines.append('Next: run.py demo, or run.py token --sub ada --name "Ada". Ctrl-C ends.')
     print("\n".join(lines), flush=True)
-    if settings.public_url is None and not is_reachable(sockets):
+    if settings.public_url is None and not sockets.is_reachable:
         log.warning(
             "MENTORAPI_PUBLIC_URL is not set: addresses of uploaded images begin with %s",
-            public_url(settings, sockets),
+            sockets.client_url,
         )
 
 
@@ -193,8 +193,6 @@ def _with_key(settings: Settings) -> Settings:
 @contextmanager
 def _database(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield the URL of the database, and the version of its server."""
-    with ExitStack() as stack:
-        url = settings.database_url
-        if url is None:
-            url = stack.enter_context(embedded.running(settings.data_dir))
+    given = settings.database_url
+    with nullcontext(given) if given else embedded.running(settings.data_dir) as url:
         yield url, check_server(url)

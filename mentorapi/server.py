@@ -25,7 +25,7 @@ from mentorapi.errors import StartupError
 from mentorapi.events.listener import SESSION, Listener
 from mentorapi.http.router import ApiApplication
 from mentorapi.http.services import Services
-from mentorapi.http.sockets import Sockets, public_url, remove_files
+from mentorapi.http.sockets import Sockets
 from mentorapi.http.transport import Server
 from mentorapi.images import Backend, Bucket, Folder, ImageStore
 from mentorapi.jobs import all_jobs
@@ -56,7 +56,7 @@ async def serve(
     """
     stop, hurry = _signal_events()
     _raise_file_limit()
-    settings = replace(settings, public_url=public_url(settings, sockets))
+    settings = replace(settings, public_url=settings.public_url or sockets.client_url)
     async with AsyncExitStack() as stack:
         verifier = await _start_verifier(settings, stack)
         services = await open_services(settings, database_url, verifier, stack)
@@ -75,7 +75,7 @@ async def serve(
         await stop.wait()
 
         services.draining = True
-        remove_files(sockets)
+        sockets.remove_file()
         # Connections that wait at systemd's sockets are served by the next process.
         server.stop(accept_waiting=not sockets.inherited)
         await _wait(server.finish_requests(services.metrics), hurry, DRAIN_SECONDS)

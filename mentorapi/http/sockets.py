@@ -31,18 +31,52 @@ class Sockets:
     #: restarts.
     inherited: bool = False
 
+    @property
+    def address(self) -> str:
+        """The address listened on: ``http://127.0.0.1:8000``, or ``unix:/run/mentorapi.sock``."""
+        return self.host if self.host.startswith(UNIX) else url_of(self.host, self.main)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether clients can use that address: not a wildcard, not a Unix socket."""
+        return not self.host.startswith(UNIX) and self.host not in _WILDCARDS
+
+    @property
+    def client_url(self) -> str:
+        """The address listened on, or that of the loopback if clients cannot use the former."""
+        if self.host.startswith(UNIX):
+            return "http://localhost"
+        return url_of(self.host if self.is_reachable else "127.0.0.1", self.main)
+
+    def remove_file(self) -> None:
+        """Remove the file of a Unix socket that this process made: new clients are refused."""
+        if self.host.startswith(UNIX) and not self.inherited:
+            with suppress(OSError):
+                os.unlink(self.host.removeprefix(UNIX))
+
+
+def url_of(host: str, listening: list[socket.socket]) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening[0].getsockname()[1]}"
+
 
 def bind(settings: Settings) -> Sockets:
     """Begin to listen. Connections wait from now on, and are served once the server has started.
 
     Raises StartupError.
     """
-    metrics: list[socket.socket] = []
-    inherited = _take_inherited()
-    main = inherited or _bind_main(settings)
+    host, inherited = settings.host, _take_inherited()
+    if inherited:
+        main, name = inherited, inherited[0].getsockname()
+        host = f"{UNIX}{name}" if inherited[0].family == socket.AF_UNIX else str(name[0])
+    elif host.startswith(UNIX):
+        main = [_bind_unix(host.removeprefix(UNIX))]
+    else:
+        variables = "MENTORAPI_HOST, MENTORAPI_PORT"
+        main = _bind_port(host, settings.port, variables, settings.reuse_port)
+    metrics = []
     if settings.metrics_address is not None:
         metrics = _bind_port(*settings.metrics_address, "MENTORAPI_METRICS_ADDRESS")
-    host = _host_of(inherited[0]) if inherited else settings.host
     return Sockets(host, main, metrics, bool(inherited))
 
 
@@ -62,13 +96,6 @@ def _take_inherited() -> list[socket.socket]:
         each.setblocking(False)
         each.set_inheritable(False)
     return inherited
-
-
-def _bind_main(settings: Settings) -> list[socket.socket]:
-    if settings.host.startswith(UNIX):
-        return [_bind_unix(settings.host.removeprefix(UNIX))]
-    variables = "MENTORAPI_HOST, MENTORAPI_PORT"
-    return _bind_port(settings.host, settings.port, variables, settings.reuse_port)
 
 
 def _bind_port(
@@ -103,46 +130,3 @@ def _is_served(path: str) -> bool:
         except (FileNotFoundError, ConnectionRefusedError):
             return False
         return True
-
-
-def _host_of(listening: socket.socket) -> str:
-    name = listening.getsockname()
-    return f"{UNIX}{name}" if listening.family == socket.AF_UNIX else str(name[0])
-
-
-def remove_files(sockets: Sockets) -> None:
-    """Remove the file of a Unix socket that this process has made: new clients are refused."""
-    if sockets.host.startswith(UNIX) and not sockets.inherited:
-        with suppress(OSError):
-            os.unlink(sockets.host.removeprefix(UNIX))
-
-
-# Addresses ----------------------------------------------------------------------------------------
-
-
-def address(sockets: Sockets) -> str:
-    """The address listened on: ``http://127.0.0.1:8000``, or ``unix:/run/mentorapi.sock``."""
-    is_unix = sockets.host.startswith(UNIX)
-    return sockets.host if is_unix else base_url(sockets.host, sockets.main)
-
-
-def is_reachable(sockets: Sockets) -> bool:
-    """Whether clients can use the address listened on: not a wildcard, not a Unix socket."""
-    return not sockets.host.startswith(UNIX) and sockets.host not in _WILDCARDS
-
-
-def public_url(settings: Settings, sockets: Sockets) -> str:
-    """Base of the addresses that clients are given: as configured, or else the one listened on.
-
-    Where clients cannot use the latter, it is that of the loopback.
-    """
-    if settings.public_url:
-        return settings.public_url
-    if sockets.host.startswith(UNIX):
-        return "http://localhost"
-    return base_url(sockets.host if is_reachable(sockets) else "127.0.0.1", sockets.main)
-
-
-def base_url(host: str, listening: list[socket.socket]) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{listening[0].getsockname()[1]}"
