@@ -185,7 +185,7 @@ def _token(settings: Settings, args: argparse.Namespace) -> None:
 
 
 def _with_key(settings: Settings) -> Settings:
-    if settings.has_key:
+    if settings.keys:
         return settings
     return replace(settings, jwt_secret=load_or_create_secret(settings.data_dir))
 

@@ -1,7 +1,6 @@
 """Every setting, read from the environment once and checked before anything starts."""
 
 import difflib
-import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -50,7 +49,7 @@ def _seconds(value: str) -> float:
     try:
         seconds = float(value)
     except ValueError:
-        seconds = math.nan
+        seconds = 0.0
     # Some calls of asyncio and of the system count milliseconds in 32 bits.
     if not 0 < seconds <= 86_400:
         raise ValueError("must be a number of seconds above 0, a day (86400) at most")
@@ -102,22 +101,18 @@ def _secret(value: str) -> str:
 
 
 def _public_key(value: str) -> str:
-    pem = value.replace("\\n", "\n") if "-----BEGIN" in value else _text_of(Path(value))
     try:
+        is_pem = "-----BEGIN" in value
+        pem = value.replace("\\n", "\n") if is_pem else _path(value).read_text()
         key_from_pem(pem)
-    except UnusableKey as error:
-        raise ValueError(f"is unusable: {error}") from None
-    return pem
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.expanduser().read_text()
     except OSError as error:
         complaint = f"is neither PEM text nor a file that can be read ({error.strerror})"
         raise ValueError(complaint) from None
     except (UnicodeDecodeError, RuntimeError):
         raise ValueError("names a file that holds no PEM text") from None
+    except UnusableKey as error:
+        raise ValueError(f"is unusable: {error}") from None
+    return pem
 
 
 def _text(value: str) -> str:
@@ -227,17 +222,17 @@ class Settings:
         return settings
 
     @property
-    def has_key(self) -> bool:
-        return bool(self.jwt_secret or self.jwt_public_key or self.jwks_url)
+    def keys(self) -> list[str]:
+        """The variables of keys that are set: one at most."""
+        names = ("jwt_secret", "jwt_public_key", "jwks_url")
+        return [PREFIX + name.upper() for name in names if getattr(self, name)]
 
 
 def _check(settings: Settings) -> None:
     """Check what concerns more than one setting."""
-    names = ("jwt_secret", "jwt_public_key", "jwks_url")
-    keys = [PREFIX + name.upper() for name in names if getattr(settings, name)]
-    if len(keys) > 1:
-        raise ConfigError(f"{' and '.join(keys)} exclude each other: set one of them")
-    if settings.database_url and not keys:
+    if len(settings.keys) > 1:
+        raise ConfigError(f"{' and '.join(settings.keys)} exclude each other: set one of them")
+    if settings.database_url and not settings.keys:
         raise ConfigError(
             "MENTORAPI_DATABASE_URL is set, so a key must be set too: one of"
             " MENTORAPI_JWT_SECRET, MENTORAPI_JWT_PUBLIC_KEY, MENTORAPI_JWKS_URL"
