@@ -55,21 +55,16 @@ FILTERS = {
     | {"description": "A BCP 47 tag. `pt` finds `pt-BR` as well, `pt-BR` does not find `pt`."},
     "duration": common.SESSION_DURATION | {"description": "Minutes of the mentor's sessions."},
 }
-SORT = {
-    "sort": common.choice("best", "rate", "newest")
-    | {
-        "default": "best",
-        "description": "`best`: best matches of a search, then by rating, number of reviews and "
-        "sessions. `rate`: the lowest first; amounts are not converted between currencies. "
-        "`newest`: the latest profiles first.",
-    }
+SORT = common.choice("best", "rate", "newest") | {
+    "default": "best",
+    "description": "`best`: best matches of a search, then by rating, number of reviews and "
+    "sessions. `rate`: the lowest first; amounts are not converted between currencies. "
+    "`newest`: the latest profiles first.",
 }
-QUERY = {
-    "q": common.with_example(common.multiline(200) | {"default": ""}, "design", "What to look for.")
-}
+QUERY = common.with_example(common.multiline(200) | {"default": ""}, "design", "What to look for.")
 
 
-def filtered(parameters: dict[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:
+def filtered(required: Sequence[str] = (), /, **parameters: Any) -> dict[str, Any]:
     """Query parameters, and the filters."""
     query = common.query_object(required, **parameters, **FILTERS)
     return query | {"dependentRequired": {"maxRate": ["currency"]}}
@@ -80,7 +75,7 @@ LIST = Operation(
     summary="List the public mentors, best first",
     description="Only mentors that pass all filters. Private profiles are not listed.",
     public=True,
-    query=filtered(SORT | common.ARRAY_PAGING),
+    query=filtered(sort=SORT, **common.ARRAY_PAGING),
     response=common.array_of(CARD),
 )
 
@@ -90,7 +85,7 @@ SEARCH = Operation(
     description="Case and accents do not matter. Part of a word is enough, and a word may have a "
     "typing error. Better matches come first. Without `q` all mentors are listed.",
     public=True,
-    query=filtered(QUERY | SORT | common.ARRAY_PAGING),
+    query=filtered(q=QUERY, sort=SORT, **common.ARRAY_PAGING),
     response=common.array_of(CARD),
 )
 
@@ -108,7 +103,7 @@ FACETS = Operation(
     "Each `count` is how many it finds when the `value` is added as a filter. At most 50 of each, "
     "most frequent first.",
     public=True,
-    query=filtered(QUERY),
+    query=filtered(q=QUERY),
     response=common.response_object(
         "MentorFacets",
         expertise=counted("System design"),
@@ -125,12 +120,10 @@ AVAILABLE = Operation(
     "first slots start together are in the order of `GET /mentors`.",
     public=True,
     query=filtered(
-        {
-            "from": common.instant(f"{examples.MONDAY}T00:00:00Z"),
-            "to": common.instant(f"{examples.FRIDAY}T00:00:00Z"),
-            "limit": common.paging_parameters(20, 50)["limit"],
-        },
         ["from", "to"],
+        **{"from": common.instant(f"{examples.MONDAY}T00:00:00Z")},
+        to=common.instant(f"{examples.FRIDAY}T00:00:00Z"),
+        limit=common.paging_parameters(20, 50)["limit"],
     ),
     response=common.array_of(
         common.response_object(
