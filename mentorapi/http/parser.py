@@ -3,27 +3,20 @@
 import re
 from functools import lru_cache
 
-from httptools import (
-    HttpParserError,
-    HttpParserInvalidMethodError,
-    HttpParserInvalidURLError,
-    HttpParserUpgrade,
-    HttpRequestParser,
-)
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from mentorapi import errors
+from mentorapi.telemetry.metrics import METHODS
 
 # llhttp refuses line feeds without carriage return. They end a head here as well: otherwise the
 # client would wait for the refusal until its time is up.
 _HEAD_END = re.compile(rb"\n\r?\n")
 
-# llhttp refuses unknown methods, which are to get a 405, and bytes above 127 in the target, which
-# curl sends as they are typed.
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~\x80-\xff]+) HTTP/")
-_NOT_ASCII = re.compile(rb"[\x80-\xff]")
-
 # llhttp also parses RTSP, ICE, HTTP/0.9 and HTTP/2.0, and several blanks before the target.
-_VERSION = re.compile(rb"[\r\n]*[^ \r\n]+ [^ \r\n]+ HTTP/1\.([01])\r\n")
+_REQUEST_LINE = re.compile(
+    rb"[\r\n]*([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~\x80-\xff]+) HTTP/1\.([01])\r\n"
+)
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 # Proxies may send the whole URL as the target (RFC 9112, 3.2.2).
 _URL = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE)
@@ -41,8 +34,8 @@ class RequestParser:
     def __init__(self, max_head_bytes: int) -> None:
         self._max_head_bytes = max_head_bytes
         self._parser = HttpRequestParser(self)
-        #: Bytes that have arrived. Those before the position are parsed.
-        self._arrived, self._position = b"", 0
+        #: Bytes that are not parsed yet.
+        self._arrived = b""
         self.begin()
 
     def begin(self) -> None:
@@ -57,11 +50,9 @@ class RequestParser:
         #: Bytes of the body that have not been parsed; None if it is chunked.
         self.missing: int | None = 0
         self._framing_bytes = 0
-        self._is_last = False
 
     def add(self, data: bytes) -> None:
-        self._arrived = self._arrived[self._position :] + data if self._arrived else data
-        self._position = 0
+        self._arrived += data
 
     @property
     def has_bytes(self) -> bool:
@@ -73,17 +64,12 @@ class RequestParser:
         Raises BadRequest, HeadTooLarge and BodyTooLarge. Do not parse further bytes after that.
         """
         end = self._find_end()
-        if end == self._position:
+        piece, self._arrived = self._arrived[:end], self._arrived[end:]
+        if not piece:
             return False
-        arrived: bytes | memoryview = self._arrived
-        if end < len(arrived) or self._position:
-            arrived = memoryview(arrived)[self._position : end]
-        self._position = end
-        if end == len(self._arrived):
-            self._arrived, self._position = b"", 0
         was_in_head, size = not self.head_received, len(self.body)
         try:
-            self._feed(arrived)
+            self._parser.feed_data(self._read_request_line(piece) if was_in_head else piece)
         except HttpParserUpgrade:
             # The server does not switch to another protocol.
             pass
@@ -93,57 +79,53 @@ class RequestParser:
             raise _not_http() from None
         if was_in_head:
             if self.head_received:
-                self._check_head(arrived)
+                self._check_head()
         elif self.missing is None:
             # llhttp does not limit the extensions and trailers of chunked bodies.
-            self._framing_bytes = 0 if len(self.body) > size else self._framing_bytes + len(arrived)
+            self._framing_bytes = 0 if len(self.body) > size else self._framing_bytes + len(piece)
             if self._framing_bytes > self._max_head_bytes:
                 raise _not_http()
         return True
 
     def _find_end(self) -> int:
-        """Where the next piece ends; its start if more bytes have to arrive first."""
-        arrived, start = self._arrived, self._position
-        if self.head_received and self.missing is not None:
-            return min(start + self.missing, len(arrived))
-        end = arrived.find(b"\r\n\r\n", start) + 4
-        if self.head_received and end < 4:
-            # Last bytes that may begin such an end wait for the rest of it.
-            held_back = next((n for n in (3, 2, 1) if arrived.endswith(b"\r\n\r"[:n])), 0)
-            return max(start, len(arrived) - held_back)
-        if end < 4:
-            found = _HEAD_END.search(arrived, start)
-            end = found.end() if found else start
-        size = (end if end > start else len(arrived)) - start
-        if size > self._max_head_bytes and not self.head_received:
-            raise errors.HeadTooLarge
-        return end
+        """Where the next piece ends; 0 if more bytes have to arrive first."""
+        arrived = self._arrived
+        if not self.head_received:
+            found = _HEAD_END.search(arrived)
+            end = found.end() if found else 0
+            if (end or len(arrived)) > self._max_head_bytes:
+                raise errors.HeadTooLarge
+            return end
+        if self.missing is not None:
+            return min(self.missing, len(arrived))
+        if b"\r\n\r\n" in arrived:
+            return arrived.index(b"\r\n\r\n") + 4
+        # Last bytes that may begin such an end wait for the rest of it.
+        held_back = next((n for n in (3, 2, 1) if arrived.endswith(b"\r\n\r"[:n])), 0)
+        return len(arrived) - held_back
 
-    def _feed(self, piece: bytes | memoryview) -> None:
-        try:
-            self._parser.feed_data(piece)
-        except (HttpParserInvalidMethodError, HttpParserInvalidURLError) as error:
-            found = _REQUEST_LINE.match(piece)
-            if found is None or self.method:
-                raise
-            known = method = bytes(found[1])
-            if isinstance(error, HttpParserInvalidMethodError):
-                known, self._is_last = b"TRACE", True
-            self.method = method.decode()
-            target = _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], found[2])
-            self._parser = HttpRequestParser(self)
-            self._feed(b"%b %b %b" % (known, target, bytes(piece[found.end(2) + 1 :])))
+    def _read_request_line(self, head: bytes) -> bytes:
+        """The head as llhttp accepts it.
 
-    def _check_head(self, head: bytes | memoryview) -> None:
-        version = _VERSION.match(head)
-        self.is_1_1 = version is not None and version[1] == b"1"
-        self.method = self.method or self._parser.get_method().decode()
+        llhttp refuses unknown methods, which are to get a 405, and bytes above 127 in the target,
+        which curl sends as they are typed.
+        """
+        found = _REQUEST_LINE.match(head)
+        if found is None:
+            if head.strip(b"\r\n"):
+                raise _not_http()
+            return head
+        self.method, self.is_1_1 = found[1].decode(), found[3] == b"1"
+        method = found[1] if self.method in METHODS or self.method == "CONNECT" else b"TRACE"
+        target = _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], found[2])
+        return b"%b %b%b" % (method, target, head[found.end(2) :])
+
+    def _check_head(self) -> None:
         coding = self.headers.get("transfer-encoding")
         length = int(self.headers.get("content-length", 0))
         host = self.headers.get("host", "" if self.is_1_1 else "localhost")
         if (
-            version is None
-            or not is_valid_host(host)
+            not is_valid_host(host)
             or (coding is not None and (coding.lower() != "chunked" or not self.is_1_1))
             # llhttp skips the body of a request that asks for another protocol.
             or (self._parser.should_upgrade() and (coding is not None or length))
@@ -152,7 +134,7 @@ class RequestParser:
         if not self.target.startswith("/"):
             self._shorten_target()
         self.missing = length if coding is None else None
-        self.keep_alive &= not self._is_last and self.method != "CONNECT"
+        self.keep_alive &= self.method in METHODS
 
     def _shorten_target(self) -> None:
         """Reduce a target that is a URL to its path and query. Its host replaces ``Host``."""

@@ -31,7 +31,7 @@ NAMESPACE = "mentorapi"
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 #: Clients can invent methods, and each would be a series that stays.
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 # Otherwise each counter and histogram has one more series, with the time of its creation.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -114,7 +114,7 @@ class Metrics:
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that has been answered."""
-        labels = method if method in _METHODS else "other", route, status
+        labels = method if method in METHODS else "other", route, status
         found = self._by_labels.get(labels)
         if found is None:
             method, route, status = labels
