@@ -200,7 +200,7 @@ def postgres_15() -> Iterator[str]:
         Path(folder).chmod(0o711)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(embedded, "_binaries", lambda: DEBIANS)
-            patch.setattr(embedded, "_initdb_options", lambda: INITDB_OPTIONS)
+            patch.setattr(embedded, "_INITDB_OPTIONS", INITDB_OPTIONS)
             url = stack.enter_context(embedded.running(Path(folder)))
         yield url
         stack.close()

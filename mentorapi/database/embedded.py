@@ -18,7 +18,6 @@ the folder. The folder has mode 0700.
 import fcntl
 import functools
 import importlib.util
-import locale
 import logging
 import os
 import pwd
@@ -26,6 +25,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -54,6 +54,16 @@ _WAIT_SECONDS = 60.0
 _WATCH_SECONDS = 1.0
 _SYSTEM_USER = "embedded_postgres"
 
+_INITDB_OPTIONS = [
+    "--username=postgres",
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    # For lower() and the search the ctype says what a letter is; with C, only ASCII has letters.
+    f"--lc-ctype={'en_US.UTF-8' if sys.platform == 'darwin' else 'C.UTF-8'}",
+]
 _SERVER_SETTINGS = {
     "listen_addresses": "",
     "unix_socket_directories": ".",
@@ -174,7 +184,7 @@ class _Server:
         if account := _unprivileged_account():
             os.chown(fresh, account["user"], account["group"])
         initdb = subprocess.run(
-            [_binaries() / "initdb", "-D", _own_name(fresh), *_initdb_options()],
+            [_binaries() / "initdb", "-D", _own_name(fresh), *_INITDB_OPTIONS],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -346,18 +356,6 @@ def _unprivileged_account() -> dict[str, Any]:
             f" start as another user, or create the user {_SYSTEM_USER}"
         ) from None
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _initdb_options() -> list[str]:
-    # For lower() and the search the ctype says what a letter is; with C, only ASCII has letters.
-    ctype, before = "C", locale.setlocale(locale.LC_CTYPE)
-    for name in ("en_US.UTF-8", "C.utf8", "C.UTF-8"):
-        with suppress(locale.Error):
-            ctype = locale.setlocale(locale.LC_CTYPE, name)
-    locale.setlocale(locale.LC_CTYPE, before)
-    locales = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    access = ["--username=postgres", "--auth=trust"]
-    return [*access, "--encoding=UTF8", *locales, f"--lc-ctype={ctype}"]
 
 
 # Files and waiting -------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     if not (DEBIANS / "pg_upgrade").exists():
         pytest.skip(f"no pg_upgrade in {DEBIANS}: apt-get install postgresql-15")
     monkeypatch.setattr(embedded, "_binaries", lambda: DEBIANS)
-    monkeypatch.setattr(embedded, "_initdb_options", lambda: INITDB_OPTIONS)
+    monkeypatch.setattr(embedded, "_INITDB_OPTIONS", INITDB_OPTIONS)
     with tempfile.TemporaryDirectory(prefix="pg-upgrade-") as name:
         # PostgreSQL 15 must be able to pass the folders above its data.
         for path in (Path(name), Path(name) / "old", Path(name) / "new"):
