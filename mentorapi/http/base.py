@@ -106,8 +106,8 @@ class ApiHandler(OperationHandler):
         if spec.body is not None:
             content_type = self.request.headers.get("content-type", "")
             self.body = read_body(content_type, self.request.body, spec)
-        if not spec.public and await self.services.known_users.store(self.db, self.caller):
-            await self.services.listener.note_write()
+        if not spec.public:
+            await self._store_caller()
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         # Tornado would answer 400 to a path that is not UTF-8. It is a 404.
@@ -123,10 +123,14 @@ class ApiHandler(OperationHandler):
         except errors.UserMissing:
             # For example after a restore. Nothing was changed: store the user and try once more.
             self.services.known_users.clear()
-            await self.services.known_users.store(self.services.db, self.caller)
+            await self._store_caller()
             await self._run_once(method, ids)
-        if self.request.method not in ("GET", "HEAD"):
+        if self.spec.affects_cache and self.request.method not in ("GET", "HEAD"):
             # A client that reads after this response must not get an older state from the cache.
+            await self.services.listener.note_write()
+
+    async def _store_caller(self) -> None:
+        if await self.services.known_users.store(self.db, self.caller):
             await self.services.listener.note_write()
 
     async def _run_once(self, method: Method, ids: Sequence[str]) -> None:

@@ -36,6 +36,8 @@ class Operation:
     #: The body is a merge patch (RFC 7396): null clears a field. In all other bodies null for an
     #: optional field means the same as leaving it out.
     merge_patch: bool = False
+    #: Whether a write may make a cached response stale. A pending request changes none.
+    affects_cache: bool = True
     #: Rules that JSON Schema cannot express; checked when the body fits its schema.
     rules: Callable[[Any], Details] | None = None
     #: The parts of a multipart/form-data body, which the handler reads itself.

@@ -35,6 +35,7 @@ REJECTION = common.with_example(common.REASON, "I am away that week. Please choo
 
 CREATE = Operation(
     name="createRequest",
+    affects_cache=False,
     summary="Request a session with a mentor",
     description="`scheduledDate` and `scheduledTime` are in UTC. The time must lie in the mentor's "
     "weekly windows and keep clear of live sessions. `duration` defaults to the mentor's own, "
@@ -118,6 +119,7 @@ ACCEPT = Operation(
 
 REJECT = Operation(
     name="rejectRequest",
+    affects_cache=False,
     summary="The mentor rejects",
     description="A `reason` is shown to the mentee as `rejectionReason`.",
     body=common.closed_object("Rejection", reason=REJECTION),
@@ -128,6 +130,7 @@ REJECT = Operation(
 
 CANCEL = Operation(
     name="cancelRequest",
+    affects_cache=False,
     summary="The mentee cancels the request",
     description="Only while it is pending. After that, cancel its session.",
     **common.NO_INPUT,

@@ -13,6 +13,7 @@ import orjson
 import pytest
 from tornado.ioloop import IOLoop
 
+from mentorapi.app import ROUTES
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import statements
@@ -128,6 +129,21 @@ async def test_commit_late_still_makes_the_cache_stale(api: Api, database_url: s
             assert [await location(api, mentor.id) for mentor in (mia, tom)] == [None, "Early"]
         await api.services.listener.wait_until_current()
     assert await location(api, mia.id) == "Late"
+
+
+async def test_operations_that_skip_the_log_make_nothing_stale(api: Api) -> None:
+    operations = [spec for _, handler in ROUTES for spec in handler.operations().values()]
+    skipping = {"createRequest", "rejectRequest", "cancelRequest"}
+    assert {spec.name for spec in operations if not spec.affects_cache} == skipping
+    mentor, mentee = await api.mentor(), api.user("ada")
+    await mentee.get("/requests/pending-count")
+    since = (await statements.events.stale(api.services.db, since=None))["snapshot"]
+    for user, method, action in ((mentor, "POST", "reject"), (mentee, "PATCH", "cancel")):
+        request = await api.request(mentee, mentor)
+        answer = await user.request(method, f"/requests/{request['id']}/{action}")
+        assert answer.status == 200
+    assert len(await api.db.fetch("SELECT FROM events WHERE object_id = $1", request["id"])) == 2
+    assert (await statements.events.stale(api.services.db, since=since))["topics"] == []
 
 
 async def test_hold_a_transaction_open_reads_no_row_again(api: Api, database_url: str) -> None:
