@@ -16,19 +16,14 @@ WAIT_SECONDS = 5.0
 POLL_SECONDS = 0.05
 
 
-class KeyOwner(NamedTuple):
-    """The scope of a key: one user and one route."""
+class Attempt(NamedTuple):
+    """A request with a key, which belongs to one user and one route."""
 
     user_id: str
     #: Method and path template, such as ``POST /api/requests/{requestId}/accept``.
     route: str
     key: str
-
-
-class Attempt(NamedTuple):
-    """A request with a key. The fingerprint covers the ids in its path and its body."""
-
-    owner: KeyOwner
+    #: Of the ids in the path, and of the body.
     fingerprint: bytes
 
 
@@ -41,7 +36,7 @@ class StoredResponse(NamedTuple):
 Effect = Callable[[Database], Awaitable[StoredResponse]]
 
 #: Held by the attempt that this process runs. Its repetitions wait here without a connection.
-_locks: WeakValueDictionary[KeyOwner, asyncio.Lock] = WeakValueDictionary()
+_locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
 
 async def run_once(db: Database, attempt: Attempt, effect: Effect) -> tuple[StoredResponse, bool]:
@@ -56,7 +51,8 @@ async def run_once(db: Database, attempt: Attempt, effect: Effect) -> tuple[Stor
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + WAIT_SECONDS
-    lock = _locks.setdefault(attempt.owner, asyncio.Lock())
+    user_id, route, key, _ = attempt
+    lock = _locks.setdefault((user_id, route, key), asyncio.Lock())
     try:
         async with asyncio.timeout_at(deadline):
             await lock.acquire()
@@ -67,8 +63,10 @@ async def run_once(db: Database, attempt: Attempt, effect: Effect) -> tuple[Stor
             async with statements.transaction(db) as connection:
                 # Lock and read in two statements: the second one sees what was committed before
                 # the lock was granted.
-                owner = attempt.owner._asdict()
-                if (await statements.idempotency.lock(connection, **owner))["locked"]:
+                row = await statements.idempotency.lock(
+                    connection, user_id=user_id, route=route, key=key
+                )
+                if row["locked"]:
                     return await _find_or_run(connection, attempt, effect)
             if loop.time() + POLL_SECONDS > deadline:
                 raise errors.KeyInUse
@@ -80,18 +78,11 @@ async def run_once(db: Database, attempt: Attempt, effect: Effect) -> tuple[Stor
 async def _find_or_run(
     connection: Database, attempt: Attempt, effect: Effect
 ) -> tuple[StoredResponse, bool]:
-    key = {**attempt.owner._asdict(), "fingerprint": attempt.fingerprint}
-    stored = await statements.idempotency.find(connection, **key)
+    stored = await statements.idempotency.find(connection, **attempt._asdict())
     if stored is None:
         response = await effect(connection)
-        await statements.idempotency.keep(connection, **key, **response._asdict())
+        await statements.idempotency.keep(connection, **attempt._asdict(), **response._asdict())
         return response, False
     if not stored["same_body"]:
         raise errors.KeyReused
     return StoredResponse(stored["status"], stored["location"], stored["answer"]), True
-
-
-async def expire(db: Database, batch_size: int) -> int:
-    """Delete up to ``batch_size`` keys that have expired; return how many."""
-    row = await statements.idempotency.expire(db, batch_size=batch_size)
-    return int(row["forgotten"])

@@ -202,6 +202,13 @@ class Statement:
         row = await self(db, missing, limit=limit, offset=offset(page, limit), **values)
         return Page.of(row, page, limit)
 
+    async def in_batches(self, db: Database, batch_size: int) -> int:
+        """Run until it changes no row; return how many it changed, which is its only column."""
+        total = 0
+        while changed := (await self(db, batch_size=batch_size))[0]:
+            total += changed
+        return total
+
 
 class Folder:
     """The statements of one folder of ``sql/``, as attributes.

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from mentorapi import errors
-from mentorapi.database.idempotency import Attempt, KeyOwner
+from mentorapi.database.idempotency import Attempt
 
 HEADER = "Idempotency-Key"
 
@@ -26,6 +26,5 @@ def read_key(header: str | None) -> str | None:
 
 
 def make_attempt(user_id: str, route: str, key: str, ids: Sequence[str], body: bytes) -> Attempt:
-    """``route`` is method and path template: a client cannot make it longer."""
     fingerprint = hashlib.sha256("".join(f"{one}\n" for one in ids).encode() + body).digest()
-    return Attempt(KeyOwner(user_id, route, key), fingerprint)
+    return Attempt(user_id, route, key, fingerprint)

@@ -1,19 +1,17 @@
-"""The sweep: moves sessions and requests on as time passes, by the clock of the database."""
+"""The sweep: moves sessions and requests on as time passes, by the clock of the database.
 
+Several processes may sweep at once: each skips the rows that another one has locked.
+"""
+
+from mentorapi.database import statements
 from mentorapi.database.pool import Database
-from mentorapi.jobs.batches import in_batches
-from mentorapi.repositories import requests, sessions
 
 #: Small enough that a batch holds its locks for some milliseconds only.
 BATCH_SIZE = 500
 
 
 async def run(db: Database) -> dict[str, int]:
-    """Move all due sessions on, and end the unanswered requests whose time has come.
-
-    Several processes may sweep at once: each skips the rows that another one has locked.
-    """
     return {
-        "sessions": await in_batches(sessions.sweep, db, BATCH_SIZE),
-        "requests": await in_batches(requests.expire, db, BATCH_SIZE),
+        "sessions": await statements.sessions.sweep.in_batches(db, BATCH_SIZE),
+        "requests": await statements.requests.expire.in_batches(db, BATCH_SIZE),
     }

@@ -1,4 +1,4 @@
-"""The event log: the history of a request or a session, all events in order, the clean-up."""
+"""The event log: the history of a request or a session, all events in order."""
 
 from mentorapi.database import statements
 from mentorapi.database.page import Page, offset
@@ -26,9 +26,3 @@ async def follow(db: Database, after: str, limit: int) -> str:
     xid, number = after.split("-")
     row = await statements.events.follow(db, after_xid=xid, after_id=int(number), limit=limit)
     return str(row["items"])
-
-
-async def delete_old(db: Database, batch_size: int) -> int:
-    """Delete old events that are not part of a history; return how many."""
-    row = await statements.events.expire(db, batch_size=batch_size)
-    return int(row["deleted"])

@@ -117,9 +117,3 @@ async def update(
     if status == REJECT.to:
         return await reject(db, request_id, user_id, reason)
     return await cancel(db, request_id, user_id)
-
-
-async def expire(db: Database, batch_size: int) -> int:
-    """Reject up to ``batch_size`` overdue pending requests; return how many."""
-    row = await statements.requests.expire(db, batch_size=batch_size)
-    return int(row["expired"])

@@ -93,12 +93,6 @@ async def reschedule(
     return str(row["body"])
 
 
-async def sweep(db: Database, batch_size: int) -> int:
-    """Move up to ``batch_size`` due sessions to their next state; return how many."""
-    row = await statements.sessions.sweep(db, batch_size=batch_size)
-    return int(row["moved"])
-
-
 async def lag(db: Database) -> float:
     """Return the seconds by which the sweep is late with the oldest due session or request."""
     row = await statements.sessions.lag(db)

@@ -262,7 +262,8 @@ async def test_expire_keys_deletes_them_in_batches(
         FROM generate_series(1, 50) AS i
         """
     )
-    assert await idempotency.expire(api.services.db, 10) == 10
+    (deleted,) = await statements.idempotency.expire(api.services.db, batch_size=10)
+    assert deleted == 10
     await api.run_job("idempotency_keys")
     assert await count(api, "idempotency_keys") == 23
 

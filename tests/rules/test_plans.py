@@ -92,8 +92,7 @@ async def post_twice(db: Any) -> None:
     async def effect(_: Any) -> idempotency.StoredResponse:
         return idempotency.StoredResponse(201, None, "{}")
 
-    owner = idempotency.KeyOwner("mentee7", "POST /api/requests", "new")
-    attempt = idempotency.Attempt(owner, b"")
+    attempt = idempotency.Attempt("mentee7", "POST /api/requests", "new", b"")
     for _ in range(2):
         await idempotency.run_once(db, attempt, effect)
 
@@ -351,16 +350,25 @@ CASES: dict[str, tuple[Run, str]] = {
     ),
     "events in order": (call(events.follow, "0-900000", 50), "events_pkey"),
     "stale answers": (find_stale, "events_pkey"),
-    "events deleted": (call(events.delete_old, 50), "events_by_age events_pkey"),
-    "requests expired": (call(requests.expire, 100), "requests_pending_by_start requests_pkey"),
-    "sweep": (call(sessions.sweep, 100), "bookings_live_by_start bookings_pkey mentors_pkey"),
+    "events deleted": (call(statements.events.expire.in_batches, 50), "events_by_age events_pkey"),
+    "requests expired": (
+        call(statements.requests.expire.in_batches, 100),
+        "requests_pending_by_start requests_pkey",
+    ),
+    "sweep": (
+        call(statements.sessions.sweep.in_batches, 100),
+        "bookings_live_by_start bookings_pkey mentors_pkey",
+    ),
     "lag of the sweep": (
         call(sessions.lag),
         "bookings_live_by_start requests_pending_by_start",
     ),
     "user renamed": (call(account.remember, "mentee7", RENAMED), "reviews_by_mentee"),
     "repeated request": (post_twice, "idempotency_keys_pkey"),
-    "keys expired": (call(idempotency.expire, 1000), "idempotency_keys_by_age"),
+    "keys expired": (
+        call(statements.idempotency.expire.in_batches, 1000),
+        "idempotency_keys_by_age",
+    ),
 }
 for role, index in {
     "sent": "requests_by_mentee",
