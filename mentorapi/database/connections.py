@@ -4,7 +4,8 @@ import itertools
 import logging
 from collections.abc import Mapping
 from functools import partial
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import urlencode
 
 import asyncpg
 import psycopg
@@ -26,12 +27,9 @@ _CONNECT_SECONDS = 5
 #: For the first connection, with all hosts.
 _START_SECONDS = 30
 
-_DEFAULT_PORT = 5432
-
 # After these the next host is tried, as libpq does. After a wrong password it is not.
 _NEXT_HOST = (
     OSError,
-    TimeoutError,
     asyncpg.CannotConnectNowError,
     asyncpg.PostgresConnectionError,
     asyncpg.exceptions.TargetServerAttributeNotMatched,
@@ -41,9 +39,6 @@ _NEXT_HOST = (
 _COMMAND_SECONDS = 40
 
 _APPLICATION = "mentorapi"
-
-#: PostgreSQL cuts longer names.
-_MAX_NAME_BYTES = 63
 
 #: Settings of each connection.
 SESSION = {
@@ -64,8 +59,8 @@ SESSION = {
 }
 
 # asyncpg sends all other parameters to the server, which refuses those meant for libpq.
-_FOR_ASYNCPG = """
-    host port dbname user password passfile service options application_name target_session_attrs
+_IN_DSN = """
+    dbname user password passfile service options application_name
     sslmode sslcert sslkey sslrootcert sslcrl sslpassword sslnegotiation ssl_min_protocol_version
     ssl_max_protocol_version krbsrvname gsslib
 """
@@ -124,13 +119,7 @@ async def open_pool(
     try:
         async with pool.connection(_START_SECONDS):
             return pool
-    except (
-        OSError,
-        TimeoutError,
-        ValueError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-    ) as error:
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StartupError(f"no connection to the database: {reason(error)}") from error
 
 
@@ -144,7 +133,6 @@ async def connect(database_url: str, settings: Mapping[str, str] = {}) -> Connec
     for host in _hosts(database_url):
         try:
             connection: Connection = await asyncpg.connect(
-                _for_asyncpg(database_url),
                 **host,
                 timeout=_CONNECT_SECONDS,
                 command_timeout=_COMMAND_SECONDS,
@@ -160,37 +148,30 @@ async def connect(database_url: str, settings: Mapping[str, str] = {}) -> Connec
     raise failure
 
 
-def _hosts(database_url: str) -> list[dict[str, str | int]]:
-    """Return asyncpg's arguments for each host; with a single host the URL is enough."""
+def _hosts(database_url: str) -> list[dict[str, Any]]:
+    """Return asyncpg's arguments for each host."""
     parts = conninfo_to_dict(database_url)
-    hosts = str(parts.get("host", "")).split(",")
-    if len(hosts) == 1:
-        return [{}]
+    others = {name: value for name, value in parts.items() if name in _IN_DSN.split()}
+    dsn = f"postgresql://?{urlencode(others)}"
+    attributes = [parts.get("target_session_attrs")]
+    if attributes == ["prefer-standby"]:
+        # Any host will do when no standby answers.
+        attributes = ["standby", "any"]
     # libpq takes one port for all hosts, or one for each.
     ports = itertools.cycle(str(parts.get("port") or "").split(","))
-    addresses: list[dict[str, str | int]] = [
-        {"host": host, "port": int(port or _DEFAULT_PORT)}
-        for host, port in zip(hosts, ports, strict=False)
+    addresses = list(zip(str(parts.get("host") or "").split(","), ports, strict=False))
+    return [
+        {"dsn": dsn, "host": host, "port": port, "target_session_attrs": wanted}
+        for wanted in attributes
+        for host, port in addresses
     ]
-    if parts.get("target_session_attrs") == "prefer-standby":
-        # Any host will do when no standby answers.
-        wanted = ("standby", "any")
-        return [{**one, "target_session_attrs": each} for each in wanted for one in addresses]
-    return addresses
 
 
 async def _set_name(connection: Connection) -> None:
     running = context.current.get()
+    # PostgreSQL cuts long names.
     name = f"{_APPLICATION} {running.name}" if running else _APPLICATION
-    await statements.database.name_connection(connection, name=name[:_MAX_NAME_BYTES])
-
-
-def _for_asyncpg(database_url: str) -> str:
-    parts = urlsplit(database_url)
-    query = [
-        (name, value) for name, value in parse_qsl(parts.query) if name in _FOR_ASYNCPG.split()
-    ]
-    return urlunsplit(parts._replace(query=urlencode(query)))
+    await statements.database.name_connection(connection, name=name)
 
 
 def reason(error: BaseException) -> str:

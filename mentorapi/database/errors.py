@@ -24,12 +24,20 @@ CALLER_CONSTRAINTS = frozenset(
 #: The statement lost a deadlock or a serialization conflict. It changed nothing and can run again.
 RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
+#: After these errors the state of the connection is unknown, or its server cannot write.
+CONNECTION_UNUSABLE = (
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,  # includes TimeoutError
+)
+
 #: The request and the statement are right; a later attempt may succeed.
 _UNAVAILABLE = (
+    *CONNECTION_UNUSABLE,
     asyncpg.PostgresConnectionError,  # class 08
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TransactionTimeoutError,
-    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidAuthorizationSpecificationError,  # class 28, e.g. the password was changed
     asyncpg.InvalidCatalogNameError,  # no such database, e.g. while a backup is restored
     asyncpg.TransactionRollbackError,  # class 40, includes RETRIED
@@ -37,10 +45,6 @@ _UNAVAILABLE = (
     asyncpg.ObjectNotInPrerequisiteStateError,  # class 55: locks, a database closed to connections
     asyncpg.OperatorInterventionError,  # class 57: shutdowns, crashes, cancelled statements
     asyncpg.PostgresSystemError,  # class 58
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-    TimeoutError,
 )
 
 #: SQLSTATEs that a value from a client can cause in a correct statement. Every other SQLSTATE of
@@ -61,28 +65,18 @@ _INVALID_VALUE = frozenset(
     }
 )
 
-#: After these errors the state of the connection is unknown, or its server cannot write.
-CONNECTION_UNUSABLE = (
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-    TimeoutError,
-)
-
 
 def translate(error: BaseException) -> errors.ApiError | errors.UserMissing | None:
     """Return the error for the client, or None for a fault of the service."""
     if isinstance(error, asyncpg.PostgresError):
         # It quotes the refused row, with what users wrote, and errors are logged.
         error.detail = None
-    constraint = getattr(error, "constraint_name", None) or ""
-    if constraint in CONSTRAINTS:
-        return CONSTRAINTS[constraint]()
-    if constraint in CALLER_CONSTRAINTS:
-        return errors.UserMissing()
-    if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _INVALID_VALUE:
-        return errors.BadRequest("A value is out of range or not valid")
+        if error.constraint_name in CONSTRAINTS:
+            return CONSTRAINTS[error.constraint_name]()
+        if error.constraint_name in CALLER_CONSTRAINTS:
+            return errors.UserMissing()
+        if error.sqlstate in _INVALID_VALUE:
+            return errors.BadRequest("A value is out of range or not valid")
     if isinstance(error, _UNAVAILABLE):
         return errors.Unavailable()
     return None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 
+from mentorapi.database import statements
 from mentorapi.database.connections import reason
 from mentorapi.errors import StartupError
 
@@ -34,22 +35,6 @@ _TRIGGER = re.compile(r"^CREATE OR REPLACE TRIGGER .*?;$", re.MULTILINE | re.DOT
 
 #: Attempts to apply changed triggers. One can end in a deadlock with a statement that writes.
 _ATTEMPTS = 5
-
-# What this transaction made or replaced, each as DROP names it, the latest first.
-_MADE = """
-SELECT coalesce(array_agg(o.type || ' ' || o.identity ORDER BY m.id DESC), '{}')
-FROM (
-    SELECT 'pg_proc'::regclass AS catalog, oid AS id FROM pg_proc
-    WHERE xmin = pg_current_xact_id()::xid
-    UNION ALL
-    SELECT 'pg_class'::regclass, ev_class FROM pg_rewrite
-    WHERE xmin = pg_current_xact_id()::xid
-    UNION ALL
-    SELECT 'pg_trigger'::regclass, oid FROM pg_trigger
-    WHERE xmin = pg_current_xact_id()::xid AND NOT tgisinternal
-) AS m
-CROSS JOIN LATERAL pg_identify_object(m.catalog, m.id, 0) AS o
-"""
 
 
 def are_applied(connection: psycopg.Connection) -> bool:
@@ -91,8 +76,13 @@ def _apply(connection: psycopg.Connection, *, drop_first: bool = False) -> None:
             files = {name: _TRIGGER.sub("", text) for name, text in files.items()}
             kept = [each for each in recorded if each.startswith("trigger ")]
         for name, text in files.items():
-            _run(connection, name, text)
-        row = connection.execute(_MADE).fetchone()
+            try:
+                connection.execute(text.encode())
+            except (*_REFUSED, psycopg.errors.DeadlockDetected):
+                raise
+            except psycopg.Error as error:
+                raise StartupError(f"sql/functions/{name} failed: {reason(error)}") from error
+        row = connection.execute(statements.database.made.sql.encode()).fetchone()
         # The kinds in reverse, views, triggers, functions: in this order they can be dropped.
         made = sorted([*(row or [[]])[0], *kept], key=lambda o: o.split(" ")[0], reverse=True)
         if not drop_first:
@@ -103,15 +93,6 @@ def _apply(connection: psycopg.Connection, *, drop_first: bool = False) -> None:
             [*hashes, made],
         )
         connection.execute("INSERT INTO events (type, stale) VALUES ('cache.cleared', 'all')")
-
-
-def _run(connection: psycopg.Connection, name: str, text: str) -> None:
-    try:
-        connection.execute(text.encode())
-    except (*_REFUSED, psycopg.errors.DeadlockDetected):
-        raise
-    except psycopg.Error as error:
-        raise StartupError(f"sql/functions/{name} failed: {reason(error)}") from error
 
 
 def _drop(connection: psycopg.Connection, objects: list[str]) -> None:

@@ -4,21 +4,15 @@ yoyo's own lock is a row, which a killed process leaves behind. The lock here is
 which ends with its connection. A process that holds it removes such a row.
 """
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import psycopg
 
 from mentorapi.database import functions
 from mentorapi.database.connections import reason
 from mentorapi.errors import StartupError
-
-if TYPE_CHECKING:
-    from yoyo.backends import DatabaseBackend
-    from yoyo.migrations import Migration
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -51,7 +45,7 @@ def migrate(database_url: str) -> list[str]:
     """
     try:
         with psycopg.connect(database_url, connect_timeout=5, autocommit=True) as connection:
-            if not _pending(connection) and not _functions_differ(connection):
+            if not set(known()) - _applied(connection) and not _functions_differ(connection):
                 return []
             _check_rights(connection)
             connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
@@ -70,17 +64,6 @@ def known() -> list[str]:
     """Ids of the migrations that this code was written for, oldest first."""
     files = sorted(MIGRATIONS.glob("*.sql"))
     return [path.stem for path in files if not path.stem.endswith(".rollback")]
-
-
-def pending(database_url: str) -> list[str]:
-    """The ids of the migrations that the database lacks, oldest first. Raises psycopg.Error."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        return _pending(connection)
-
-
-def _pending(connection: psycopg.Connection) -> list[str]:
-    applied = _applied(connection)
-    return [migration_id for migration_id in known() if migration_id not in applied]
 
 
 def _applied(connection: psycopg.Connection) -> set[str]:
@@ -130,8 +113,8 @@ def _apply_migrations(database_url: str) -> list[str]:
         return [migration.id for migration in todo]
 
 
-def _apply(backend: DatabaseBackend, migration: Migration) -> None:
-    """Apply a migration and mark it as applied, in one transaction.
+def _apply(backend: Any, migration: Any) -> None:
+    """Apply one of yoyo's migrations and mark it as applied, in one transaction.
 
     yoyo takes two transactions. A process killed between them leaves a schema to which no later
     start can apply the migration.

@@ -12,10 +12,11 @@ import asyncpg
 
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
-from mentorapi.database import embedded, migrate
+from mentorapi.database import embedded
 from mentorapi.jobs import sweep
 from tests.client import Api, asking, coming
 from tests.conftest import DRIFT, execute, on, serve
+from tests.operations.undoing import pending
 from tests.schema_dump import SCHEMA, dumped
 
 PROGRAMS = embedded._binaries()
@@ -75,7 +76,7 @@ async def test_restore_dump_into_new_database_serves(
     try:
         url = on(postgres, restored)
         await run("pg_restore", "--exit-on-error", f"--dbname={url}", str(dump))
-        assert migrate.pending(url) == []
+        assert pending(url) == []
         running = serve(url, settings, verifier, tmp_path / "restored")
         again = await anext(running)
         assert (await again.nobody.get("/mentors")).json == [mentor]

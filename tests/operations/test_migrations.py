@@ -17,10 +17,10 @@ import pytest
 from yoyo.backends import DatabaseBackend
 
 from mentorapi.database import embedded
-from mentorapi.database.migrate import MIGRATIONS, migrate, pending
+from mentorapi.database.migrate import MIGRATIONS, migrate
 from mentorapi.errors import StartupError
 from tests.conftest import DEBIANS, DRIFT, on
-from tests.operations.undoing import roll_back
+from tests.operations.undoing import pending, roll_back
 
 IDS = [path.stem for path in sorted(MIGRATIONS.glob("*.sql")) if ".rollback" not in path.name]
 EVERYTHING = [*IDS, "sql/functions"]

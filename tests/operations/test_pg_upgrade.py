@@ -15,11 +15,12 @@ import pytest
 from mentorapi.config import Settings
 from mentorapi.database import embedded
 from mentorapi.database.connections import open_pool
-from mentorapi.database.migrate import migrate, pending
+from mentorapi.database.migrate import migrate
 from mentorapi.demo import fill
 from tests.client import SECRET
 from tests.conftest import DEBIANS, INITDB_OPTIONS
 from tests.operations.test_upgrade import contents, journey, serving
+from tests.operations.undoing import pending
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from tests.operations.roles import (
     logged_in_as,
 )
 from tests.operations.test_dba import story
-from tests.operations.undoing import roll_back
+from tests.operations.undoing import pending, roll_back
 from tests.schema_dump import SCHEMA
 from tests.starting import RUN, environment
 
@@ -307,7 +307,7 @@ async def test_restore_for_another_owner_serves_again(
         assert not server.paste(RESTORING, tmp_path, ADMIN=url, DB=migrator, DUMP=str(dump))
         assert owners(url) == {"mentorapi_owner"}
         assert comments(url) == comments(installed)
-        assert migrate.pending(migrator) == []
+        assert pending(migrator) == []
         async with serving(url, tmp_path / "after") as api:
             assert (await api.nobody.get(f"/mentors/{mentor.id}")).json == shown
             tom = await api.mentor("tom")
@@ -334,7 +334,7 @@ def test_restore_without_roles_belongs_to_the_owner(
         ]
         server.paste("\n".join(without_roles), tmp_path, DB=url, DUMP=str(dump))
         assert owners(url) == {"alone"}
-        assert migrate.pending(url) == []
+        assert pending(url) == []
     finally:
         server.drop("alone")
         with psycopg.connect(server.url, autocommit=True) as connection:
@@ -390,7 +390,7 @@ def test_create_roles_as_the_owner_needs_no_superuser(server: Server) -> None:
         with psycopg.connect(migrator) as connection:
             connection.execute(renamed(GRANTS))
         assert owners(url) == {"chiefs_owner"}
-        assert migrate.pending(logged_in_as(url, "chiefs_mentorapi")) == []
+        assert pending(logged_in_as(url, "chiefs_mentorapi")) == []
     finally:
         server.drop("chiefs")
         with psycopg.connect(server.url, autocommit=True) as connection:

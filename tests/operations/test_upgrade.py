@@ -25,6 +25,7 @@ from tests.conftest import execute, on, serve
 from tests.docs.documents import UPGRADING
 from tests.operations.roles import create_logins, create_roles, drop_roles, logged_in_as
 from tests.operations.test_dba import PROGRAMS
+from tests.operations.undoing import pending
 from tests.starting import RUN, environment
 
 ROOT = RUN.parent
@@ -184,7 +185,7 @@ async def test_downgrade_and_upgrade_again_keeps_the_data(used: str, tmp_path: P
 
     await paste("Back", used, tmp_path)
 
-    assert migrate.pending(used) == [KNOWN[-1]]
+    assert pending(used) == [KNOWN[-1]]
     assert (tmp_path / "before-rollback.dump").stat().st_size
     without = await contents(used)
     assert without["reviews"]

@@ -1,10 +1,18 @@
-"""Undo migrations, as the command ``yoyo rollback`` does."""
+"""The migrations that a database lacks; undoing others, as ``yoyo rollback`` does."""
 
 from __future__ import annotations
 
+import psycopg
 from yoyo import get_backend, read_migrations
 
 from mentorapi.database import migrate
+
+
+def pending(database_url: str) -> list[str]:
+    """The ids of the migrations that the database lacks, oldest first."""
+    with psycopg.connect(database_url) as connection:
+        applied = connection.execute("SELECT migration_id FROM _yoyo_migration").fetchall()
+    return [each for each in migrate.known() if (each,) not in applied]
 
 
 def roll_back(database_url: str, keep: int = 0) -> list[str]:
