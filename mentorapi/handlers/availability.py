@@ -22,28 +22,26 @@ class ListSlots(CachedReadHandler):
 class ShowOrReplaceAvailability(ApiHandler):
     @operation(spec.SHOW, raises=(errors.ProfileNotFound,))
     async def get(self) -> None:
-        self.write_json(await availability.show(self.db, self.caller.user_id))
+        self.write_json(await availability.show(self.db, self.user_id))
 
     @operation(spec.REPLACE)
     async def put(self) -> None:
         settings = dict(self.body)
         windows = settings.pop("slots")
-        self.write_json(await availability.replace(self.db, self.caller.user_id, windows, settings))
+        self.write_json(await availability.replace(self.db, self.user_id, windows, settings))
 
 
 class DeleteWindow(ApiHandler):
     @operation(spec.DELETE, raises=(errors.ProfileNotFound, errors.WindowNotFound))
     async def delete(self, window_id: str) -> None:
-        await availability.delete(self.db, self.caller.user_id, window_id)
+        await availability.delete(self.db, self.user_id, window_id)
         self.write_json(b'{"message":"Availability pattern deleted"}')
 
 
 class ListOverrides(ApiHandler):
     @operation(spec.LIST_OVERRIDES, raises=(errors.ProfileNotFound,))
     async def get(self) -> None:
-        self.write_list(
-            await availability.list_overrides(self.db, self.caller.user_id, **self.parameters)
-        )
+        self.write_list(await availability.list_overrides(self.db, self.user_id, **self.parameters))
 
 
 class SetOrDeleteOverride(ApiHandler):
@@ -52,9 +50,7 @@ class SetOrDeleteOverride(ApiHandler):
     @operation(spec.SET_OVERRIDE, raises=(errors.ProfileNotFound,))
     async def put(self, day: str) -> None:
         self.write_json(
-            await availability.set_override(
-                self.db, self.caller.user_id, as_date(day), self.body["slots"]
-            )
+            await availability.set_override(self.db, self.user_id, as_date(day), self.body["slots"])
         )
 
     @operation(
@@ -62,7 +58,7 @@ class SetOrDeleteOverride(ApiHandler):
         raises=(errors.ValidationFailed, errors.ProfileNotFound, errors.OverrideNotFound),
     )
     async def delete(self, day: str) -> None:
-        await availability.delete_override(self.db, self.caller.user_id, as_date(day))
+        await availability.delete_override(self.db, self.user_id, as_date(day))
         self.write_json(b'{"message":"Override deleted"}')
 
 
@@ -76,44 +72,36 @@ def as_date(text: str) -> str:
 class ListOrAddTimeOff(ApiHandler):
     @operation(spec.LIST_TIME_OFF, raises=(errors.ProfileNotFound,))
     async def get(self) -> None:
-        self.write_list(
-            await availability.list_time_off(self.db, self.caller.user_id, **self.parameters)
-        )
+        self.write_list(await availability.list_time_off(self.db, self.user_id, **self.parameters))
 
     @operation(spec.ADD_TIME_OFF, raises=(errors.ProfileNotFound,))
     async def post(self) -> None:
-        time_off_id, body = await availability.add_time_off(self.db, self.caller.user_id, self.body)
+        time_off_id, body = await availability.add_time_off(self.db, self.user_id, self.body)
         self.write_created(f"/mentor/time-off/{time_off_id}", body)
 
 
 class DeleteTimeOff(ApiHandler):
     @operation(spec.DELETE_TIME_OFF, raises=(errors.ProfileNotFound, errors.TimeOffNotFound))
     async def delete(self, time_off_id: str) -> None:
-        await availability.delete_time_off(self.db, self.caller.user_id, time_off_id)
+        await availability.delete_time_off(self.db, self.user_id, time_off_id)
         self.write_json(b'{"message":"Time off deleted"}')
 
 
 class ShowOrSetPolicy(ApiHandler):
     @operation(spec.SHOW_POLICY, raises=(errors.ProfileNotFound,))
     async def get(self) -> None:
-        self.write_json(await availability.show_policy(self.db, self.caller.user_id))
+        self.write_json(await availability.show_policy(self.db, self.user_id))
 
     @operation(spec.SET_POLICY, raises=(errors.ProfileNotFound,))
     async def put(self) -> None:
-        self.write_json(await availability.set_policy(self.db, self.caller.user_id, self.body))
+        self.write_json(await availability.set_policy(self.db, self.user_id, self.body))
 
 
 class ExplainTime(ApiHandler):
     @operation(spec.EXPLAIN, raises=(errors.ProfileNotFound,))
     async def get(self) -> None:
-        self.write_json(
-            await availability.explain(
-                self.db,
-                self.caller.user_id,
-                self.parameters["startsAt"],
-                self.parameters.get("duration"),
-            )
-        )
+        starts_at, duration = self.parameters["startsAt"], self.parameters.get("duration")
+        self.write_json(await availability.explain(self.db, self.user_id, starts_at, duration))
 
 
 routes = [

@@ -11,7 +11,7 @@ class ListRequestChanges(ApiHandler):
     @operation(spec.LIST_OF_REQUEST, raises=REQUEST.read_errors)
     async def get(self, request_id: str) -> None:
         changes = await events.list_changes(
-            self.db, REQUEST, request_id, self.caller.user_id, **self.parameters
+            self.db, REQUEST, request_id, self.user_id, **self.parameters
         )
         self.write_list(changes)
 
@@ -20,7 +20,7 @@ class ListSessionChanges(ApiHandler):
     @operation(spec.LIST_OF_SESSION, raises=SESSION.read_errors)
     async def get(self, session_id: str) -> None:
         changes = await events.list_changes(
-            self.db, SESSION, session_id, self.caller.user_id, **self.parameters
+            self.db, SESSION, session_id, self.user_id, **self.parameters
         )
         self.write_list(changes)
 

@@ -24,7 +24,7 @@ class UploadImage(ApiHandler):
         ),
     )
     async def patch(self) -> None:
-        user_id, store = self.caller.user_id, self.services.images
+        user_id, store = self.user_id, self.services.images
         content_type = self.request.headers.get("content-type", "")
         uploaded = body.uploaded_file(content_type, self.request.body)
         async with store.saved(user_id, uploaded) as name:

@@ -16,7 +16,7 @@ INCOMPLETE = "Complete your profile to get started"
 class ShowOrUpdateProfile(ApiHandler):
     @operation(spec.SHOW)
     async def get(self) -> None:
-        found = await profile.show(self.db, self.caller.user_id)
+        found = await profile.show(self.db, self.user_id)
         body, completeness = found or ("null", 0)
         answer: dict[str, Any] = {
             "profile": orjson.Fragment(body),
@@ -29,7 +29,7 @@ class ShowOrUpdateProfile(ApiHandler):
 
     @operation(spec.UPDATE)
     async def patch(self) -> None:
-        body, unused = await profile.update(self.db, self.caller.user_id, self.body)
+        body, unused = await profile.update(self.db, self.user_id, self.body)
         await self.services.images.discard(unused)
         self.write_json(body)
 
@@ -37,7 +37,7 @@ class ShowOrUpdateProfile(ApiHandler):
 class ShowDashboard(ApiHandler):
     @operation(spec.DASHBOARD, raises=(errors.ProfileNotFound,))
     async def get(self) -> None:
-        self.write_json(await profile.show_dashboard(self.db, self.caller.user_id))
+        self.write_json(await profile.show_dashboard(self.db, self.user_id))
 
 
 routes = [

@@ -13,8 +13,7 @@ ANSWER_ERRORS = tuple(dict.fromkeys(error for one in transitions.ANSWERS for err
 class ListOrCreateRequests(ApiHandler):
     @operation(spec.LIST)
     async def get(self) -> None:
-        parameters = {"role": None, "status": None, **self.parameters}
-        self.write_list(await requests.list_own(self.db, self.caller.user_id, **parameters))
+        self.write_list(await requests.list_own(self.db, self.user_id, **self.parameters))
 
     @operation(
         spec.CREATE,
@@ -29,7 +28,7 @@ class ListOrCreateRequests(ApiHandler):
     )
     async def post(self) -> None:
         request_id, request = await requests.create(
-            self.db, self.caller.user_id, as_id(self.body["mentorId"]), self.body
+            self.db, self.user_id, as_id(self.body["mentorId"]), self.body
         )
         self.write_created(f"/requests/{request_id}", request)
 
@@ -38,47 +37,43 @@ class ListActiveRequests(ApiHandler):
     @operation(spec.LIST_ACTIVE, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
         self.write_list(
-            await requests.list_active(self.db, self.caller.user_id, mentor_id, **self.parameters)
+            await requests.list_active(self.db, self.user_id, mentor_id, **self.parameters)
         )
 
 
 class CountPendingRequests(ApiHandler):
     @operation(spec.COUNT_PENDING)
     async def get(self) -> None:
-        self.write_json(str(await requests.count_pending(self.db, self.caller.user_id)))
+        self.write_json(str(await requests.count_pending(self.db, self.user_id)))
 
 
 class ShowOrUpdateRequest(ApiHandler):
     @operation(spec.SHOW, raises=transitions.REQUEST.read_errors)
     async def get(self, request_id: str) -> None:
-        self.write_json(await requests.show(self.db, request_id, self.caller.user_id))
+        self.write_json(await requests.show(self.db, request_id, self.user_id))
 
     @operation(spec.UPDATE, raises=ANSWER_ERRORS)
     async def patch(self, request_id: str) -> None:
-        status, reason = self.body["status"], self.body.get("reason")
-        user_id = self.caller.user_id
-        self.write_json(await requests.update(self.db, request_id, user_id, status, reason))
+        self.write_json(await requests.update(self.db, request_id, self.user_id, **self.body))
 
 
 class AcceptRequest(ApiHandler):
     @operation(spec.ACCEPT, raises=transitions.ACCEPT.errors)
     async def post(self, request_id: str) -> None:
-        request, booking = await requests.accept(self.db, request_id, self.caller.user_id)
+        request, booking = await requests.accept(self.db, request_id, self.user_id)
         self.write_json(f'{{"request":{request},"booking":{booking}}}')
 
 
 class RejectRequest(ApiHandler):
     @operation(spec.REJECT, raises=transitions.REJECT.errors)
     async def post(self, request_id: str) -> None:
-        self.write_json(
-            await requests.reject(self.db, request_id, self.caller.user_id, self.body.get("reason"))
-        )
+        self.write_json(await requests.reject(self.db, request_id, self.user_id, **self.body))
 
 
 class CancelRequest(ApiHandler):
     @operation(spec.CANCEL, raises=transitions.CANCEL_REQUEST.errors)
     async def patch(self, request_id: str) -> None:
-        self.write_json(await requests.cancel(self.db, request_id, self.caller.user_id))
+        self.write_json(await requests.cancel(self.db, request_id, self.user_id))
 
 
 routes = [

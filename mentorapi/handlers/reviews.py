@@ -17,19 +17,13 @@ class ListMentorReviews(CachedReadHandler):
 class ListOwnReviews(ApiHandler):
     @operation(spec.LIST_OWN, raises=(errors.ProfileNotFound,))
     async def get(self) -> None:
-        self.write_list(await reviews.list_own(self.db, self.caller.user_id, **self.parameters))
+        self.write_list(await reviews.list_own(self.db, self.user_id, **self.parameters))
 
 
 class ReviewSession(ApiHandler):
     @operation(spec.CREATE, raises=transitions.REVIEW.errors)
     async def post(self, session_id: str) -> None:
-        session = await reviews.create(
-            self.db,
-            session_id,
-            self.caller.user_id,
-            self.body["rating"],
-            self.body.get("comment"),
-        )
+        session = await reviews.create(self.db, session_id, self.user_id, **self.body)
         self.write_created(f"/sessions/{session_id}", session)
 
 

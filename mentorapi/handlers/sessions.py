@@ -13,14 +13,13 @@ from mentorapi.transitions import Transition
 class ListSessions(ApiHandler):
     @operation(spec.LIST)
     async def get(self) -> None:
-        parameters = {"role": None, "status": None, **self.parameters}
-        self.write_list(await sessions.list_own(self.db, self.caller.user_id, **parameters))
+        self.write_list(await sessions.list_own(self.db, self.user_id, **self.parameters))
 
 
 class ShowSession(ApiHandler):
     @operation(spec.SHOW, raises=transitions.SESSION.read_errors)
     async def get(self, session_id: str) -> None:
-        self.write_json(await sessions.show(self.db, session_id, self.caller.user_id))
+        self.write_json(await sessions.show(self.db, session_id, self.user_id))
 
 
 class ShowInCalendar(ApiHandler):
@@ -29,7 +28,7 @@ class ShowInCalendar(ApiHandler):
         # Imported here, because icalendar takes a tenth of a start.
         from mentorapi import calendar
 
-        entry = await sessions.calendar_entry(self.db, session_id, self.caller.user_id)
+        entry = await sessions.calendar_entry(self.db, session_id, self.user_id)
         self.set_header("Content-Type", calendar.CONTENT_TYPE)
         self.set_header("Content-Disposition", f'attachment; filename="session-{session_id}.ics"')
         self.write(calendar.write(entry))
@@ -41,7 +40,7 @@ def move(spec: Operation, transition: Transition) -> type[ApiHandler]:
     class MoveSession(ApiHandler):
         @operation(spec, raises=transition.errors)
         async def post(self, session_id: str) -> None:
-            user_id = self.caller.user_id
+            user_id = self.user_id
             self.write_json(await sessions.move(self.db, session_id, user_id, transition))
 
     return MoveSession
@@ -50,9 +49,7 @@ def move(spec: Operation, transition: Transition) -> type[ApiHandler]:
 class CancelSession(ApiHandler):
     @operation(spec.CANCEL, raises=transitions.CANCEL_SESSION.errors)
     async def post(self, session_id: str) -> None:
-        self.write_json(
-            await sessions.cancel(self.db, session_id, self.caller.user_id, self.body.get("reason"))
-        )
+        self.write_json(await sessions.cancel(self.db, session_id, self.user_id, **self.body))
 
 
 class RescheduleSession(ApiHandler):
@@ -60,9 +57,7 @@ class RescheduleSession(ApiHandler):
     async def put(self, session_id: str) -> None:
         start = parse_instant(self.body["newStartTime"])
         end = parse_instant(self.body["newEndTime"])
-        self.write_json(
-            await sessions.reschedule(self.db, session_id, self.caller.user_id, start, end)
-        )
+        self.write_json(await sessions.reschedule(self.db, session_id, self.user_id, start, end))
 
 
 routes = [

@@ -39,8 +39,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 class ApiHandler(OperationHandler):
     """One path of the API. Its methods are decorated with ``@operation``.
 
-    When a method runs, ``caller``, ``parameters`` and ``body`` hold what has been verified, and the
-    ids in the path are UUIDs.
+    When a method runs, ``user_id``, ``parameters`` and ``body`` hold what has been verified, and
+    the ids in the path are UUIDs.
     """
 
     #: Whether the parts of the path that vary are ids.
@@ -54,6 +54,7 @@ class ApiHandler(OperationHandler):
     #: The pool, or the connection of a transaction.
     db: Database
     caller: Caller
+    user_id: str
     parameters: dict[str, Any]
     body: Any
     idempotency_key: str | None = None
@@ -91,7 +92,7 @@ class ApiHandler(OperationHandler):
         if not spec.public:
             authorization = self.request.headers.get("authorization")
             self.caller = await self.services.verifier.caller_of(authorization)
-            running.caller = self.caller.user_id
+            self.user_id = running.caller = self.caller.user_id
         if self.request.has_body:
             coding = self.request.headers.get("content-encoding", "").lower()
             if coding not in ("", "identity") and (spec.body or spec.form):
@@ -147,7 +148,7 @@ class ApiHandler(OperationHandler):
             return self._written
 
         attempt = idempotency.make_attempt(
-            self.caller.user_id,
+            self.user_id,
             f"{self.request.method} {self.route}",
             self.idempotency_key,
             self.path_args,

@@ -33,12 +33,12 @@ async def replace(
     were deleted, and a client may send back what it read earlier.
     """
     async with statements.transaction(db) as connection:
-        opened = await profile.ensure(connection, user_id)
-        await profile.merge(connection, opened["mentor_id"], settings)
-        removed = await statements.availability.clear(connection, mentor_id=opened["mentor_id"])
+        mentor_id = (await profile.ensure(connection, user_id))["mentor_id"]
+        await profile.merge(connection, mentor_id, settings)
+        removed = await statements.availability.clear(connection, mentor_id=mentor_id)
         await statements.availability.fill(
             connection,
-            mentor_id=opened["mentor_id"],
+            mentor_id=mentor_id,
             ids=ids_to_keep(windows, orjson.loads(removed["windows"])),
             days_of_week=[window["dayOfWeek"] for window in windows],
             start_times=[window["startTime"] for window in windows],

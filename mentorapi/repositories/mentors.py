@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from mentorapi import errors
 from mentorapi.database import statements
-from mentorapi.database.page import Page, offset
+from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
 from mentorapi.schemas.validation import canonical_language
 
@@ -17,6 +17,8 @@ from mentorapi.schemas.validation import canonical_language
 MAX_SEARCH_SECONDS = 3
 
 MAX_PERIOD = timedelta(days=31)
+
+T = TypeVar("T")
 
 
 def is_search(
@@ -33,19 +35,16 @@ async def find(
 
     ``sort`` and the filters are parameters of the API. Raises Unavailable.
     """
-    bounds = {"limit": limit, "offset": offset(page, limit)}
-    if is_search(q, sort, **filters):
-        search = statements.mentors.search(db, q=q, filters=_json(filters), sort=sort, **bounds)
-        row = await _in_time(search)
-    else:
-        row = await statements.mentors.list(db, **bounds)
-    return Page.of(row, page, limit)
+    if not is_search(q, sort, **filters):
+        return await statements.mentors.list.page(db, None, page, limit)
+    search = statements.mentors.search
+    values = {"q": q, "filters": _json(filters), "sort": sort}
+    return await _in_time(search.page(db, None, page, limit, **values))
 
 
 async def count_facets(db: Database, q: str, **filters: Any) -> str:
     """How many of the mentors that `find` returns have each expertise, language and currency."""
-    row = await _in_time(statements.mentors.facets(db, q=q, filters=_json(filters)))
-    return str(row["body"])
+    return await _in_time(statements.mentors.facets.body(db, None, q=q, filters=_json(filters)))
 
 
 async def list_available(
@@ -80,7 +79,7 @@ def _json(filters: dict[str, Any]) -> str:
     return orjson.dumps(filters).decode()
 
 
-async def _in_time(found: Awaitable[Any]) -> Any:
+async def _in_time(found: Awaitable[T]) -> T:
     try:
         async with asyncio.timeout(MAX_SEARCH_SECONDS):
             return await found

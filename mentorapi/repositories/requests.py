@@ -58,7 +58,12 @@ async def create(
 
 
 async def list_own(
-    db: Database, user_id: str, role: str | None, status: str | None, page: int, limit: int
+    db: Database,
+    user_id: str,
+    page: int,
+    limit: int,
+    role: str | None = None,
+    status: str | None = None,
 ) -> Page:
     """List requests sent, received, or both; newest first."""
     sql = compose_list(role, by_status=status is not None)
@@ -97,7 +102,7 @@ async def accept(db: Database, request_id: str, user_id: str) -> tuple[str, str]
     return row["body"], row["booking"]
 
 
-async def reject(db: Database, request_id: str, user_id: str, reason: str | None) -> str:
+async def reject(db: Database, request_id: str, user_id: str, reason: str | None = None) -> str:
     row = await change(db, REJECT, statements.requests.reject, request_id, user_id, reason=reason)
     return str(row["body"])
 
@@ -108,7 +113,7 @@ async def cancel(db: Database, request_id: str, user_id: str) -> str:
 
 
 async def update(
-    db: Database, request_id: str, user_id: str, status: str, reason: str | None
+    db: Database, request_id: str, user_id: str, status: str, reason: str | None = None
 ) -> str:
     """Do the action that leads to ``status``."""
     if status == ACCEPT.to:

@@ -20,12 +20,12 @@ now = CustomFunction("now", [])
 async def list_own(
     db: Database,
     user_id: str,
-    role: str | None,
-    status: str | None,
-    upcoming: bool,
-    past: bool,
     page: int,
     limit: int,
+    upcoming: bool,
+    past: bool,
+    role: str | None = None,
+    status: str | None = None,
 ) -> Page:
     """List sessions as mentor, mentee, or both: ``upcoming`` soonest first, else latest first."""
     sql = compose_list(role, status is not None, upcoming, past)
@@ -74,7 +74,7 @@ async def move(db: Database, session_id: str, user_id: str, transition: Transiti
     return str(row["body"])
 
 
-async def cancel(db: Database, session_id: str, user_id: str, reason: str | None) -> str:
+async def cancel(db: Database, session_id: str, user_id: str, reason: str | None = None) -> str:
     cancel = statements.sessions.cancel
     row = await change(db, CANCEL_SESSION, cancel, session_id, user_id, reason=reason)
     return str(row["body"])

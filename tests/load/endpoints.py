@@ -68,7 +68,7 @@ def reads() -> list[Endpoint]:
     show = f"/mentors/{FIRST_MENTOR}"
     slots = f"{show}/availability?startDate={dates[0]}&endDate={dates[1]}"
     search = "/mentors/search?q=desing&limit=20"
-    own = sessions.list_own(DB, "mentee-1", "mentee", None, False, False, 1, 1000)
+    own = sessions.list_own(DB, "mentee-1", 1, 1000, False, False, "mentee")
     return [
         public("GET /mentors?limit=20", "/mentors?limit=20", mentors.find(DB, 1, 20), "items"),
         public("GET /mentors/:id", show, mentors.show(DB, FIRST_MENTOR), "body"),

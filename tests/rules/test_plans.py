@@ -377,7 +377,7 @@ for role, index in {
 }.items():
     for status in (None, "pending"):
         CASES[f"requests, {role}, {status}"] = (
-            call(requests.list_own, "mentor7", role, status, *PAGE),
+            call(requests.list_own, "mentor7", *PAGE, role, status),
             f"{index} mentors_pkey",
         )
 for role, index in {
@@ -391,11 +391,11 @@ for role, index in {
                 call(
                     sessions.list_own,
                     "mentor7",
-                    role,
-                    status,
+                    *PAGE,
                     when == "upcoming",
                     when == "past",
-                    *PAGE,
+                    role,
+                    status,
                 ),
                 f"{index} mentors_pkey",
             )
