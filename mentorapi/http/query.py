@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from mentorapi import errors
 from mentorapi.database.page import Page
@@ -11,8 +12,8 @@ from mentorapi.http.request import Request
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Details, Schema, entry
 
-# A URL may have characters that a Link header must not contain, such as < and >.
-_UNSAFE = re.compile(r"[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]")
+# A URL may have characters that a Link header must not contain, such as < and >. It may have these.
+_SAFE = "!$%&'()*+,/:;=?@"
 
 
 def read_parameters(arguments: Mapping[str, list[bytes]], spec: Operation) -> dict[str, Any]:
@@ -81,7 +82,5 @@ def next_page_link(request: Request, page: Page) -> str:
         if parameter and parameter.partition("=")[0] not in ("page", "limit")
     ]
     parameters += [f"page={page.page + 1}", f"limit={page.limit}"]
-    url = _UNSAFE.sub(
-        lambda found: f"%{ord(found[0]):02X}", f"{request.path}?{'&'.join(parameters)}"
-    )
+    url = quote(f"{request.path}?{'&'.join(parameters)}", _SAFE, "latin-1")
     return f'<{url}>; rel="next"'
