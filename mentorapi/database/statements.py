@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -26,6 +26,7 @@ from mentorapi.database.errors import CONNECTION_UNUSABLE, RETRIED, translate
 from mentorapi.database.fair_queue import SYSTEM
 from mentorapi.database.page import Page, offset
 from mentorapi.database.pool import Connection, Database, Pool
+from mentorapi.errors import Unavailable
 from mentorapi.telemetry import context
 
 SQL = Path(__file__).resolve().parents[2] / "sql"
@@ -89,13 +90,17 @@ async def fetch_row(db: Database, sql: str, *arguments: Any) -> Any:
     # Hot path: keep it cheap.
     for attempt in range(1, MAX_ATTEMPTS + 1):
         acquired = await _acquire(db, sql) if isinstance(db, Pool) else db
+        started = perf_counter()
         try:
-            return await _run(acquired, sql, arguments)
-        except Exception as error:
-            if acquired is db or attempt == MAX_ATTEMPTS or not isinstance(error, RETRIED):
-                _raise_translated(error)
-            log.warning("Retrying %s after %r", _name(sql), error)
+            return await _translated(acquired.fetchrow(sql, *arguments), sql, acquired)
+        except Unavailable as error:
+            conflict = isinstance(error.__cause__, RETRIED)
+            if acquired is db or attempt == MAX_ATTEMPTS or not conflict:
+                raise
+            log.warning("Retrying %s after %r", _name(sql), error.__cause__)
         finally:
+            if (seconds := perf_counter() - started) >= SLOW_SECONDS:
+                _log_slow(sql, seconds, acquired)
             if isinstance(db, Pool):
                 db.release(acquired)
 
@@ -107,53 +112,36 @@ async def _acquire(pool: Pool, sql: str) -> Connection:
     return connection
 
 
-async def _run(acquired: Connection, sql: str, arguments: tuple[Any, ...]) -> Any:
-    started = perf_counter()
-    try:
-        return await acquired.fetchrow(sql, *arguments)
-    except BaseException as error:
-        _note_failure(error, sql, acquired)
-        raise
-    finally:
-        seconds = perf_counter() - started
-        if seconds >= SLOW_SECONDS:
-            running = context.current.get()
-            log.warning(
-                "Slow statement",
-                statement=_name(sql),
-                ms=round(seconds * 1000),
-                backend=acquired.backend,
-                request_id=running and running.name,
-            )
-
-
 async def _translated(work: Awaitable[Any], sql: str, acquired: Connection | None) -> Any:
+    """Await ``work``. Keep for the log what failed and where; mark an unusable connection.
+
+    Asks the connection nothing: it may be lost, and its error would hide the first one.
+    """
     try:
         return await work
-    except Exception as error:
-        _note_failure(error, sql, acquired)
-        _raise_translated(error)
+    except BaseException as error:
+        running = context.current.get()
+        if running is not None:
+            running.statement, running.backend = _name(sql), acquired and acquired.backend
+        if acquired is not None and (
+            isinstance(error, CONNECTION_UNUSABLE) or not isinstance(error, Exception)
+        ):
+            acquired.must_close = True
+        translated = translate(error)
+        if translated is None:
+            raise
+        raise translated from error
 
 
-def _note_failure(error: BaseException, sql: str, acquired: Connection | None) -> None:
-    """Keep for the log what failed and where; mark an unusable connection for replacement.
-
-    Ask the connection nothing: it may be lost, and its error would hide the first one.
-    """
+def _log_slow(sql: str, seconds: float, acquired: Connection) -> None:
     running = context.current.get()
-    if running is not None:
-        running.statement, running.backend = _name(sql), acquired and acquired.backend
-    if acquired is not None and (
-        isinstance(error, CONNECTION_UNUSABLE) or not isinstance(error, Exception)
-    ):
-        acquired.must_close = True
-
-
-def _raise_translated(error: Exception) -> NoReturn:
-    translated = translate(error)
-    if translated is None:
-        raise error
-    raise translated from error
+    log.warning(
+        "Slow statement",
+        statement=_name(sql),
+        ms=round(seconds * 1000),
+        backend=acquired.backend,
+        request_id=running and running.name,
+    )
 
 
 def _name(sql: str) -> str:
@@ -192,13 +180,14 @@ class Statement:
             raise missing
         return row
 
-    async def body(self, db: Database, missing: type[Exception], **values: Any) -> str:
+    async def body(self, db: Database, missing: type[Exception] | None, **values: Any) -> str:
         """Return the column ``body`` of the first row, a JSON text."""
         return str((await self(db, missing, **values))["body"])
 
     async def page(
-        self, db: Database, missing: type[Exception], page: int, limit: int, **values: Any
+        self, db: Database, missing: type[Exception] | None, page: int, limit: int, **values: Any
     ) -> Page:
+        """Return a page: its columns are ``items`` and ``total``."""
         row = await self(db, missing, limit=limit, offset=offset(page, limit), **values)
         return Page.of(row, page, limit)
 
@@ -219,13 +208,11 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._statements = {file.stem: Statement(file) for file in sorted(path.glob("*.sql"))}
+        vars(self).update({file.stem: Statement(file) for file in path.glob("*.sql")})
 
-    def __getattr__(self, name: str) -> Statement:
-        try:
-            return self._statements[name]
-        except KeyError:
-            raise AttributeError(f"no such statement: {self.path / name}.sql") from None
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Statement: ...
 
 
 idempotency = Folder(SQL / "idempotency")

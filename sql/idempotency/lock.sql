@@ -1,4 +1,4 @@
--- idempotency.lock: be the only one at work on a key until the transaction ends.
+-- idempotency.lock: lock a key until the transaction ends, or tell that another one holds it.
 -- $1 user_id text
 -- $2 route   text
 -- $3 key     text
