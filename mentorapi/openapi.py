@@ -42,7 +42,7 @@ def document(server_url: str | None = None) -> Json:
         path = template.removeprefix(PREFIX)
         for method, spec in handler.operations().items():
             if spec.described:
-                raises = handler.raised_by(method)
+                raises = getattr(handler, method.lower()).raises
                 operation = OperationDescription(components, path, method, spec, raises)
                 tag = tags[path.split("/")[1]]
                 paths.setdefault(path, {})[method.lower()] = operation.content(tag)

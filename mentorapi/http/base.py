@@ -4,12 +4,13 @@ import logging
 import re
 from asyncio import Task, get_running_loop
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
-from tornado.web import Application, HTTPError
+from tornado.web import Application, HTTPError, RequestHandler
 
 from mentorapi import errors
 from mentorapi.auth.tokens import Caller
@@ -20,7 +21,7 @@ from mentorapi.database.pool import Database
 from mentorapi.http import idempotency
 from mentorapi.http.body import read_body
 from mentorapi.http.headers import default_headers, preflight_headers, wants_gzip
-from mentorapi.http.operation import Method, OperationHandler
+from mentorapi.http.operation import Method
 from mentorapi.http.query import next_page_link, read_parameters
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
@@ -36,7 +37,7 @@ NO_ID = str(UUID(int=0))
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-class ApiHandler(OperationHandler):
+class ApiHandler(RequestHandler):
     """One path of the API. Its methods are decorated with ``@operation``.
 
     When a method runs, ``user_id``, ``parameters`` and ``body`` hold what has been verified, and
@@ -83,7 +84,8 @@ class ApiHandler(OperationHandler):
             return
         running = context.ExecutionContext(self.request.id, caller=self.request.remote_ip)
         context.current.set(running)
-        spec = self.operation_of(self.request.method)
+        method = self.request.method
+        spec = self.operations().get("GET" if method == "HEAD" else method)
         if spec is None:
             raise errors.MethodNotAllowed(self.allowed())
         self.request.connection.limit_body(spec.max_body)
@@ -116,6 +118,20 @@ class ApiHandler(OperationHandler):
         return as_id(text) if self.ID_ARGUMENTS else text
 
     # Method --------------------------------------------------------------------------------
+
+    @classmethod
+    @cache
+    def operations(cls) -> dict[str, Operation]:
+        """The operations of this path by HTTP method."""
+        names = ("GET", "POST", "PUT", "PATCH", "DELETE")
+        methods = {name: getattr(cls, name.lower()) for name in names}
+        return {name: one.spec for name, one in methods.items() if hasattr(one, "spec")}
+
+    @classmethod
+    def allowed(cls) -> list[str]:
+        # Probes and redirects are no operations of the API.
+        names = list(cls.operations()) or ["GET"]
+        return names + (["HEAD"] if "GET" in names else []) + ["OPTIONS"]
 
     async def run(self, method: Method, ids: Sequence[str]) -> None:
         """Run the method of an operation."""

@@ -1,10 +1,8 @@
 """Operations of the API: methods of a handler with a schema."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, TypeAlias
-
-from tornado.web import RequestHandler
 
 from mentorapi import errors
 from mentorapi.schemas.operation import Operation
@@ -30,30 +28,3 @@ def operation(spec: Operation, raises: Sequence[Raised] = ()) -> Callable[[Metho
         return run
 
     return decorate
-
-
-class OperationHandler(RequestHandler):
-    """A handler that knows which of its methods are operations."""
-
-    @classmethod
-    @cache
-    def operations(cls) -> dict[str, Operation]:
-        """The operations of this path by HTTP method."""
-        names = ("GET", "POST", "PUT", "PATCH", "DELETE")
-        found = {name: getattr(getattr(cls, name.lower()), "spec", None) for name in names}
-        return {name: spec for name, spec in found.items() if spec is not None}
-
-    @classmethod
-    def operation_of(cls, method: str | None) -> Operation | None:
-        return cls.operations().get("GET" if method == "HEAD" else method or "")
-
-    @classmethod
-    def raised_by(cls, method: str) -> Sequence[Raised]:
-        raised: Sequence[Raised] = getattr(cls, method.lower()).raises
-        return raised
-
-    @classmethod
-    def allowed(cls) -> list[str]:
-        # Probes and redirects are no operations of the API.
-        names = list(cls.operations()) or ["GET"]
-        return names + (["HEAD"] if "GET" in names else []) + ["OPTIONS"]
