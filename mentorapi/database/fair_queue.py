@@ -73,17 +73,14 @@ class FairQueue:
 
     def pop(self) -> tuple[str, Waiter] | None:
         """Remove the next waiter and return it with its caller; None if that must not take more."""
-        while self._waiters:
-            caller = self._next_caller()
-            if caller is None or not self.may_take(caller):
-                return None
+        while (caller := self._next_caller()) is not None and self.may_take(caller):
             waiter = next(iter(self._waiters[caller]))
+            # A waiter that has just expired, or was cancelled, does not count as served.
             if not waiter.done():
                 self._waiters.move_to_end(caller)
-                self.remove(caller, waiter)
-                return caller, waiter
-            # It has just expired, or was cancelled.
             self.remove(caller, waiter)
+            if not waiter.done():
+                return caller, waiter
         return None
 
     def fail_first(self, error: Exception) -> None:

@@ -1,7 +1,7 @@
 """Requests: a mentee requests a time, the mentor answers."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -25,11 +25,7 @@ async def create(
 
     If the statement creates none, a second one finds the reason.
     """
-    start_time = datetime.combine(
-        date.fromisoformat(body["scheduledDate"]),
-        time.fromisoformat(body["scheduledTime"]),
-        tzinfo=UTC,
-    )
+    start_time = datetime.fromisoformat(f"{body['scheduledDate']}T{body['scheduledTime']}Z")
     asked = {"mentor_id": mentor_id, "mentee_id": mentee_id, "start_time": start_time}
     location = body.get("location")
     if location is not None and not location.strip():
@@ -45,9 +41,7 @@ async def create(
     )
     if row is not None:
         return str(row["request_id"]), row["body"]
-    why = await statements.requests.create_refused(db, **asked)
-    if why is None:
-        raise errors.MentorNotFound
+    why = await statements.requests.create_refused(db, errors.MentorNotFound, **asked)
     if why["to_self"]:
         raise errors.RequestToSelf
     if why["past"]:
