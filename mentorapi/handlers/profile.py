@@ -10,8 +10,6 @@ from mentorapi.http.operation import operation
 from mentorapi.repositories import profile
 from mentorapi.schemas import profile as spec
 
-INCOMPLETE = "Complete your profile to get started"
-
 
 class ShowOrUpdateProfile(ApiHandler):
     @operation(spec.SHOW)
@@ -24,7 +22,7 @@ class ShowOrUpdateProfile(ApiHandler):
             "profileCompleteness": completeness,
         }
         if completeness < 100:
-            answer["message"] = INCOMPLETE
+            answer["message"] = "Complete your profile to get started"
         self.write_json(orjson.dumps(answer))
 
     @operation(spec.UPDATE)
