@@ -3,7 +3,7 @@
 import orjson
 
 from mentorapi.auth.development import make_token
-from mentorapi.config import Settings
+from mentorapi.config import UNIX, Settings
 from mentorapi.database import statements
 from mentorapi.database.pool import Connection, Database
 from mentorapi.demo.story import MENTEE, MENTOR, Story
@@ -88,5 +88,7 @@ def _token(settings: Settings, sub: str) -> str:
 
 
 def _own_url(settings: Settings) -> str:
+    if settings.host.startswith(UNIX):
+        return "http://localhost"
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"

@@ -274,6 +274,7 @@ async def test_fill_without_secret_asks_for_tokens_of_the_issuer(api: Api) -> No
         ({}, "http://127.0.0.1:8000"),
         ({"host": "0.0.0.0", "port": 80}, "http://127.0.0.1:80"),
         ({"host": "::1"}, "http://[::1]:8000"),
+        ({"host": "unix:/run/mentorapi.sock"}, "http://localhost"),
         ({"public_url": "https://api.example.com"}, "https://api.example.com"),
     ],
 )
