@@ -38,7 +38,6 @@ from urllib.parse import quote
 import psutil
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from mentorapi.database.connections import reason
 from mentorapi.errors import StartupError
@@ -92,17 +91,15 @@ def running(data_dir: Path, database: str = DATABASE) -> Iterator[str]:
         try:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder = data_dir.resolve() / "postgres"
-            address = stack.enter_context(_address(folder))
-            server = _Server(folder, address)
+            server = _Server(folder, stack.enter_context(_address(folder)))
             stack.enter_context(server.used())
-            url = f"postgresql://postgres@/{quote(database)}?host={quote(address)}&port={_PORT}"
-            _ensure_database(url, database)
+            _ensure_database(server.url(database), database)
         except OSError as error:
             raise StartupError(
                 f"cannot keep PostgreSQL in {data_dir} (MENTORAPI_DATA_DIR):"
                 f" {error.strerror or error}"
             ) from error
-        yield url
+        yield server.url(database)
 
 
 @contextmanager
@@ -134,13 +131,14 @@ class _Server:
 
     def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder
-        self.conninfo = make_conninfo(
-            f"port={_PORT} user=postgres dbname=postgres", host=address
-        ).encode()
+        self.address = address
         self.pid_file = folder / "postmaster.pid"
         self.log_folder = folder / "log"
         #: The server, if this process has started it.
         self.child: subprocess.Popen[bytes] | None = None
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{quote(database)}?host={quote(self.address)}&port={_PORT}"
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -268,7 +266,8 @@ class _Server:
     def _answers(self) -> bool:
         if not self.pid_file.exists():
             return False
-        return bool(psycopg.pq.PGconn.ping(self.conninfo) == psycopg.pq.Ping.OK)
+        answer = psycopg.pq.PGconn.ping(self.url("postgres").encode())
+        return bool(answer == psycopg.pq.Ping.OK)
 
     def _postmaster(self) -> psutil.Process | None:
         if self.child is not None:
