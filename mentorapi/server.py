@@ -1,4 +1,4 @@
-"""The life of the server: open the services, serve until a signal comes, drain, end."""
+"""Open the services, serve until a signal comes, drain, and close."""
 
 import asyncio
 import gc
