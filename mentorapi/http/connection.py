@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from tornado.httputil import HTTPConnection, HTTPHeaders, RequestStartLine, ResponseStartLine
+from tornado.httputil import HTTPConnection, ResponseStartLine
 
 from mentorapi import errors
 from mentorapi.http.parser import RequestParser
 from mentorapi.http.request import Request, client_behind_proxy
 
 if TYPE_CHECKING:
+    from mentorapi.http.headers import ResponseHeaders
     from mentorapi.http.transport import Server
 
 #: Bytes of a body that are read before a handler asks for it.
@@ -49,7 +50,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self._server, self._socket, self._address = server, accepted, address
         self._loop = asyncio.get_running_loop()
         self._parser = RequestParser(server.max_head_bytes)
-        self._is_parsing = self._is_paused = self._is_closing = self._has_ended = False
+        self._is_parsing = self._is_closing = self._has_ended = False
         #: In the time of ``time.monotonic()``.
         self._deadline = time.monotonic() + server.head_seconds
         self._idle_from = time.monotonic() + FIRST_REQUEST_SECONDS
@@ -115,7 +116,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         for _ in range(MAX_PIECES):
             if not self._may_parse():
                 if self._parser.has_bytes:
-                    self._pause()
+                    self._transport.pause_reading()
                 break
             try:
                 if not self._parser.advance():
@@ -127,7 +128,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
             else:
                 self._handle_piece()
         else:
-            self._pause()
+            self._transport.pause_reading()
             self._loop.call_soon(self._continue)
         self._is_parsing = False
 
@@ -139,14 +140,8 @@ class Connection(asyncio.Protocol, HTTPConnection):
         is_wanted = self._answered or self._body_waiter is not None
         return not self._parser.received and (is_wanted or len(self._parser.body) < MAX_READ_AHEAD)
 
-    def _pause(self) -> None:
-        if not self._is_paused and not self._transport.is_closing():
-            self._is_paused = True
-            self._transport.pause_reading()
-
     def _continue(self) -> None:
-        if self._is_paused and not self._transport.is_closing():
-            self._is_paused = False
+        if not self._has_ended:
             self._transport.resume_reading()
         if self._parser.has_bytes:
             self._parse()
@@ -218,15 +213,10 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Ignored: a handler runs to its end, also when its client leaves."""
 
-    def write_headers(
-        self,
-        start_line: RequestStartLine | ResponseStartLine,
-        headers: HTTPHeaders,
-        chunk: bytes | None = None,
+    def write_headers(  # type: ignore[override]
+        self, start_line: ResponseStartLine, headers: ResponseHeaders, chunk: bytes | None = None
     ) -> asyncio.Future[None]:
         """Write a head and the first bytes of its body. Await the result before writing more."""
-        assert self._request is not None
-        assert isinstance(start_line, ResponseStartLine)
         self._keep_alive &= self._may_skip_body() and not self._server.draining
         if not self._keep_alive:
             headers["Connection"] = "close"
@@ -281,7 +271,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         now = time.monotonic()
         self._deadline, self._dropping_ends = now + DROP_SECONDS, now + self._server.body_seconds
         self._transport.write_eof()
-        if self._is_paused:
+        if not self._has_ended:
             self._transport.resume_reading()
 
     def enforce_deadlines(self, now: float) -> None:
