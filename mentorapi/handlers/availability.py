@@ -35,7 +35,7 @@ class DeleteWindow(ApiHandler):
     @operation(spec.DELETE, raises=(errors.ProfileNotFound, errors.WindowNotFound))
     async def delete(self, window_id: str) -> None:
         await availability.delete(self.db, self.user_id, window_id)
-        self.write_json(b'{"message":"Availability pattern deleted"}')
+        self.write_json('{"message":"Availability pattern deleted"}')
 
 
 class ListOverrides(ApiHandler):
@@ -59,7 +59,7 @@ class SetOrDeleteOverride(ApiHandler):
     )
     async def delete(self, day: str) -> None:
         await availability.delete_override(self.db, self.user_id, as_date(day))
-        self.write_json(b'{"message":"Override deleted"}')
+        self.write_json('{"message":"Override deleted"}')
 
 
 def as_date(text: str) -> str:
@@ -84,7 +84,7 @@ class DeleteTimeOff(ApiHandler):
     @operation(spec.DELETE_TIME_OFF, raises=(errors.ProfileNotFound, errors.TimeOffNotFound))
     async def delete(self, time_off_id: str) -> None:
         await availability.delete_time_off(self.db, self.user_id, time_off_id)
-        self.write_json(b'{"message":"Time off deleted"}')
+        self.write_json('{"message":"Time off deleted"}')
 
 
 class ShowOrSetPolicy(ApiHandler):

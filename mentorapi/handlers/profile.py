@@ -23,7 +23,7 @@ class ShowOrUpdateProfile(ApiHandler):
         }
         if completeness < 100:
             answer["message"] = "Complete your profile to get started"
-        self.write_json(orjson.dumps(answer))
+        self.write_json(orjson.dumps(answer).decode())
 
     @operation(spec.UPDATE)
     async def patch(self) -> None:

@@ -198,17 +198,14 @@ class ApiHandler(RequestHandler):
         self.set_status(HTTPStatus.OK)
 
     def add_headers(self, headers: Mapping[str, str]) -> None:
-        """Set headers as they are. Tornado refuses line breaks when it sends them."""
+        """Set headers as they are. The connection refuses line breaks."""
         self._headers.update(headers)
 
-    def write_json(
-        self, text: str | bytes, status: int = 200, headers: Mapping[str, str] = {}
-    ) -> None:
+    def write_json(self, text: str, status: int = 200, headers: Mapping[str, str] = {}) -> None:
         """Write a JSON text, which is the whole body."""
         self.set_status(status)
         self.add_headers(headers)
         self.write(text)
-        text = text if isinstance(text, str) else text.decode()
         self._written = attempts.StoredResponse(status, headers.get("Location"), text)
 
     def write_created(self, path: str, text: str) -> None:
@@ -230,7 +227,7 @@ class ApiHandler(RequestHandler):
             "limit": page.limit,
             "totalPages": page.pages,
         }
-        self.write_json(b'{"data":%b,"meta":%b}' % (page.items.encode(), orjson.dumps(meta)))
+        self.write_json(f'{{"data":{page.items},"meta":{orjson.dumps(meta).decode()}}}')
 
     def finish(self, chunk: Any = None) -> Any:
         if chunk is not None:

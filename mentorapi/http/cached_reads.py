@@ -57,22 +57,15 @@ class CachedReadHandler(ResponseHandler):
             self.load = cache.begin(url, self.path_args[0] if self.path_args else self.TOPIC)
         await super().prepare()
 
-    def write_json(
-        self, text: str | bytes, status: int = 200, headers: Mapping[str, str] = {}
-    ) -> None:
+    def write_json(self, text: str, status: int = 200, headers: Mapping[str, str] = {}) -> None:
         headers = {"Cache-Control": self.spec.cache_control, **headers}
-        self.write_response(Response(text if isinstance(text, bytes) else text.encode(), headers))
+        self.write_response(Response(text.encode(), headers))
 
     def finish(self, chunk: Any = None) -> Any:
         if self.load is not None:
             self.services.cache.end(self.load, None if self.failure else self.response)
             self.load = None
         return super().finish(chunk)
-
-
-def send_cached(services: Services, request: Request, route: str, response: Response) -> None:
-    """Send a response from the cache without a handler: to create one takes longer."""
-    respond(services, request, route, *render(response, request))
 
 
 def respond(
@@ -89,11 +82,8 @@ def respond(
     headers.update(own_headers)
     if body is None:
         del headers["Content-Type"]
-    request.connection.write_headers(
-        start_line,
-        headers,  # type: ignore[arg-type]
-        None if request.method == "HEAD" else body,
-    )
+    sent = None if request.method == "HEAD" else body
+    request.connection.write_headers(start_line, headers, sent)
     request.connection.finish()
     access_log.record(services.metrics, request, route, start_line.code, failure=failure)
 

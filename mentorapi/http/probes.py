@@ -26,13 +26,13 @@ class Probe(ApiHandler):
 
 class ShowLiveness(Probe):
     def get(self) -> None:
-        self.write_json(b'{"status":"ok"}')
+        self.write_json('{"status":"ok"}')
 
 
 class ShowReadiness(Probe):
     async def get(self) -> None:
         await check_readiness(self.services)
-        self.write_json(b'{"status":"ok"}')
+        self.write_json('{"status":"ok"}')
 
 
 class ShowMetrics(Probe):

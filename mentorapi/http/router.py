@@ -12,7 +12,7 @@ from tornado.web import Application
 from mentorapi import errors
 from mentorapi.http import access_log
 from mentorapi.http.base import ApiHandler, run_handler
-from mentorapi.http.cached_reads import CachedReadHandler, respond, send_cached
+from mentorapi.http.cached_reads import CachedReadHandler, render, respond
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 
@@ -43,7 +43,8 @@ class ApiApplication(Application):
         if issubclass(handler, CachedReadHandler) and handler.is_cacheable(request):
             response = self._services.cache.find(request.uri)
             if response is not None:
-                send_cached(self._services, request, template, response)
+                # To create a handler takes longer.
+                respond(self._services, request, template, *render(response, request))
                 return
         run_handler(handler, self, request, template, ids)
 
