@@ -61,8 +61,6 @@ class Load:
     since: int
     #: The response; None after an error.
     outcome: asyncio.Future[Response | None]
-    #: Seconds for which the response holds if nothing changes. Free slots expire.
-    lifetime: float = inf
     #: In the time of ``time.monotonic()``.
     expires_at: float = inf
     #: Bytes.
@@ -103,16 +101,16 @@ class ResponseCache:
         load = self._loads[url] = Load(url, topic, self._last_change, outcome)
         return load
 
-    def end(self, load: Load, response: Response | None) -> None:
+    def end(self, load: Load, response: Response | None, seconds_valid: float) -> None:
         """Keep the response, unless its topic changed after the load began."""
         if self._loads.get(load.url) is load:
             del self._loads[load.url]
         load.outcome.set_result(response)
-        if response is None or load.lifetime <= 0 or not self._is_current(load):
+        if response is None or seconds_valid <= 0 or not self._is_current(load):
             return
         # The URL counts, since a client may make up long ones.
         load.size = len(response.body) + len(load.url) + ENTRY_BYTES
-        load.expires_at = monotonic() + load.lifetime
+        load.expires_at = monotonic() + seconds_valid
         if load.size <= min(MAX_RESPONSE_BYTES, self._kept.maxsize):
             self._kept[load.url] = load
 

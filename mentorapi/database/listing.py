@@ -42,4 +42,4 @@ async def fetch_page(
 ) -> Page:
     filters = () if status is None else (status,)
     row = await statements.fetch_row(db, sql, user_id, limit, offset(page, limit), *filters)
-    return Page.of(row, page, limit)
+    return Page(row["items"], row["total"], page, limit)

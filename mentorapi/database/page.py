@@ -1,8 +1,6 @@
 """One page of a list."""
 
-from __future__ import annotations
-
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Page(NamedTuple):
@@ -15,10 +13,6 @@ class Page(NamedTuple):
     total: int
     page: int
     limit: int
-
-    @classmethod
-    def of(cls, row: Any, page: int, limit: int) -> Page:
-        return cls(row["items"], row["total"], page, limit)
 
     @property
     def pages(self) -> int:

@@ -189,7 +189,7 @@ class Statement:
     ) -> Page:
         """Return a page: its columns are ``items`` and ``total``."""
         row = await self(db, missing, limit=limit, offset=offset(page, limit), **values)
-        return Page.of(row, page, limit)
+        return Page(row["items"], row["total"], page, limit)
 
     async def in_batches(self, db: Database, batch_size: int) -> int:
         """Run until it changes no row; return how many it changed, which is its only column."""

@@ -13,9 +13,7 @@ class ListSlots(CachedReadHandler):
     @operation(spec.LIST_SLOTS, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
         start, end = self.parameters.get("startDate"), self.parameters.get("endDate")
-        slots, seconds_valid = await availability.list_slots(self.db, mentor_id, start, end)
-        if self.load is not None:
-            self.load.lifetime = seconds_valid
+        slots, self.seconds_valid = await availability.list_slots(self.db, mentor_id, start, end)
         self.write_json(slots)
 
 

@@ -44,11 +44,9 @@ class ListAvailableMentors(CachedReadHandler):
     async def get(self) -> None:
         from_time, to_time = (parse_instant(self.parameters.pop(name)) for name in ("from", "to"))
         async with self.services.search_slot():
-            found, seconds_valid = await mentors.list_available(
+            found, self.seconds_valid = await mentors.list_available(
                 self.db, from_time, to_time, **self.parameters
             )
-        if self.load is not None:
-            self.load.lifetime = seconds_valid
         self.write_json(found)
 
 

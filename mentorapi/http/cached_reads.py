@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from tornado.httputil import ResponseStartLine
@@ -38,6 +39,8 @@ class CachedReadHandler(ResponseHandler):
     """Answers from the database, and keeps the response in the cache under the request's URL."""
 
     load: Load | None = None
+    #: For how long the response is true if nothing changes. Free slots expire.
+    seconds_valid = inf
     #: The topic of the response; by default the id in the path.
     TOPIC: str = LISTS
 
@@ -63,7 +66,8 @@ class CachedReadHandler(ResponseHandler):
 
     def finish(self, chunk: Any = None) -> Any:
         if self.load is not None:
-            self.services.cache.end(self.load, None if self.failure else self.response)
+            response = None if self.failure else self.response
+            self.services.cache.end(self.load, response, self.seconds_valid)
             self.load = None
         return super().finish(chunk)
 

@@ -14,7 +14,8 @@ async def list_changes(
     row = await statements.events.list(
         db, **ids(resource, row_id), user_id=user_id, limit=limit, offset=offset(page, limit)
     )
-    return Page.of(require_party(row, resource), page, limit)
+    require_party(row, resource)
+    return Page(row["items"], row["total"], page, limit)
 
 
 async def follow(db: Database, after: str, limit: int) -> str:
