@@ -77,6 +77,17 @@ def test_search_the_fence_for_private_members_finds_a_few_of_tornado() -> None:
     assert found == {"_execute", "_headers", "_parse_body", "_write_buffer"}
 
 
+def test_search_modules_for_exceptions_finds_only_classes() -> None:
+    """An instance that is raised again keeps the frames of each time in its traceback."""
+    found = [
+        f"{module.name}.{name}"
+        for module in pkgutil.walk_packages(mentorapi.__path__, "mentorapi.")
+        for name, value in vars(importlib.import_module(module.name)).items()
+        if isinstance(value, BaseException)
+    ]
+    assert found == []
+
+
 def private_members(module: ModuleType) -> set[str]:
     """Names with an underscore that a module uses of another object, or of a library's class."""
     found = {
