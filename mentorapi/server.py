@@ -23,6 +23,7 @@ from mentorapi.database.connections import connect, open_pool
 from mentorapi.database.migrate import known as known_migrations
 from mentorapi.errors import StartupError
 from mentorapi.events.listener import SESSION, Listener
+from mentorapi.http.limiter import CallerLimiter
 from mentorapi.http.router import ApiApplication
 from mentorapi.http.services import Services
 from mentorapi.http.sockets import Sockets
@@ -129,8 +130,6 @@ async def open_services(
     stack.push_async_callback(listener.close)
     images = ImageStore(await _image_backend(settings))
     stack.push_async_callback(images.close)
-    metrics = Metrics()
-    metrics.watch(pool, cache, listener)
     return Services(
         db=pool,
         verifier=verifier,
@@ -138,9 +137,13 @@ async def open_services(
         settings=settings,
         cache=cache,
         listener=listener,
-        metrics=metrics,
+        metrics=Metrics(pool, cache, listener),
         migrations=known_migrations(),
         description=Response(orjson.dumps(openapi.document()), {}),
+        # At most half of the connections.
+        searches=asyncio.Semaphore(max(1, settings.pool_size // 2)),
+        # Two requests for each connection: enough to keep all connections busy.
+        caller_limiter=CallerLimiter(2 * settings.pool_size),
     )
 
 

@@ -1,6 +1,7 @@
 """/livez, /readyz and /metrics: for operating the server, not part of the API."""
 
 import asyncio
+from contextlib import suppress
 from math import nan
 from typing import ClassVar
 
@@ -37,9 +38,17 @@ class ShowReadiness(Probe):
 
 class ShowMetrics(Probe):
     async def get(self) -> None:
-        await update_metrics(self.services)
+        metrics = self.services.metrics
+        # Only the database knows these two.
+        ready, lag = 0, nan
+        with suppress(errors.Unavailable, TimeoutError):
+            await check_readiness(self.services)
+            async with asyncio.timeout(DATABASE_SECONDS):
+                ready, lag = 1, await sessions.lag(self.services.db)
+        metrics.ready.set(ready)
+        metrics.sweep_lag.set(lag)
         accepted = self.request.headers.get("accept", "")
-        text, content_type = self.services.metrics.render(accepted)
+        text, content_type = metrics.render(accepted)
         self.set_header("Content-Type", content_type)
         self.write(text)
 
@@ -57,21 +66,6 @@ async def check_readiness(services: Services) -> None:
         raise errors.Unavailable("The database is read-only")
     if missing:
         raise errors.Unavailable(f"Migrations are missing: {', '.join(missing)}")
-
-
-async def update_metrics(services: Services) -> None:
-    """Set the metrics that only the database knows."""
-    metrics = services.metrics
-    try:
-        await check_readiness(services)
-        async with asyncio.timeout(DATABASE_SECONDS):
-            lag = await sessions.lag(services.db)
-    except (errors.Unavailable, TimeoutError):
-        ready, lag = 0, nan
-    else:
-        ready = 1
-    metrics.ready.set(ready)
-    metrics.sweep_lag.set(lag)
 
 
 #: On the main address, and on MENTORAPI_METRICS_ADDRESS if it is set.

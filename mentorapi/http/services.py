@@ -59,16 +59,11 @@ class Services:
     migrations: Sequence[str]
     #: The OpenAPI document.
     description: Response
+    #: Held by each running search.
+    searches: asyncio.Semaphore
+    caller_limiter: CallerLimiter
     known_users: KnownUsers = field(default_factory=KnownUsers)
     draining: bool = False
-    #: Held by each running search: searches use at most half of the pool's connections.
-    searches: asyncio.Semaphore = field(init=False)
-    #: Limits a caller to two requests for each connection: enough to keep all connections busy.
-    caller_limiter: CallerLimiter = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.searches = asyncio.Semaphore(max(1, self.settings.pool_size // 2))
-        self.caller_limiter = CallerLimiter(2 * self.settings.pool_size)
 
     @asynccontextmanager
     async def search_slot(self) -> AsyncIterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -38,9 +38,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """What is counted as it happens; ``watch`` adds what is read at each scrape."""
+    """What is counted as it happens, and what is read at each scrape."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: Pool, responses: ResponseCache, listener: Listener) -> None:
         self.registry = CollectorRegistry()
         counter = partial(Counter, namespace=NAMESPACE, registry=self.registry)
         gauge = partial(Gauge, namespace=NAMESPACE, registry=self.registry)
@@ -63,15 +63,15 @@ class Metrics:
             "From the head of a request to the end of its response",
             ["method", "route"],
         )
-        #: Looking up the metric of some labels takes longer than counting.
-        self._by_labels: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        # To find the series of some labels takes longer than to count.
+        self._series = cache(self._find_series)
         self.slots_refused = counter(
             "slots_refused",
             "Requests refused since the time slot was no longer available (409)",
         )
-        self.pool_wait = histogram(
+        pool.waited = histogram(
             "pool_wait_seconds", "Wait for a database connection, successful or not"
-        )
+        ).observe
         self.ready = gauge("ready", "1 while /readyz answers 200")
         self.sweep_lag = gauge(
             "sweep_lag_seconds",
@@ -93,38 +93,31 @@ class Metrics:
             {"version": version("mentorapi")}
         )
         ProcessCollector(registry=self.registry)
-
-    def watch(self, pool: Pool, cache: ResponseCache, listener: Listener) -> None:
-        pool.waited = self.pool_wait.observe
         for name, help_text, read in (
             ("pool_connections", "Open database connections", pool.get_size),
             ("pool_idle_connections", "The unused ones among them", pool.get_idle_size),
             ("pool_max_connections", "The most that the pool opens", pool.get_max_size),
             ("pool_waiting", "Requests that wait for a connection", lambda: pool.waiting),
-            ("cache_bytes", "Size of the cached responses", lambda: cache.bytes_kept),
+            ("cache_bytes", "Size of the cached responses", lambda: responses.bytes_kept),
             (
                 "listener_connected",
                 "1 while the listener is connected and the cache is in use",
                 lambda: listener.connected,
             ),
         ):
-            gauge = Gauge(name, help_text, namespace=NAMESPACE, registry=self.registry)
-            gauge.set_function(read)
-        self.registry.register(_CacheReads(cache))
+            gauge(name, help_text).set_function(read)
+        self.registry.register(_CacheReads(responses))
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that has been answered."""
-        labels = method if method in METHODS else "other", route, status
-        found = self._by_labels.get(labels)
-        if found is None:
-            method, route, status = labels
-            found = self._by_labels[labels] = (
-                self._requests.labels(method, route, status),
-                self._durations.labels(method, route),
-            )
-        requests, durations = found
+        method = method if method in METHODS else "other"
+        requests, durations = self._series(method, route, status)
         requests.inc()
         durations.observe(seconds)
+
+    def _find_series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        requests = self._requests.labels(method, route, status)
+        return requests, self._durations.labels(method, route)
 
     def render(self, accepted: str) -> tuple[bytes, str]:
         """Return all metrics in a format that is accepted, and its content type."""
