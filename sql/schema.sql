@@ -403,6 +403,11 @@ CREATE FUNCTION public.filter_terms(m public.mentors) RETURNS TABLE(field text, 
     SELECT
         'duration',
         concat_ws(E'\n', m.session_duration, '')
+    UNION
+    SELECT
+        'rating',
+        concat_ws(E'\n', '', m.rating)
+    WHERE m.rating IS NOT NULL
 $$;
 
 CREATE FUNCTION public.fold(words text) RETURNS text
@@ -1217,13 +1222,13 @@ BEGIN
         WHERE
             (
                 o.full_name, o.expertise, o.headline, o.bio, o.visibility, o.languages,
-                o.session_rate, o.session_currency, o.session_duration
+                o.session_rate, o.session_currency, o.session_duration, o.rating
             ) IS DISTINCT FROM (
                 n.full_name, n.expertise, n.headline, n.bio, n.visibility, n.languages,
-                n.session_rate, n.session_currency, n.session_duration
+                n.session_rate, n.session_currency, n.session_duration, n.rating
             );
     END IF;
-    -- Reviews and completed sessions change a mentor's row, but not its words.
+    -- Completed sessions change a mentor's row, but not its words.
     IF before IS NULL AND after IS NULL THEN
         RETURN NULL;
     END IF;
@@ -1252,30 +1257,44 @@ BEGIN
             SELECT
             FROM search_vocabulary AS v
             WHERE v.word = w.word
-        )
-    ORDER BY w.word
-    ON CONFLICT (word) DO NOTHING;
+        );
 
-    INSERT INTO search_postings AS kept (field, word, block, mentors)
-    SELECT
-        t.field,
-        t.word,
-        search_block(t.number),
-        bit_or(search_bit(t.number))
-    FROM unnest(fields, words, numbers) AS t (field, word, number)
-    GROUP BY t.field, t.word, search_block(t.number)
-    ORDER BY t.field, t.word, search_block(t.number)
-    ON CONFLICT (field, word, block) DO UPDATE
-        SET mentors = kept.mentors # excluded.mentors;
+    WITH flipped AS (
+        SELECT
+            t.field,
+            t.word,
+            search_block(t.number) AS block,
+            bit_or(search_bit(t.number)) AS mentors
+        FROM unnest(fields, words, numbers) AS t (field, word, number)
+        GROUP BY t.field, t.word, search_block(t.number)
+    ),
 
-    -- These rows are locked since the statement before.
-    IF before IS NOT NULL THEN
+    taken AS (
         DELETE FROM search_postings AS p
-        USING unnest(fields, words, numbers) AS t (field, word, number)
-        WHERE
-            (p.field, p.word, p.block) = (t.field, t.word, search_block(t.number))
-            AND p.mentors = search_no_mentors();
-    END IF;
+        USING (
+            SELECT kept.ctid AS place
+            FROM flipped AS f
+            INNER JOIN search_postings AS kept
+                ON (kept.field, kept.word, kept.block) = (f.field, f.word, f.block)
+            FOR UPDATE OF kept SKIP LOCKED
+        ) AS unlocked
+        WHERE p.ctid = unlocked.place
+        RETURNING p.field, p.word, p.block, p.mentors
+    )
+
+    INSERT INTO search_postings (field, word, block, mentors)
+    SELECT
+        r.field,
+        r.word,
+        r.block,
+        bit_xor(r.mentors)
+    FROM (
+        SELECT * FROM flipped
+        UNION ALL
+        SELECT * FROM taken
+    ) AS r
+    GROUP BY r.field, r.word, r.block
+    HAVING bit_xor(r.mentors) <> search_no_mentors();
     RETURN NULL;
 END
 $$;
@@ -1875,20 +1894,29 @@ CREATE FUNCTION public.search_filter(filters jsonb) RETURNS bit varying
         SELECT
             row_number() OVER () AS place,
             a.field,
-            a.key || E'\n' AS first_word,
+            concat(a.key, E'\n', a.least) AS first_word,
             a.key || E'\n' || coalesce(a.most, U&'\+10FFFF') AS last_word
         FROM (
-            SELECT 'expertise' AS field, expertise_key(e.value) AS key, NULL AS most
+            SELECT 'expertise' AS field, expertise_key(e.value) AS key, NULL AS least, NULL AS most
             FROM jsonb_array_elements_text(filters -> 'expertise') AS e
             UNION ALL
-            SELECT 'language', filters ->> 'language', NULL
+            SELECT 'language', filters ->> 'language', NULL, NULL
             UNION ALL
             SELECT
                 'currency',
                 filters ->> 'currency',
+                NULL,
                 lpad((filters ->> 'maxRate')::numeric(12, 2)::text, 13, '0')
             UNION ALL
-            SELECT 'duration', filters ->> 'duration', NULL
+            SELECT 'duration', filters ->> 'duration', NULL, NULL
+            UNION ALL
+            -- Ratings have one decimal.
+            SELECT
+                'rating',
+                '',
+                (ceil(10 * (filters ->> 'minRating')::numeric) / 10)::numeric(2, 1)::text,
+                NULL
+            WHERE (filters ->> 'minRating')::numeric > 0
         ) AS a
         WHERE a.key IS NOT NULL
     ),
@@ -1902,25 +1930,14 @@ CREATE FUNCTION public.search_filter(filters jsonb) RETURNS bit varying
         CROSS JOIN asked AS a
         CROSS JOIN LATERAL (
             SELECT bit_or(mentors) AS mentors
-            FROM search_postings
+            FROM search_bitmaps
             WHERE field = a.field AND word BETWEEN a.first_word AND a.last_word AND block = b.block
         ) AS p
         GROUP BY b.block
-    ),
-
-    rated AS MATERIALIZED (
-        SELECT CASE
-            WHEN (filters ->> 'minRating')::numeric > 0
-                THEN search_rated((filters ->> 'minRating')::numeric)
-        END AS mentors
     )
 
-    SELECT coalesce(p.mentors & r.mentors, p.mentors, r.mentors)
-    FROM rated AS r
-    CROSS JOIN (
-        SELECT bit_concat(passing.mentors ORDER BY passing.block) AS mentors
-        FROM passing
-    ) AS p
+    SELECT bit_concat(passing.mentors ORDER BY passing.block)
+    FROM passing
 $$;
 
 CREATE FUNCTION public.search_keys(word text) RETURNS text[]
@@ -2006,14 +2023,6 @@ CREATE FUNCTION public.search_mentors(q text, filters jsonb, sort text, wanted b
 DECLARE
     words CONSTANT text[] := search_query(q);
     phrase CONSTANT text := CASE WHEN cardinality(words) > 1 THEN array_to_string(words, ' ') END;
-    -- Without words there is one tier. To count its mentors of a rating takes half as long as to
-    -- make their bitmap.
-    min_rating CONSTANT numeric := CASE
-        WHEN words IS NULL THEN nullif((filters ->> 'minRating')::numeric, 0)
-    END;
-    passing CONSTANT varbit := search_filter(
-        CASE WHEN min_rating IS NULL THEN filters ELSE filters - 'minRating' END
-    );
     -- from the best tier down, each with the matches of the tiers before
     tiers varbit[];
     reached varbit;
@@ -2021,23 +2030,9 @@ DECLARE
     above varbit;
     matches bigint;
 BEGIN
-    IF min_rating IS NOT NULL THEN
-        total := (
-            SELECT count(*)
-            FROM mentors AS m
-            WHERE
-                m.visibility = 'public'
-                AND m.rating >= min_rating
-                AND (passing IS NULL OR get_bit(passing, m.number) = 1)
-        );
-        ids := search_page(passing, sort, NULL, wanted, skipped, min_rating);
-        RETURN NEXT;
-        RETURN;
-    END IF;
-
     SELECT array_agg(t.mentors ORDER BY t.tier DESC)
     INTO tiers
-    FROM search_tiers(words, passing) AS t
+    FROM search_tiers(words, search_filter(filters)) AS t
     WHERE sort = 'best' OR t.tier = 0;
 
     ids := '{}';
@@ -2076,7 +2071,7 @@ CREATE FUNCTION public.search_numbers(mentors bit varying) RETURNS TABLE(number 
     WHERE zeros.place <= bit_count(mentors)
 $$;
 
-CREATE FUNCTION public.search_page(chosen bit varying, sort text, phrase text, wanted bigint, skipped bigint, min_rating numeric DEFAULT NULL::numeric) RETURNS uuid[]
+CREATE FUNCTION public.search_page(chosen bit varying, sort text, phrase text, wanted bigint, skipped bigint) RETURNS uuid[]
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $_$
 DECLARE
@@ -2105,13 +2100,10 @@ BEGIN
             source := source || ' AND get_bit($1, m.number) = 1';
         END IF;
     END IF;
-    IF min_rating IS NOT NULL THEN
-        source := source || ' AND m.rating >= $5';
-    END IF;
     EXECUTE format(
         'SELECT ARRAY(SELECT m.id FROM mentors AS m WHERE %s ORDER BY %s LIMIT $3 OFFSET $4)',
         source, sorting
-    ) INTO ids USING chosen, phrase, wanted, skipped, min_rating;
+    ) INTO ids USING chosen, phrase, wanted, skipped;
     RETURN ids;
 END
 $_$;
@@ -2169,25 +2161,6 @@ CREATE FUNCTION public.search_query(q text) RETURNS text[]
         ORDER BY min(place)
         LIMIT 8
     ) AS w
-$$;
-
-CREATE FUNCTION public.search_rated(min_rating numeric) RETURNS bit varying
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    -- 64 at a time: to unite bitmaps of whole blocks takes half as long again.
-    SELECT string_agg(coalesce(good.mentors, 0::bit(64))::text, '' ORDER BY part.n)::varbit
-    FROM search_blocks() AS b
-    CROSS JOIN generate_series(
-        b.block * search_block_size() / 64, (b.block + 1) * search_block_size() / 64 - 1
-    ) AS part (n)
-    LEFT JOIN (
-        SELECT
-            number / 64 AS n,
-            bit_or(1::bigint << 63 - number % 64)::bit(64) AS mentors
-        FROM mentors
-        WHERE visibility = 'public' AND rating >= min_rating
-        GROUP BY number / 64
-    ) AS good ON good.n = part.n
 $$;
 
 CREATE FUNCTION public.search_rebuild() RETURNS void
@@ -2336,7 +2309,7 @@ CREATE FUNCTION public.search_tiers(words text[], passing bit varying) RETURNS T
             SELECT
                 block,
                 mentors
-            FROM search_postings
+            FROM search_bitmaps
             WHERE field = f.field AND word = meaning.word
             OFFSET 0
         ) AS p
@@ -2394,8 +2367,8 @@ CREATE FUNCTION public.search_uses(word text) RETURNS boolean
     FROM search_texts() AS f
     LEFT JOIN LATERAL (
         SELECT TRUE AS found
-        FROM search_postings
-        WHERE field = f.field AND search_postings.word = search_uses.word
+        FROM search_bitmaps
+        WHERE field = f.field AND search_bitmaps.word = search_uses.word
         LIMIT 1
     ) AS p ON TRUE
 $$;
@@ -2828,10 +2801,29 @@ CREATE TABLE public.search_postings (
     field text NOT NULL COLLATE pg_catalog."C",
     word text NOT NULL COLLATE pg_catalog."C",
     block integer NOT NULL,
-    mentors bit(16384) NOT NULL
+    mentors bit(16384) NOT NULL,
+    id bigint NOT NULL
 )
 WITH (toast_tuple_target='128');
 ALTER TABLE ONLY public.search_postings ALTER COLUMN mentors SET STORAGE MAIN;
+
+CREATE VIEW public.search_bitmaps AS
+ SELECT field,
+    word,
+    block,
+    bit_xor(mentors) AS mentors
+   FROM public.search_postings
+  GROUP BY field, word, block
+ HAVING (bit_xor(mentors) <> public.search_no_mentors());
+
+ALTER TABLE public.search_postings ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.search_postings_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE VIEW public.search_postings_recounted AS
  SELECT field,
@@ -2850,7 +2842,17 @@ CREATE VIEW public.search_postings_recounted AS
 
 CREATE TABLE public.search_vocabulary (
     word text NOT NULL COLLATE pg_catalog."C",
-    keys text[] NOT NULL COLLATE pg_catalog."C"
+    keys text[] NOT NULL COLLATE pg_catalog."C",
+    id bigint NOT NULL
+);
+
+ALTER TABLE public.search_vocabulary ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.search_vocabulary_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE VIEW public.session_list AS
@@ -2934,10 +2936,10 @@ ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.search_postings
-    ADD CONSTRAINT search_postings_pkey PRIMARY KEY (field, word, block);
+    ADD CONSTRAINT search_postings_pkey PRIMARY KEY (field, word, block, id);
 
 ALTER TABLE ONLY public.search_vocabulary
-    ADD CONSTRAINT search_vocabulary_pkey PRIMARY KEY (word);
+    ADD CONSTRAINT search_vocabulary_pkey PRIMARY KEY (word, id);
 
 ALTER TABLE ONLY public.time_off
     ADD CONSTRAINT time_off_pkey PRIMARY KEY (id);

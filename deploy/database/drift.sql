@@ -48,13 +48,13 @@ GROUP BY c.visibility, c.mentors
 HAVING c.mentors <> count(m.id)
 UNION ALL
 SELECT
-    'search_postings, as of search_postings_recounted',
+    'search_bitmaps, as of search_postings_recounted',
     concat_ws(
         ' ', coalesce(p.field, r.field), coalesce(p.word, r.word), coalesce(p.block, r.block)
     ),
     bit_count(p.mentors)::text,
     bit_count(r.mentors)::text
-FROM search_postings AS p
+FROM search_bitmaps AS p
 FULL JOIN search_postings_recounted AS r
     ON r.field = p.field AND r.word = p.word AND r.block = p.block
 WHERE p.mentors IS DISTINCT FROM r.mentors
@@ -66,7 +66,7 @@ SELECT
     'present'
 FROM (
     SELECT DISTINCT p.word
-    FROM search_postings AS p
+    FROM search_bitmaps AS p
     INNER JOIN search_texts() AS f ON f.field = p.field
     WHERE strpos(p.word, ' ') = 0
 ) AS p

@@ -6,14 +6,21 @@
 --
 -- HOW IT IS KEPT. In two tables, which the trigger mentors_index() changes:
 --
--- * search_postings has one row for each field, word and block of mentors. Its bitmap `mentors` has
---   one bit for each mentor of the block. A mentor's column `number` says which bit: bit
---   number % block size of block number / block size. No number is used twice. The `word` of a
---   filter has two lines, the first for what a filter asks for, the second for what the profile
---   shows: a folded expertise and its spelling, a range of languages and the language, a currency
---   and the rate.
--- * search_vocabulary has one row for each word that a text has or had. Its column `keys`, with a
---   GIN index, finds the words that a word of a search may mean.
+-- * search_postings has a bitmap for each field, word and block of mentors, with a bit for each
+--   mentor of the block. A mentor's column `number` says which bit: bit number % block size of
+--   block number / block size. No number is used twice. The `word` of a filter has two lines, the
+--   first for what a filter asks for, the second for what the profile shows: a folded expertise and
+--   its spelling, a range of languages and the language, a currency and the rate, nothing and the
+--   rating.
+-- * search_vocabulary has the words that texts have or had. Its column `keys`, with a GIN index,
+--   finds the words that a word of a search may mean.
+--
+-- NO WRITER WAITS FOR ANOTHER, although many profiles share a bitmap. The view search_bitmaps shows
+-- the bitmaps: each is the XOR of its rows in search_postings. A change of a profile inserts rows
+-- with the bits that it flips. It also deletes the rows that no other transaction has locked, and
+-- adds their bits to its own. So a bitmap has one row, and more only while several transactions
+-- change it or after that, until its next change. A word that two transactions add at once has two
+-- rows in search_vocabulary.
 --
 -- HOW A SEARCH RUNS: see 11_find_mentors.sql.
 --
@@ -28,11 +35,11 @@
 --
 -- CLEANING. A word that no profile has any more stays in the vocabulary until search_clean() runs.
 -- search_rebuild() fills both tables again from the profiles; `migrate` calls it if there are no
--- postings. The view search_postings_recounted shows what the postings should be;
+-- postings. The view search_postings_recounted shows what the bitmaps should be;
 -- deploy/database/drift.sql compares.
 --
 -- THE BLOCK SIZE is 16384 mentors: search_block_size(), and the type of search_postings.mentors.
--- A change of a profile rewrites one block for each word that it adds or removes.
+-- A change of a profile rewrites one bitmap for each word that it adds or removes.
 
 CREATE OR REPLACE FUNCTION search_block_size() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -185,6 +192,11 @@ AS $$
     SELECT
         'duration',
         concat_ws(E'\n', m.session_duration, '')
+    UNION
+    SELECT
+        'rating',
+        concat_ws(E'\n', '', m.rating)
+    WHERE m.rating IS NOT NULL
 $$;
 
 -- The entries of search_postings by which a search finds a profile. At most 500 words are kept,
@@ -287,7 +299,18 @@ AS $$
     FROM generate_series(1, char_length(word)) AS i
 $$;
 
--- What search_postings should contain, computed from the profiles.
+-- The bitmaps of search_postings that have a bit. Conditions on its columns reach the index.
+CREATE OR REPLACE VIEW search_bitmaps AS
+SELECT
+    field,
+    word,
+    block,
+    bit_xor(mentors) AS mentors
+FROM search_postings
+GROUP BY field, word, block
+HAVING bit_xor(mentors) <> search_no_mentors();
+
+-- What search_bitmaps should show, computed from the profiles.
 CREATE OR REPLACE VIEW search_postings_recounted AS
 SELECT
     part.field,
@@ -337,9 +360,8 @@ AS $$
 $$;
 
 -- Flips the bits of the words that a statement adds or removes, once for all mentors of the
--- statement. In order, so that two transactions that flip the same bits wait for each other and do
--- not deadlock. The bits of a mentor have one writer at a time: the transaction that holds the lock
--- on the profile.
+-- statement. The bits of a mentor have one writer at a time: the transaction that holds the lock on
+-- the profile.
 CREATE OR REPLACE FUNCTION mentors_index() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -362,13 +384,13 @@ BEGIN
         WHERE
             (
                 o.full_name, o.expertise, o.headline, o.bio, o.visibility, o.languages,
-                o.session_rate, o.session_currency, o.session_duration
+                o.session_rate, o.session_currency, o.session_duration, o.rating
             ) IS DISTINCT FROM (
                 n.full_name, n.expertise, n.headline, n.bio, n.visibility, n.languages,
-                n.session_rate, n.session_currency, n.session_duration
+                n.session_rate, n.session_currency, n.session_duration, n.rating
             );
     END IF;
-    -- Reviews and completed sessions change a mentor's row, but not its words.
+    -- Completed sessions change a mentor's row, but not its words.
     IF before IS NULL AND after IS NULL THEN
         RETURN NULL;
     END IF;
@@ -397,30 +419,44 @@ BEGIN
             SELECT
             FROM search_vocabulary AS v
             WHERE v.word = w.word
-        )
-    ORDER BY w.word
-    ON CONFLICT (word) DO NOTHING;
+        );
 
-    INSERT INTO search_postings AS kept (field, word, block, mentors)
-    SELECT
-        t.field,
-        t.word,
-        search_block(t.number),
-        bit_or(search_bit(t.number))
-    FROM unnest(fields, words, numbers) AS t (field, word, number)
-    GROUP BY t.field, t.word, search_block(t.number)
-    ORDER BY t.field, t.word, search_block(t.number)
-    ON CONFLICT (field, word, block) DO UPDATE
-        SET mentors = kept.mentors # excluded.mentors;
+    WITH flipped AS (
+        SELECT
+            t.field,
+            t.word,
+            search_block(t.number) AS block,
+            bit_or(search_bit(t.number)) AS mentors
+        FROM unnest(fields, words, numbers) AS t (field, word, number)
+        GROUP BY t.field, t.word, search_block(t.number)
+    ),
 
-    -- These rows are locked since the statement before.
-    IF before IS NOT NULL THEN
+    taken AS (
         DELETE FROM search_postings AS p
-        USING unnest(fields, words, numbers) AS t (field, word, number)
-        WHERE
-            (p.field, p.word, p.block) = (t.field, t.word, search_block(t.number))
-            AND p.mentors = search_no_mentors();
-    END IF;
+        USING (
+            SELECT kept.ctid AS place
+            FROM flipped AS f
+            INNER JOIN search_postings AS kept
+                ON (kept.field, kept.word, kept.block) = (f.field, f.word, f.block)
+            FOR UPDATE OF kept SKIP LOCKED
+        ) AS unlocked
+        WHERE p.ctid = unlocked.place
+        RETURNING p.field, p.word, p.block, p.mentors
+    )
+
+    INSERT INTO search_postings (field, word, block, mentors)
+    SELECT
+        r.field,
+        r.word,
+        r.block,
+        bit_xor(r.mentors)
+    FROM (
+        SELECT * FROM flipped
+        UNION ALL
+        SELECT * FROM taken
+    ) AS r
+    GROUP BY r.field, r.word, r.block
+    HAVING bit_xor(r.mentors) <> search_no_mentors();
     RETURN NULL;
 END
 $$;
@@ -445,8 +481,8 @@ AS $$
     FROM search_texts() AS f
     LEFT JOIN LATERAL (
         SELECT TRUE AS found
-        FROM search_postings
-        WHERE field = f.field AND search_postings.word = search_uses.word
+        FROM search_bitmaps
+        WHERE field = f.field AND search_bitmaps.word = search_uses.word
         LIMIT 1
     ) AS p ON TRUE
 $$;

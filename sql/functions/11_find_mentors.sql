@@ -12,9 +12,6 @@
 --    stand in the order of the list of mentors.
 --
 -- sql/mentors/facets.sql counts the bits of all matches in the bitmaps of the filters.
---
--- A RATING has no bitmap: reviews of all mentors of a block would wait for each other.
--- search_rated() makes the bitmap from the index of the list.
 
 -- The numbers of the mentors in a bitmap of all blocks. In its text, each 1 ends a run of zeros.
 CREATE OR REPLACE FUNCTION search_numbers(mentors varbit) RETURNS TABLE (number integer)
@@ -121,26 +118,6 @@ AS $$
     ) AS w
 $$;
 
--- The public mentors with this rating or a better one.
-CREATE OR REPLACE FUNCTION search_rated(min_rating numeric) RETURNS varbit
-LANGUAGE sql STABLE PARALLEL SAFE
-AS $$
-    -- 64 at a time: to unite bitmaps of whole blocks takes half as long again.
-    SELECT string_agg(coalesce(good.mentors, 0::bit(64))::text, '' ORDER BY part.n)::varbit
-    FROM search_blocks() AS b
-    CROSS JOIN generate_series(
-        b.block * search_block_size() / 64, (b.block + 1) * search_block_size() / 64 - 1
-    ) AS part (n)
-    LEFT JOIN (
-        SELECT
-            number / 64 AS n,
-            bit_or(1::bigint << 63 - number % 64)::bit(64) AS mentors
-        FROM mentors
-        WHERE visibility = 'public' AND rating >= min_rating
-        GROUP BY number / 64
-    ) AS good ON good.n = part.n
-$$;
-
 -- The public mentors that pass all filters, or null without filters. The keys of `filters` are the
 -- names of the API's parameters.
 CREATE OR REPLACE FUNCTION search_filter(filters jsonb) RETURNS varbit
@@ -150,20 +127,29 @@ AS $$
         SELECT
             row_number() OVER () AS place,
             a.field,
-            a.key || E'\n' AS first_word,
+            concat(a.key, E'\n', a.least) AS first_word,
             a.key || E'\n' || coalesce(a.most, U&'\+10FFFF') AS last_word
         FROM (
-            SELECT 'expertise' AS field, expertise_key(e.value) AS key, NULL AS most
+            SELECT 'expertise' AS field, expertise_key(e.value) AS key, NULL AS least, NULL AS most
             FROM jsonb_array_elements_text(filters -> 'expertise') AS e
             UNION ALL
-            SELECT 'language', filters ->> 'language', NULL
+            SELECT 'language', filters ->> 'language', NULL, NULL
             UNION ALL
             SELECT
                 'currency',
                 filters ->> 'currency',
+                NULL,
                 lpad((filters ->> 'maxRate')::numeric(12, 2)::text, 13, '0')
             UNION ALL
-            SELECT 'duration', filters ->> 'duration', NULL
+            SELECT 'duration', filters ->> 'duration', NULL, NULL
+            UNION ALL
+            -- Ratings have one decimal.
+            SELECT
+                'rating',
+                '',
+                (ceil(10 * (filters ->> 'minRating')::numeric) / 10)::numeric(2, 1)::text,
+                NULL
+            WHERE (filters ->> 'minRating')::numeric > 0
         ) AS a
         WHERE a.key IS NOT NULL
     ),
@@ -177,25 +163,14 @@ AS $$
         CROSS JOIN asked AS a
         CROSS JOIN LATERAL (
             SELECT bit_or(mentors) AS mentors
-            FROM search_postings
+            FROM search_bitmaps
             WHERE field = a.field AND word BETWEEN a.first_word AND a.last_word AND block = b.block
         ) AS p
         GROUP BY b.block
-    ),
-
-    rated AS MATERIALIZED (
-        SELECT CASE
-            WHEN (filters ->> 'minRating')::numeric > 0
-                THEN search_rated((filters ->> 'minRating')::numeric)
-        END AS mentors
     )
 
-    SELECT coalesce(p.mentors & r.mentors, p.mentors, r.mentors)
-    FROM rated AS r
-    CROSS JOIN (
-        SELECT bit_concat(passing.mentors ORDER BY passing.block) AS mentors
-        FROM passing
-    ) AS p
+    SELECT bit_concat(passing.mentors ORDER BY passing.block)
+    FROM passing
 $$;
 
 -- The mentors that pass a filter and have all words of a search in this tier or in better ones, for
@@ -220,7 +195,7 @@ AS $$
             SELECT
                 block,
                 mentors
-            FROM search_postings
+            FROM search_bitmaps
             WHERE field = f.field AND word = meaning.word
             OFFSET 0
         ) AS p
@@ -307,12 +282,7 @@ $$;
 -- Among up to 200 mentors, those that have the phrase come first. If there are few mentors, they
 -- are sorted; for many, the index of the order is read from its beginning.
 CREATE OR REPLACE FUNCTION search_page(
-    chosen varbit,
-    sort text,
-    phrase text,
-    wanted bigint,
-    skipped bigint,
-    min_rating numeric DEFAULT NULL
+    chosen varbit, sort text, phrase text, wanted bigint, skipped bigint
 )
 RETURNS uuid[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -343,13 +313,10 @@ BEGIN
             source := source || ' AND get_bit($1, m.number) = 1';
         END IF;
     END IF;
-    IF min_rating IS NOT NULL THEN
-        source := source || ' AND m.rating >= $5';
-    END IF;
     EXECUTE format(
         'SELECT ARRAY(SELECT m.id FROM mentors AS m WHERE %s ORDER BY %s LIMIT $3 OFFSET $4)',
         source, sorting
-    ) INTO ids USING chosen, phrase, wanted, skipped, min_rating;
+    ) INTO ids USING chosen, phrase, wanted, skipped;
     RETURN ids;
 END
 $$;
@@ -366,14 +333,6 @@ AS $$
 DECLARE
     words CONSTANT text[] := search_query(q);
     phrase CONSTANT text := CASE WHEN cardinality(words) > 1 THEN array_to_string(words, ' ') END;
-    -- Without words there is one tier. To count its mentors of a rating takes half as long as to
-    -- make their bitmap.
-    min_rating CONSTANT numeric := CASE
-        WHEN words IS NULL THEN nullif((filters ->> 'minRating')::numeric, 0)
-    END;
-    passing CONSTANT varbit := search_filter(
-        CASE WHEN min_rating IS NULL THEN filters ELSE filters - 'minRating' END
-    );
     -- from the best tier down, each with the matches of the tiers before
     tiers varbit[];
     reached varbit;
@@ -381,23 +340,9 @@ DECLARE
     above varbit;
     matches bigint;
 BEGIN
-    IF min_rating IS NOT NULL THEN
-        total := (
-            SELECT count(*)
-            FROM mentors AS m
-            WHERE
-                m.visibility = 'public'
-                AND m.rating >= min_rating
-                AND (passing IS NULL OR get_bit(passing, m.number) = 1)
-        );
-        ids := search_page(passing, sort, NULL, wanted, skipped, min_rating);
-        RETURN NEXT;
-        RETURN;
-    END IF;
-
     SELECT array_agg(t.mentors ORDER BY t.tier DESC)
     INTO tiers
-    FROM search_tiers(words, passing) AS t
+    FROM search_tiers(words, search_filter(filters)) AS t
     WHERE sort = 'best' OR t.tier = 0;
 
     ids := '{}';

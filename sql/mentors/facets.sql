@@ -25,7 +25,7 @@ counted AS (
                 split_part(p.word, E'\n', 2) = split_part(p.word, E'\n', 1)
                 AND (p.mentors & m.mentors) <> search_no_mentors()
             ) AS is_shown
-        FROM search_postings AS p
+        FROM search_bitmaps AS p
         INNER JOIN matches AS m ON m.block = p.block
         WHERE p.field IN ('expertise', 'language', 'currency')
         GROUP BY p.field, key, p.block
@@ -51,7 +51,7 @@ entries AS (
     -- One entry for all spellings of an expertise, which shows the most frequent one.
     LEFT JOIN LATERAL (
         SELECT split_part(p.word, E'\n', 2) AS spelling
-        FROM search_postings AS p
+        FROM search_bitmaps AS p
         INNER JOIN matches AS m ON m.block = p.block
         WHERE
             p.field = 'expertise'

@@ -108,7 +108,7 @@ async def test_change_statistics_by_hand_shows_drift(database_url: str, api: Api
         await connection.execute("SET session_replication_role = replica")
         for statement in (
             "UPDATE mentors SET total_sessions = 7",
-            "UPDATE mentors SET rating_sum = 4",
+            "UPDATE mentors SET review_count = 2, rating_sum = 10",
             "UPDATE mentor_counts SET mentors = 9 WHERE visibility = 'public'",
             "DELETE FROM search_vocabulary WHERE word = 'words'",
             "UPDATE search_postings SET mentors = ~mentors WHERE word = 'words'",

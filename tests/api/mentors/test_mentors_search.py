@@ -439,6 +439,31 @@ async def test_search_after_concurrent_updates_finds_all(api: Api) -> None:
     assert await found(api, "delta") == []
 
 
+async def test_update_profiles_beside_an_open_transaction_succeeds(api: Api) -> None:
+    """They share words, and words that the index does not have yet, with what it has changed."""
+    mia, tom, ann = [await api.mentor(name, bio="Chess") for name in ("mia", "tom", "ann")]
+    reworded = {"bio": "Astronomy at night", "languages": ["de"]}
+    for ending in ("COMMIT", "ROLLBACK"):
+        async with api.db.acquire() as connection:
+            await connection.execute("BEGIN")
+            await connection.execute(
+                "UPDATE mentors SET bio = 'Astronomy at night', languages = '{de}'"
+                " WHERE user_id = 'mia'"
+            )
+            # A writer that waited would get a 503 after five seconds.
+            await tom.ok("PATCH", "/mentor/me", reworded)
+            assert await found(api, "astronomy", language="de") == ["tom"]
+            assert sorted(await found(api, "chess")) == ["ann", "mia"]
+            await ann.ok("PATCH", "/mentor/me", reworded)
+            await connection.execute(ending)
+        everybody = ["ann", "mia", "tom"] if ending == "COMMIT" else ["ann", "tom"]
+        assert sorted(await found(api, "night", language="de")) == everybody
+        for mentor in (mia, tom, ann):
+            await mentor.ok("PATCH", "/mentor/me", {"bio": "Chess", "languages": []})
+        assert await found(api, "night") == await found(api, "", language="de") == []
+        assert len(await found(api, "chess")) == 3
+
+
 async def test_update_profile_often_keeps_its_search_number(api: Api) -> None:
     mentor = await api.mentor("mia")
     for bio in ("One", "Two", "Three"):

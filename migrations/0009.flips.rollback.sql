@@ -1,0 +1,27 @@
+-- Functions, views and triggers go: they are those of the newer code. `migrate` of the older code
+-- makes its own again and fills the tables.
+DO $$
+DECLARE
+    object text;
+BEGIN
+    FOR object IN
+        SELECT o.object
+        FROM applied_functions AS a
+        CROSS JOIN unnest(a.objects) WITH ORDINALITY AS o (object, place)
+        ORDER BY o.place
+    LOOP
+        EXECUTE 'DROP ' || object;
+    END LOOP;
+END
+$$;
+DELETE FROM applied_functions;
+TRUNCATE search_postings, search_vocabulary;
+ALTER TABLE search_postings
+DROP CONSTRAINT search_postings_pkey,
+DROP COLUMN id,
+ADD CONSTRAINT search_postings_pkey PRIMARY KEY (field, word, block);
+
+ALTER TABLE search_vocabulary
+DROP CONSTRAINT search_vocabulary_pkey,
+DROP COLUMN id,
+ADD CONSTRAINT search_vocabulary_pkey PRIMARY KEY (word);
