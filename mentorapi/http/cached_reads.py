@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from http.client import responses
 from math import inf
 from typing import Any
 
@@ -15,10 +16,7 @@ from mentorapi.http.headers import default_headers, wants_gzip
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 
-_OK = ResponseStartLine("HTTP/1.1", 200, "OK")
-_NOT_MODIFIED = ResponseStartLine("HTTP/1.1", 304, "Not Modified")
-
-_ETAG = re.compile(r'\*|(?:W/)?"[^"]*"')
+_ETAG = re.compile(r'\*|"[^"]*"')
 
 
 class ResponseHandler(ApiHandler):
@@ -28,8 +26,8 @@ class ResponseHandler(ApiHandler):
 
     def write_response(self, response: Response) -> None:
         self.response = response
-        start_line, headers, body = render(response, self.request)
-        self.set_status(start_line.code)
+        status, headers, body = render(response, self.request)
+        self.set_status(status)
         self.add_headers(headers)
         if body is not None:
             self.write(body)
@@ -76,7 +74,7 @@ def respond(
     services: Services,
     request: Request,
     route: str,
-    start_line: ResponseStartLine,
+    status: int,
     own_headers: Mapping[str, str],
     body: bytes | None,
     failure: errors.ApiError | None = None,
@@ -86,33 +84,23 @@ def respond(
     headers.update(own_headers)
     if body is None:
         del headers["Content-Type"]
+    start_line = ResponseStartLine("", status, responses[status])
     sent = None if request.method == "HEAD" else body
     request.connection.write_headers(start_line, headers, sent)
     request.connection.finish()
-    access_log.record(services.metrics, request, route, start_line.code, failure=failure)
+    access_log.record(services.metrics, request, route, status, failure=failure)
 
 
-def render(
-    response: Response, request: Request
-) -> tuple[ResponseStartLine, dict[str, str], bytes | None]:
+def render(response: Response, request: Request) -> tuple[int, dict[str, str], bytes | None]:
     """Status, headers and body for this request; a 304 has no body."""
     headers = {**response.headers, "Etag": response.etag}
-    if matches_etag(request.headers, response.etag):
-        return _NOT_MODIFIED, headers, None
+    # Weak comparison (RFC 9110, 13.1.2).
+    known = _ETAG.findall(request.headers.get("if-none-match", ""))
+    if known[:1] == ["*"] or response.etag.removeprefix("W/") in known:
+        return 304, headers, None
     body = response.body
     if wants_gzip(request, body):
         body = response.gzipped
         headers["Content-Encoding"] = "gzip"
     headers["Content-Length"] = str(len(body))
-    return _OK, headers, body
-
-
-def matches_etag(request_headers: Mapping[str, str], etag: str) -> bool:
-    """Whether If-None-Match names this ETag (weak comparison, RFC 9110, 13.1.2)."""
-    given = request_headers.get("if-none-match")
-    if given is None:
-        return False
-    known = _ETAG.findall(given)
-    return known[:1] == ["*"] or etag.removeprefix("W/") in (
-        tag.removeprefix("W/") for tag in known
-    )
+    return 200, headers, body

@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from http import HTTPStatus
 
 import orjson
 from tornado.escape import url_unescape
-from tornado.httputil import ResponseStartLine
 from tornado.web import Application
 
 from mentorapi import errors
@@ -50,15 +48,15 @@ class ApiApplication(Application):
 
     def answer_error(self, request: Request, error: errors.ApiError) -> None:
         """Answer bytes that are no request: no handler belongs to them."""
-        start_line = ResponseStartLine("", error.status, HTTPStatus(error.status).phrase)
         body = orjson.dumps(error.body())
         headers = {errors.CODE_HEADER: error.code, "Content-Length": str(len(body))}
-        respond(self._services, request, "unknown", start_line, headers, body, error)
+        respond(self._services, request, "unknown", error.status, headers, body, error)
 
     def _find(self, path: str) -> tuple[str, type[ApiHandler], list[bytes]]:
         found = self._pattern.fullmatch(path)
         if found is None:
             return "unknown", UnknownRouteHandler, []
+        # The group of a route closes after the groups of its ids.
         group = found.lastindex or 0
         template, handler = self._routes[group]
         ids = found.groups()[group : group + template.count("{")]
