@@ -748,262 +748,165 @@ CREATE FUNCTION public.mentor_profile(m public.mentors) RETURNS TABLE(body json)
 $$;
 
 CREATE FUNCTION public.mentor_slots(m public.mentors, from_date date, to_date date) RETURNS TABLE(start_time timestamp with time zone, end_time timestamp with time zone)
-    LANGUAGE sql STABLE ROWS 50 PARALLEL SAFE
+    LANGUAGE plpgsql STABLE ROWS 50 PARALLEL SAFE
     AS $$
-    WITH RECURSIVE setting AS MATERIALIZED (
+DECLARE
+    duration CONSTANT interval := make_interval(mins => m.session_duration);
+    buffer CONSTANT interval := make_interval(mins => m.buffer_time);
+    begins CONSTANT timestamptz := from_date::timestamp AT TIME ZONE 'UTC';
+    ends CONSTANT timestamptz := (to_date + 1)::timestamp AT TIME ZONE 'UTC';
+    first_day date := (begins AT TIME ZONE m.availability_timezone)::date - 1;
+    w record;
+    -- The window before, and the beginning of all windows that touch each other up to it.
+    before_opens timestamptz;
+    before_closes timestamptz := '-infinity';
+    open_since timestamptz := '-infinity';
+    hours tstzrange[] := '{}';
+    next_start timestamptz;
+    -- By rules 1 and 2, and the place of the first one that is not in an earlier stretch.
+    starts timestamptz[] := '{}';
+    place integer := 1;
+    free tstzmultirange;
+    allowed tstzmultirange;
+    stretch tstzrange;
+BEGIN
+    -- Windows that touch at midnight may do so since the Monday before the last one.
+    IF EXISTS (
         SELECT
-            make_interval(mins => m.session_duration) AS duration,
-            make_interval(mins => m.session_duration + m.buffer_time) AS step,
-            from_date::timestamp AT TIME ZONE 'UTC' AS begins,
-            (to_date + 1)::timestamp AT TIME ZONE 'UTC' AS ends,
-            -- Windows that touch at midnight may do so since the Monday before the last one.
-            CASE
-                WHEN
-                    EXISTS (
-                        SELECT
-                        FROM availability_windows AS a
-                        WHERE a.mentor_id = m.id AND a.end_time = '24:00'
-                    )
-                    OR EXISTS (
-                        SELECT
-                        FROM availability_overrides AS o
-                        WHERE o.mentor_id = m.id AND '24:00' = any(o.end_times)
-                    )
-                    THEN date_trunc('week', from_date - interval '8 days')::date - 1
-                ELSE (from_date::timestamp AT TIME ZONE 'UTC' AT TIME ZONE m.availability_timezone)::date - 1
-            END AS first_day
-    ),
-
-    windows AS MATERIALIZED (
+        FROM availability_windows AS a
+        WHERE a.mentor_id = m.id AND a.end_time = '24:00'
+    ) OR EXISTS (
         SELECT
-            w.day,
-            w.from_midnight,
-            w.span,
-            lower(w.span) AS opens,
-            upper(w.span) AS closes,
-            row_number() OVER by_time AS place,
-            lag(w.span) OVER by_time AS earlier
-        FROM setting
-        CROSS JOIN LATERAL mentor_windows(
-            m,
-            setting.first_day,
-            (setting.ends AT TIME ZONE m.availability_timezone)::date
-        ) AS w
-        WINDOW by_time AS (ORDER BY lower(w.span))
-    ),
+        FROM availability_overrides AS o
+        WHERE o.mentor_id = m.id AND '24:00' = ANY (o.end_times)
+    ) THEN
+        first_day := date_trunc('week', from_date - interval '8 days')::date - 1;
+    END IF;
 
-    hours AS MATERIALIZED (
-        SELECT coalesce(until_last_instant(range_agg(w.span)), '{}') AS hours
-        FROM windows AS w
-    ),
-
-    -- All instants at which a session can start. A day more on each side: free time may go on
-    -- across midnight.
-    possible AS MATERIALIZED (
+    FOR w IN
         SELECT
-            c.starts * (
-                SELECT
-                    coalesce(
-                        range_agg(
-                            tstzrange(lower(f.stretch), upper(f.stretch) - setting.duration, '[]')
-                        ), '{}'
-                    )
-                FROM unnest(c.free) AS f (stretch)
-                WHERE upper(f.stretch) - lower(f.stretch) >= setting.duration
-            ) AS starts
-        FROM setting
-        CROSS JOIN hours
-        CROSS JOIN LATERAL mentor_free_time(
-            m,
-            hours.hours,
-            setting.begins - interval '24 hours',
-            setting.ends + interval '24 hours'
-        ) AS c
-    ),
+            s.day,
+            s.from_midnight,
+            lower(s.span) AS opens,
+            upper(s.span) AS closes
+        FROM mentor_windows(m, first_day, (ends AT TIME ZONE m.availability_timezone)::date) AS s
+        ORDER BY lower(s.span)
+    LOOP
+        IF w.opens <> before_closes THEN
+            hours := hours || tstzrange(open_since, before_closes);
+            open_since := w.opens;
+            next_start := w.opens;
+        ELSIF (
+            w.from_midnight
+            OR w.closes - w.opens < duration
+            OR before_closes - before_opens < duration
+        ) AND NOT (
+            w.from_midnight
+            AND extract(ISODOW FROM w.day) = 1
+            AND open_since <= day_start(w.day - 7, m.availability_timezone)
+        ) THEN
+            -- A session may go on from the window before.
+            IF next_start < w.opens THEN
+                starts := starts || next_start;
+                next_start := next_start + duration + buffer;
+            END IF;
+            -- The session before has ended by the opening if only its buffer reaches beyond.
+            IF next_start <= w.opens + buffer THEN
+                next_start := w.opens;
+            END IF;
+        ELSE
+            next_start := w.opens;
+        END IF;
+        WHILE next_start <= w.closes - duration LOOP
+            starts := starts || next_start;
+            next_start := next_start + duration + buffer;
+        END LOOP;
+        before_opens := w.opens;
+        before_closes := w.closes;
+    END LOOP;
+    hours := hours || tstzrange(open_since, before_closes);
 
-    -- Whether a window is cut as one with the window before it.
-    joined AS MATERIALIZED (
-        SELECT
-            w.place,
-            w.opens,
-            w.closes,
-            coalesce(
-                w.opens = upper(w.earlier)
-                AND (
-                    w.from_midnight
-                    OR w.closes - w.opens < setting.duration
-                    OR upper(w.earlier) - lower(w.earlier) < setting.duration
-                )
-                AND NOT (
-                    w.from_midnight
-                    AND extract(ISODOW FROM w.day) = 1
-                    AND tstzrange(day_start(w.day - 7, m.availability_timezone), w.opens) <@ (
-                        SELECT h.hours
-                        FROM hours AS h
-                    )
-                ), FALSE
-            ) AS goes_on
-        FROM windows AS w
-        CROSS JOIN setting
-    ),
-
-    -- The same by their places: to look at the next window takes no join.
-    by_place AS MATERIALIZED (
-        SELECT
-            array_agg(j.closes ORDER BY j.place) AS closes,
-            array_agg(j.goes_on ORDER BY j.place) AS goes_on
-        FROM joined AS j
-    ),
-
-    -- The first start in each window, or after it.
-    cut AS (
-        SELECT
-            j.place,
-            j.closes,
-            j.opens AS first_start
-        FROM joined AS j
-        WHERE NOT j.goes_on
-        UNION ALL
-        SELECT
-            cut.place + 1,
-            next.closes,
-            CASE
-                -- The session before has ended by the opening if only its buffer reaches beyond.
-                WHEN next.start - cut.closes <= make_interval(mins => m.buffer_time)
-                    THEN cut.closes
-                ELSE next.start
-            END
-        FROM cut
-        CROSS JOIN setting
-        CROSS JOIN LATERAL (
-            VALUES (
-                (
-                    SELECT b.closes
-                    FROM by_place AS b
-                )[cut.place + 1],
-                setting.step + date_bin(
-                    setting.step, cut.closes - interval '1 microsecond', cut.first_start
-                )
-            )
-        ) AS next (closes, start)
-        WHERE (
-            SELECT b.goes_on
-            FROM by_place AS b
-        )[cut.place + 1]
-    ),
-
-    fitting AS MATERIALIZED (
-        SELECT s.start_time
-        FROM (
-            SELECT
-                generate_series(
-                    cut.first_start,
-                    cut.closes - CASE
-                        WHEN
-                            (
-                                SELECT b.goes_on
-                                FROM by_place AS b
-                            )[cut.place + 1]
-                            THEN interval '1 microsecond'
-                        ELSE setting.duration
-                    END,
-                    setting.step
-                ) AS start_time
-            FROM cut
-            CROSS JOIN setting
-            -- A stretch that begins earlier and reaches the asked dates has a start since then.
-            WHERE cut.closes > setting.begins - interval '6 hours'
-        ) AS s
-        -- A join would copy all of it for each row.
-        WHERE s.start_time <@ (
-            SELECT p.starts
-            FROM possible AS p
-        )
-    ),
-
-    leftover AS (
-        SELECT date_trunc('minute', upper(p.stretch) - CASE
-            WHEN upper_inc(p.stretch) THEN interval '0' ELSE interval '1 microsecond'
-        END) AS start_time
-        FROM possible
-        CROSS JOIN LATERAL unnest(possible.starts) AS p (stretch)
-        WHERE NOT p.stretch && (
-            SELECT coalesce(range_agg(tstzrange(f.start_time, f.start_time, '[]')), '{}')
-            FROM fitting AS f
-        )
-    )
-
+    -- A day more on each side: free time may go on across midnight.
     SELECT
-        o.start_time,
-        o.start_time + setting.duration
-    FROM (
-        SELECT f.start_time
-        FROM fitting AS f
-        UNION ALL
-        SELECT l.start_time
-        FROM leftover AS l
-        WHERE l.start_time <@ (
-            SELECT p.starts
-            FROM possible AS p
+        c.free,
+        c.starts
+    INTO free, allowed
+    FROM mentor_free_time(
+        m,
+        until_last_instant(tstzmultirange(VARIADIC hours)),
+        begins - interval '1 day',
+        ends + interval '1 day'
+    ) AS c;
+
+    FOR stretch IN
+        SELECT unnest(
+            allowed * tstzmultirange(tstzrange(lower(f.stretch), upper(f.stretch) - duration, '[]'))
         )
-    ) AS o
-    CROSS JOIN setting
-    WHERE o.start_time >= setting.begins AND o.start_time < setting.ends
+        FROM unnest(free) AS f (stretch)
+        WHERE upper(f.stretch) - lower(f.stretch) >= duration
+    LOOP
+        WHILE starts[place] < lower(stretch) LOOP
+            place := place + 1;
+        END LOOP;
+        start_time := starts[place];
+        IF (start_time <@ stretch) IS NOT TRUE THEN
+            start_time := date_trunc('minute', upper(stretch) - CASE
+                WHEN upper_inc(stretch) THEN interval '0' ELSE interval '1 microsecond'
+            END);
+            place := place - 1;
+        END IF;
+        WHILE start_time <@ stretch LOOP
+            IF start_time >= begins AND start_time < ends THEN
+                end_time := start_time + duration;
+                RETURN NEXT;
+            END IF;
+            place := place + 1;
+            start_time := starts[place];
+        END LOOP;
+    END LOOP;
+END
 $$;
 
 CREATE FUNCTION public.mentor_windows(m public.mentors, first_day date, last_day date) RETURNS TABLE(day date, span tstzrange, from_midnight boolean)
     LANGUAGE sql STABLE ROWS 100 PARALLEL SAFE
     AS $$
-    WITH days AS MATERIALIZED (
+    SELECT
+        d.day,
+        unnest(CASE
+            WHEN d.is_regular THEN tstzmultirange(
+                tstzrange(d.midnight + w.start_time, d.midnight + w.end_time)
+            )
+            ELSE window_on_changed_day(
+                d.day, m.availability_timezone, w.start_time::interval, w.end_time::interval
+            )
+        END),
+        w.start_time = '00:00'
+    FROM (
         SELECT
             s.day::date AS day,
-            extract(ISODOW FROM s.day)::integer - 1 AS day_of_week,
-            (s.day + interval '12 hours') AT TIME ZONE m.availability_timezone AS noon,
+            s.day AT TIME ZONE m.availability_timezone AS midnight,
             m.availability_timezone = 'UTC'
             OR (s.day + interval '36 hours') AT TIME ZONE m.availability_timezone
             - (s.day - interval '12 hours') AT TIME ZONE m.availability_timezone
             = interval '48 hours' AS is_regular,
+            CASE WHEN o.day IS NULL THEN extract(ISODOW FROM s.day)::integer - 1 END AS day_of_week,
             o.start_times,
             o.end_times
         FROM generate_series(
             first_day::timestamp, last_day::timestamp, interval '1 day'
         ) AS s (day)
         LEFT JOIN availability_overrides AS o ON o.mentor_id = m.id AND o.day = s.day
-    )
-
-    SELECT
-        w.day,
-        unnest(CASE
-            WHEN w.is_regular THEN tstzmultirange(tstzrange(
-                w.noon + (w.start_time - time '12:00'),
-                w.noon + (w.end_time - time '12:00')
-            ))
-            ELSE window_on_changed_day(
-                w.day, m.availability_timezone, w.start_time::interval, w.end_time::interval
-            )
-        END),
-        w.start_time = '00:00'
-    FROM (
+        -- Otherwise AT TIME ZONE is computed for each window.
+        OFFSET 0
+    ) AS d
+    CROSS JOIN LATERAL (
         SELECT
-            d.day,
-            d.noon,
-            d.is_regular,
             a.start_time,
             a.end_time
-        FROM days AS d
-        INNER JOIN availability_windows AS a
-            ON a.mentor_id = m.id AND a.day_of_week = d.day_of_week
-        WHERE d.start_times IS NULL
+        FROM availability_windows AS a
+        WHERE a.mentor_id = m.id AND a.day_of_week = d.day_of_week
         UNION ALL
-        SELECT
-            d.day,
-            d.noon,
-            d.is_regular,
-            t.start_time,
-            t.end_time
-        FROM days AS d
-        CROSS JOIN LATERAL unnest(d.start_times, d.end_times) AS t (start_time, end_time)
-        WHERE d.start_times IS NOT NULL
+        SELECT unnest(d.start_times), unnest(d.end_times)
     ) AS w
 $$;
 
@@ -1133,7 +1036,10 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT
                     min(s.start_time) AS first_start,
-                    json_agg(slot_json(s.start_time, s.end_time) ORDER BY s.start_time) AS slots
+                    json_agg(
+                        slot_json(s.start_time, s.end_time, m.session_duration)::json
+                        ORDER BY s.start_time
+                    ) AS slots
                 FROM (
                     SELECT
                         o.start_time,
@@ -2437,18 +2343,21 @@ CREATE FUNCTION public.session_json(b public.bookings, v public.reviews) RETURNS
     ) AS fields
 $$;
 
-CREATE FUNCTION public.slot_json(start_time timestamp with time zone, end_time timestamp with time zone) RETURNS json
+CREATE FUNCTION public.slot_json(start_time timestamp with time zone, end_time timestamp with time zone, duration integer) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT json_build_object(
-        'date', to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM-DD'),
-        'dayOfWeek', extract(ISODOW FROM start_time AT TIME ZONE 'UTC')::integer - 1,
-        'startTime', to_char(start_time AT TIME ZONE 'UTC', 'HH24:MI'),
-        'endTime', replace(to_char(end_time AT TIME ZONE 'UTC', 'HH24:MI'), '00:00', '24:00'),
-        'duration', minutes_between(start_time, end_time),
-        'startsAt', iso(start_time),
-        'endsAt', iso(end_time)
-    )
+    SELECT
+        '{"date":"' || (start_time AT TIME ZONE 'UTC')::date
+        || '","dayOfWeek":' || date_part('isodow', start_time AT TIME ZONE 'UTC') - 1
+        || ',"startTime":"' || left((start_time AT TIME ZONE 'UTC')::time::text, 5)
+        || '","endTime":"' || CASE (end_time AT TIME ZONE 'UTC')::time
+            WHEN '00:00' THEN '24:00'
+            ELSE left((end_time AT TIME ZONE 'UTC')::time::text, 5)
+        END
+        || '","duration":' || duration
+        || ',"startsAt":"' || replace((start_time AT TIME ZONE 'UTC')::text, ' ', 'T')
+        || 'Z","endsAt":"' || replace((end_time AT TIME ZONE 'UTC')::text, ' ', 'T')
+        || 'Z"}'
 $$;
 
 CREATE TABLE public.time_off (

@@ -47,6 +47,8 @@ SESSION = {
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
     "timezone": "UTC",
+    # The JSON of free slots contains dates as PostgreSQL writes them.
+    "datestyle": "ISO",
     # Statements take about a millisecond; to compile one takes longer than it can save.
     "jit": "off",
     # By default PostgreSQL plans the free times and the list of mentors at each call. With 100,000

@@ -15,56 +15,25 @@ WITH period AS MATERIALIZED (
     FROM (
         SELECT coalesce($2::text::date, (now() AT TIME ZONE 'UTC')::date) AS first_date
     ) AS start
-),
-
-slots AS MATERIALIZED (
-    SELECT
-        s.start_time AT TIME ZONE 'UTC' AS starts_at,
-        s.end_time AT TIME ZONE 'UTC' AS ends_at
-    FROM period
-    INNER JOIN mentors AS m ON period.last_date - period.first_date + 1 BETWEEN 1 AND $4
-    CROSS JOIN LATERAL mentor_slots(m, period.first_date, period.last_date) AS s
-    WHERE m.id = $1 AND m.visibility = 'public'
-),
-
-first_slot AS (
-    SELECT min(slots.starts_at) AS starts_at
-    FROM slots
 )
 
 SELECT
     period.last_date - period.first_date + 1 AS dates,
     CASE
-        WHEN mentor.id IS NOT NULL THEN json_build_object(
-            'mentorId', mentor.id,
-            'sessionDuration', mentor.session_duration,
-            'bufferTime', mentor.buffer_time,
-            'timezone', mentor.timezone,
-            'slots', coalesce((
-                SELECT json_agg(row_to_json(slot))
-                FROM (
-                    SELECT
-                        slots.starts_at::date AS date,
-                        extract(ISODOW FROM slots.starts_at)::integer - 1 AS "dayOfWeek",
-                        left(slots.starts_at::time::text, 5) AS "startTime",
-                        CASE
-                            WHEN slots.ends_at::time = '00:00' THEN '24:00'
-                            ELSE left(slots.ends_at::time::text, 5)
-                        END AS "endTime",
-                        mentor.session_duration AS duration,
-                        to_char(slots.starts_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "startsAt",
-                        to_char(slots.ends_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "endsAt"
-                    FROM slots
-                    ORDER BY slots.starts_at
-                ) AS slot
-            ), '[]')
+        WHEN mentor.id IS NOT NULL THEN format(
+            '{"mentorId":"%s","sessionDuration":%s,"bufferTime":%s,"timezone":%s,"slots":[%s]}',
+            mentor.id,
+            mentor.session_duration,
+            mentor.buffer_time,
+            to_json(mentor.timezone),
+            offered.slots
         )
     END AS body,
     CASE
         -- Pending requests count, and their changes make no answer stale.
         WHEN num_nonnulls(mentor.max_sessions_per_day, mentor.max_sessions_per_week) > 0 THEN 0
         ELSE coalesce(extract(EPOCH FROM least(
-            first_slot.starts_at AT TIME ZONE 'UTC' - notice.ends,
+            offered.first_start - notice.ends,
             CASE
                 WHEN $2::text IS NULL
                     THEN (period.today + 1)::timestamp AT TIME ZONE 'UTC' - now()
@@ -88,12 +57,22 @@ SELECT
         )), 'Infinity')
     END::double precision AS seconds_valid
 FROM period
-CROSS JOIN first_slot
 LEFT JOIN mentors AS mentor
     ON
         mentor.id = $1
         AND mentor.visibility = 'public'
         AND period.last_date - period.first_date + 1 BETWEEN 1 AND $4
+CROSS JOIN
+    LATERAL (
+        SELECT
+            min(s.start_time) AS first_start,
+            string_agg(
+                slot_json(s.start_time, s.end_time, mentor.session_duration),
+                ',' ORDER BY s.start_time
+            ) AS slots
+        FROM mentor_slots(mentor, period.first_date, period.last_date) AS s -- noqa: RF03
+        WHERE mentor.id IS NOT NULL
+    ) AS offered
 CROSS JOIN LATERAL (
     VALUES (now() + make_interval(mins => coalesce(mentor.minimum_notice_minutes, 0)))
 ) AS notice (ends);

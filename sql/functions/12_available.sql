@@ -174,23 +174,6 @@ WHEN (
 )
 EXECUTE FUNCTION mentors_compute_starts();
 
--- A free slot of GET /mentors/:id/availability.
-CREATE OR REPLACE FUNCTION slot_json(
-    start_time timestamptz, end_time timestamptz
-) RETURNS json
-LANGUAGE sql STABLE PARALLEL SAFE
-AS $$
-    SELECT json_build_object(
-        'date', to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM-DD'),
-        'dayOfWeek', extract(ISODOW FROM start_time AT TIME ZONE 'UTC')::integer - 1,
-        'startTime', to_char(start_time AT TIME ZONE 'UTC', 'HH24:MI'),
-        'endTime', replace(to_char(end_time AT TIME ZONE 'UTC', 'HH24:MI'), '00:00', '24:00'),
-        'duration', minutes_between(start_time, end_time),
-        'startsAt', iso(start_time),
-        'endsAt', iso(end_time)
-    )
-$$;
-
 -- In how many minutes from `first_minute` these mentors may be free. Minutes of the week begin with
 -- Monday 00:00 UTC.
 CREATE OR REPLACE FUNCTION earliest_starts(of_mentors uuid[], first_minute integer)
@@ -408,7 +391,10 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT
                     min(s.start_time) AS first_start,
-                    json_agg(slot_json(s.start_time, s.end_time) ORDER BY s.start_time) AS slots
+                    json_agg(
+                        slot_json(s.start_time, s.end_time, m.session_duration)::json
+                        ORDER BY s.start_time
+                    ) AS slots
                 FROM (
                     SELECT
                         o.start_time,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import uuid
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tornado.ioloop import IOLoop
 
+from mentorapi.database.connections import connect
 from mentorapi.repositories.availability import list_slots
 from tests.client import (
     ALWAYS,
@@ -101,6 +103,18 @@ async def test_list_slots_of_the_guides_example_returns_its_answer(api: Api) -> 
             },
         ],
     }
+
+
+async def test_list_slots_with_another_datestyle_is_the_same(api: Api, database_url: str) -> None:
+    mentor = await api.mentor()
+    name = await api.db.fetchval("SELECT current_database()")
+    await api.db.execute(f"ALTER DATABASE {name} SET datestyle = 'German'")
+    connection = await connect(database_url)
+    try:
+        body, _ = await list_slots(connection, mentor.id, None, None)
+    finally:
+        await connection.close()
+    assert json.loads(body) == (await api.nobody.get(f"/mentors/{mentor.id}/availability")).json
 
 
 async def test_list_slots_without_windows_is_empty(api: Api) -> None:
