@@ -7,7 +7,7 @@ import math
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tornado.httputil import HTTPConnection, ResponseStartLine
 
@@ -16,7 +16,6 @@ from mentorapi.http.parser import RequestParser
 from mentorapi.http.request import Request, client_behind_proxy
 
 if TYPE_CHECKING:
-    from mentorapi.http.headers import ResponseHeaders
     from mentorapi.http.transport import Server
 
 #: Bytes of a body that are read before a handler asks for it.
@@ -43,8 +42,6 @@ MAX_PIECES = 32
 
 class Connection(asyncio.Protocol, HTTPConnection):
     """Serves one request after the other: the next one is parsed after the response to the last."""
-
-    _transport: asyncio.Transport
 
     def __init__(self, server: Server, accepted: socket.socket, address: str) -> None:
         self._server, self._socket, self._address = server, accepted, address
@@ -74,8 +71,8 @@ class Connection(asyncio.Protocol, HTTPConnection):
 
     # Events of the socket ------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._transport = transport
         self._server.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -115,7 +112,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self._is_parsing = True
         for _ in range(MAX_PIECES):
             if not self._may_parse():
-                if self._parser.has_bytes:
+                if self._parser.unparsed:
                     self._transport.pause_reading()
                 break
             try:
@@ -143,7 +140,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def _continue(self) -> None:
         if not self._has_ended:
             self._transport.resume_reading()
-        if self._parser.has_bytes:
+        if self._parser.unparsed:
             self._parse()
 
     def _handle_piece(self) -> None:
@@ -214,7 +211,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         """Ignored: a handler runs to its end, also when its client leaves."""
 
     def write_headers(  # type: ignore[override]
-        self, start_line: ResponseStartLine, headers: ResponseHeaders, chunk: bytes | None = None
+        self, start_line: ResponseStartLine, headers: dict[str, str], chunk: bytes | None = None
     ) -> asyncio.Future[None]:
         """Write a head and the first bytes of its body. Await the result before writing more."""
         self._keep_alive &= self._may_skip_body() and not self._server.draining
@@ -223,7 +220,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         elif not self._parser.is_1_1:
             headers["Connection"] = "keep-alive"
         lines = [f"HTTP/1.1 {start_line.code} {start_line.reason}"]
-        lines += [f"{name}: {value}" for name, value in headers.get_all()]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         head = "\r\n".join(lines)
         if head.count("\n") >= len(lines) or head.count("\r") >= len(lines):
             raise ValueError("a header has a line break")
@@ -252,7 +249,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         """Called when the response is complete, and when the rest of the body has been skipped."""
         if self._is_closing:
             return
-        if not self._keep_alive or (self._has_ended and not self._parser.has_bytes):
+        if not self._keep_alive or (self._has_ended and not self._parser.unparsed):
             self._close()
             return
         if self._parser.received:
@@ -265,7 +262,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def _close(self) -> None:
         """Close after the response is sent, and after the client has stopped sending."""
         self._is_closing = True
-        if self._parser.received and not self._parser.has_bytes:
+        if self._parser.received and not self._parser.unparsed:
             self._transport.close()
             return
         now = time.monotonic()
@@ -290,7 +287,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
 
     def close_if_idle(self, now: float) -> None:
         """Close the connection unless it has a request, or is new and may soon get one."""
-        if self._request is not None or self._parser.has_bytes or now < self._idle_from:
+        if self._request is not None or self._parser.unparsed or now < self._idle_from:
             return
         try:
             # Bytes that have arrived are a request, although the event loop has not read them yet.

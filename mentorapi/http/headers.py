@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 from tornado.httputil import format_timestamp
@@ -36,21 +36,13 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _GZIP = re.compile(r"(?:^|[\s,])gzip\s*(?:$|,|;\s*q=(?!0(?:\.0*)?\s*(?:$|,)))", re.IGNORECASE)
 
 
-class ResponseHeaders(dict[str, str]):
-    """Headers that are always spelled in the same way, and have one value each.
+def default_headers(settings: Settings, request: Request) -> dict[str, str]:
+    """The headers of every response to this request.
 
-    Tornado's class corrects the spelling each time a header is used, in Python.
+    Each header is always spelled in the same way. Tornado's class corrects the spelling each time a
+    header is used, in Python.
     """
-
-    def get_all(self) -> Iterable[tuple[str, str]]:
-        return self.items()
-
-
-def default_headers(settings: Settings, request: Request) -> ResponseHeaders:
-    """The headers of every response to this request."""
-    headers = ResponseHeaders(_DEFAULTS)
-    headers["Date"] = _date(int(time.time()))
-    headers["X-Request-Id"] = request.id
+    headers = _DEFAULTS | {"Date": _date(int(time.time())), "X-Request-Id": request.id}
     if settings.cors_origins:
         headers.update(_cors_headers(settings.cors_origins, request.headers.get("origin", "")))
     return headers

@@ -34,8 +34,8 @@ class RequestParser:
     def __init__(self, max_head_bytes: int) -> None:
         self._max_head_bytes = max_head_bytes
         self._parser = HttpRequestParser(self)
-        #: Bytes that are not parsed yet.
-        self._arrived = b""
+        #: Bytes that have arrived.
+        self.unparsed = b""
         self.begin()
 
     def begin(self) -> None:
@@ -52,11 +52,7 @@ class RequestParser:
         self._framing_bytes = 0
 
     def add(self, data: bytes) -> None:
-        self._arrived += data
-
-    @property
-    def has_bytes(self) -> bool:
-        return bool(self._arrived)
+        self.unparsed += data
 
     def advance(self) -> bool:
         """Parse the next piece. False if more bytes have to arrive first.
@@ -64,7 +60,7 @@ class RequestParser:
         Raises BadRequest, HeadTooLarge and BodyTooLarge. Do not parse further bytes after that.
         """
         end = self._find_end()
-        piece, self._arrived = self._arrived[:end], self._arrived[end:]
+        piece, self.unparsed = self.unparsed[:end], self.unparsed[end:]
         if not piece:
             return False
         was_in_head, size = not self.head_received, len(self.body)
@@ -89,7 +85,7 @@ class RequestParser:
 
     def _find_end(self) -> int:
         """Where the next piece ends; 0 if more bytes have to arrive first."""
-        arrived = self._arrived
+        arrived = self.unparsed
         if not self.head_received:
             found = _HEAD_END.search(arrived)
             end = found.end() if found else 0

@@ -9,7 +9,7 @@ from tornado.web import Application
 
 from mentorapi import errors
 from mentorapi.http import access_log
-from mentorapi.http.base import ApiHandler, run_handler
+from mentorapi.http.base import ApiHandler
 from mentorapi.http.cached_reads import CachedReadHandler, render, respond
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
@@ -44,7 +44,7 @@ class ApiApplication(Application):
                 # To create a handler takes longer.
                 respond(self._services, request, template, *render(response, request))
                 return
-        run_handler(handler, self, request, template, ids)
+        handler(self, request, template).start(ids)
 
     def answer_error(self, request: Request, error: errors.ApiError) -> None:
         """Answer bytes that are no request: no handler belongs to them."""
