@@ -169,12 +169,12 @@ class Pool:
             caller, waiter = found
             waiter.set_result(self._take_idle(caller))
         while (
-            self._opening < self.waiting and len(self._connections) + self._opening < self._max_size
+            len(self._connections) + self._opening < self._max_size and self._opening < self.waiting
         ):
             self._opening += 1
             self._start(self._open())
         loop = get_running_loop()
-        if self._queue and self._share_timer is None and loop.time() < self._queue.shared_until:
+        if self._share_timer is None and self._queue and loop.time() < self._queue.shared_until:
             self._share_timer = loop.call_at(self._queue.shared_until, self._end_sharing)
 
     def _end_sharing(self) -> None:
