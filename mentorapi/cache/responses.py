@@ -114,16 +114,15 @@ class ResponseCache:
         if load.size <= min(MAX_RESPONSE_BYTES, self._kept.maxsize):
             self._kept[load.url] = load
 
-    def find_load(self, url: str) -> Load | None:
-        """The load of this URL that another request has begun, if nothing changed since.
+    async def join(self, url: str) -> Response | None:
+        """The response that another request of this URL is waiting for.
 
-        So many requests for one URL cost one read of the database.
+        So many requests for one URL cost one read of the database. None if there is no such
+        request, if it failed, or if something changed since it began.
         """
         load = self._loads.get(url)
-        return load if load is not None and self._is_current(load) else None
-
-    async def wait(self, load: Load) -> Response | None:
-        """The response to another request; None if that failed."""
+        if load is None or not self._is_current(load):
+            return None
         response = await asyncio.shield(load.outcome)
         if response is not None:
             self.hits += 1

@@ -49,8 +49,7 @@ class CachedReadHandler(ResponseHandler):
     async def prepare(self) -> None:
         if self.is_cacheable(self.request):
             cache, url = self.services.cache, self.request.uri
-            running = cache.find_load(url)
-            response = None if running is None else await cache.wait(running)
+            response = await cache.join(url)
             if response is not None:
                 self.write_response(response)
                 self.finish()

@@ -159,10 +159,10 @@ class Connection(asyncio.Protocol, HTTPConnection):
                 self._end()
 
     def _make_request(self) -> Request:
-        parser, address = self._parser, self._address
+        address = self._address
         if self._server.behind_proxy:
-            address = client_behind_proxy(parser.headers, address)
-        self._request = Request(self, parser, address)
+            address = client_behind_proxy(self._parser.headers, address)
+        self._request = Request(self, self._parser, address)
         self._deadline = math.inf
         return self._request
 
