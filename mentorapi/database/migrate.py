@@ -28,7 +28,8 @@ _SESSION = (
 
 # A migration may have emptied these tables.
 _FILL = """
-SELECT search_rebuild() WHERE NOT EXISTS (SELECT FROM search_postings);
+SELECT search_rebuild()
+WHERE EXISTS (SELECT FROM mentors) AND NOT EXISTS (SELECT FROM search_postings);
 SELECT compute_mentor_starts(NULL) WHERE NOT EXISTS (SELECT FROM mentor_starts);
 """
 
