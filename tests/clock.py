@@ -34,33 +34,29 @@ END $$;
 
 
 class Clock:
-    def __init__(self, database_url: str) -> None:
-        self._database_url = database_url
+    def __init__(self, db: asyncpg.Pool) -> None:
+        self._db = db
 
     @classmethod
-    async def install(cls, database_url: str) -> Clock:
-        clock = cls(database_url)
-        await clock._run(INSTALL)
-        return clock
+    async def install(cls, db: asyncpg.Pool) -> Clock:
+        """Install the clock for all connections that are opened later."""
+        await db.execute(INSTALL)
+        return cls(db)
+
+    async def reset(self) -> None:
+        await self._db.execute("UPDATE moved.clock SET ahead = '0', stopped = NULL")
 
     async def move(self, **ahead: float) -> None:
         """Let time pass: the arguments are those of timedelta."""
-        await self._run(
+        await self._db.execute(
             "UPDATE moved.clock SET ahead = ahead + $1, stopped = stopped + $1", timedelta(**ahead)
         )
 
     async def move_to(self, instant: datetime) -> None:
-        await self._run(
+        await self._db.execute(
             "UPDATE moved.clock SET ahead = $1 - pg_catalog.now(), stopped = NULL", instant
         )
 
     async def stop_at(self, instant: datetime) -> None:
         """Stand still at an instant, to the microsecond."""
-        await self._run("UPDATE moved.clock SET stopped = $1", instant)
-
-    async def _run(self, sql: str, *arguments: object) -> None:
-        connection = await asyncpg.connect(self._database_url)
-        try:
-            await connection.execute(sql, *arguments)
-        finally:
-            await connection.close()
+        await self._db.execute("UPDATE moved.clock SET stopped = $1", instant)

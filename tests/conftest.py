@@ -1,5 +1,5 @@
-"""The real server on the real PostgreSQL: every test has a database of its own, cloned from a
-migrated template, and talks to it over HTTP."""
+"""The real server on the real PostgreSQL: every test begins with a server of its own on a database
+without rows, and talks to it over HTTP."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,19 +26,15 @@ import pytest
 import structlog
 import uvloop
 from tornado.ioloop import IOLoop
-from tornado.testing import bind_unused_port
 
-from mentorapi.app import make_app
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import embedded
 from mentorapi.database.migrate import migrate
-from mentorapi.server import http_server, open_services
-from tests.client import SECRET, Api
+from tests.client import Api
 from tests.clock import Clock
+from tests.serving import SETTINGS, VERIFIER, WorkerDatabase, running, serve
 from tests.starting import nothing_left_of
-
-DRIFT = Path(__file__).parent.parent / "deploy" / "database" / "drift.sql"
 
 # The log that `caplog` sees: lines of structlog as records, with their fields and errors.
 structlog.configure(
@@ -56,7 +52,7 @@ _numbers = itertools.count(1)
 #: Linux keeps what is written there in memory.
 MEMORY = Path("/dev/shm")
 
-# A database is made for each test: 15 ms in memory, 100 to 300 on a disk.
+# To make a database takes 15 ms in memory, 100 to 300 on a disk.
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 1024**3:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
@@ -115,7 +111,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"tried: {times} {what}")
 
 
+#: Modules with tests or fixtures that take 10 s and more. They start first: at the end, one worker
+#: would run them alone, or each of several would make the fixture.
+LONG = {
+    *("test_docs_page.py", "test_model.py", "test_plans.py", "test_pg_upgrade.py"),
+    *("test_migrations.py", "test_roles.py", "test_typescript_client.py"),
+}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
     if config.getoption("--fault-rounds") == 1:
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
@@ -166,13 +171,14 @@ def data_dir(tmp_path: Path, first_starts: FirstStarts) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres(
-    tmp_path_factory: pytest.TempPathFactory, first_starts: FirstStarts, io_loop: IOLoop
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, io_loop: IOLoop
 ) -> Iterator[str]:
     """URL of a server to make databases on: embedded, or the one of MENTORAPI_TEST_SERVER."""
     with ExitStack() as stack:
         url = os.environ.get("MENTORAPI_TEST_SERVER")
         if not url:
             folder = tmp_path_factory.mktemp("server")
+            first_starts: FirstStarts = request.getfixturevalue("first_starts")
             url = stack.enter_context(
                 embedded.running(copy_folder(first_starts.migrated, folder / "var"))
             )
@@ -195,7 +201,11 @@ def postgres_15() -> Iterator[str]:
     """URL of a PostgreSQL 15."""
     if not (DEBIANS / "postgres").exists():
         pytest.skip(f"no PostgreSQL 15 in {DEBIANS}: apt-get install postgresql-15")
-    with tempfile.TemporaryDirectory(prefix="postgres-15-") as folder, ExitStack() as stack:
+    memory = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    with (
+        tempfile.TemporaryDirectory(prefix="postgres-15-", dir=memory) as folder,
+        ExitStack() as stack,
+    ):
         # Unlike later ones, 15 must be able to pass the folders above its data.
         Path(folder).chmod(0o711)
         with pytest.MonkeyPatch.context() as patch:
@@ -219,10 +229,47 @@ def template(postgres: str, io_loop: IOLoop) -> Iterator[str]:
     io_loop.run_sync(lambda: execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-@pytest.fixture
-def database_url(postgres: str, template: str, io_loop: IOLoop) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def worker_database(
+    postgres: str, template: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WorkerDatabase]:
     with clone(postgres, template, io_loop) as url:
-        yield url
+        opening = WorkerDatabase.open(url, tmp_path_factory.mktemp("worker"))
+        with running(opening, io_loop) as database:
+            yield database
+
+
+@pytest.fixture(scope="session")
+def worker_database_with_clock(
+    postgres: str, template: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WorkerDatabase]:
+    with clone(postgres, template, io_loop) as url:
+        opening = WorkerDatabase.open(url, tmp_path_factory.mktemp("worker"), has_clock=True)
+        with running(opening, io_loop) as database:
+            yield database
+
+
+@pytest.fixture
+def emptied(request: pytest.FixtureRequest, io_loop: IOLoop) -> WorkerDatabase | None:
+    """The database of the worker, without rows; none for tests marked own_server."""
+    if request.node.get_closest_marker("own_server"):
+        return None
+    name = "worker_database" + ("_with_clock" if "clock" in request.fixturenames else "")
+    database: WorkerDatabase = request.getfixturevalue(name)
+    io_loop.run_sync(database.empty)
+    return database
+
+
+@pytest.fixture
+def database_url(
+    emptied: WorkerDatabase | None, postgres: str, template: str, io_loop: IOLoop
+) -> Iterator[str]:
+    """Of a migrated database without rows."""
+    if emptied is not None:
+        yield emptied.url
+    else:
+        with clone(postgres, template, io_loop) as url:
+            yield url
 
 
 @pytest.fixture(scope="module")
@@ -233,68 +280,40 @@ def shared_database_url(postgres: str, template: str, io_loop: IOLoop) -> Iterat
 
 
 @pytest.fixture
-def clock(database_url: str, io_loop: IOLoop) -> Clock:
+def clock(emptied: WorkerDatabase, api: Api) -> Clock:
     """Moves the time that the server's SQL sees."""
-    return io_loop.run_sync(lambda: Clock.install(database_url))
+    # It counts seconds by the real clock.
+    api.services.cache.close()
+    assert emptied.clock is not None
+    return emptied.clock
 
 
 @pytest.fixture
 def settings() -> Settings:
     """Override in a module to serve with others."""
-    return Settings(jwt_secret=SECRET)
+    return SETTINGS
 
 
 @pytest.fixture
 def verifier() -> Verifier:
-    return Verifier.from_secret(SECRET)
+    return VERIFIER
 
 
 @pytest.fixture
 def api(
-    request: pytest.FixtureRequest,
     database_url: str,
+    emptied: WorkerDatabase | None,
     settings: Settings,
     verifier: Verifier,
     io_loop: IOLoop,
-    tmp_path,
+    tmp_path: Path,
 ) -> Iterator[Api]:
-    if "clock" in request.fixturenames:
-        request.getfixturevalue("clock")
-    running = serve(database_url, settings, verifier, tmp_path)
-    api = io_loop.run_sync(lambda: anext(running))
-    if "clock" in request.fixturenames:
-        # It counts seconds by the real clock.
-        api.services.cache.close()
-    yield api
-    io_loop.run_sync(lambda: anext(running, None))
-
-
-async def serve(
-    database_url: str, settings: Settings, verifier: Verifier, folder
-) -> AsyncIterator[Api]:
-    socket, port = bind_unused_port()
-    base = f"http://127.0.0.1:{port}"
-    settings = replace(settings, data_dir=folder, public_url=settings.public_url or base)
-    async with AsyncExitStack() as stack:
-        services = await open_services(settings, database_url, verifier, stack)
-        app = make_app(services)
-        server = http_server(app, settings)
-        server.add_sockets([socket])
-        async with asyncpg.create_pool(database_url, min_size=0, max_size=4) as db:
-            yield Api(app, services, base, db)
-            await assert_no_drift(db)
-        server.stop()
-        await server.close_all_connections()
-        await services.db.close()
-
-
-async def assert_no_drift(db: asyncpg.Pool) -> None:
-    """Whatever a test did: what the database keeps is what it would count."""
-    try:
-        drift = await db.fetch(DRIFT.read_text())
-    except (asyncpg.PostgresError, OSError):
-        return  # the test took the database apart
-    assert not drift, [dict(row) for row in drift]
+    if emptied and (emptied.url, SETTINGS, VERIFIER) == (database_url, settings, verifier):
+        serving = emptied.serve(tmp_path)
+    else:
+        serving = serve(database_url, settings, verifier, tmp_path)
+    with running(serving, io_loop) as api:
+        yield api
 
 
 @contextmanager

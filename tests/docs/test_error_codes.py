@@ -60,6 +60,7 @@ async def test_raise_error_in_handler_answers_with_its_code(api: Api) -> None:
     assert code_of(await jane.get("/mentor/dashboard")) == "profile_not_found"
 
 
+@pytest.mark.own_server
 async def test_raise_error_outside_handlers_answers_with_its_code(api: Api) -> None:
     jane = api.user("jane")
     assert code_of(await api.nobody.get("/requests")) == "unauthorized"

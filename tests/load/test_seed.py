@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.client import Api
 from tests.load.harness import seed
 
@@ -15,6 +17,7 @@ MAINTAINED = """
 """
 
 
+@pytest.mark.own_server
 async def test_seed_without_triggers_gives_what_they_would_write(
     api: Api, database_url: str
 ) -> None:

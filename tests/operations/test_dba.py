@@ -9,15 +9,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import embedded
 from mentorapi.jobs import sweep
 from tests.client import Api, asking, coming
-from tests.conftest import DRIFT, execute, on, serve
+from tests.conftest import execute, on
 from tests.operations.undoing import pending
 from tests.schema_dump import SCHEMA, dumped
+from tests.serving import DRIFT, serve
 
 PROGRAMS = embedded._binaries()
 
@@ -125,5 +127,6 @@ async def test_change_statistics_by_hand_shows_drift(database_url: str, api: Api
         await connection.close()
 
 
+@pytest.mark.own_server
 def test_compare_schema_dump_with_migrations_finds_them_equal(database_url: str) -> None:
     assert SCHEMA.read_text() == dumped(database_url)

@@ -17,6 +17,8 @@ from mentorapi.errors import StartupError
 from tests.client import Api
 from tests.starting import wait_until
 
+pytestmark = pytest.mark.own_server
+
 APPLIED = ["sql/functions"]
 
 #: Functions that a column default, a generated column, an index or a constraint uses.

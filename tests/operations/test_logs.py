@@ -176,6 +176,7 @@ async def test_probe_logs_nothing_until_it_fails(api: Api, log: Log) -> None:
 # Failures ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_server
 async def test_cause_fault_logs_one_line_with_its_traceback(api: Api, log: Log) -> None:
     mentor = await api.mentor()
     ada = api.user("ada")
@@ -250,6 +251,7 @@ async def test_kill_backend_within_a_statement_logs_where_and_why(
     assert (line["statement"], line["backend"]) == ("requests.accept", backend)
 
 
+@pytest.mark.own_server
 async def test_fail_to_connect_logs_the_statement_and_why(
     api: Api, log: Log, postgres: str
 ) -> None:
@@ -271,6 +273,7 @@ async def test_fail_to_connect_logs_the_statement_and_why(
     assert (line["statement"], line["backend"]) == ("session_list", None)
 
 
+@pytest.mark.own_server
 async def test_fail_job_within_a_statement_logs_where_and_why(api: Api, log: Log) -> None:
     await api.db.execute("DROP TABLE bookings CASCADE")
     sweep, *_ = all_jobs(sweep_interval=300)

@@ -30,8 +30,8 @@ from mentorapi.jobs import all_jobs
 from mentorapi.jobs.runner import Runner
 from tests.client import Answer as ApiAnswer
 from tests.client import Api, asking, day_after_tomorrow, is_error
-from tests.conftest import serve
 from tests.docs.documents import OPERATIONS
+from tests.serving import serve
 from tests.starting import Process
 
 ALERTS = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
@@ -97,6 +97,7 @@ async def test_probe_draining_server_is_live_and_not_ready(api: Api) -> None:
     assert (await figures(api)).of("mentorapi_ready") == 0
 
 
+@pytest.mark.own_server
 async def test_probe_without_database_is_live_and_not_ready(api: Api, postgres: str) -> None:
     name = await api.db.fetchval("SELECT current_database()")
     admin = await asyncpg.connect(postgres)
@@ -132,6 +133,7 @@ async def test_probe_with_all_connections_taken_answers_in_time(
         pool.release(connection)
 
 
+@pytest.mark.own_server
 async def test_probe_with_missing_migration_names_it(api: Api) -> None:
     last = api.services.migrations[-1]
     await api.db.execute("DELETE FROM _yoyo_migration WHERE migration_id = $1", last)
@@ -144,6 +146,7 @@ async def test_probe_with_newer_schema_is_ready(api: Api) -> None:
     assert (await ask(api.base, "/readyz")).status == 200
 
 
+@pytest.mark.own_server
 async def test_probe_with_empty_database_is_not_ready(api: Api) -> None:
     await api.db.execute("DROP TABLE _yoyo_migration")
     answer = await ask(api.base, "/readyz")
@@ -359,6 +362,7 @@ async def test_read_metrics_has_figures_of_the_pool(api: Api) -> None:
     assert slow == 1
 
 
+@pytest.mark.own_server
 async def test_read_metrics_has_figures_of_cache_and_listener(api: Api) -> None:
     await api.mentor()
     empty = await figures(api)

@@ -19,8 +19,9 @@ from yoyo.backends import DatabaseBackend
 from mentorapi.database import embedded
 from mentorapi.database.migrate import MIGRATIONS, migrate
 from mentorapi.errors import StartupError
-from tests.conftest import DEBIANS, DRIFT, on
+from tests.conftest import DEBIANS, on
 from tests.operations.undoing import pending, roll_back
+from tests.serving import DRIFT
 
 IDS = [path.stem for path in sorted(MIGRATIONS.glob("*.sql")) if ".rollback" not in path.name]
 EVERYTHING = [*IDS, "sql/functions"]

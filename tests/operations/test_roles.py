@@ -20,7 +20,7 @@ from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import embedded, migrate
 from tests.client import SECRET, Api
-from tests.conftest import DEBIANS, DRIFT, on, serve
+from tests.conftest import DEBIANS, on
 from tests.docs.documents import DATABASE, UPGRADING
 from tests.operations.roles import (
     GRANTS,
@@ -34,6 +34,7 @@ from tests.operations.roles import (
 from tests.operations.test_dba import story
 from tests.operations.undoing import pending, roll_back
 from tests.schema_dump import SCHEMA
+from tests.serving import DRIFT, serve
 from tests.starting import RUN, environment
 
 ROOT = RUN.parent

@@ -21,11 +21,12 @@ from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import embedded, migrate
 from tests.client import SECRET, Api
-from tests.conftest import execute, on, serve
+from tests.conftest import execute, on
 from tests.docs.documents import UPGRADING
 from tests.operations.roles import create_logins, create_roles, drop_roles, logged_in_as
 from tests.operations.test_dba import PROGRAMS
 from tests.operations.undoing import pending
+from tests.serving import serve
 from tests.starting import RUN, environment
 
 ROOT = RUN.parent

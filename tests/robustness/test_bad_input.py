@@ -40,7 +40,7 @@ from tests.client import (
     day_after_tomorrow,
     is_error,
 )
-from tests.conftest import serve, tried
+from tests.conftest import tried
 from tests.robustness.bad_input import (
     FIELD,
     SQL,
@@ -50,6 +50,7 @@ from tests.robustness.bad_input import (
     calls,
     exchange,
 )
+from tests.serving import serve
 
 INPUTS = 1000
 

@@ -21,9 +21,9 @@ from mentorapi.config import Settings
 from mentorapi.database import connections, embedded
 from mentorapi.database.migrate import migrate
 from tests.client import SECRET, Api, is_error
-from tests.conftest import serve
 from tests.operations.test_metrics import ask
 from tests.operations.test_starting_misconfigured import assert_one_line
+from tests.serving import serve
 from tests.starting import run
 
 

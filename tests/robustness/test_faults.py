@@ -33,7 +33,7 @@ from mentorapi.errors import StartupError
 from mentorapi.events import listener
 from mentorapi.server import http_server
 from tests.client import SECRET, Answer, Api, asking, is_error
-from tests.conftest import serve, tried
+from tests.conftest import tried
 from tests.robustness.faults import (
     KEY,
     Dropped,
@@ -49,6 +49,7 @@ from tests.robustness.faults import (
     read_answer,
     send_and_leave,
 )
+from tests.serving import serve
 from tests.starting import PATIENCE, Process, nothing_left_of, postmaster, run, wait_until
 
 T = TypeVar("T")
@@ -566,6 +567,7 @@ async def test_lose_every_packet_is_unavailable_until_it_passes(
 # What the pool meets -----------------------------------------------------------------------------
 
 
+@pytest.mark.own_server
 async def test_request_with_all_connections_busy_is_unavailable(
     impatience: pytest.MonkeyPatch, api: Api, settings: Settings
 ) -> None:
@@ -580,6 +582,7 @@ async def test_request_with_all_connections_busy_is_unavailable(
 
 @pytest.mark.parametrize("headers", [{}, {KEY: "one"}], ids=["plain", "with a key"])
 @pytest.mark.parametrize("limit", ["lock_timeout", "statement_timeout"])
+@pytest.mark.own_server
 async def test_wait_for_lock_longer_than_the_limit_is_unavailable(
     impatience: pytest.MonkeyPatch, api: Api, limit: str, headers: dict[str, str]
 ) -> None:
@@ -605,6 +608,7 @@ TERMINATE = """
 """
 
 
+@pytest.mark.own_server
 async def test_terminate_backends_is_unavailable_or_answered(api: Api) -> None:
     mentor = await api.mentor()
     for _ in range(3):
@@ -622,6 +626,7 @@ async def test_terminate_backends_is_unavailable_or_answered(api: Api) -> None:
         ("ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true"),
     ],
 )
+@pytest.mark.own_server
 async def test_close_database_for_a_while_is_unavailable_until_it_opens(
     api: Api, postgres: str, database_url: str, close: str, open_again: str
 ) -> None:
@@ -701,6 +706,7 @@ async def test_divide_by_zero_in_our_sql_is_a_logged_fault(
     assert "DivisionByZeroError" in caplog.text
 
 
+@pytest.mark.own_server
 async def test_raise_os_error_within_a_transaction_passes_as_it_is(api: Api) -> None:
     pool = api.services.db
 

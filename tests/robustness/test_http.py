@@ -844,6 +844,7 @@ async def test_send_two_origins_gets_each_its_own_headers(api: Api) -> None:
 # When things break -------------------------------------------------------------------------------
 
 
+@pytest.mark.own_server
 async def test_cause_fault_shows_nothing_internal(
     api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -866,6 +867,7 @@ async def test_cause_fault_shows_nothing_internal(
     assert (await mentor.get("/mentor/me")).status == 200
 
 
+@pytest.mark.own_server
 async def test_lose_database_answers_with_retry_after(api: Api, postgres: str) -> None:
     mentor = await api.mentor()
     name = await api.db.fetchval("SELECT current_database()")

@@ -100,6 +100,7 @@ async def test_repeat_key_after_invalid_input_succeeds(api: Api) -> None:
     assert right.status == 201
 
 
+@pytest.mark.own_server
 async def test_repeat_key_after_a_fault_succeeds(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     await api.db.execute("ALTER TABLE requests RENAME TO away")

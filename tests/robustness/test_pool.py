@@ -106,6 +106,7 @@ async def test_cancel_waiter_at_its_turn_leaves_the_connection_free(
             assert await connection.fetchval("SELECT 1") == 1
 
 
+@pytest.mark.own_server
 async def test_acquire_after_idle_connection_was_cut_gets_another(api: Api) -> None:
     ours = (
         "FROM pg_stat_activity "

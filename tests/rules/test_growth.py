@@ -10,7 +10,9 @@ import pytest
 
 from mentorapi.database.errors import CONSTRAINTS
 from tests.client import Api
-from tests.conftest import DRIFT
+from tests.serving import DRIFT
+
+pytestmark = pytest.mark.own_server
 
 PAGE = (DRIFT.parent / "GROWTH.md").read_text(encoding="utf-8")
 

@@ -82,10 +82,9 @@ def test_run_random_history_agrees_with_the_model(
     steps = request.config.getoption("--model-steps")
     bounded = examples is None and steps is None
     run = io_loop.run_sync
-    run(lambda: freeze(api))
     histories = iter(range(1_000_000))
     run_state_machine_as_test(
-        lambda: Mentorship(api, run, dawn(next(histories))),
+        lambda: Mentorship(api, clock, run, dawn(next(histories))),
         settings=settings(
             max_examples=examples or EXAMPLES,
             stateful_step_count=steps or STEPS,
@@ -106,21 +105,11 @@ def dawn(number: int) -> datetime:
     return datetime(2030 + number // 2, month, day, 8, tzinfo=UTC)
 
 
-async def freeze(api: Api) -> None:
-    """Stop the clock. From now on each step sets it, to the second."""
-    await api.db.execute(
-        """
-        ALTER TABLE moved.clock ADD instant timestamptz;
-        CREATE OR REPLACE FUNCTION moved.now() RETURNS timestamptz LANGUAGE sql STABLE
-        AS 'SELECT instant FROM moved.clock';
-        """
-    )
-
-
 class Mentorship(RuleBasedStateMachine):
-    def __init__(self, api: Api, run: Callable[[Any], Any], now: datetime) -> None:
+    def __init__(self, api: Api, clock: Clock, run: Callable[[Any], Any], now: datetime) -> None:
         super().__init__()
         self.api = api
+        self.clock = clock
         self.run = run
         self.step = 0
         #: What each user saw last.
@@ -604,7 +593,7 @@ class Mentorship(RuleBasedStateMachine):
         self.run(self.set_clock)
 
     async def set_clock(self) -> None:
-        await self.api.db.execute("UPDATE moved.clock SET instant = $1", self.world.now)
+        await self.clock.stop_at(self.world.now)
         # The cache takes its times from another clock.
         self.api.services.cache.close()
         self.api.services.cache.open()

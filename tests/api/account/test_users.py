@@ -98,6 +98,7 @@ async def test_send_token_without_iat_counts_as_oldest(api: Api) -> None:
     assert (await stored(api))[0][1] == "Jo"
 
 
+@pytest.mark.own_server
 async def test_send_older_token_costs_no_statement(api: Api) -> None:
     older, newer = issued(api, 1000, name="Old"), issued(api, 2000, name="New")
     await older.ok("GET", COUNT)
@@ -173,6 +174,7 @@ async def test_send_first_requests_at_once_stores_one_user(api: Api) -> None:
     assert await stored(api) == [("jane", "Jane", None, None)]
 
 
+@pytest.mark.own_server
 async def test_send_known_token_costs_no_statement(api: Api) -> None:
     jane = api.user("jane")
     assert await jane.ok("GET", COUNT) == 0
@@ -186,6 +188,7 @@ async def test_send_known_token_costs_no_statement(api: Api) -> None:
         assert is_error(await newcomer.get(COUNT), 500, "Internal server error")
 
 
+@pytest.mark.own_server
 async def test_fail_to_store_user_stores_it_with_the_next_request(api: Api) -> None:
     jane = api.user("jane")
     await api.db.execute("ALTER TABLE users RENAME TO people")

@@ -21,7 +21,7 @@ from mentorapi.events import listener
 from mentorapi.events.listener import Listener
 from mentorapi.repositories import events
 from tests.client import ALWAYS, Api, day_after_tomorrow
-from tests.conftest import serve
+from tests.serving import serve
 
 #: Seconds in which a change must be known; it takes milliseconds.
 SOON = 5.0
@@ -90,6 +90,7 @@ def never_polling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "POLL_SECONDS", 600.0)
 
 
+@pytest.mark.own_server
 async def test_write_is_notified_to_the_other_server(
     never_polling: None, api: Api, other: Api
 ) -> None:
@@ -177,6 +178,7 @@ async def test_change_more_than_the_cache_counts_clears_it(api: Api) -> None:
     assert (await statements.events.stale(api.services.db, since=first))["topics"] == ["all"]
 
 
+@pytest.mark.own_server
 async def test_read_while_the_log_cannot_be_read_asks_the_database(api: Api) -> None:
     mentor, cache = await api.mentor(), api.services.cache
     path = f"/mentors/{mentor.id}"
@@ -263,6 +265,7 @@ async def test_replace_windows_records_one_event(api: Api) -> None:
 # Writing and deleting ----------------------------------------------------------------------------
 
 
+@pytest.mark.own_server
 async def test_sweep_many_sessions_writes_their_events_at_once(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     session = await api.session(jane, mentor)

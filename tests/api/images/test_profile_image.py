@@ -19,7 +19,7 @@ from PIL.TiffImagePlugin import IFDRational
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from tests.client import SECRET, Answer, Api, Client, fields_of, is_error
-from tests.conftest import serve
+from tests.serving import serve
 
 PATH = "/mentor/profile-image"
 BOUNDARY = "----frontier"
@@ -323,6 +323,7 @@ async def test_upload_refused_file_creates_no_profile(api: Api) -> None:
     assert (await user.ok("GET", "/mentor/me"))["isProfileCreated"] is False
 
 
+@pytest.mark.own_server
 async def test_upload_that_fails_to_be_stored_leaves_no_file(api: Api) -> None:
     user = api.user("mia")
     await user.ok("GET", "/mentor/me")

@@ -30,6 +30,7 @@ async def slots(api: Api, mentor_id: str) -> list[str]:
     return [slot["startTime"] for slot in answer.json["slots"]]
 
 
+@pytest.mark.own_server
 async def test_read_twice_asks_the_database_once(api: Api) -> None:
     mentor = await api.mentor(bio="x" * 2000)
     paths = [
@@ -288,6 +289,7 @@ async def test_change_during_a_read_does_not_keep_its_response(api: Api) -> None
     assert (await api.nobody.get(path)).json["headline"] == "New"
 
 
+@pytest.mark.own_server
 async def test_lose_listening_connection_keeps_nothing_until_it_is_back(api: Api) -> None:
     mentor = await api.mentor()
     path = f"/mentors/{mentor.id}"
@@ -340,6 +342,7 @@ async def fifty_urls(api: Api) -> list[str]:
 
 
 @pytest.mark.usefixtures("small_memory")
+@pytest.mark.own_server
 async def test_read_many_urls_keeps_the_last_read_within_the_limit(api: Api) -> None:
     paths = await fifty_urls(api)
     for path in paths:
@@ -349,6 +352,7 @@ async def test_read_many_urls_keeps_the_last_read_within_the_limit(api: Api) -> 
 
 
 @pytest.mark.usefixtures("small_memory")
+@pytest.mark.own_server
 async def test_read_one_url_often_keeps_it_among_urls_read_once(api: Api) -> None:
     often, *once = await fifty_urls(api)
     assert not await is_hit(api, often)

@@ -16,7 +16,8 @@ from tornado.ioloop import IOLoop
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from tests.client import SECRET, Api, fields_of
-from tests.conftest import serve, tried
+from tests.conftest import tried
+from tests.serving import serve
 
 EXPERTISE = ["Go", "System design", "Café culture", "C++", "50%_off\\"]
 LANGUAGES = ["en", "pt", "pt-BR", "zh-Hans-CN", "zh"]

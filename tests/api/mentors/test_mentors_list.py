@@ -236,6 +236,7 @@ def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_memory")
+@pytest.mark.own_server
 async def test_read_long_urls_counts_their_length_as_memory(api: Api) -> None:
     paths = [f"/mentors?x={number}{'x' * 5000}" for number in range(10)]
     for path in paths:
