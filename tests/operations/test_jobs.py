@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import itertools
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,17 +16,19 @@ from tests.client import Api
 
 
 class Recorder:
-    """A job that counts its runs and ends each when it is told to."""
+    """A job that ends each run when it is told to."""
 
     def __init__(self, interval: float) -> None:
         self.job = Job("recorder", interval, self.run)
-        self.started = self.ended = 0
+        #: An item for each run.
+        self.started: asyncio.Queue[None] = asyncio.Queue()
+        self.ended: asyncio.Queue[None] = asyncio.Queue()
         self.may_end = asyncio.Event()
 
     async def run(self, _: Database) -> dict[str, int]:
-        self.started += 1
+        self.started.put_nowait(None)
         await self.may_end.wait()
-        self.ended += 1
+        self.ended.put_nowait(None)
         return {}
 
 
@@ -40,58 +43,56 @@ async def running(api: Api, *jobs: Job) -> AsyncIterator[Runner]:
         await runner.stop()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - the runner has no event to wait for
-        await asyncio.sleep(0.005)
-
-
 async def test_start_runs_job_at_once(api: Api) -> None:
     recorder = Recorder(interval=3600)
     recorder.may_end.set()
     async with running(api, recorder.job):
-        await until(lambda: recorder.ended == 1)
+        await recorder.ended.get()
 
 
 async def test_interval_passes_runs_job_again(api: Api) -> None:
     recorder = Recorder(interval=0.01)
     recorder.may_end.set()
     async with running(api, recorder.job):
-        await until(lambda: recorder.ended >= 3)
+        for _ in range(3):
+            await recorder.ended.get()
 
 
 async def test_run_longer_than_its_interval_is_not_joined(api: Api) -> None:
     slow, quick = Recorder(interval=0.01), Recorder(interval=0.01)
     quick.may_end.set()
     async with running(api, slow.job, Job("quick", 0.01, quick.run)):
-        await until(lambda: quick.ended >= 3)
-        assert (slow.started, slow.ended) == (1, 0)
+        for _ in range(3):
+            await quick.ended.get()
+        assert (slow.started.qsize(), slow.ended.qsize()) == (1, 0)
         slow.may_end.set()
 
 
 async def test_stop_waits_for_the_run_in_progress(api: Api) -> None:
     recorder = Recorder(interval=3600)
     async with running(api, recorder.job) as runner:
-        await until(lambda: recorder.started == 1)
+        await recorder.started.get()
         stopping = asyncio.create_task(runner.stop())
         await asyncio.sleep(0)
         assert not stopping.done()
         recorder.may_end.set()
         await stopping
-        assert recorder.ended == 1
+        assert recorder.ended.qsize() == 1
 
 
 async def test_job_fails_and_runs_again(api: Api) -> None:
-    runs = 0
+    runs: asyncio.Queue[int] = asyncio.Queue()
+    numbers = itertools.count(1)
 
     async def fail_once(_: Database) -> dict[str, int]:
-        nonlocal runs
-        runs += 1
-        if runs == 1:
+        runs.put_nowait(number := next(numbers))
+        if number == 1:
             raise OSError("gone")
         return {}
 
     async with running(api, Job("fails", 0.01, fail_once)):
-        await until(lambda: runs >= 3)
+        while await runs.get() < 3:
+            pass
 
 
 @pytest.mark.parametrize("name", [job.name for job in all_jobs(sweep_interval=300)])

@@ -1,7 +1,6 @@
 """The event log: what is in it, who reads it, and that no reader misses a change."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -53,10 +52,10 @@ async def psql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    deadline = time.monotonic() + SOON
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
+    """Ask again as soon as the answer is there."""
+    async with asyncio.timeout(SOON):
+        while not await condition():
+            pass
 
 
 async def location(api: Api, mentor_id: str) -> str | None:
