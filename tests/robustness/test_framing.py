@@ -57,6 +57,7 @@ http {{
     # What is incomplete stays so.
     client_header_timeout 300ms;
     client_body_timeout 300ms;
+    keepalive_timeout 300ms;
     upstream backend {{ server 127.0.0.1:{backend}; keepalive 8; }}
     server {{
         listen 127.0.0.1:{port};
