@@ -16,11 +16,11 @@
 --   finds the words that a word of a search may mean.
 --
 -- NO WRITER WAITS FOR ANOTHER, although many profiles share a bitmap. The view search_bitmaps shows
--- the bitmaps: each is the XOR of its rows in search_postings. A change of a profile inserts rows
--- with the bits that it flips. It also deletes the rows that no other transaction has locked, and
--- adds their bits to its own. So a bitmap has one row, and more only while several transactions
--- change it or after that, until its next change. A word that two transactions add at once has two
--- rows in search_vocabulary.
+-- the bitmaps: each is the XOR of its rows in search_postings. A change of a profile flips bits in
+-- one row, which takes up all rows that no other transaction has locked; if there is none, it
+-- inserts one. So a bitmap has one row, and more only while several transactions change it or after
+-- that, until its next change. A word that two transactions add at once has two rows in
+-- search_vocabulary.
 --
 -- HOW A SEARCH RUNS: see 11_find_mentors.sql.
 --
@@ -371,6 +371,7 @@ DECLARE
     fields text[];
     words text[];
     numbers integer[];
+    locked bigint[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
         SELECT array_agg(ROW(n.*)::mentors) INTO after FROM new_mentors AS n;
@@ -421,8 +422,21 @@ BEGIN
             WHERE v.word = w.word
         );
 
+    -- Rows that another transaction has locked stay as they are. The next statement sees the others
+    -- as they are now.
+    locked := ARRAY(
+        SELECT p.id
+        FROM (
+            SELECT DISTINCT t.field, t.word, search_block(t.number) AS block
+            FROM unnest(fields, words, numbers) AS t (field, word, number)
+        ) AS f
+        INNER JOIN search_postings AS p ON (p.field, p.word, p.block) = (f.field, f.word, f.block)
+        FOR UPDATE OF p SKIP LOCKED
+    );
+
     WITH flipped AS (
         SELECT
+            NULL::bigint AS id,
             t.field,
             t.word,
             search_block(t.number) AS block,
@@ -431,32 +445,59 @@ BEGIN
         GROUP BY t.field, t.word, search_block(t.number)
     ),
 
-    taken AS (
+    former AS (
+        SELECT
+            p.id,
+            p.field,
+            p.word,
+            p.block,
+            p.mentors
+        FROM flipped AS f
+        INNER JOIN search_postings AS p ON (p.field, p.word, p.block) = (f.field, f.word, f.block)
+        WHERE p.id = ANY (locked)
+    ),
+
+    merged AS (
+        SELECT
+            min(r.id) AS id,
+            r.field,
+            r.word,
+            r.block,
+            bit_xor(r.mentors) AS mentors
+        FROM (
+            SELECT * FROM flipped
+            UNION ALL
+            SELECT * FROM former
+        ) AS r
+        GROUP BY r.field, r.word, r.block
+    ),
+
+    changed AS (
+        UPDATE search_postings AS p
+        SET mentors = m.mentors
+        FROM merged AS m
+        WHERE
+            (p.field, p.word, p.block, p.id) = (m.field, m.word, m.block, m.id)
+            AND m.mentors <> search_no_mentors()
+    ),
+
+    deleted AS (
         DELETE FROM search_postings AS p
-        USING (
-            SELECT kept.ctid AS place
-            FROM flipped AS f
-            INNER JOIN search_postings AS kept
-                ON (kept.field, kept.word, kept.block) = (f.field, f.word, f.block)
-            FOR UPDATE OF kept SKIP LOCKED
-        ) AS unlocked
-        WHERE p.ctid = unlocked.place
-        RETURNING p.field, p.word, p.block, p.mentors
+        USING former AS r
+        INNER JOIN merged AS m ON (m.field, m.word, m.block) = (r.field, r.word, r.block)
+        WHERE
+            (p.field, p.word, p.block, p.id) = (r.field, r.word, r.block, r.id)
+            AND (r.id <> m.id OR m.mentors = search_no_mentors())
     )
 
     INSERT INTO search_postings (field, word, block, mentors)
     SELECT
-        r.field,
-        r.word,
-        r.block,
-        bit_xor(r.mentors)
-    FROM (
-        SELECT * FROM flipped
-        UNION ALL
-        SELECT * FROM taken
-    ) AS r
-    GROUP BY r.field, r.word, r.block
-    HAVING bit_xor(r.mentors) <> search_no_mentors();
+        m.field,
+        m.word,
+        m.block,
+        m.mentors
+    FROM merged AS m
+    WHERE m.id IS NULL;
     RETURN NULL;
 END
 $$;
