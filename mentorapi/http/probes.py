@@ -26,7 +26,7 @@ class Probe(ApiHandler):
 
 
 class ShowLiveness(Probe):
-    def get(self) -> None:
+    async def get(self) -> None:
         self.write_json('{"status":"ok"}')
 
 
