@@ -15,11 +15,6 @@ from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 
 
-class UnknownRouteHandler(ApiHandler):
-    async def prepare(self) -> None:
-        raise errors.NotFound(f"No such route: {self.request.path}"[:200])
-
-
 class ApiApplication(Application):
     """``routes`` are path templates and their handlers; the first that fits is taken."""
 
@@ -37,30 +32,28 @@ class ApiApplication(Application):
 
     def answer(self, request: Request) -> None:
         """Answer a request from the cache, or start its handler."""
-        template, handler, ids = self._find(request.path)
+        found = self._pattern.fullmatch(request.path)
+        if found is None:
+            self.answer_error(request, errors.NotFound(f"No such route: {request.path}"[:200]))
+            return
+        # The group of a route closes after the groups of its ids.
+        group = found.lastindex or 0
+        template, handler = self._routes[group]
+        ids = found.groups()[group : group + template.count("{")]
         if issubclass(handler, CachedReadHandler) and handler.is_cacheable(request):
             response = self._services.cache.find(request.uri)
             if response is not None:
                 # To create a handler takes longer.
                 respond(self._services, request, template, *render(response, request))
                 return
-        handler(self, request, template).start(ids)
+        unescaped = [url_unescape(text, None, plus=False) for text in ids]
+        handler(self, request, template).start(unescaped)
 
     def answer_error(self, request: Request, error: errors.ApiError) -> None:
-        """Answer bytes that are no request: no handler belongs to them."""
+        """Answer a request that no handler belongs to, or bytes that are no request."""
         body = orjson.dumps(error.body())
         headers = {errors.CODE_HEADER: error.code, "Content-Length": str(len(body))}
         respond(self._services, request, "unknown", error.status, headers, body, error)
-
-    def _find(self, path: str) -> tuple[str, type[ApiHandler], list[bytes]]:
-        found = self._pattern.fullmatch(path)
-        if found is None:
-            return "unknown", UnknownRouteHandler, []
-        # The group of a route closes after the groups of its ids.
-        group = found.lastindex or 0
-        template, handler = self._routes[group]
-        ids = found.groups()[group : group + template.count("{")]
-        return template, handler, [url_unescape(text, None, plus=False) for text in ids]
 
 
 def pattern(template: str) -> str:

@@ -134,7 +134,7 @@ async def test_request_unknown_route_is_not_found_with_any_token(api: Api) -> No
         "/" + "x" * 5000,
     ):
         for client in (api.nobody, api.user("jane")):
-            for method in METHODS:
+            for method in (*METHODS, "OPTIONS", "TRACE", "FOO"):
                 answer = await client.request(method, path)
                 assert answer.status == 404, (method, path)
                 assert answer.message.startswith("No such route: /api"), path
