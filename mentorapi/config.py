@@ -33,7 +33,10 @@ class ConfigError(StartupError):
 
 
 def _path(value: str) -> Path:
-    return Path(value).expanduser()
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("begins with the home folder of a user that does not exist") from None
 
 
 def _number_from(lowest: int, highest: int) -> Callable[[str], int]:
@@ -108,7 +111,7 @@ def _public_key(value: str) -> str:
     except OSError as error:
         complaint = f"is neither PEM text nor a file that can be read ({error.strerror})"
         raise ValueError(complaint) from None
-    except (UnicodeDecodeError, RuntimeError):
+    except UnicodeDecodeError:
         raise ValueError("names a file that holds no PEM text") from None
     except UnusableKey as error:
         raise ValueError(f"is unusable: {error}") from None

@@ -37,6 +37,7 @@ WRONG = [
     ({"PORT": "http"}, "MENTORAPI_PORT must be a whole number from 0 to 65535"),
     ({"PORT": "65536"}, "MENTORAPI_PORT must be a whole number from 0 to 65535"),
     ({"PORT": "-1"}, "MENTORAPI_PORT must be a whole number from 0 to 65535"),
+    ({"DATA_DIR": "~no-such-user/x"}, "MENTORAPI_DATA_DIR begins with the home folder of a user"),
     ({"POOL_SIZE": "0"}, "MENTORAPI_POOL_SIZE must be a whole number from 1 to 1000"),
     ({"SWEEP_INTERVAL": "0"}, "MENTORAPI_SWEEP_INTERVAL must be a number of seconds above 0"),
     ({"SWEEP_INTERVAL": "nan"}, "MENTORAPI_SWEEP_INTERVAL must be a number of seconds above 0"),
