@@ -34,8 +34,8 @@ class RequestParser:
     def __init__(self, max_head_bytes: int) -> None:
         self._max_head_bytes = max_head_bytes
         self._parser = HttpRequestParser(self)
-        #: Bytes that have arrived.
-        self.unparsed = b""
+        #: Bytes that have arrived. The start of a bytearray is removed without a copy of the rest.
+        self.unparsed = bytearray()
         self.begin()
 
     def begin(self) -> None:
@@ -60,9 +60,10 @@ class RequestParser:
         Raises BadRequest, HeadTooLarge and BodyTooLarge. Do not parse further bytes after that.
         """
         end = self._find_end()
-        piece, self.unparsed = self.unparsed[:end], self.unparsed[end:]
-        if not piece:
+        if not end:
             return False
+        piece = bytes(self.unparsed[:end])
+        del self.unparsed[:end]
         was_in_head, size = not self.head_received, len(self.body)
         try:
             self._parser.feed_data(self._read_request_line(piece) if was_in_head else piece)
