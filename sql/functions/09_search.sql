@@ -448,12 +448,20 @@ BEGIN
     former AS (
         SELECT
             p.id,
-            p.field,
-            p.word,
-            p.block,
+            f.field,
+            f.word,
+            f.block,
             p.mentors
         FROM flipped AS f
-        INNER JOIN search_postings AS p ON (p.field, p.word, p.block) = (f.field, f.word, f.block)
+        -- Without OFFSET, PostgreSQL would read all postings.
+        CROSS JOIN LATERAL (
+            SELECT
+                id,
+                mentors
+            FROM search_postings
+            WHERE field = f.field AND word = f.word AND block = f.block
+            OFFSET 0
+        ) AS p
         WHERE p.id = ANY (locked)
     ),
 
