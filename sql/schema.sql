@@ -520,29 +520,23 @@ CREATE FUNCTION public.language_ranges(tag text) RETURNS TABLE(language_range te
     CROSS JOIN LATERAL generate_series(1, cardinality(split.parts)) AS n
 $$;
 
-CREATE FUNCTION public.mentor_admits(for_mentor uuid, start_time timestamp with time zone, end_time timestamp with time zone) RETURNS boolean
+CREATE FUNCTION public.mentor_admits(m public.mentors, start_time timestamp with time zone, end_time timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
-DECLARE
-    m mentors;
 BEGIN
     IF start_time <= now() THEN
         RETURN FALSE;
     END IF;
-    SELECT mentors.* INTO m
-    FROM mentors
-    WHERE mentors.id = for_mentor;
     IF num_nonnulls(m.max_sessions_per_day, m.max_sessions_per_week) > 0 THEN
         SELECT mentors.* INTO m
         FROM mentors
-        WHERE mentors.id = for_mentor
+        WHERE mentors.id = m.id
         FOR NO KEY UPDATE;
     END IF;
     RETURN (
         SELECT tstzrange(start_time, end_time) <@ c.free AND start_time <@ c.starts
-        FROM mentor_free_time(
-            m, mentor_hours(m, start_time, end_time), start_time, end_time
-        ) AS c
+        FROM mentor_hours(m, start_time, end_time) AS h
+        CROSS JOIN LATERAL mentor_free_time(m, h.hours, start_time, end_time) AS c
     );
 END
 $$;
@@ -582,11 +576,9 @@ CREATE FUNCTION public.mentor_free_time(for_mentor uuid, from_date date, to_date
                 from_date::timestamp AT TIME ZONE 'UTC', (to_date + 1)::timestamp AT TIME ZONE 'UTC'
             ) AS period
     ) AS asked
+    CROSS JOIN LATERAL mentor_hours(m, lower(asked.period), upper(asked.period)) AS h
     CROSS JOIN LATERAL mentor_free_time(
-        m,
-        mentor_hours(m, lower(asked.period), upper(asked.period)),
-        lower(asked.period),
-        upper(asked.period)
+        m, h.hours, lower(asked.period), upper(asked.period)
     ) AS c
     WHERE m.id = for_mentor
 $$;
@@ -683,8 +675,8 @@ CREATE FUNCTION public.mentor_full_periods(m public.mentors, unit text, most int
     ) AS p
 $$;
 
-CREATE FUNCTION public.mentor_hours(m public.mentors, from_time timestamp with time zone, to_time timestamp with time zone) RETURNS tstzmultirange
-    LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION public.mentor_hours(m public.mentors, from_time timestamp with time zone, to_time timestamp with time zone) RETURNS TABLE(hours tstzmultirange)
+    LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     AS $$
     SELECT coalesce(until_last_instant(range_agg(w.span)), '{}')
     FROM mentor_windows(
@@ -2473,7 +2465,8 @@ CREATE FUNCTION public.unavailable_because(m public.mentors, start_time timestam
             m.availability_timezone AS zone,
             tstzrange(start_time, end_time) AS period,
             (start_time AT TIME ZONE m.availability_timezone)::date AS day,
-            mentor_hours(m, start_time, end_time) AS hours
+            h.hours
+        FROM mentor_hours(m, start_time, end_time) AS h
     ) AS asked
     CROSS JOIN LATERAL mentor_free_time(m, asked.hours, start_time, end_time) AS c
     CROSS JOIN LATERAL (

@@ -103,9 +103,11 @@ LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT hours * tstzmultirange(tstzrange(NULL, '9999-12-31 23:59:59+00')) $$;
 
 -- The windows of a mentor on all days that the time between two instants touches.
+-- A table, because PostgreSQL inlines this kind. Versions 15 to 17 plan other SQL functions at each
+-- call, which takes a millisecond.
 CREATE OR REPLACE FUNCTION mentor_hours(m mentors, from_time timestamptz, to_time timestamptz)
-RETURNS tstzmultirange
-LANGUAGE sql STABLE PARALLEL SAFE
+RETURNS TABLE (hours tstzmultirange)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
     SELECT coalesce(until_last_instant(range_agg(w.span)), '{}')
     FROM mentor_windows(
@@ -240,11 +242,9 @@ AS $$
                 from_date::timestamp AT TIME ZONE 'UTC', (to_date + 1)::timestamp AT TIME ZONE 'UTC'
             ) AS period
     ) AS asked
+    CROSS JOIN LATERAL mentor_hours(m, lower(asked.period), upper(asked.period)) AS h
     CROSS JOIN LATERAL mentor_free_time(
-        m,
-        mentor_hours(m, lower(asked.period), upper(asked.period)),
-        lower(asked.period),
-        upper(asked.period)
+        m, h.hours, lower(asked.period), upper(asked.period)
     ) AS c
     WHERE m.id = for_mentor
 $$;
@@ -253,30 +253,24 @@ $$;
 -- mentor wait here for each other: after the lock, each statement of this function sees what the
 -- others have committed, because the function is VOLATILE.
 CREATE OR REPLACE FUNCTION mentor_admits(
-    for_mentor uuid, start_time timestamptz, end_time timestamptz
+    m mentors, start_time timestamptz, end_time timestamptz
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 AS $$
-DECLARE
-    m mentors;
 BEGIN
     IF start_time <= now() THEN
         RETURN FALSE;
     END IF;
-    SELECT mentors.* INTO m
-    FROM mentors
-    WHERE mentors.id = for_mentor;
     IF num_nonnulls(m.max_sessions_per_day, m.max_sessions_per_week) > 0 THEN
         SELECT mentors.* INTO m
         FROM mentors
-        WHERE mentors.id = for_mentor
+        WHERE mentors.id = m.id
         FOR NO KEY UPDATE;
     END IF;
     RETURN (
         SELECT tstzrange(start_time, end_time) <@ c.free AND start_time <@ c.starts
-        FROM mentor_free_time(
-            m, mentor_hours(m, start_time, end_time), start_time, end_time
-        ) AS c
+        FROM mentor_hours(m, start_time, end_time) AS h
+        CROSS JOIN LATERAL mentor_free_time(m, h.hours, start_time, end_time) AS c
     );
 END
 $$;
@@ -296,7 +290,8 @@ AS $$
             m.availability_timezone AS zone,
             tstzrange(start_time, end_time) AS period,
             (start_time AT TIME ZONE m.availability_timezone)::date AS day,
-            mentor_hours(m, start_time, end_time) AS hours
+            h.hours
+        FROM mentor_hours(m, start_time, end_time) AS h
     ) AS asked
     CROSS JOIN LATERAL mentor_free_time(m, asked.hours, start_time, end_time) AS c
     CROSS JOIN LATERAL (

@@ -9,6 +9,7 @@
 -- returns request_id and body; no row when the mentor, the mentee or the time does not allow it
 WITH asked AS (
     SELECT
+        m AS mentor,
         m.id AS mentor_id,
         $5::timestamptz AS start_time,
         $5::timestamptz + make_interval(
@@ -55,7 +56,7 @@ created AS (
         asked.session_currency
     FROM asked
     CROSS JOIN cleared
-    WHERE mentor_admits(asked.mentor_id, asked.start_time, asked.end_time)
+    WHERE mentor_admits(asked.mentor, asked.start_time, asked.end_time)
     RETURNING requests AS r, act_for($2) AS actor
 )
 
