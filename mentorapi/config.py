@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from mentorapi.auth.keys import MIN_SECRET_BYTES, UnusableKey, key_from_pem
+from mentorapi.auth.keys import MIN_SECRET_BYTES, UnusableKey, key_from_pem, key_from_secret
 from mentorapi.errors import StartupError
 from mentorapi.schemas.validation import is_web_url
 
@@ -100,6 +100,7 @@ def _secret(value: str) -> str:
         raise ValueError(
             f"must have at least {MIN_SECRET_BYTES} bytes (try: openssl rand -base64 48)"
         )
+    key_from_secret(value)
     return value
 
 
@@ -113,8 +114,6 @@ def _public_key(value: str) -> str:
         raise ValueError(complaint) from None
     except UnicodeDecodeError:
         raise ValueError("names a file that holds no PEM text") from None
-    except UnusableKey as error:
-        raise ValueError(f"is unusable: {error}") from None
     return pem
 
 
@@ -218,6 +217,8 @@ class Settings:
                 values[name] = hints[name].__metadata__[0](value.strip())
             except UnicodeError:
                 raise ConfigError(f"{variable} is not UTF-8 text") from None
+            except UnusableKey as error:
+                raise ConfigError(f"{variable} is unusable: {error}") from None
             except ValueError as error:
                 raise ConfigError(f"{variable} {error}") from None
         settings = cls(**values)

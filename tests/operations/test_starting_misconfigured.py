@@ -20,6 +20,7 @@ from tests.starting import run, wait_until
 
 SECRET = "not-to-be-printed-" * 3
 PRIVATE = "-----BEGIN PRIVATE KEY-----\nnot-to-be-printed\n-----END PRIVATE KEY-----"
+PUBLIC = PRIVATE.replace("PRIVATE", "PUBLIC")
 
 
 def assert_one_line(ended: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
@@ -49,6 +50,7 @@ WRONG = [
     ({"CORS_ORIGINS": "app.example.com"}, "'app.example.com' is none"),
     ({"CORS_ORIGINS": "https://a.org, https://b.org/path"}, "'https://b.org/path' is none"),
     ({"JWT_SECRET": "not-to-be-printed"}, "MENTORAPI_JWT_SECRET must have at least 32 bytes"),
+    ({"JWT_SECRET": PUBLIC}, "MENTORAPI_JWT_SECRET is unusable: The signing secret is a public"),
     (
         {"JWT_PUBLIC_KEY": "/no/such/file"},
         "MENTORAPI_JWT_PUBLIC_KEY is neither PEM text nor a file",
