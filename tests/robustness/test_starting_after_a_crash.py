@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -92,7 +94,9 @@ def test_start_after_kill_with_database_keeps_the_data(data_dir: Path) -> None:
         remember(data_dir, "committed")
         server.kill()
     for process in postgres_processes(data_dir):
-        process.kill()
+        # The others end once the postmaster is gone.
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     with Process(data_dir) as server:
         assert answers(server.listening())
         assert remembered(data_dir) == "committed"
