@@ -30,7 +30,8 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         pytest.skip(f"no pg_upgrade in {DEBIANS}: apt-get install postgresql-15")
     monkeypatch.setattr(embedded, "_binaries", lambda: DEBIANS)
     monkeypatch.setattr(embedded, "_INITDB_OPTIONS", INITDB_OPTIONS)
-    with tempfile.TemporaryDirectory(prefix="pg-upgrade-") as name:
+    memory = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    with tempfile.TemporaryDirectory(prefix="pg-upgrade-", dir=memory) as name:
         # PostgreSQL 15 must be able to pass the folders above its data.
         for path in (Path(name), Path(name) / "old", Path(name) / "new"):
             path.mkdir(exist_ok=True)
