@@ -108,7 +108,7 @@ def check_windows(windows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, st
         if window_id and first != place:
             message = f"is the id of slots.{first}, too"
             yield entry(["slots", str(place), "id"], "repeated", message)
-    # The place of the window that ends last, of those that are compared.
+    # The place of the window that ends last, of those before in the order of their starts.
     latest: int | None = None
     for place in sorted(range(len(windows)), key=lambda each: edge(windows[each], "startTime")):
         window = windows[place]
@@ -246,10 +246,11 @@ def to_milliseconds(instant: datetime) -> datetime:
 def check_time_off(body: Mapping[str, Any]) -> Details:
     """Check that there are two instants or two days, in order and not too far apart."""
     given = {name for name, value in body.items() if value is not None}
-    in_days = not given.isdisjoint(DAYS_OFF)
-    if in_days and (instants := sorted(given & INSTANTS_OFF.keys())):
-        return [entry(instants[:1], "unknown_field", "cannot be combined with days")]
-    first, last = DAYS_OFF if in_days else INSTANTS_OFF
+    in_days = "startDate" in given or "endDate" in given
+    instants = sorted(given & INSTANTS_OFF.keys())
+    if in_days and instants:
+        return [entry([instants[0]], "unknown_field", "cannot be combined with days")]
+    first, last = ("startDate", "endDate") if in_days else ("startsAt", "endsAt")
     if missing := {first, last} - given:
         return [entry([name], "required", "is required") for name in sorted(missing)]
     start, end = (to_milliseconds(parse_instant(body[name])) for name in (first, last))
