@@ -33,10 +33,10 @@ from mentorapi.jobs import all_jobs
 from mentorapi.jobs.runner import Runner
 from mentorapi.telemetry.metrics import Metrics
 
-MAX_HEADER_BYTES = 16 * 1024
+MAX_HEAD_BYTES = 16 * 1024
 
 #: Time for the head of a request, counted from the end of the request before it.
-HEADER_SECONDS = 65
+HEAD_SECONDS = 65
 BODY_SECONDS = 30
 
 #: At the end: time for requests in progress, and for the jobs and the pool each.
@@ -186,8 +186,8 @@ def http_server(app: ApiApplication, settings: Settings) -> Server:
         app,
         max_connections=_max_connections(settings),
         behind_proxy=settings.behind_proxy,
-        max_head_bytes=MAX_HEADER_BYTES,
-        head_seconds=HEADER_SECONDS,
+        max_head_bytes=MAX_HEAD_BYTES,
+        head_seconds=HEAD_SECONDS,
         body_seconds=BODY_SECONDS,
     )
 

@@ -47,7 +47,7 @@ class Server:
     #: Whether to trust X-Real-IP and X-Forwarded-For.
     behind_proxy: bool
     max_head_bytes: int
-    #: For the head of a request, counted from the end of the response before it.
+    #: For the head of a request, counted from the end of the request before it.
     head_seconds: float
     body_seconds: float
     #: Whether each response closes its connection.
@@ -155,7 +155,7 @@ class Server:
     # Open connections ----------------------------------------------------------------------
 
     def on_close(self) -> None:
-        """Called when a connection has closed."""
+        """Count a connection that has closed, and accept others again."""
         self._open -= 1
         if self._listening:
             self._resume()

@@ -197,9 +197,6 @@ async def test_send_wrong_body_to_missing_resource_fails_validation(
     assert unknown in answer.json["details"]
 
 
-ODD = "\u202e\u200bz\u0301😀"
-
-
 # Texts ------------------------------------------------------------------------------------------
 
 
@@ -499,7 +496,7 @@ SHORT = 0.4
 @pytest.fixture
 def hasty(api: Api, monkeypatch: pytest.MonkeyPatch, io_loop: IOLoop) -> Iterator[str]:
     """A server with short timeouts."""
-    monkeypatch.setattr(server, "HEADER_SECONDS", SHORT)
+    monkeypatch.setattr(server, "HEAD_SECONDS", SHORT)
     monkeypatch.setattr(server, "BODY_SECONDS", SHORT)
     monkeypatch.setattr(connection, "READ_SECONDS", SHORT)
     http_server = server.http_server(api.app, api.services.settings)
