@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        # As in `run.py demo | head`. Python would try again, and complain, at its end.
+        # As in `run.py demo | head`. When it ends, Python would write again and print the error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     return 0
@@ -185,7 +185,7 @@ def _token(settings: Settings, args: argparse.Namespace) -> None:
 
 
 def _with_key(settings: Settings) -> Settings:
-    if settings.keys:
+    if settings.key_variables:
         return settings
     return replace(settings, jwt_secret=load_or_create_secret(settings.data_dir))
 

@@ -88,9 +88,10 @@ def _database_url(value: str) -> str:
     try:
         urlsplit(value)
         ports = str(conninfo_to_dict(value).get("port", ""))
+        is_valid = re.fullmatch(r"[0-9,]*", ports) is not None
     except (psycopg.ProgrammingError, ValueError):
-        ports = "none"
-    if not re.fullmatch(r"[0-9,]*", ports):
+        is_valid = False
+    if not is_valid:
         raise ValueError(f"{complaint}; are special characters in the password percent-encoded?")
     return value
 
@@ -118,6 +119,7 @@ def _public_key(value: str) -> str:
 
 
 def _text(value: str) -> str:
+    """Raises UnicodeError for bytes that are not UTF-8: os.environ has surrogates for them."""
     value.encode()
     return value
 
@@ -226,17 +228,18 @@ class Settings:
         return settings
 
     @property
-    def keys(self) -> list[str]:
-        """The variables of keys that are set: one at most."""
+    def key_variables(self) -> list[str]:
+        """The names of the variables that set a key: one at most."""
         names = ("jwt_secret", "jwt_public_key", "jwks_url")
         return [PREFIX + name.upper() for name in names if getattr(self, name)]
 
 
 def _check(settings: Settings) -> None:
     """Check what concerns more than one setting."""
-    if len(settings.keys) > 1:
-        raise ConfigError(f"{' and '.join(settings.keys)} exclude each other: set one of them")
-    if settings.database_url and not settings.keys:
+    keys = settings.key_variables
+    if len(keys) > 1:
+        raise ConfigError(f"{' and '.join(keys)} exclude each other: set one of them")
+    if settings.database_url and not keys:
         raise ConfigError(
             "MENTORAPI_DATABASE_URL is set, so a key must be set too: one of"
             " MENTORAPI_JWT_SECRET, MENTORAPI_JWT_PUBLIC_KEY, MENTORAPI_JWKS_URL"
