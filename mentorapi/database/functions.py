@@ -64,15 +64,15 @@ def apply(connection: psycopg.Connection) -> None:
 
 def _apply(connection: psycopg.Connection, *, drop_first: bool = False) -> None:
     files = _read_files()
-    text = "".join(files.values())
-    hashes = [_hash(text), _hash("".join(_TRIGGER.findall(text)))]
+    all_text = "".join(files.values())
+    new_triggers_hash = _hash("".join(_TRIGGER.findall(all_text)))
     with connection.transaction():
         row = connection.execute("SELECT objects, triggers_hash FROM applied_functions").fetchone()
         recorded, triggers_hash = row or ([], "")
         kept: list[str] = []
         if drop_first:
             _drop(connection, recorded)
-        elif triggers_hash == hashes[1]:
+        elif triggers_hash == new_triggers_hash:
             files = {name: _TRIGGER.sub("", text) for name, text in files.items()}
             kept = [each for each in recorded if each.startswith("trigger ")]
         for name, text in files.items():
@@ -83,14 +83,15 @@ def _apply(connection: psycopg.Connection, *, drop_first: bool = False) -> None:
             except psycopg.Error as error:
                 raise StartupError(f"sql/functions/{name} failed: {reason(error)}") from error
         row = connection.execute(statements.database.made.sql.encode()).fetchone()
+        made = [*(row[0] if row else []), *kept]
         # The kinds in reverse, views, triggers, functions: in this order they can be dropped.
-        made = sorted([*(row or [[]])[0], *kept], key=lambda o: o.split(" ")[0], reverse=True)
+        made.sort(key=lambda each: each.split(" ")[0], reverse=True)
         if not drop_first:
             _drop(connection, [each for each in recorded if each not in made])
         connection.execute("DELETE FROM applied_functions")
         connection.execute(
             "INSERT INTO applied_functions (hash, triggers_hash, objects) VALUES (%s, %s, %s)",
-            [*hashes, made],
+            [_hash(all_text), new_triggers_hash, made],
         )
         connection.execute("INSERT INTO events (type, stale) VALUES ('cache.cleared', 'all')")
 
