@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 #: The caller that is the service itself: probes and jobs. No user id and no address is empty.
 SYSTEM = ""
 
-#: Several callers count as active for this time after a request of another one.
+#: Several callers count as active for this time after a request of another caller than before.
 SHARED_SECONDS = 1.0
 
 #: Its result is a connection.
@@ -31,7 +31,7 @@ class FairQueue:
         #: An ordered set of waiters for each caller; the caller served longest ago is first.
         self._waiters: OrderedDict[str, dict[Waiter, None]] = OrderedDict()
         self._last_caller = SYSTEM
-        #: On the clock of the event loop.
+        #: Until when several callers count as active, in the time of the event loop.
         self.shared_until = 0.0
 
     def __len__(self) -> int:
@@ -72,7 +72,10 @@ class FairQueue:
             self._waiters.pop(caller, None)
 
     def pop(self) -> tuple[str, Waiter] | None:
-        """Remove the next waiter and return it with its caller; None if that must not take more."""
+        """Remove the next waiter; return its caller and the waiter.
+
+        None if there is no waiter, or if its caller may not take one more.
+        """
         while (caller := self._next_caller()) is not None and self.may_take(caller):
             waiter = next(iter(self._waiters[caller]))
             # A waiter that has just expired, or was cancelled, does not count as served.
@@ -84,13 +87,14 @@ class FairQueue:
         return None
 
     def fail_first(self, error: Exception) -> None:
-        """Raise an error in the first waiter."""
-        for caller, waiters in self._waiters.items():
-            waiter = next(iter(waiters))
-            self.remove(caller, waiter)
-            if not waiter.done():
-                waiter.set_exception(error)
+        """Raise an error in the first waiter, if there is one."""
+        if not self._waiters:
             return
+        caller, waiters = next(iter(self._waiters.items()))
+        waiter = next(iter(waiters))
+        self.remove(caller, waiter)
+        if not waiter.done():
+            waiter.set_exception(error)
 
     def _next_caller(self) -> str | None:
         best, fewest = None, self._size

@@ -28,7 +28,7 @@ class Connection(asyncpg.Connection):
 
     #: Process id of its backend. asyncpg's ``get_server_pid()`` raises once the connection is lost.
     backend: int | None = None
-    #: Set to have it replaced: its server is read-only, or its state is not known.
+    #: Whether it is closed when it is released: its server is read-only, or its state unknown.
     must_close = False
     #: The caller that holds it.
     caller = SYSTEM
@@ -48,8 +48,8 @@ class Pool:
         prepare: Callable[[Connection], Awaitable[object]] | None = None,
     ) -> None:
         self._connect, self._max_size, self._prepare = connect, max_size, prepare
-        #: All open connections, and the idle ones, of which the last one was used last.
         self._connections: set[Connection] = set()
+        #: The connections that no caller holds; the last one was used last.
         self._idle: list[Connection] = []
         self._opening = 0
         self._queue = FairQueue(max_size)
@@ -128,7 +128,10 @@ class Pool:
         while self._idle:
             self._discard(self._idle.pop())
         while self._tasks or self._connections:
-            await (asyncio.wait(self._tasks) if self._tasks else self._all_released.wait())
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            else:
+                await self._all_released.wait()
         self.terminate()
 
     def terminate(self) -> None:
