@@ -24,7 +24,10 @@ T = TypeVar("T")
 def is_search(
     q: str = "", sort: str = "best", page: int = 1, limit: int = 0, **filters: Any
 ) -> bool:
-    """Whether `find` searches, which may take as long as `MAX_SEARCH_SECONDS`."""
+    """Whether `find` searches, which may take as long as `MAX_SEARCH_SECONDS`.
+
+    ``page`` and ``limit`` are parameters of their own, so that they do not count as filters.
+    """
     return bool(q or filters or sort != "best")
 
 

@@ -39,10 +39,10 @@ async def update(db: Database, user_id: str, changes: Mapping[str, Any]) -> tupl
     """
     async with statements.transaction(db) as connection:
         before = await ensure(connection, user_id)
-        changes, orphan = _with_image(changes, before["image_file"])
+        changes, unused = _with_image(changes, before["image_file"])
         await merge(connection, before["mentor_id"], changes)
         after = await statements.profile.show(connection, user_id=user_id)
-    return after["body"], orphan
+    return after["body"], unused
 
 
 async def ensure(db: Database, user_id: str) -> Any:

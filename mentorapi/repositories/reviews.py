@@ -23,6 +23,7 @@ async def list_own(db: Database, user_id: str, role: str, page: int, limit: int)
 async def create(
     db: Database, session_id: str, user_id: str, rating: int, comment: str | None = None
 ) -> str:
-    create = statements.reviews.create
-    row = await change(db, REVIEW, create, session_id, user_id, rating=rating, comment=comment)
+    row = await change(
+        db, REVIEW, statements.reviews.create, session_id, user_id, rating=rating, comment=comment
+    )
     return str(row["body"])

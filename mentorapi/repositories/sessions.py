@@ -75,8 +75,9 @@ async def move(db: Database, session_id: str, user_id: str, transition: Transiti
 
 
 async def cancel(db: Database, session_id: str, user_id: str, reason: str | None = None) -> str:
-    cancel = statements.sessions.cancel
-    row = await change(db, CANCEL_SESSION, cancel, session_id, user_id, reason=reason)
+    row = await change(
+        db, CANCEL_SESSION, statements.sessions.cancel, session_id, user_id, reason=reason
+    )
     return str(row["body"])
 
 
