@@ -46,7 +46,7 @@ def load_or_create_secret(data_dir: Path) -> str:
 
 def _create(path: Path) -> None:
     """Create the file atomically. If several processes do so at once, the first file stays."""
-    # It has mode 0600.
+    # The temporary file has mode 0600, and the link is the same file.
     with tempfile.NamedTemporaryFile("w", prefix="jwt_secret.", dir=path.parent) as draft:
         draft.write(secrets.token_urlsafe(48) + "\n")
         draft.flush()

@@ -72,11 +72,17 @@ class KeySet:
         return key
 
     def _find(self, kid: str | None, algorithm: str | None) -> Key | None:
-        """Of the keys that share a kid, or have none, the one for the token's algorithm."""
+        """The key with this kid; of several, the one for this algorithm, else the first.
+
+        A token without a kid gets a key without one, or any key if all have the same kid.
+        """
         keys = [key for key in self._keys if key.kid == kid]
         if kid is None and len({key.kid for key in self._keys}) == 1:
             keys = self._keys
-        return next((key for key in keys if key.algorithm == algorithm), keys[0] if keys else None)
+        for key in keys:
+            if key.algorithm == algorithm:
+                return key
+        return keys[0] if keys else None
 
     async def _refresh(self) -> None:
         """Fetch the keys, unless that was done in the last `RETRY_SECONDS`."""
