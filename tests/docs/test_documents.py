@@ -52,10 +52,6 @@ def test_compare_endpoints_table_with_routes() -> None:
     assert len(documented) == len(served)
 
 
-#: Sent by the nginx site in deploy/ and never by the server.
-OF_THE_PROXY = ("429", "Too many requests, please slow down")
-
-
 def test_compare_errors_table_with_error_classes() -> None:
     def leaves(of: type[errors.ApiError]) -> set[type[errors.ApiError]]:
         narrower = of.__subclasses__()
