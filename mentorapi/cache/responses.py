@@ -1,7 +1,7 @@
 """Responses to public reads, kept in memory until what they show changes.
 
-A response is kept under its URL and belongs to a topic: a mentor's id, or ``LISTS``. Changes are
-numbered. A response remembers the number of the last change before the database was read; it is
+A response is kept under its URL and belongs to a topic: a mentor's id, `LISTS` or `ANY`. Changes
+are numbered. A response has the number of the last change before the database was read. It is
 current as long as its topic has not changed since.
 """
 
@@ -16,8 +16,9 @@ from time import monotonic
 
 from cachetools import LRUCache
 
+#: The topic of lists of mentors, searches and facets.
 LISTS = "lists"
-#: Of a response that every change of a mentor makes stale.
+#: The topic of responses that a change of any topic makes stale.
 ANY = "any"
 
 #: Bytes of bodies and URLs; with Python's overhead some 100 MB per process.
@@ -115,10 +116,9 @@ class ResponseCache:
             self._kept[load.url] = load
 
     async def join(self, url: str) -> Response | None:
-        """The response that another request of this URL is waiting for.
+        """Wait for the response to another request of this URL, which reads the database already.
 
-        So many requests for one URL cost one read of the database. None if there is no such
-        request, if it failed, or if something changed since it began.
+        None if there is no such request, if it failed, or if its topic changed since it began.
         """
         load = self._loads.get(url)
         if load is None or not self._is_current(load):

@@ -60,7 +60,8 @@ SESSION = {
     "random_page_cost": "1.1",
 }
 
-# asyncpg sends all other parameters to the server, which refuses those meant for libpq.
+# The parameters of a URL that asyncpg reads from a DSN. It sends all others to the server, which
+# refuses those that are meant for libpq.
 _IN_DSN = """
     dbname user password passfile service options application_name
     sslmode sslcert sslkey sslrootcert sslcrl sslpassword sslnegotiation ssl_min_protocol_version
@@ -157,7 +158,7 @@ def _hosts(database_url: str) -> list[dict[str, Any]]:
     dsn = f"postgresql://?{urlencode(others)}"
     attributes = [parts.get("target_session_attrs")]
     if attributes == ["prefer-standby"]:
-        # Any host will do when no standby answers.
+        # If no standby answers, any host is taken.
         attributes = ["standby", "any"]
     # libpq takes one port for all hosts, or one for each.
     ports = itertools.cycle(str(parts.get("port") or "").split(","))

@@ -167,8 +167,8 @@ class _Server:
                     f"another process has been starting or stopping the PostgreSQL in {self.folder}"
                     f" for {_WAIT_SECONDS:.0f} seconds; gave up waiting for it"
                 )
-            # Closing releases it, and not LOCK_UN: an initdb that outlives this process has a copy
-            # of the descriptor, and with it the lock.
+            # Released by closing the descriptor, not by LOCK_UN: an initdb that outlives this
+            # process has a copy of the descriptor, and keeps the lock.
             yield control
 
     # Make, start, stop ---------------------------------------------------------------------------

@@ -120,6 +120,7 @@ class Listener:
 
     @contextmanager
     def _lost_on_error(self) -> Iterator[None]:
+        """Catch any error of the block, and mark the connection as lost."""
         try:
             yield
         except Exception as error:

@@ -61,7 +61,7 @@ class SetOrDeleteOverride(ApiHandler):
 
 
 def as_date(text: str) -> str:
-    """Check a date of the path."""
+    """Return a date of the path. Raises ValidationFailed if it is none."""
     if not formats.conforms(text, "date"):
         raise errors.ValidationFailed.of("date", "must be a date, YYYY-MM-DD", "format")
     return text

@@ -84,7 +84,7 @@ class ApiHandler(RequestHandler):
         Tornado's own delegate also takes care of template caches and streamed bodies: a fifth of
         the time from the head of a request to its response.
         """
-        # Kept from the garbage collector.
+        # asyncio keeps no reference to a task: the garbage collector could remove it.
         self.task = get_running_loop().create_task(self._execute([], *ids))
 
     async def prepare(self) -> None:
@@ -137,7 +137,7 @@ class ApiHandler(RequestHandler):
 
     @classmethod
     def allowed(cls) -> list[str]:
-        # Probes and redirects are no operations of the API.
+        # Probes and redirects are no operations of the API. They have a GET only.
         names = list(cls.operations()) or ["GET"]
         return names + (["HEAD"] if "GET" in names else []) + ["OPTIONS"]
 

@@ -12,8 +12,8 @@ from mentorapi import errors
 from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import MAX_NESTING, Details, entry, is_nested_deeper
 
-#: Digits before the point, or zeros after it: numbers beyond are refused. A number whose value is
-#: whole is an integer: 60.0 and 6e1 are 60.
+#: Numbers with more digits before the point, or more zeros after it, are refused. A number whose
+#: value is whole is an integer: 60.0 and 6e1 are 60.
 MAX_DIGITS = 18
 
 #: Values in one body, at any depth. The largest useful body, 500 weekly windows, has 2,500. Each

@@ -37,9 +37,9 @@ class CachedReadHandler(ResponseHandler):
     """Answers from the database, and keeps the response in the cache under the request's URL."""
 
     load: Load | None = None
-    #: For how long the response is true if nothing changes. Free slots expire.
+    #: Seconds for which the response is true if nothing changes. Free slots expire.
     seconds_valid = inf
-    #: The topic of the response; by default the id in the path.
+    #: The topic of a response whose path has no id. The topic of the others is their id.
     TOPIC: str = LISTS
 
     @staticmethod

@@ -48,7 +48,8 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self._loop = asyncio.get_running_loop()
         self._parser = RequestParser(server.max_head_bytes)
         self._is_parsing = self._is_closing = self._has_ended = False
-        #: In the time of ``time.monotonic()``.
+        #: Both in the time of ``time.monotonic()``: when the client is too slow, and from when on
+        #: a connection without a request is idle.
         self._deadline = time.monotonic() + server.head_seconds
         self._idle_from = time.monotonic() + FIRST_REQUEST_SECONDS
         #: Bytes of the response that wait to be sent, and since when their number is the same.
@@ -63,7 +64,9 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def _expect_request(self) -> None:
         self._parser.begin()
         self._request: Request | None = None
-        self._answered = self._keep_alive = self._client_waits = False
+        self._answered = self._keep_alive = False
+        #: Whether the client sends the body only after ``100 Continue``.
+        self._client_waits = False
         self._max_body: float = math.inf
         self._body_waiter: asyncio.Future[None] | None = None
         #: Why the body cannot be read.
@@ -239,14 +242,17 @@ class Connection(asyncio.Protocol, HTTPConnection):
         return self._writable
 
     def finish(self) -> None:
-        """The response is complete."""
+        """End the response."""
         self._answered = self._parser.skips_body = True
         self._end()
 
     # The end of a request, and of the connection ---------------------------------------------
 
     def _end(self) -> None:
-        """Called when the response is complete, and when the rest of the body has been skipped."""
+        """Expect the next request, or close.
+
+        Called when the response is complete, and when the rest of the body has been skipped.
+        """
         if self._is_closing:
             return
         if not self._keep_alive or (self._has_ended and not self._parser.unparsed):

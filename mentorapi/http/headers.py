@@ -64,7 +64,7 @@ def _cors_headers(allowed: Collection[str], origin: str) -> dict[str, str]:
 
 
 def preflight_headers(response: Mapping[str, str], request: Request) -> dict[str, str]:
-    """What a preflight is answered beside the headers that its response has already."""
+    """The headers of the response to a preflight, beside those that it has already."""
     if "Access-Control-Allow-Origin" not in response:
         return {}
     return {

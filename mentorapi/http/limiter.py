@@ -11,7 +11,7 @@ MAX_WAIT_SECONDS = 10.0
 
 
 async def acquire(semaphore: asyncio.Semaphore) -> None:
-    """Raises Unavailable after `MAX_WAIT_SECONDS`."""
+    """Acquire a semaphore. Raises Unavailable after `MAX_WAIT_SECONDS`."""
     try:
         async with asyncio.timeout(MAX_WAIT_SECONDS):
             await semaphore.acquire()

@@ -102,7 +102,7 @@ class RequestParser:
         return len(arrived) - held_back
 
     def _read_request_line(self, head: bytes) -> bytes:
-        """The head as llhttp accepts it.
+        """Read method and version; return the head as llhttp accepts it. Raises BadRequest.
 
         llhttp refuses unknown methods, which are to get a 405, and bytes above 127 in the target,
         which curl sends as they are typed.

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 class Job:
     """``run`` returns the number of rows that it changed, by their kind.
 
-    Several servers run it at the same time, and a failed run is made up for by the next one.
+    Several servers run it at the same time, and the next run makes up for a failed one.
     """
 
     name: str
@@ -36,11 +36,11 @@ class Runner:
         db: Database,
         metrics: Metrics,
         jobs: Sequence[Job],
-        changed: Callable[[], object] = lambda: None,
+        on_change: Callable[[], object] = lambda: None,
     ) -> None:
         self._db, self._metrics, self._jobs = db, metrics, jobs
         #: Called after a run that has changed rows.
-        self._changed = changed
+        self._on_change = on_change
         self._timers: list[PeriodicCallback] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
         for job in jobs:
@@ -86,7 +86,7 @@ class Runner:
         for kind, rows in changed.items():
             metrics.job_rows.labels(job.name, kind).inc(rows)
         if any(changed.values()):
-            self._changed()
+            self._on_change()
 
     def _start(self, job: Job) -> None:
         task = self._tasks.get(job.name)
