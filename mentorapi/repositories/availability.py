@@ -82,8 +82,8 @@ def ids_to_keep(
 ) -> list[str | None]:
     """Return the id of each window; None for a window that needs a new one."""
     sent = [(window.get("id") or "").lower() for window in windows]
-    known = {window["id"] for window in removed}
-    unclaimed = {day_and_times(one): one["id"] for one in removed if one["id"] not in sent}
+    known, claimed = {window["id"] for window in removed}, set(sent)
+    unclaimed = {day_and_times(one): one["id"] for one in removed if one["id"] not in claimed}
     return [
         window_id if window_id in known else unclaimed.get(day_and_times(window))
         for window, window_id in zip(windows, sent, strict=True)
