@@ -1107,7 +1107,7 @@ DECLARE
     fields text[];
     words text[];
     numbers integer[];
-    locked bigint[];
+    former search_postings[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
         SELECT array_agg(ROW(n.*)::mentors) INTO after FROM new_mentors AS n;
@@ -1158,17 +1158,17 @@ BEGIN
             WHERE v.word = w.word
         );
 
-    -- Rows that another transaction has locked stay as they are. The next statement sees the others
-    -- as they are now.
-    locked := ARRAY(
-        SELECT p.id
+    -- Rows that another transaction has locked stay as they are.
+    SELECT array_agg(l.posting) INTO former
+    FROM (
+        SELECT p AS posting
         FROM (
             SELECT DISTINCT t.field, t.word, search_block(t.number) AS block
             FROM unnest(fields, words, numbers) AS t (field, word, number)
         ) AS f
         INNER JOIN search_postings AS p ON (p.field, p.word, p.block) = (f.field, f.word, f.block)
         FOR UPDATE OF p SKIP LOCKED
-    );
+    ) AS l;
 
     WITH flipped AS (
         SELECT
@@ -1181,26 +1181,6 @@ BEGIN
         GROUP BY t.field, t.word, search_block(t.number)
     ),
 
-    former AS (
-        SELECT
-            p.id,
-            f.field,
-            f.word,
-            f.block,
-            p.mentors
-        FROM flipped AS f
-        -- Without OFFSET, PostgreSQL would read all postings.
-        CROSS JOIN LATERAL (
-            SELECT
-                id,
-                mentors
-            FROM search_postings
-            WHERE field = f.field AND word = f.word AND block = f.block
-            OFFSET 0
-        ) AS p
-        WHERE p.id = ANY (locked)
-    ),
-
     merged AS (
         SELECT
             min(r.id) AS id,
@@ -1211,7 +1191,7 @@ BEGIN
         FROM (
             SELECT * FROM flipped
             UNION ALL
-            SELECT * FROM former
+            SELECT id, field, word, block, mentors FROM unnest(former)
         ) AS r
         GROUP BY r.field, r.word, r.block
     ),
@@ -1227,7 +1207,7 @@ BEGIN
 
     deleted AS (
         DELETE FROM search_postings AS p
-        USING former AS r
+        USING unnest(former) AS r
         INNER JOIN merged AS m ON (m.field, m.word, m.block) = (r.field, r.word, r.block)
         WHERE
             (p.field, p.word, p.block, p.id) = (r.field, r.word, r.block, r.id)
