@@ -335,15 +335,15 @@ CREATE FUNCTION public.delete_old_events(batch_size bigint) RETURNS bigint
     FROM deleted
 $$;
 
-CREATE FUNCTION public.earliest_starts(of_mentors uuid[], first_minute integer) RETURNS TABLE(mentor_id uuid, late integer)
+CREATE FUNCTION public.earliest_starts(of_mentors uuid[], first_minute integer) RETURNS TABLE(mentor_id uuid, in_minutes integer)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT
         s.mentor_id,
-        next.late
+        next.in_minutes
     FROM mentor_starts AS s
     CROSS JOIN LATERAL (
-        SELECT min((u.minute - first_minute + 10080) % 10080) AS late
+        SELECT min((u.minute - first_minute + 10080) % 10080) AS in_minutes
         FROM unnest(s.starts) AS u (minute)
     ) AS next
     WHERE s.mentor_id = ANY (of_mentors)
@@ -444,18 +444,18 @@ CREATE FUNCTION public.image_url(m public.mentors) RETURNS text
     )
 $$;
 
-CREATE FUNCTION public.irregular_starts(begins timestamp with time zone, within integer) RETURNS TABLE(mentor_id uuid, late integer)
+CREATE FUNCTION public.irregular_starts(begins timestamp with time zone, within integer) RETURNS TABLE(mentor_id uuid, in_minutes integer)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT
         b.mentor_id,
-        t.late
+        t.in_minutes
     FROM bookings AS b
     INNER JOIN mentors AS m ON m.id = b.mentor_id
     INNER JOIN mentor_starts AS s ON s.mentor_id = b.mentor_id
     CROSS JOIN LATERAL (
         SELECT
-            minutes_between(begins, b.start_time) - m.session_duration - m.buffer_time AS late,
+            minutes_between(begins, b.start_time) - m.session_duration - m.buffer_time AS in_minutes,
             minutes_between(
                 date_trunc('week', b.start_time AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', b.start_time
             ) - m.session_duration - m.buffer_time AS minute
@@ -464,24 +464,24 @@ CREATE FUNCTION public.irregular_starts(begins timestamp with time zone, within 
         b.live
         AND b.start_time BETWEEN begins
         AND begins + make_interval(mins => least(within, 165) + 165)
-        AND t.late BETWEEN 0 AND least(within, 165)
+        AND t.in_minutes BETWEEN 0 AND least(within, 165)
         AND NOT s.starts @> ARRAY[((t.minute + 10080) % 10080)::smallint]
     UNION ALL
     SELECT
         o.mentor_id,
-        t.late
+        t.in_minutes
     FROM time_off AS o
     INNER JOIN mentors AS m ON m.id = o.mentor_id
     CROSS JOIN LATERAL (
         SELECT floor(
             extract(EPOCH FROM o.starts_at - begins) / 60
-        )::integer - m.session_duration AS late
+        )::integer - m.session_duration AS in_minutes
     ) AS t
     WHERE
         o.starts_at BETWEEN begins AND begins + make_interval(mins => least(within, 165) + 120)
-        AND t.late BETWEEN 0 AND least(within, 165)
+        AND t.in_minutes BETWEEN 0 AND least(within, 165)
     UNION ALL
-    -- One that ends at midnight may go on in a window of the next day.
+    -- A window that ends at midnight may go on in a window of the next day.
     SELECT
         o.mentor_id,
         greatest(0, ceil(extract(EPOCH FROM t.opens - begins) / 60)::integer)
@@ -749,20 +749,20 @@ DECLARE
     ends CONSTANT timestamptz := (to_date + 1)::timestamp AT TIME ZONE 'UTC';
     first_day date := (begins AT TIME ZONE m.availability_timezone)::date - 1;
     w record;
-    -- The window before, and the beginning of all windows that touch each other up to it.
+    -- The window before, and when the first of the windows that touch each other up to it opens.
     before_opens timestamptz;
     before_closes timestamptz := '-infinity';
     open_since timestamptz := '-infinity';
     hours tstzrange[] := '{}';
     next_start timestamptz;
-    -- By rules 1 and 2, and the place of the first one that is not in an earlier stretch.
+    -- By rules 1 and 2, and the place of the next one to look at.
     starts timestamptz[] := '{}';
     place integer := 1;
     free tstzmultirange;
     allowed tstzmultirange;
     stretch tstzrange;
 BEGIN
-    -- Windows that touch at midnight may do so since the Monday before the last one.
+    -- Windows may touch at each midnight since the Monday of the week before.
     IF EXISTS (
         SELECT
         FROM availability_windows AS a
@@ -802,7 +802,7 @@ BEGIN
                 starts := starts || next_start;
                 next_start := next_start + duration + buffer;
             END IF;
-            -- The session before has ended by the opening if only its buffer reaches beyond.
+            -- If only its buffer reaches beyond the opening, the session before has ended by then.
             IF next_start <= w.opens + buffer THEN
                 next_start := w.opens;
             END IF;
@@ -841,6 +841,7 @@ BEGIN
             place := place + 1;
         END LOOP;
         start_time := starts[place];
+        -- Rule 3. The start by rule 2 is looked at again for the next stretch.
         IF (start_time <@ stretch) IS NOT TRUE THEN
             start_time := date_trunc('minute', upper(stretch) - CASE
                 WHEN upper_inc(stretch) THEN interval '0' ELSE interval '1 microsecond'
@@ -923,21 +924,24 @@ DECLARE
     passing CONSTANT varbit := search_filter(filters);
     -- The first mentors of the list.
     sample uuid[];
-    -- Minutes after `begins` until enough of them may be free, and the others who may be free by
-    -- then.
+    -- Minutes after `begins` until enough of them may be free, and the other mentors who may be
+    -- free by then.
     reach integer;
     others uuid[];
     -- All who may be free by then, and when, in the order of this time and then of the list.
     candidates uuid[];
     times timestamptz[];
+    -- The candidate to check next, and how many to check at once.
     place integer;
     batch integer;
-    -- Those that mentor_slots() was asked for, and those of them who are free.
+    -- Those that mentor_slots() was asked for.
     checked uuid[] := '{}';
+    -- Those of them who are free, their `times`, and the start and the JSON of their slots.
     found uuid[] := '{}';
     found_times timestamptz[] := '{}';
     found_starts timestamptz[] := '{}';
     found_slots json[] := '{}';
+    -- How many the page still needs.
     missing integer;
 BEGIN
     WHILE minutes > 0 LOOP
@@ -945,10 +949,10 @@ BEGIN
         reach := minutes;
         others := '{}';
         IF cardinality(sample) = sample_size THEN
-            SELECT e.late INTO reach
+            SELECT e.in_minutes INTO reach
             FROM earliest_starts(sample, first_minute) AS e
-            WHERE e.late < minutes
-            ORDER BY e.late
+            WHERE e.in_minutes < minutes
+            ORDER BY e.in_minutes
             LIMIT 1 OFFSET wanted - 1;
             reach := coalesce(reach, minutes);
             others := ARRAY(
@@ -963,15 +967,15 @@ BEGIN
 
         SELECT
             array_agg(c.mentor_id ORDER BY c.place),
-            array_agg(begins + make_interval(mins => c.late) ORDER BY c.place)
+            array_agg(begins + make_interval(mins => c.in_minutes) ORDER BY c.place)
         INTO candidates, times
         FROM (
             SELECT
                 e.mentor_id,
-                e.late,
+                e.in_minutes,
                 row_number() OVER (
                     ORDER BY
-                        e.late ASC,
+                        e.in_minutes ASC,
                         m.rating DESC NULLS LAST,
                         m.review_count DESC,
                         m.total_sessions DESC,
@@ -980,19 +984,19 @@ BEGIN
             FROM (
                 SELECT
                     u.mentor_id,
-                    min(u.late) AS late
+                    min(u.in_minutes) AS in_minutes
                 FROM (
                     SELECT
                         s.mentor_id,
-                        s.late
+                        s.in_minutes
                     FROM earliest_starts(sample || others, first_minute) AS s
                     UNION ALL
                     SELECT
                         i.mentor_id,
-                        i.late
+                        i.in_minutes
                     FROM irregular_starts(begins, least(reach, minutes)) AS i
                 ) AS u
-                WHERE u.late < minutes AND u.late <= reach
+                WHERE u.in_minutes < minutes AND u.in_minutes <= reach
                 GROUP BY u.mentor_id
             ) AS e
             INNER JOIN mentors AS m ON m.id = e.mentor_id
@@ -1950,7 +1954,7 @@ CREATE FUNCTION public.search_mentors(q text, filters jsonb, sort text, wanted b
 DECLARE
     words CONSTANT text[] := search_query(q);
     phrase CONSTANT text := CASE WHEN cardinality(words) > 1 THEN array_to_string(words, ' ') END;
-    -- from the best tier down, each with the matches of the tiers before
+    -- From the best tier down. Each one includes the matches of the tiers before it.
     tiers varbit[];
     reached varbit;
     in_tier varbit;
@@ -2014,7 +2018,7 @@ BEGIN
         WHEN 'newest' THEN 'm.created_at DESC, '
         ELSE ''
     END || sorting;
-    -- Not where it depends on the page how they are sorted.
+    -- Not decided by `few`, which differs from page to page: all pages need one order.
     IF phrase IS NOT NULL AND matches <= 200 THEN
         few := TRUE;
         sorting := 'search_phrase(m, $2) DESC, ' || sorting;

@@ -405,20 +405,20 @@ DECLARE
     ends CONSTANT timestamptz := (to_date + 1)::timestamp AT TIME ZONE 'UTC';
     first_day date := (begins AT TIME ZONE m.availability_timezone)::date - 1;
     w record;
-    -- The window before, and the beginning of all windows that touch each other up to it.
+    -- The window before, and when the first of the windows that touch each other up to it opens.
     before_opens timestamptz;
     before_closes timestamptz := '-infinity';
     open_since timestamptz := '-infinity';
     hours tstzrange[] := '{}';
     next_start timestamptz;
-    -- By rules 1 and 2, and the place of the first one that is not in an earlier stretch.
+    -- By rules 1 and 2, and the place of the next one to look at.
     starts timestamptz[] := '{}';
     place integer := 1;
     free tstzmultirange;
     allowed tstzmultirange;
     stretch tstzrange;
 BEGIN
-    -- Windows that touch at midnight may do so since the Monday before the last one.
+    -- Windows may touch at each midnight since the Monday of the week before.
     IF EXISTS (
         SELECT
         FROM availability_windows AS a
@@ -458,7 +458,7 @@ BEGIN
                 starts := starts || next_start;
                 next_start := next_start + duration + buffer;
             END IF;
-            -- The session before has ended by the opening if only its buffer reaches beyond.
+            -- If only its buffer reaches beyond the opening, the session before has ended by then.
             IF next_start <= w.opens + buffer THEN
                 next_start := w.opens;
             END IF;
@@ -497,6 +497,7 @@ BEGIN
             place := place + 1;
         END LOOP;
         start_time := starts[place];
+        -- Rule 3. The start by rule 2 is looked at again for the next stretch.
         IF (start_time <@ stretch) IS NOT TRUE THEN
             start_time := date_trunc('minute', upper(stretch) - CASE
                 WHEN upper_inc(stretch) THEN interval '0' ELSE interval '1 microsecond'

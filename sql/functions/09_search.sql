@@ -10,17 +10,17 @@
 --   mentor of the block. A mentor's column `number` says which bit: bit number % block size of
 --   block number / block size. No number is used twice. The `word` of a filter has two lines, the
 --   first for what a filter asks for, the second for what the profile shows: a folded expertise and
---   its spelling, a range of languages and the language, a currency and the rate, nothing and the
---   rating.
+--   its spelling, a range of languages and the language, a currency and the rate, a duration and
+--   nothing, nothing and the rating.
 -- * search_vocabulary has the words that texts have or had. Its column `keys`, with a GIN index,
 --   finds the words that a word of a search may mean.
 --
 -- NO WRITER WAITS FOR ANOTHER, although many profiles share a bitmap. The view search_bitmaps shows
--- the bitmaps: each is the XOR of its rows in search_postings. A change of a profile flips bits in
--- one row, which takes up all rows that no other transaction has locked; if there is none, it
--- inserts one. So a bitmap has one row, and more only while several transactions change it or after
--- that, until its next change. A word that two transactions add at once has two rows in
--- search_vocabulary.
+-- the bitmaps: each is the XOR of its rows in search_postings. A change of a profile merges the
+-- rows that no other transaction has locked into one of them and flips bits in it. If all are
+-- locked, it inserts a row. So a bitmap has several rows only from the time when several
+-- transactions change it until its next change. A word that two transactions add at once has two
+-- rows in search_vocabulary.
 --
 -- HOW A SEARCH RUNS: see 11_find_mentors.sql.
 --

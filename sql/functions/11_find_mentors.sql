@@ -84,8 +84,8 @@ AS $$
 $$;
 
 -- The folded words of a search: the first eight; further ones are ignored. Marks such as `-` or
--- `...` count only where there is nothing else. Null stands for all mentors, and only a blank `q`
--- gets it: one that folding makes blank, such as an accent, finds none.
+-- `...` count only where there is nothing else. Null means all mentors, and is returned only if `q`
+-- is blank. A `q` that folding makes blank, such as an accent, finds no mentor.
 CREATE OR REPLACE FUNCTION search_query(q text) RETURNS text[]
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -300,7 +300,7 @@ BEGIN
         WHEN 'newest' THEN 'm.created_at DESC, '
         ELSE ''
     END || sorting;
-    -- Not where it depends on the page how they are sorted.
+    -- Not decided by `few`, which differs from page to page: all pages need one order.
     IF phrase IS NOT NULL AND matches <= 200 THEN
         few := TRUE;
         sorting := 'search_phrase(m, $2) DESC, ' || sorting;
@@ -333,7 +333,7 @@ AS $$
 DECLARE
     words CONSTANT text[] := search_query(q);
     phrase CONSTANT text := CASE WHEN cardinality(words) > 1 THEN array_to_string(words, ' ') END;
-    -- from the best tier down, each with the matches of the tiers before
+    -- From the best tier down. Each one includes the matches of the tiers before it.
     tiers varbit[];
     reached varbit;
     in_tier varbit;

@@ -174,18 +174,18 @@ WHEN (
 )
 EXECUTE FUNCTION mentors_compute_starts();
 
--- In how many minutes from `first_minute` these mentors may be free. Minutes of the week begin with
--- Monday 00:00 UTC.
+-- In how many minutes from `first_minute` on each of these mentors may be free. Minutes of the week
+-- begin with Monday 00:00 UTC.
 CREATE OR REPLACE FUNCTION earliest_starts(of_mentors uuid[], first_minute integer)
-RETURNS TABLE (mentor_id uuid, late integer)
+RETURNS TABLE (mentor_id uuid, in_minutes integer)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT
         s.mentor_id,
-        next.late
+        next.in_minutes
     FROM mentor_starts AS s
     CROSS JOIN LATERAL (
-        SELECT min((u.minute - first_minute + 10080) % 10080) AS late
+        SELECT min((u.minute - first_minute + 10080) % 10080) AS in_minutes
         FROM unnest(s.starts) AS u (minute)
     ) AS next
     WHERE s.mentor_id = ANY (of_mentors)
@@ -195,18 +195,18 @@ $$;
 -- time off, only the ones before the mentor's next minute in mentor_starts matter. That minute is a
 -- session and a buffer later at most.
 CREATE OR REPLACE FUNCTION irregular_starts(begins timestamptz, within integer)
-RETURNS TABLE (mentor_id uuid, late integer)
+RETURNS TABLE (mentor_id uuid, in_minutes integer)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT
         b.mentor_id,
-        t.late
+        t.in_minutes
     FROM bookings AS b
     INNER JOIN mentors AS m ON m.id = b.mentor_id
     INNER JOIN mentor_starts AS s ON s.mentor_id = b.mentor_id
     CROSS JOIN LATERAL (
         SELECT
-            minutes_between(begins, b.start_time) - m.session_duration - m.buffer_time AS late,
+            minutes_between(begins, b.start_time) - m.session_duration - m.buffer_time AS in_minutes,
             minutes_between(
                 date_trunc('week', b.start_time AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', b.start_time
             ) - m.session_duration - m.buffer_time AS minute
@@ -215,24 +215,24 @@ AS $$
         b.live
         AND b.start_time BETWEEN begins
         AND begins + make_interval(mins => least(within, 165) + 165)
-        AND t.late BETWEEN 0 AND least(within, 165)
+        AND t.in_minutes BETWEEN 0 AND least(within, 165)
         AND NOT s.starts @> ARRAY[((t.minute + 10080) % 10080)::smallint]
     UNION ALL
     SELECT
         o.mentor_id,
-        t.late
+        t.in_minutes
     FROM time_off AS o
     INNER JOIN mentors AS m ON m.id = o.mentor_id
     CROSS JOIN LATERAL (
         SELECT floor(
             extract(EPOCH FROM o.starts_at - begins) / 60
-        )::integer - m.session_duration AS late
+        )::integer - m.session_duration AS in_minutes
     ) AS t
     WHERE
         o.starts_at BETWEEN begins AND begins + make_interval(mins => least(within, 165) + 120)
-        AND t.late BETWEEN 0 AND least(within, 165)
+        AND t.in_minutes BETWEEN 0 AND least(within, 165)
     UNION ALL
-    -- One that ends at midnight may go on in a window of the next day.
+    -- A window that ends at midnight may go on in a window of the next day.
     SELECT
         o.mentor_id,
         greatest(0, ceil(extract(EPOCH FROM t.opens - begins) / 60)::integer)
@@ -286,21 +286,24 @@ DECLARE
     passing CONSTANT varbit := search_filter(filters);
     -- The first mentors of the list.
     sample uuid[];
-    -- Minutes after `begins` until enough of them may be free, and the others who may be free by
-    -- then.
+    -- Minutes after `begins` until enough of them may be free, and the other mentors who may be
+    -- free by then.
     reach integer;
     others uuid[];
     -- All who may be free by then, and when, in the order of this time and then of the list.
     candidates uuid[];
     times timestamptz[];
+    -- The candidate to check next, and how many to check at once.
     place integer;
     batch integer;
-    -- Those that mentor_slots() was asked for, and those of them who are free.
+    -- Those that mentor_slots() was asked for.
     checked uuid[] := '{}';
+    -- Those of them who are free, their `times`, and the start and the JSON of their slots.
     found uuid[] := '{}';
     found_times timestamptz[] := '{}';
     found_starts timestamptz[] := '{}';
     found_slots json[] := '{}';
+    -- How many the page still needs.
     missing integer;
 BEGIN
     WHILE minutes > 0 LOOP
@@ -308,10 +311,10 @@ BEGIN
         reach := minutes;
         others := '{}';
         IF cardinality(sample) = sample_size THEN
-            SELECT e.late INTO reach
+            SELECT e.in_minutes INTO reach
             FROM earliest_starts(sample, first_minute) AS e
-            WHERE e.late < minutes
-            ORDER BY e.late
+            WHERE e.in_minutes < minutes
+            ORDER BY e.in_minutes
             LIMIT 1 OFFSET wanted - 1;
             reach := coalesce(reach, minutes);
             others := ARRAY(
@@ -326,15 +329,15 @@ BEGIN
 
         SELECT
             array_agg(c.mentor_id ORDER BY c.place),
-            array_agg(begins + make_interval(mins => c.late) ORDER BY c.place)
+            array_agg(begins + make_interval(mins => c.in_minutes) ORDER BY c.place)
         INTO candidates, times
         FROM (
             SELECT
                 e.mentor_id,
-                e.late,
+                e.in_minutes,
                 row_number() OVER (
                     ORDER BY
-                        e.late ASC,
+                        e.in_minutes ASC,
                         m.rating DESC NULLS LAST,
                         m.review_count DESC,
                         m.total_sessions DESC,
@@ -343,19 +346,19 @@ BEGIN
             FROM (
                 SELECT
                     u.mentor_id,
-                    min(u.late) AS late
+                    min(u.in_minutes) AS in_minutes
                 FROM (
                     SELECT
                         s.mentor_id,
-                        s.late
+                        s.in_minutes
                     FROM earliest_starts(sample || others, first_minute) AS s
                     UNION ALL
                     SELECT
                         i.mentor_id,
-                        i.late
+                        i.in_minutes
                     FROM irregular_starts(begins, least(reach, minutes)) AS i
                 ) AS u
-                WHERE u.late < minutes AND u.late <= reach
+                WHERE u.in_minutes < minutes AND u.in_minutes <= reach
                 GROUP BY u.mentor_id
             ) AS e
             INNER JOIN mentors AS m ON m.id = e.mentor_id
