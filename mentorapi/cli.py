@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -193,6 +193,8 @@ def _with_key(settings: Settings) -> Settings:
 @contextmanager
 def _database(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield the URL of the database, and the version of its server."""
-    given = settings.database_url
-    with nullcontext(given) if given else embedded.running(settings.data_dir) as url:
-        yield url, check_server(url)
+    if settings.database_url:
+        yield settings.database_url, check_server(settings.database_url)
+    else:
+        with embedded.running(settings.data_dir) as url:
+            yield url, check_server(url)

@@ -34,11 +34,11 @@ class ShowInCalendar(ApiHandler):
         self.write(calendar.write(entry))
 
 
-def move(spec: Operation, transition: Transition) -> type[ApiHandler]:
+def move(action: Operation, transition: Transition) -> type[ApiHandler]:
     """Return the handler of a transition that needs nothing but the session."""
 
     class MoveSession(ApiHandler):
-        @operation(spec, raises=transition.errors)
+        @operation(action, raises=transition.errors)
         async def post(self, session_id: str) -> None:
             user_id = self.user_id
             self.write_json(await sessions.move(self.db, session_id, user_id, transition))

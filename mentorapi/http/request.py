@@ -46,8 +46,9 @@ class Request(HTTPServerRequest):
         self.method, self.uri, self.headers = parsed.method, parsed.target, parsed.headers
         self.remote_ip = remote_ip
         self.path, _, self.query = self.uri.partition("?")
-        #: ``body`` is set from ``Connection.read_body``.
-        self.has_body, self.body = not parsed.received, b""
+        self.has_body = not parsed.received
+        #: Set to what ``Connection.read_body`` returns.
+        self.body = b""
         #: The client's, or a new one.
         self.id = self.headers.get("x-request-id", "")
         if not _REQUEST_ID.fullmatch(self.id):
