@@ -115,7 +115,8 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self._is_parsing = True
         for _ in range(MAX_PIECES):
             if not self._may_parse():
-                if self._parser.unparsed:
+                # While it closes, what the client sends is read and dropped.
+                if self._parser.unparsed and not self._is_closing:
                     self._transport.pause_reading()
                 break
             try:
