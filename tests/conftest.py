@@ -112,7 +112,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 #: Modules with tests or fixtures that take 10 s and more. They start first: at the end, one worker
-#: would run them alone, or each of several would make the fixture.
+#: would run them alone.
 LONG = {
     *("test_docs_page.py", "test_model.py", "test_plans.py", "test_pg_upgrade.py"),
     *("test_migrations.py", "test_roles.py", "test_typescript_client.py"),
@@ -140,13 +140,20 @@ def io_loop() -> Iterator[IOLoop]:
     asyncio.set_event_loop(None)
 
 
+@contextmanager
+def folder_of_all_workers(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """A folder that one worker at a time may fill. The first one finds it missing."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def first_starts(tmp_path_factory: pytest.TempPathFactory) -> FirstStarts:
     """Made once for all workers."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "first-starts"
-    with (folder.parent / "first-starts.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with folder_of_all_workers(tmp_path_factory, "first-starts") as folder:
         made = FirstStarts(folder / "initialized", folder / "migrated")
         if not folder.exists():
             with embedded.running(made.initialized):
