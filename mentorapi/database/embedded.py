@@ -270,9 +270,10 @@ class _Server:
         return bool(answer == psycopg.pq.Ping.OK)
 
     def _postmaster(self) -> psutil.Process | None:
-        if self.child is not None:
-            # Reaps it: until then a dead child counts as a process.
-            self.child.poll()
+        # While a server starts, its file is empty for a moment: a child is found without it.
+        # poll() reaps a dead child, which counts as a process until then.
+        if self.child is not None and self.child.poll() is None:
+            return psutil.Process(self.child.pid)
         try:
             process = psutil.Process(int(self.pid_file.read_text().partition("\n")[0]))
         except (psutil.Error, OSError, ValueError):

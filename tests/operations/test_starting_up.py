@@ -178,6 +178,17 @@ def test_press_ctrl_c_ends_server_and_database(data_dir: Path) -> None:
     assert nothing_left_of(data_dir)
 
 
+def test_leave_while_the_pid_file_is_empty_stops_the_database(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with embedded.running(data_dir):
+        # As in the first millisecond of a start.
+        (data_dir / "postgres" / "postmaster.pid").write_text("")
+        # PostgreSQL ends by itself when it sees that, after a minute.
+        monkeypatch.setattr(embedded, "_WAIT_SECONDS", 10.0)
+    assert nothing_left_of(data_dir)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("milestone", ["postgres.new-*", "postgres/postmaster.pid"])
 def test_send_signal_while_starting_leaves_nothing_running(
