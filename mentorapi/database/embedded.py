@@ -344,18 +344,24 @@ def _unprivileged_account() -> dict[str, Any]:
     """Arguments for subprocess. PostgreSQL refuses to run as root: then it needs a system user."""
     if os.geteuid() != 0:
         return {}
-    if _SYSTEM_USER not in (user.pw_name for user in pwd.getpwall()):
-        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin"]
-        with suppress(FileNotFoundError):
-            subprocess.run([*command, _SYSTEM_USER], capture_output=True)
     try:
-        user = pwd.getpwnam(_SYSTEM_USER)
+        user = _system_user()
     except KeyError:
         raise StartupError(
             "PostgreSQL refuses to run as root, and there is no useradd to make a user for it:"
             f" start as another user, or create the user {_SYSTEM_USER}"
         ) from None
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def _system_user() -> pwd.struct_passwd:
+    """PostgreSQL's user, created if missing. Raises KeyError if that fails."""
+    with suppress(KeyError):
+        return pwd.getpwnam(_SYSTEM_USER)
+    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin"]
+    with suppress(FileNotFoundError):
+        subprocess.run([*command, _SYSTEM_USER], capture_output=True)
+    return pwd.getpwnam(_SYSTEM_USER)
 
 
 # Files and waiting -------------------------------------------------------------------------------
