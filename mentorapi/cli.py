@@ -99,7 +99,7 @@ def _serve(settings: Settings, _args: argparse.Namespace) -> None:
 
 
 def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
-    from mentorapi.http.sockets import url_of
+    from mentorapi.http.sockets import client_url, port_of, url_of
 
     if settings.database_url is None:
         place = f"embedded in {settings.data_dir / 'postgres'}"
@@ -109,14 +109,14 @@ def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
     lines = [f"PostgreSQL {version}, {place}", f"Listening on {sockets.address}{PREFIX}"]
     if settings.metrics_address:
         host = settings.metrics_address[0]
-        lines.append(f"Metrics on {url_of(host, sockets.metrics)}/metrics")
+        lines.append(f"Metrics on {url_of(host, port_of(sockets.metrics))}/metrics")
     if settings.jwt_secret:
         lines.append('Next: run.py demo, or run.py token --sub ada --name "Ada". Ctrl-C ends.')
     print("\n".join(lines), flush=True)
     if settings.public_url is None and not sockets.is_reachable:
         log.warning(
             "MENTORAPI_PUBLIC_URL is not set: addresses of uploaded images begin with %s",
-            sockets.client_url,
+            client_url(sockets.host, sockets.port),
         )
 
 

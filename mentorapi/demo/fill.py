@@ -3,11 +3,12 @@
 import orjson
 
 from mentorapi.auth.development import make_token
-from mentorapi.config import UNIX, Settings
+from mentorapi.config import Settings
 from mentorapi.database import statements
 from mentorapi.database.pool import Connection, Database
 from mentorapi.demo.story import MENTEE, MENTOR, Story
 from mentorapi.errors import StartupError
+from mentorapi.http.sockets import client_url
 from mentorapi.schemas import examples
 from mentorapi.schemas.common import PREFIX
 
@@ -54,7 +55,7 @@ async def _insert(connection: Connection, story: Story, *tables: str) -> None:
 
 def _next_steps(story: Story, settings: Settings) -> str:
     rows = story.rows
-    api = f"{settings.public_url or _own_url(settings)}{PREFIX}"
+    api = f"{settings.public_url or client_url(settings.host, settings.port)}{PREFIX}"
     if settings.jwt_secret is None:
         about_tokens = f"Let your issuer make tokens for {MENTOR} and {MENTEE}, and set:"
         mentor_token = mentee_token = "…"
@@ -85,10 +86,3 @@ def _token(settings: Settings, sub: str) -> str:
         iss=settings.jwt_issuer,
         aud=settings.jwt_audience,
     )
-
-
-def _own_url(settings: Settings) -> str:
-    if settings.host.startswith(UNIX):
-        return "http://localhost"
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"

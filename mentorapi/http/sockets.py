@@ -32,21 +32,19 @@ class Sockets:
     inherited: bool = False
 
     @property
+    def port(self) -> int:
+        """The port of the main sockets; 0 for a Unix socket."""
+        return 0 if self.host.startswith(UNIX) else port_of(self.main)
+
+    @property
     def address(self) -> str:
         """The address listened on: ``http://127.0.0.1:8000``, or ``unix:/run/mentorapi.sock``."""
-        return self.host if self.host.startswith(UNIX) else url_of(self.host, self.main)
+        return self.host if self.host.startswith(UNIX) else url_of(self.host, self.port)
 
     @property
     def is_reachable(self) -> bool:
         """Whether clients can use that address: not a wildcard, not a Unix socket."""
         return not self.host.startswith(UNIX) and self.host not in _WILDCARDS
-
-    @property
-    def client_url(self) -> str:
-        """The address listened on, or that of the loopback if clients cannot use the former."""
-        if self.host.startswith(UNIX):
-            return "http://localhost"
-        return url_of(self.host if self.is_reachable else "127.0.0.1", self.main)
 
     def remove_file(self) -> None:
         """Remove the file of a Unix socket that this process made: new clients are refused."""
@@ -55,9 +53,19 @@ class Sockets:
                 os.unlink(self.host.removeprefix(UNIX))
 
 
-def url_of(host: str, listening: list[socket.socket]) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{listening[0].getsockname()[1]}"
+def port_of(listening: list[socket.socket]) -> int:
+    return int(listening[0].getsockname()[1])
+
+
+def url_of(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def client_url(host: str, port: int) -> str:
+    """The address listened on, or that of the loopback if clients cannot use the former."""
+    if host.startswith(UNIX):
+        return "http://localhost"
+    return url_of("127.0.0.1" if host in _WILDCARDS else host, port)
 
 
 def bind(settings: Settings) -> Sockets:
