@@ -180,12 +180,20 @@ class Statement:
             raise missing
         return row
 
-    async def body(self, db: Database, missing: type[Exception] | None, **values: Any) -> str:
+    async def body(
+        self, db: Database, missing: type[Exception] | None = None, /, **values: Any
+    ) -> str:
         """Return the column ``body`` of the first row, a JSON text."""
         return str((await self(db, missing, **values))["body"])
 
     async def page(
-        self, db: Database, missing: type[Exception] | None, page: int, limit: int, **values: Any
+        self,
+        db: Database,
+        page: int,
+        limit: int,
+        missing: type[Exception] | None = None,
+        /,
+        **values: Any,
     ) -> Page:
         """Return a page: its columns are ``items`` and ``total``."""
         row = await self(db, missing, limit=limit, offset=offset(page, limit), **values)

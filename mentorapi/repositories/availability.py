@@ -96,7 +96,7 @@ def day_and_times(window: Mapping[str, Any]) -> tuple[int, str, str]:
 
 async def list_overrides(db: Database, user_id: str, page: int, limit: int) -> Page:
     return await statements.availability.list_overrides.page(
-        db, errors.ProfileNotFound, page, limit, user_id=user_id
+        db, page, limit, errors.ProfileNotFound, user_id=user_id
     )
 
 
@@ -134,7 +134,7 @@ def past_day() -> errors.ValidationFailed:
 
 async def list_time_off(db: Database, user_id: str, page: int, limit: int) -> Page:
     return await statements.availability.list_time_off.page(
-        db, errors.ProfileNotFound, page, limit, user_id=user_id
+        db, page, limit, errors.ProfileNotFound, user_id=user_id
     )
 
 

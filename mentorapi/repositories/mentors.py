@@ -39,15 +39,15 @@ async def find(
     ``sort`` and the filters are parameters of the API. Raises Unavailable.
     """
     if not is_search(q, sort, **filters):
-        return await statements.mentors.list.page(db, None, page, limit)
+        return await statements.mentors.list.page(db, page, limit)
     search = statements.mentors.search
     values = {"q": q, "filters": _json(filters), "sort": sort}
-    return await _in_time(search.page(db, None, page, limit, **values))
+    return await _in_time(search.page(db, page, limit, **values))
 
 
 async def count_facets(db: Database, q: str, **filters: Any) -> str:
     """How many of the mentors that `find` returns have each expertise, language and currency."""
-    return await _in_time(statements.mentors.facets.body(db, None, q=q, filters=_json(filters)))
+    return await _in_time(statements.mentors.facets.body(db, q=q, filters=_json(filters)))
 
 
 async def list_available(

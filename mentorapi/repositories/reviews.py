@@ -10,14 +10,14 @@ from mentorapi.transitions import REVIEW
 
 async def list_of_mentor(db: Database, mentor_id: str, page: int, limit: int) -> Page:
     return await statements.reviews.list.page(
-        db, errors.MentorNotFound, page, limit, mentor_id=mentor_id
+        db, page, limit, errors.MentorNotFound, mentor_id=mentor_id
     )
 
 
 async def list_own(db: Database, user_id: str, role: str, page: int, limit: int) -> Page:
     """List reviews received (role ``mentor``) or given (role ``mentee``)."""
     statement = statements.reviews.received if role == "mentor" else statements.reviews.given
-    return await statement.page(db, errors.ProfileNotFound, page, limit, user_id=user_id)
+    return await statement.page(db, page, limit, errors.ProfileNotFound, user_id=user_id)
 
 
 async def create(
