@@ -4,15 +4,21 @@ yoyo's own lock is a row, which a killed process leaves behind. The lock here is
 which ends with its connection. A process that holds it removes such a row.
 """
 
+from __future__ import annotations
+
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from mentorapi.database import functions
 from mentorapi.database.connections import reason
 from mentorapi.errors import StartupError
+
+if TYPE_CHECKING:
+    from yoyo.backends import DatabaseBackend
+    from yoyo.migrations import Migration
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -114,8 +120,8 @@ def _apply_migrations(database_url: str) -> list[str]:
         return [migration.id for migration in todo]
 
 
-def _apply(backend: Any, migration: Any) -> None:
-    """Apply one of yoyo's migrations and mark it as applied, in one transaction.
+def _apply(backend: DatabaseBackend, migration: Migration) -> None:
+    """Apply a migration and mark it as applied, in one transaction.
 
     yoyo takes two transactions. A process killed between them leaves a schema to which no later
     start can apply the migration.
