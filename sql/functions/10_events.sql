@@ -12,8 +12,8 @@
 --     CREATE OR REPLACE TRIGGER … AFTER INSERT OR UPDATE OR DELETE ON …
 --     FOR EACH ROW EXECUTE FUNCTION record_mentor_update('mentor');
 --
--- The setting `mentorapi.actor` says for whom a transaction acts, and ends with it: `user:` and the
--- user's id, or `sweep`. Statements of the API set it with act_for().
+-- The setting `mentorapi.actor` names the actor of a transaction, and ends with the transaction. It
+-- is `user:` and the user's id, or `sweep`. Statements of the API set it with act_for().
 
 -- Sets the acting user, and returns the user's id: a statement that takes the id from this function
 -- cannot change a row before the setting is made.
