@@ -13,10 +13,10 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -237,32 +237,32 @@ def template(postgres: str, io_loop: IOLoop) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def worker_database(
+def worker_databases(
     postgres: str, template: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[WorkerDatabase]:
-    with clone(postgres, template, io_loop) as url:
-        opening = WorkerDatabase.open(url, tmp_path_factory.mktemp("worker"))
-        with running(opening, io_loop) as database:
-            yield database
+) -> Iterator[Callable[[bool], WorkerDatabase]]:
+    """Opens the database of the worker without a clock or the one with it, each once."""
+    with ExitStack() as stack:
 
+        @cache
+        def opened(has_clock: bool) -> WorkerDatabase:
+            url = stack.enter_context(clone(postgres, template, io_loop))
+            opening = WorkerDatabase.open(url, tmp_path_factory.mktemp("worker"), has_clock)
+            database: WorkerDatabase = stack.enter_context(running(opening, io_loop))
+            return database
 
-@pytest.fixture(scope="session")
-def worker_database_with_clock(
-    postgres: str, template: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[WorkerDatabase]:
-    with clone(postgres, template, io_loop) as url:
-        opening = WorkerDatabase.open(url, tmp_path_factory.mktemp("worker"), has_clock=True)
-        with running(opening, io_loop) as database:
-            yield database
+        yield opened
 
 
 @pytest.fixture
-def emptied(request: pytest.FixtureRequest, io_loop: IOLoop) -> WorkerDatabase | None:
+def emptied(
+    request: pytest.FixtureRequest,
+    worker_databases: Callable[[bool], WorkerDatabase],
+    io_loop: IOLoop,
+) -> WorkerDatabase | None:
     """The database of the worker, without rows; none for tests marked own_server."""
     if request.node.get_closest_marker("own_server"):
         return None
-    name = "worker_database" + ("_with_clock" if "clock" in request.fixturenames else "")
-    database: WorkerDatabase = request.getfixturevalue(name)
+    database = worker_databases("clock" in request.fixturenames)
     io_loop.run_sync(database.empty)
     return database
 
