@@ -235,9 +235,9 @@ class _Server:
 
     def _stop(self) -> None:
         for number in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate shutdown
-            if postmaster := self._postmaster():
-                with suppress(psutil.NoSuchProcess):
-                    postmaster.send_signal(number)
+            if pid := self._postmaster():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
             if _wait_until(lambda: not self._runs()):
                 return
 
@@ -269,16 +269,18 @@ class _Server:
         answer = psycopg.pq.PGconn.ping(self.url("postgres").encode())
         return bool(answer == psycopg.pq.Ping.OK)
 
-    def _postmaster(self) -> psutil.Process | None:
-        # While a server starts, its file is empty for a moment: a child is found without it.
-        # poll() reaps a dead child, which counts as a process until then.
+    def _postmaster(self) -> int | None:
+        """The process id of the server, if it runs."""
+        # A child is found without its file, which is empty for a moment while the server starts,
+        # and which cannot be read while this process has no file descriptor left. poll() reaps a
+        # dead child.
         if self.child is not None and self.child.poll() is None:
-            return psutil.Process(self.child.pid)
+            return self.child.pid
         try:
             process = psutil.Process(int(self.pid_file.read_text().partition("\n")[0]))
         except (psutil.Error, OSError, ValueError):
             return None
-        return process if self._is_ours(process) else None
+        return process.pid if self._is_ours(process) else None
 
     def _runs(self) -> bool:
         """Whether the server or a child of it runs, whichever process has started it."""
