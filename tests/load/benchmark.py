@@ -87,7 +87,7 @@ Runs = dict[str, list[Figure]]
 # Measuring ---------------------------------------------------------------------------------------
 
 
-def start_peers(url: str, stack: ExitStack) -> dict[str, str]:
+def start_peers(url: str, pool_size: int, stack: ExitStack) -> dict[str, str]:
     """Their addresses."""
     packages = HERE / "peers" / "node_modules"
     if not packages.exists():
@@ -95,7 +95,7 @@ def start_peers(url: str, stack: ExitStack) -> dict[str, str]:
     env = {
         "DATABASE_URL": f"{url}&options={quote(SETTINGS)}",
         "JWT_SECRET": SECRET,
-        "POOL_SIZE": str(POOL_SIZE),
+        "POOL_SIZE": str(pool_size),
         "NODE_ENV": "production",
     }
     application = "tests.load.peers.fastapi_app:app"
@@ -112,11 +112,16 @@ def start_peers(url: str, stack: ExitStack) -> dict[str, str]:
 
 
 def start_bare(
-    url: str, folder: Path, endpoints: list[Endpoint], answers: list[str], stack: ExitStack
+    url: str,
+    folder: Path,
+    pool_size: int,
+    endpoints: list[Endpoint],
+    answers: list[str],
+    stack: ExitStack,
 ) -> str:
     plan = {
         "database_url": url,
-        "pool_size": POOL_SIZE,
+        "pool_size": pool_size,
         "endpoints": [
             {
                 "content": content,
@@ -177,7 +182,7 @@ def elsewhere(calls: list[str], path: str) -> list[str]:
     return [re.sub(r"(?<=\t)/[^?\t]*", path, one, count=1) for one in calls]
 
 
-def pgbench(url: str, wrk: Wrk, endpoint: Endpoint) -> Figure:
+def pgbench(url: str, wrk: Wrk, pool_size: int, endpoint: Endpoint) -> Figure:
     """Reads only: the arguments of a write cannot be repeated."""
     sql = endpoint.sql
     for place, value in reversed(list(enumerate(endpoint.arguments, 1))):
@@ -186,7 +191,7 @@ def pgbench(url: str, wrk: Wrk, endpoint: Endpoint) -> Figure:
     sql = re.sub(r"(?<!:):(?=[A-Z])", "' || chr(58) || '", sql)
     script = wrk.folder / "statement.sql"
     script.write_text(re.sub(r"--.*", "", sql).replace("\n", " ").rstrip("; ") + ";\n")
-    command = ["pgbench", "-n", "-M", "prepared", "-c", str(POOL_SIZE), "-j", "1"]
+    command = ["pgbench", "-n", "-M", "prepared", "-c", str(pool_size), "-j", "1"]
     command += ["-T", str(wrk.seconds), "-f", str(script), url]
     env = os.environ | {"PGOPTIONS": SETTINGS}
     out = subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
@@ -213,17 +218,17 @@ def counted(url: str, drive: Callable[[], Figure]) -> Figure:
 
 
 def measure(
-    url: str, wrk: Wrk, endpoints: list[Endpoint], rounds: int, with_peers: bool
+    url: str, wrk: Wrk, endpoints: list[Endpoint], rounds: int, pool_size: int, with_peers: bool
 ) -> dict[str, Runs]:
     results = {}
     with ExitStack() as stack:
-        _, api = stack.enter_context(running_api(url, wrk.folder))
-        peers = start_peers(url, stack) if with_peers else {}
+        _, api = stack.enter_context(running_api(url, wrk.folder, pool_size))
+        peers = start_peers(url, pool_size, stack) if with_peers else {}
         answers = [
             compare(endpoint, wrk, {"api": api} | (peers if endpoint.in_peers else {}))
             for endpoint in endpoints
         ]
-        bare = start_bare(url, wrk.folder, endpoints, answers, stack)
+        bare = start_bare(url, wrk.folder, pool_size, endpoints, answers, stack)
         for place, endpoint in enumerate(endpoints):
             print(endpoint.name, file=sys.stderr, flush=True)
             calls, once = endpoint.calls, "" if endpoint.arguments else endpoint.name
@@ -237,7 +242,7 @@ def measure(
                 static = elsewhere(endpoint.kept or calls, f"/static/{place}")
                 ways["a"] = partial(wrk.drive, bare, static)
                 ways["b"] = partial(wrk.drive, bare, elsewhere(calls, f"/sql/{place}"))
-                ways["c"] = partial(pgbench, url, wrk, endpoint)
+                ways["c"] = partial(pgbench, url, wrk, pool_size, endpoint)
             if endpoint.in_peers:
                 for name, base in peers.items():
                     ways[name] = partial(wrk.drive, base, calls, once)
@@ -364,13 +369,17 @@ def main() -> None:
     parser.add_argument("--only", default="", help="endpoints whose name this pattern finds")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--seconds", type=int, default=1, help="of each measurement")
+    parser.add_argument(
+        "--pool-size", type=int, default=POOL_SIZE, help="database connections of each server"
+    )
     parser.add_argument("--plot", type=Path, help="a PNG file to draw")
     args = parser.parse_args()
     endpoints = [*reads(), creating(args.mentors), accepting(args.mentors)]
     asked = [endpoint for endpoint in endpoints if re.search(args.only, endpoint.name)]
     pin()
     with seeded_database(args.mentors) as (url, folder):
-        results = measure(url, Wrk(folder, args.seconds), asked, args.rounds, args.peers)
+        wrk = Wrk(folder, args.seconds)
+        results = measure(url, wrk, asked, args.rounds, args.pool_size, args.peers)
     title = f"{args.mentors:,} mentors, wrk with {CONNECTIONS} connections"
     print(f"{title}; medians of {args.rounds} rounds of {args.seconds} s.\n")
     print(rates(results), shares(results), sep="\n\n")
