@@ -52,7 +52,7 @@ def main() -> None:
                 *("--host", base, "--headless", "--only-summary", "--csv", str(folder / "soak")),
                 *("-u", str(USERS), "-r", "10", "-t", f"{args.minutes}m"),
             ]
-            env = {"MENTORAPI_JWT_SECRET": SECRET, "MENTEES": str(2 * args.mentors)}
+            env = {"MENTORAPI_JWT_SECRET": SECRET}
             with (folder / "locust.log").open("w") as log:
                 users = subprocess.Popen(command, env=os.environ | env, stdout=log, stderr=log)
                 memory = []
