@@ -1417,18 +1417,18 @@ CREATE FUNCTION public.profile_terms(m public.mentors) RETURNS TABLE(field text,
     SELECT * FROM filter_terms(m)
 $$;
 
-CREATE FUNCTION public.record_mentor(mentor uuid, stale_answers text) RETURNS void
+CREATE FUNCTION public.record_mentor(mentor uuid, stale_responses text) RETURNS void
     LANGUAGE plpgsql
     AS $$
 DECLARE
     recorded text := current_setting('mentorapi.recorded', true);
 BEGIN
-    IF recorded IN (mentor || stale_answers, mentor || 'lists') THEN
+    IF recorded IN (mentor || stale_responses, mentor || 'lists') THEN
         RETURN;
     END IF;
     INSERT INTO events (type, object_id, mentor_id, stale)
-    VALUES ('mentor.updated', mentor, mentor, stale_answers);
-    PERFORM set_config('mentorapi.recorded', mentor || stale_answers, true);
+    VALUES ('mentor.updated', mentor, mentor, stale_responses);
+    PERFORM set_config('mentorapi.recorded', mentor || stale_responses, true);
 END
 $$;
 

@@ -30,7 +30,7 @@ class Attempt(NamedTuple):
 class StoredResponse(NamedTuple):
     status: int
     location: str | None
-    answer: str
+    body: str
 
 
 Effect = Callable[[Database], Awaitable[StoredResponse]]
@@ -85,4 +85,4 @@ async def _find_or_run(
         return response, False
     if not stored["same_body"]:
         raise errors.KeyReused
-    return StoredResponse(stored["status"], stored["location"], stored["answer"]), True
+    return StoredResponse(stored["status"], stored["location"], stored["body"]), True

@@ -79,7 +79,7 @@ class ApiHandler(RequestHandler):
             self.services.metrics.requests_in_progress += 1
 
     def start(self, ids: Sequence[bytes]) -> None:
-        """Answer the request.
+        """Handle the request.
 
         Tornado's own delegate also takes care of template caches and streamed bodies: a fifth of
         the time from the head of a request to its response.
@@ -121,7 +121,7 @@ class ApiHandler(RequestHandler):
             await self._store_caller()
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
-        # Tornado would answer 400 to a path that is not UTF-8. It is a 404.
+        # Tornado would send a 400 for a path that is not UTF-8. It is a 404.
         text = value.decode("utf-8", "replace")
         return as_id(text) if self.ID_ARGUMENTS else text
 
@@ -184,7 +184,7 @@ class ApiHandler(RequestHandler):
             self.db = pool
         if replayed:
             location = {} if stored.location is None else {"Location": stored.location}
-            self.write_json(stored.answer, stored.status, location)
+            self.write_json(stored.body, stored.status, location)
             self.set_header("Idempotent-Replayed", "true")
 
     async def head(self, *ids: str) -> None:

@@ -21,7 +21,7 @@ added AS (
     INSERT INTO time_off (mentor_id, starts_at, ends_at, start_date, end_date, note)
     SELECT
         profile.id,
-        -- Answers show milliseconds.
+        -- Responses show milliseconds.
         date_trunc('milliseconds', $2::timestamptz),
         date_trunc('milliseconds', $3::timestamptz),
         $4::text::date,

@@ -30,7 +30,7 @@ SELECT
         )
     END AS body,
     CASE
-        -- Pending requests count, and their changes make no answer stale.
+        -- Pending requests count, and their changes make no response stale.
         WHEN num_nonnulls(mentor.max_sessions_per_day, mentor.max_sessions_per_week) > 0 THEN 0
         ELSE coalesce(extract(EPOCH FROM least(
             offered.first_start - notice.ends,

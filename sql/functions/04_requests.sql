@@ -1,6 +1,6 @@
 -- Requests: their price, their state and their JSON.
 --
--- request_json() is used by every statement that answers with a request; request_list by the
+-- request_json() is used by every statement that returns a request; request_list by the
 -- lists that are composed from a client's filters.
 
 -- A request that is inserted without a price, by hand or by older code, takes the mentor's.
@@ -36,7 +36,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT 'Expired without an answer' $$;
 
 -- The booking is passed in, since one made by the same statement is not yet visible in its table.
--- The times are passed in, since most answers show those that were asked for, some the session's.
+-- The times are passed in, since most responses show those that were asked for, some the session's.
 CREATE OR REPLACE FUNCTION request_json(
     r requests, b bookings, start_time timestamptz, end_time timestamptz
 ) RETURNS TABLE (body json)

@@ -1,6 +1,6 @@
 -- Sessions: how they take their time, their place in calendars, and their JSON.
 --
--- session_json() is used by every statement that answers with a session; session_list by the
+-- session_json() is used by every statement that returns a session; session_list by the
 -- lists that are composed from a client's filters.
 
 -- Gives a live session its time. It locks the mentor's row first: bare concurrent inserts would

@@ -4,7 +4,7 @@
 --
 -- The log has three uses:
 -- * The history of requests and sessions: the rows with is_history, which stay.
--- * The caches of the servers: `stale` says which answers have become stale, those about the
+-- * The caches of the servers: `stale` says which responses have become stale, those about the
 --   `mentor`, those and the `lists`, or `all` (sql/events/stale.sql).
 -- * Reading all events in order (sql/events/follow.sql).
 --
@@ -199,18 +199,18 @@ CREATE OR REPLACE TRIGGER bookings_history_deleted AFTER DELETE ON bookings
 FOR EACH ROW EXECUTE FUNCTION delete_history();
 
 -- One row is enough for all that a transaction changes of one mentor.
-CREATE OR REPLACE FUNCTION record_mentor(mentor uuid, stale_answers text) RETURNS void
+CREATE OR REPLACE FUNCTION record_mentor(mentor uuid, stale_responses text) RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
     recorded text := current_setting('mentorapi.recorded', true);
 BEGIN
-    IF recorded IN (mentor || stale_answers, mentor || 'lists') THEN
+    IF recorded IN (mentor || stale_responses, mentor || 'lists') THEN
         RETURN;
     END IF;
     INSERT INTO events (type, object_id, mentor_id, stale)
-    VALUES ('mentor.updated', mentor, mentor, stale_answers);
-    PERFORM set_config('mentorapi.recorded', mentor || stale_answers, true);
+    VALUES ('mentor.updated', mentor, mentor, stale_responses);
+    PERFORM set_config('mentorapi.recorded', mentor || stale_responses, true);
 END
 $$;
 

@@ -1,14 +1,14 @@
--- idempotency.find: the answer kept under a key.
+-- idempotency.find: the response kept under a key.
 -- $1 user_id     text
 -- $2 route       text
 -- $3 key         text
 -- $4 fingerprint bytea
--- returns same_body, status, location and answer; no row when there is none of the last 24 hours
+-- returns same_body, status, location and body; no row when there is none of the last 24 hours
 SELECT
     fingerprint = $4 AS same_body,
     status,
     location,
-    answer
+    answer AS body
 FROM idempotency_keys
 WHERE
     user_id = $1

@@ -14,7 +14,7 @@ SELECT
     ) AS items,
     coalesce(
         min(CASE
-            -- Pending requests count, and their changes make no answer stale.
+            -- Pending requests count, and their changes make no response stale.
             WHEN num_nonnulls(m.max_sessions_per_day, m.max_sessions_per_week) > 0 THEN 0
             ELSE
                 extract(EPOCH FROM free.first_start - now()) - 60 * m.minimum_notice_minutes

@@ -9,7 +9,7 @@ WITH subject AS (
     SELECT
         r.mentor_id,
         r.mentee_id,
-        -- The answer is the same before and after the sweep has ended an overdue request.
+        -- The result is the same before and after the sweep has ended an overdue request.
         CASE WHEN r.expired THEN 'pending' ELSE r.status END AS status,
         r.start_time > now() AS before_start
     FROM requests AS r
