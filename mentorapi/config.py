@@ -197,7 +197,7 @@ class Settings:
     # Host and port; without it, the metrics are on the main address.
     metrics_address: Annotated[tuple[str, int] | None, _address] = None
     trace_sql: Annotated[bool, _flag] = False
-    # Base of absolute links in answers; without it, the address that the server listens on.
+    # Base of absolute links in responses; without it, the address that the server listens on.
     public_url: Annotated[str | None, _base_url] = None
     behind_proxy: Annotated[bool, _flag] = False
 

@@ -1,6 +1,6 @@
 """Errors that a client can get, and two that no client gets.
 
-The answer is exactly ``{"statusCode", "message", "error"}`` (and ``details`` for a failed
+The body is exactly ``{"statusCode", "message", "error"}`` (and ``details`` for a failed
 validation). ``code`` is the stable name for programs, sent in the header ``X-Error-Code``: by
 default the name of the class in snake_case. A class that is renamed keeps its code.
 This module knows nothing of the rest of the project.
@@ -70,7 +70,7 @@ class ValidationFailed(ApiError):
 
 
 def _shortened(details: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """Keep the first details, so that the answer stays small whatever a client sends."""
+    """Keep the first details, so that the response stays small whatever a client sends."""
     shortened = []
     room = MAX_DETAILS_BYTES
     for detail in details[:MAX_DETAILS]:
@@ -174,7 +174,7 @@ KeyReused = ApiError.define(
     code="idempotency_key_reused",
 )
 
-# The proxy answers with it (deploy/nginx.conf): it limits the requests of one address.
+# The proxy sends it (deploy/nginx.conf): it limits the requests of one address.
 TooManyRequests = ApiError.define("Too many requests, please slow down", status=429, headers=RETRY)
 
 Unavailable = ApiError.define(

@@ -203,7 +203,7 @@ class Bucket:
     async def check(self) -> None:
         """Check that the bucket exists and can be listed. Raises OSError.
 
-        Without the permission to list (s3:ListBucket), S3 answers 403 for a missing object, which
+        Without the permission to list (s3:ListBucket), S3 sends a 403 for a missing object, which
         cannot be distinguished from a failure.
         """
         async with _bucket_call():

@@ -70,7 +70,7 @@ async def serve(
         runner = Runner(services.db, services.metrics, jobs, services.listener.notify_soon)
         runner.start()
         # Objects made until now stay. Without them a full collection of the garbage collector takes
-        # microseconds, with them 100 ms (75,000 objects), in which the server answers nothing.
+        # microseconds, with them 100 ms (75,000 objects), in which the server sends nothing.
         gc.collect()
         gc.freeze()
         ready()
@@ -82,7 +82,7 @@ async def serve(
         server.stop(accept_waiting=not sockets.inherited)
         await _wait(server.finish_requests(services.metrics), hurry, DRAIN_SECONDS)
         await server.close_all_connections()
-        # Until now it answered that the server is draining.
+        # Until now it said that the server is draining.
         metrics_server.stop()
         await metrics_server.close_all_connections()
         await _wait(runner.stop(), hurry, CLOSE_SECONDS)

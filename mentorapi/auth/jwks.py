@@ -44,8 +44,8 @@ class KeySet:
     async def start(self, on_change: Callable[[], None]) -> None:
         """Fetch the keys; call `on_change` whenever a later fetch finds other keys.
 
-        Raises UnusableKey if the first fetch fails: a server without keys would answer every
-        caller with 401.
+        Raises UnusableKey if the first fetch fails: a server without keys would send a 401
+        to every caller.
         """
         self._on_change = on_change
         try:

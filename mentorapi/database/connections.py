@@ -127,7 +127,7 @@ async def open_pool(
 
 
 async def connect(database_url: str, settings: Mapping[str, str] = {}) -> Connection:
-    """Connect to the first host of the URL that answers and satisfies ``target_session_attrs``.
+    """Connect to the first host of the URL that responds and satisfies ``target_session_attrs``.
 
     Each host has `_CONNECT_SECONDS` of its own, as with libpq. asyncpg gives them to all hosts
     together: one that drops packets would hide the next. ``settings`` add to `SESSION`.
@@ -158,7 +158,7 @@ def _hosts(database_url: str) -> list[dict[str, Any]]:
     dsn = f"postgresql://?{urlencode(others)}"
     attributes = [parts.get("target_session_attrs")]
     if attributes == ["prefer-standby"]:
-        # If no standby answers, any host is taken.
+        # If no standby responds, any host is taken.
         attributes = ["standby", "any"]
     # libpq takes one port for all hosts, or one for each.
     ports = itertools.cycle(str(parts.get("port") or "").split(","))

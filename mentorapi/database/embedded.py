@@ -198,8 +198,8 @@ class _Server:
     def _ensure_started(self) -> None:
         # After a kill, a server may still run, start or stop, or its children may have lost their
         # parent. Each of these states ends by itself.
-        self._wait(lambda: self._answers() or not self._runs())
-        if not self._answers():
+        self._wait(lambda: self._responds() or not self._runs())
+        if not self._responds():
             # PostgreSQL does not start if another process has the number in an old file.
             self.pid_file.unlink(missing_ok=True)
             (self.folder / f"{_SOCKET}.lock").unlink(missing_ok=True)
@@ -214,14 +214,14 @@ class _Server:
                 stderr=output,
                 **_process_options(self.folder),
             )
-        self._wait(lambda: self._answers() or server.poll() is not None)
+        self._wait(lambda: self._responds() or server.poll() is not None)
         if server.returncode is not None:
             raise StartupError(f"PostgreSQL did not start: {self._last_error()}")
 
     def _wait(self, condition: Callable[[], bool]) -> None:
         if not _wait_until(condition):
             raise StartupError(
-                f"the PostgreSQL in {self.folder} neither answers nor ends after"
+                f"the PostgreSQL in {self.folder} neither responds nor ends after"
                 f" {_WAIT_SECONDS:.0f} seconds; its log: {self.log_folder}"
             )
 
@@ -263,11 +263,11 @@ class _Server:
 
     # Look ----------------------------------------------------------------------------------------
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         if not self.pid_file.exists():
             return False
-        answer = psycopg.pq.PGconn.ping(self.url("postgres").encode())
-        return bool(answer == psycopg.pq.Ping.OK)
+        status = psycopg.pq.PGconn.ping(self.url("postgres").encode())
+        return bool(status == psycopg.pq.Ping.OK)
 
     def _postmaster(self) -> int | None:
         """The process id of the server, if it runs."""

@@ -1,7 +1,7 @@
 """Reads the event log, and makes the cached responses stale that a new event concerns.
 
-A process reads the log before it answers a write of its own, and when another process notifies it.
-It also reads at intervals, to find changes by psql and those whose notification was lost.
+A process reads the log before it responds to a write of its own, and when another process notifies
+it. It also reads at intervals, to find changes by psql and those whose notification was lost.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ SESSION = {"synchronous_commit": "off", "lock_timeout": "100ms"}
 #: Seconds between two attempts to connect.
 RETRY_SECONDS = 1.0
 
-#: Seconds after which a connection that does not answer counts as lost.
+#: Seconds after which a connection that does not respond counts as lost.
 REPLY_SECONDS = 5.0
 
 #: Seconds between two reads of the log without a notification.
@@ -164,7 +164,7 @@ class Listener:
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
                 self._wake.clear()
                 await self.wait_until_current()
-            log.warning("The event log cannot be read: answering without the cache")
+            log.warning("The event log cannot be read: responding without the cache")
             self._connection.terminate()
             while self._lost.is_set():
                 try:

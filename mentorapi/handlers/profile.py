@@ -16,14 +16,14 @@ class ShowOrUpdateProfile(ApiHandler):
     async def get(self) -> None:
         found = await profile.show(self.db, self.user_id)
         body, completeness = found or ("null", 0)
-        answer: dict[str, Any] = {
+        response: dict[str, Any] = {
             "profile": orjson.Fragment(body),
             "isProfileCreated": found is not None,
             "profileCompleteness": completeness,
         }
         if completeness < 100:
-            answer["message"] = "Complete your profile to get started"
-        self.write_json(orjson.dumps(answer).decode())
+            response["message"] = "Complete your profile to get started"
+        self.write_json(orjson.dumps(response).decode())
 
     @operation(spec.UPDATE)
     async def patch(self) -> None:

@@ -34,7 +34,7 @@ class ResponseHandler(ApiHandler):
 
 
 class CachedReadHandler(ResponseHandler):
-    """Answers from the database, and keeps the response in the cache under the request's URL."""
+    """Responds from the database, and keeps the response in the cache under the request's URL."""
 
     load: Load | None = None
     #: Seconds for which the response is true if nothing changes. Free slots expire.

@@ -75,7 +75,7 @@ def preflight_headers(response: Mapping[str, str], request: Request) -> dict[str
         "Vary": response["Vary"].replace(
             "Accept-Encoding", "Access-Control-Request-Headers, Accept-Encoding"
         ),
-        # Seconds for which a browser may keep the answer.
+        # Seconds for which a browser may keep the response.
         "Access-Control-Max-Age": "600",
     }
 

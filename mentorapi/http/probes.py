@@ -12,7 +12,7 @@ from mentorapi.http.services import Services
 from mentorapi.repositories import sessions
 from mentorapi.telemetry import context
 
-#: Time for the database to answer. Programs that probe do not wait much longer.
+#: Time for the database to respond. Programs that probe do not wait much longer.
 DATABASE_SECONDS = 2.0
 
 

@@ -156,7 +156,7 @@ REPLACE = Operation(
     summary="Replace the caller's weekly windows",
     description="Windows are weekly, Monday is 0. They must not overlap. They are in "
     "UTC unless `availabilityTimezone` says otherwise. Settings that are left out stay, and so do "
-    "overrides and time off. What `GET /mentor/availability` answers can be sent back: a window "
+    "overrides and time off. What `GET /mentor/availability` returns can be sent back: a window "
     "that is unchanged, or that is sent with its `id`, keeps its `id`. The first call creates the "
     "profile.",
     # 500 windows, indented and with ids, take 75 KiB.
@@ -239,7 +239,7 @@ MAX_DAYS_OFF = 366
 
 
 def to_milliseconds(instant: datetime) -> datetime:
-    """Cut off the microseconds that answers do not show."""
+    """Cut off the microseconds that responses do not show."""
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 

@@ -91,7 +91,7 @@ def visible_line(max_length: int) -> dict[str, Any]:
 
 
 def with_example(schema: Schema, example: Any, description: str = "") -> dict[str, Any]:
-    """Add an example. The example of a body or an answer consists of those of its fields."""
+    """Add an example. The example of a body or a response consists of those of its fields."""
     described = {"description": description} if description else {}
     return {**schema, **described, "examples": [example]}
 

@@ -14,7 +14,7 @@ DEFAULT_MAX_BODY = 64 * 1024
 class Operation:
     """``body`` and ``query`` are JSON Schemas of objects. Without ``body`` no body is read.
 
-    ``response`` describes a successful answer, whose code is ``status``. ``name`` is the name of
+    ``response`` describes a successful response, whose code is ``status``. ``name`` is the name of
     the function in generated clients.
     """
 
@@ -25,8 +25,8 @@ class Operation:
     description: str = ""
     status: int = 200
     public: bool = False
-    #: How long a cache may answer without asking again; only for public reads that change with a
-    #: release. For all others a cache asks each time, with the ETag.
+    #: How long a cache may use a response without asking again; only for public reads that change
+    #: with a release. For all others a cache asks each time, with the ETag.
     cache_seconds: int = 0
     query: Schema | None = None
     body: Schema | None = None
@@ -42,7 +42,7 @@ class Operation:
     rules: Callable[[Any], Details] | None = None
     #: The parts of a multipart/form-data body, which the handler reads itself.
     form: Schema | None = None
-    #: Fields in which the example of the answer differs from the examples of its schema.
+    #: Fields in which the example of the response differs from the examples of its schema.
     example: Mapping[str, Any] = field(default_factory=dict)
     #: False for the operations that serve the documentation.
     described: bool = True

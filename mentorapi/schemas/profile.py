@@ -45,7 +45,7 @@ UPDATE = Operation(
     "in the token. The first call creates the profile.",
     # 160 KiB where every character of bio, expertise and links is escaped.
     max_body=256 * 1024,
-    # Each field has its own limits; type (null included) and example are those of the answer.
+    # Each field has its own limits; type (null included) and example are those of the response.
     body=common.closed_object(
         "ProfileUpdate",
         fullName=common.visible_line(120) | SHOWN["fullName"],

@@ -55,7 +55,7 @@ class Metrics:
         )
         self._requests = counter(
             "http_requests",
-            "Requests answered, by route template, method and status",
+            "Responses sent, by route template, method and status",
             ["method", "route", "status"],
         )
         self._durations = histogram(
@@ -72,7 +72,7 @@ class Metrics:
         pool.waited = histogram(
             "pool_wait_seconds", "Wait for a database connection, successful or not"
         ).observe
-        self.ready = gauge("ready", "1 while /readyz answers 200")
+        self.ready = gauge("ready", "1 while /readyz returns 200")
         self.sweep_lag = gauge(
             "sweep_lag_seconds",
             "How long the oldest due session or request has waited; NaN while unknown",
@@ -109,7 +109,7 @@ class Metrics:
         self.registry.register(_CacheReads(responses))
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request that has been answered."""
+        """Count a request whose response has been sent."""
         method = method if method in METHODS else "other"
         requests, durations = self._series(method, route, status)
         requests.inc()
