@@ -1,4 +1,4 @@
-"""A client that checks every answer against what the API says of itself, and small factories."""
+"""A client that checks every response against what the API says of itself, and small factories."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AsyncHTTPClient.configure(SimpleAsyncHTTPClient, max_clients=200)
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: HTTPHeaders
     body: bytes
@@ -55,16 +55,16 @@ class Answer:
         return self.json["message"]
 
 
-def is_error(answer: Answer, status: int, message: str) -> bool:
+def is_error(response: Response, status: int, message: str) -> bool:
     """In the one error format, with this status and message. Asserts, to show what differs."""
-    assert (answer.status, answer.message) == (status, message)
+    assert (response.status, response.message) == (status, message)
     return True
 
 
-def fields_of(answer: Answer) -> list[str]:
+def fields_of(response: Response) -> list[str]:
     """What a failed validation complains about."""
-    assert is_error(answer, 400, "Validation failed")
-    return [detail["field"] for detail in answer.json["details"]]
+    assert is_error(response, 400, "Validation failed")
+    return [detail["field"] for detail in response.json["details"]]
 
 
 class Client:
@@ -83,7 +83,7 @@ class Client:
         body: bytes | str | None = None,
         headers: dict[str, str] | None = None,
         **query: Any,
-    ) -> Answer:
+    ) -> Response:
         sent = dict(headers or {})
         if self.token is not None:
             sent.setdefault("Authorization", f"Bearer {self.token}")
@@ -92,7 +92,7 @@ class Client:
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
         query = {name: str(value) for name, value in query.items() if value is not None}
-        response = await AsyncHTTPClient().fetch(
+        fetched = await AsyncHTTPClient().fetch(
             HTTPRequest(
                 f"{self.base}/api{path}" + (f"?{urlencode(query)}" if query else ""),
                 method=method,
@@ -105,25 +105,25 @@ class Client:
             ),
             raise_error=False,
         )
-        if response.code == 599:
-            raise response.error
-        answer = Answer(response.code, response.headers, response.body or b"")
-        check(method, path, answer)
-        return answer
+        if fetched.code == 599:
+            raise fetched.error
+        response = Response(fetched.code, fetched.headers, fetched.body or b"")
+        check(method, path, response)
+        return response
 
-    async def get(self, path: str, **query: Any) -> Answer:
+    async def get(self, path: str, **query: Any) -> Response:
         return await self.request("GET", path, **query)
 
-    async def post(self, path: str, json: Any = None, **more: Any) -> Answer:
+    async def post(self, path: str, json: Any = None, **more: Any) -> Response:
         return await self.request("POST", path, json, **more)
 
-    async def put(self, path: str, json: Any = None, **more: Any) -> Answer:
+    async def put(self, path: str, json: Any = None, **more: Any) -> Response:
         return await self.request("PUT", path, json, **more)
 
-    async def patch(self, path: str, json: Any = None, **more: Any) -> Answer:
+    async def patch(self, path: str, json: Any = None, **more: Any) -> Response:
         return await self.request("PATCH", path, json, **more)
 
-    async def delete(self, path: str, **more: Any) -> Answer:
+    async def delete(self, path: str, **more: Any) -> Response:
         return await self.request("DELETE", path, **more)
 
 
@@ -134,9 +134,9 @@ class User(Client):
 
     async def ok(self, method: str, path: str, json: Any = None, **more: Any) -> Any:
         """The JSON of a success."""
-        answer = await self.request(method, path, json, **more)
-        assert answer.status < 300, answer
-        return answer.json
+        response = await self.request(method, path, json, **more)
+        assert response.status < 300, response
+        return response.json
 
 
 class Mentor(User):
@@ -322,42 +322,42 @@ def iso(at: datetime | date) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-# Every answer is what the API's description says -------------------------------------------------
+# Every response is what the API's description says -----------------------------------------------
 
 _ERROR = validator_of(common.ERROR)
 
 
-def check(method: str, path: str, answer: Answer) -> None:
-    assert answer.headers["X-Request-Id"]
-    if answer.status >= 400:
+def check(method: str, path: str, response: Response) -> None:
+    assert response.headers["X-Request-Id"]
+    if response.status >= 400:
         if method != "HEAD":
-            assert not details_of(_ERROR, answer.json), answer
-            assert answer.json["statusCode"] == answer.status
-            assert answer.json["error"] == HTTPStatus(answer.status).phrase
-            assert answer.headers[errors.CODE_HEADER] in errors.CODES, answer
-            assert ("details" in answer.json) == (answer.message == "Validation failed")
-            check_documented(method, path, answer)
+            assert not details_of(_ERROR, response.json), response
+            assert response.json["statusCode"] == response.status
+            assert response.json["error"] == HTTPStatus(response.status).phrase
+            assert response.headers[errors.CODE_HEADER] in errors.CODES, response
+            assert ("details" in response.json) == (response.message == "Validation failed")
+            check_documented(method, path, response)
         return
     spec = operation_of(method, path)
-    if spec is None or answer.status in (204, 304):
+    if spec is None or response.status in (204, 304):
         return
-    assert answer.status == spec.status
-    if answer.headers["Content-Type"].startswith("application/json"):
-        problems = problems_of(spec, answer.content)
-        assert not problems, (problems, answer.json)
+    assert response.status == spec.status
+    if response.headers["Content-Type"].startswith("application/json"):
+        problems = problems_of(spec, response.content)
+        assert not problems, (problems, response.json)
 
 
-def check_documented(method: str, path: str, answer: Answer) -> None:
+def check_documented(method: str, path: str, response: Response) -> None:
     spec = operation_of(method, path)
     # Too large a body is refused before anybody looks whether one was wanted.
-    if spec is None or not spec.described or answer.status == 413:
+    if spec is None or not spec.described or response.status == 413:
         return
     # What is wrong with the JSON follows; what is wrong with a token, nobody needs a list of.
     malformed = errors.MalformedJson.message
-    message = malformed if answer.message.startswith(malformed) else answer.message
-    if answer.status == errors.Unauthorized.status:
+    message = malformed if response.message.startswith(malformed) else response.message
+    if response.status == errors.Unauthorized.status:
         message = errors.Unauthorized.message
-    assert (answer.status, message) in documented_errors()[spec.name], (spec.name, answer)
+    assert (response.status, message) in documented_errors()[spec.name], (spec.name, response)
 
 
 @cache

@@ -155,7 +155,7 @@ def _prepare(open_files: tuple[int, int] | None) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, open_files)
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/mentors") as response:
             return bool(response.status == 200)

@@ -57,9 +57,9 @@ async def test_send_printed_lines_as_they_are_succeeds(api: Api, printed: str) -
         name = re.search(r"Bearer \$(\w+)", line)
         assert path
         client = Client(api.base, token_in(printed, name[1]) if name else None)
-        answer = await client.request("POST" if "-X POST" in line else "GET", path[1])
-        assert answer.status == 200
-        assert answer.json
+        response = await client.request("POST" if "-X POST" in line else "GET", path[1])
+        assert response.status == 200
+        assert response.json
 
 
 async def test_fill_empty_database_has_requests_and_sessions_in_every_state(
@@ -101,12 +101,12 @@ async def test_list_as_demo_mentee_finds_something_everywhere(api: Api, mentee: 
 async def test_review_as_demo_mentee_succeeds(mentee: Client) -> None:
     completed = (await mentee.get("/sessions", status="completed")).json
     session = next(one for one in completed if one["review"] is None)
-    answer = await mentee.post(f"/sessions/{session['id']}/review", {"rating": 5})
-    assert answer.status == 201
+    response = await mentee.post(f"/sessions/{session['id']}/review", {"rating": 5})
+    assert response.status == 201
 
 
 async def test_get_public_pages_of_every_mentor_succeeds(api: Api, printed: str) -> None:
-    # The client holds every answer against its schema.
+    # The client holds every response against its schema.
     mentors = (await api.nobody.get("/mentors")).json
     private = await api.db.fetchval("SELECT count(*) FROM mentors WHERE visibility = 'private'")
     assert (len(mentors), private) == (11, 2)

@@ -233,8 +233,8 @@ def test_paste_the_tour_with_demo_data_and_see_a_booking(tmp_path: Path) -> None
             timeout=60,
         )
     assert (seen.returncode, seen.stderr) == (0, "")
-    answers = [json.loads(line) for line in seen.stdout.splitlines() if line[:1] in ("[", "{")]
-    found, slots, duplicate, accepted, slots_left, sessions = answers
+    responses = [json.loads(line) for line in seen.stdout.splitlines() if line[:1] in ("[", "{")]
+    found, slots, duplicate, accepted, slots_left, sessions = responses
     assert "Amara Okafor" in {mentor["fullName"] for mentor in found}
     assert duplicate["message"] == errors.DuplicateRequest.message
     assert accepted["booking"]["status"] == "confirmed"

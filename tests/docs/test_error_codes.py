@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mentorapi import errors, openapi
-from tests.client import Answer, Api, asking, day_after_tomorrow
+from tests.client import Api, Response, asking, day_after_tomorrow
 from tests.robustness.test_http import raw
 
 #: Clients compare with these. More may come; none of them changes or goes.
@@ -23,12 +23,12 @@ unavailable unsupported_media_type validation_failed window_not_found
 """
 
 
-def code_of(answer: Answer) -> str:
-    return answer.headers["X-Error-Code"]
+def code_of(response: Response) -> str:
+    return response.headers["X-Error-Code"]
 
 
-def details_of(answer: Answer) -> list[tuple[str, str]]:
-    return [(detail["field"], detail["code"]) for detail in answer.json["details"]]
+def details_of(response: Response) -> list[tuple[str, str]]:
+    return [(detail["field"], detail["code"]) for detail in response.json["details"]]
 
 
 def test_compare_codes_with_known_list_finds_each() -> None:
@@ -101,8 +101,8 @@ async def test_send_wrong_value_has_a_code_in_its_detail(
 ) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     body = {name: value for name, value in (asking(mentor) | change).items() if value is not ...}
-    answer = await jane.post("/requests", body)
-    assert (code_of(answer), details_of(answer)) == ("validation_failed", [expected])
+    response = await jane.post("/requests", body)
+    assert (code_of(response), details_of(response)) == ("validation_failed", [expected])
 
 
 async def test_break_rule_beyond_the_schema_has_a_code_in_its_detail(api: Api) -> None:
@@ -122,5 +122,5 @@ async def test_break_rule_beyond_the_schema_has_a_code_in_its_detail(api: Api) -
 
 async def test_send_many_wrong_values_lists_fifty(api: Api) -> None:
     mentor = await api.mentor()
-    answer = await mentor.put("/mentor/availability", {"slots": [{"x": 1}] * 100})
-    assert len(answer.json["details"]) == 50
+    response = await mentor.put("/mentor/availability", {"slots": [{"x": 1}] * 100})
+    assert len(response.json["details"]) == 50

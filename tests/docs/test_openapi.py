@@ -138,9 +138,9 @@ async def test_send_idempotency_key_within_the_pattern_is_accepted(api: Api) -> 
     for key in keys:
         body = {"reason": "No"}
         path = f"/requests/{examples.REQUEST_ID}/reject"
-        answer = await mentor.post(path, body, headers={"Idempotency-Key": key})
+        response = await mentor.post(path, body, headers={"Idempotency-Key": key})
         fits = re.fullmatch(schema["pattern"], key) is not None
-        assert answer.status == (404 if fits else 400), key
+        assert response.status == (404 if fits else 400), key
 
 
 async def test_compare_calendar_example_with_demo_has_the_same_fields(api: Api) -> None:
@@ -173,7 +173,7 @@ def test_read_operations_have_unique_ids_and_descriptions() -> None:
 
 
 def test_read_document_names_each_shared_schema() -> None:
-    """What a client's types are made of: no answer is an object without a name."""
+    """What a client's types are made of: no response is an object without a name."""
     for _, path, described in operations():
         for response in described["responses"].values():
             schema = resolve(response).get("content", {}).get("application/json", {}).get("schema")
@@ -279,13 +279,13 @@ def test_compare_statuses_with_error_classes_finds_them_equal() -> None:
 
 
 async def test_get_document_without_token_is_cacheable(api: Api) -> None:
-    answer = await api.nobody.get("/openapi.json")
-    assert (answer.status, answer.json) == (200, DOCUMENT)
-    assert answer.headers["Cache-Control"] == "public, no-cache"
-    unchanged = {"If-None-Match": answer.headers["ETag"]}
+    response = await api.nobody.get("/openapi.json")
+    assert (response.status, response.json) == (200, DOCUMENT)
+    assert response.headers["Cache-Control"] == "public, no-cache"
+    unchanged = {"If-None-Match": response.headers["ETag"]}
     assert (await api.nobody.get("/openapi.json", headers=unchanged)).status == 304
     head = await api.nobody.request("HEAD", "/openapi.json")
-    assert (head.status, head.headers["ETag"], head.body) == (200, answer.headers["ETag"], b"")
+    assert (head.status, head.headers["ETag"], head.body) == (200, response.headers["ETag"], b"")
     assert is_error(await api.nobody.post("/openapi.json"), 405, "Method not allowed")
 
 
@@ -322,12 +322,12 @@ async def test_send_example_reads_on_demo_data_succeeds(api: Api) -> None:
         if method != "GET" or path == "/images/{name}":
             continue
         for user in (mentor, mentee):
-            answer = await user.get(path_of(path, described), **query_of(described))
-            assert answer.status == 200, (path, answer)
+            response = await user.get(path_of(path, described), **query_of(described))
+            assert response.status == 200, (path, response)
             success = described["responses"]["200"]
             always = success["headers"].keys() - {"Link"}
-            assert [name for name in always if name not in answer.headers] == [], path
-            content_type = answer.headers["Content-Type"].partition(";")[0]
+            assert [name for name in always if name not in response.headers] == [], path
+            content_type = response.headers["Content-Type"].partition(";")[0]
             assert content_type in success["content"]
             tried.add(path)
     assert len(tried) > 15
@@ -357,11 +357,11 @@ async def test_send_example_writes_on_demo_data_succeeds(api: Api) -> None:
         body = operation.get("requestBody", {"content": {}})["content"]
         json_body = body.get("application/json", {}).get("example")
         user = api.user(sub, name=None)
-        answer = await user.request(method, path_of(path, operation), json_body)
-        assert answer.status < 300, (name, answer)
-        success = operation["responses"][str(answer.status)]
+        response = await user.request(method, path_of(path, operation), json_body)
+        assert response.status < 300, (name, response)
+        success = operation["responses"][str(response.status)]
         always = success["headers"].keys() - {"Idempotent-Replayed"}
-        assert [header for header in always if header not in answer.headers] == [], name
+        assert [header for header in always if header not in response.headers] == [], name
 
 
 def path_of(path: str, described: dict[str, Any]) -> str:

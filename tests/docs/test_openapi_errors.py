@@ -16,7 +16,7 @@ from mentorapi import images, openapi
 from mentorapi.app import ROUTES
 from mentorapi.database import idempotency, statements
 from mentorapi.schemas import examples
-from tests.client import Answer, Api, Mentor, User, asking, day_after_tomorrow
+from tests.client import Api, Mentor, Response, User, asking, day_after_tomorrow
 from tests.docs.test_openapi import operations, query_of, resolve
 
 DESCRIBED = {
@@ -64,7 +64,7 @@ def path_with(path: str, ids: dict[str, str]) -> str:
 
 async def send(
     user: User, operation: str, ids: dict[str, str], json: Any = None, **more: Any
-) -> Answer:
+) -> Response:
     """With the example of a body, unless told otherwise."""
     method, path, described = DESCRIBED[operation]
     media = described.get("requestBody", {}).get("content", {}).get("application/json")
@@ -73,19 +73,19 @@ async def send(
     return await user.request(method, path_with(path, ids), json, **{**query_of(described), **more})
 
 
-def assert_documented(answer: Answer, operation: str, example: str) -> None:
+def assert_documented(response: Response, operation: str, example: str) -> None:
     status, message = DOCUMENTED[operation, example]
     # What is wrong with the JSON follows.
-    told = answer.message.partition(": ")[0] if example == "MalformedJson" else answer.message
-    assert (answer.status, told) == (status, message), (operation, example)
+    told = response.message.partition(": ")[0] if example == "MalformedJson" else response.message
+    assert (response.status, told) == (status, message), (operation, example)
 
 
 # What operations share, by the name of the error -------------------------------------------------
 
-Provocation = Callable[[Cast, str], Awaitable[Answer]]
+Provocation = Callable[[Cast, str], Awaitable[Response]]
 
 
-async def with_a_bad_query(cast: Cast, operation: str) -> Answer:
+async def with_a_bad_query(cast: Cast, operation: str) -> Response:
     method, path, described = DESCRIBED[operation]
     if method == "GET":
         queries = [one["name"] for one in described["parameters"] if one.get("in") == "query"]
@@ -103,33 +103,33 @@ async def with_a_bad_query(cast: Cast, operation: str) -> Answer:
     return await send(cast.mentor, operation, {}, body='{"nobody": "knows this"}')
 
 
-async def without_a_token(cast: Cast, operation: str) -> Answer:
+async def without_a_token(cast: Cast, operation: str) -> Response:
     return await send(cast.api.nobody, operation, {})
 
 
-async def with_broken_json(cast: Cast, operation: str) -> Answer:
+async def with_broken_json(cast: Cast, operation: str) -> Response:
     return await send(cast.mentor, operation, {}, body="{")
 
 
-async def with_plain_text(cast: Cast, operation: str) -> Answer:
+async def with_plain_text(cast: Cast, operation: str) -> Response:
     return await send(
         cast.mentor, operation, {}, body="hello", headers={"Content-Type": "text/plain"}
     )
 
 
-async def with_a_compressed_body(cast: Cast, operation: str) -> Answer:
+async def with_a_compressed_body(cast: Cast, operation: str) -> Response:
     headers = {"Content-Encoding": "gzip"}
     return await send(cast.mentor, operation, {}, body=b"x", headers=headers)
 
 
-async def with_a_huge_body(cast: Cast, operation: str) -> Answer:
+async def with_a_huge_body(cast: Cast, operation: str) -> Response:
     method, path, _ = DESCRIBED[operation]
     handler = next(handler for template, handler in ROUTES if template == openapi.PREFIX + path)
     limit = handler.operations()[method].max_body
     return await send(cast.mentor, operation, {}, body=b" " * (limit + 1))
 
 
-async def with_a_used_key(cast: Cast, operation: str) -> Answer:
+async def with_a_used_key(cast: Cast, operation: str) -> Response:
     headers = {"Idempotency-Key": "used"}
     method, path, described = DESCRIBED[operation]
     # As kept after a success with another body.
@@ -147,7 +147,7 @@ async def with_a_used_key(cast: Cast, operation: str) -> Answer:
     return await send(cast.mentor, operation, cast.ids, body=body, headers=headers)
 
 
-async def with_a_busy_key(cast: Cast, operation: str) -> Answer:
+async def with_a_busy_key(cast: Cast, operation: str) -> Response:
     method, path, _ = DESCRIBED[operation]
     async with cast.api.db.acquire() as connection, connection.transaction():
         route = f"{method} {openapi.PREFIX}{path}"
@@ -157,11 +157,11 @@ async def with_a_busy_key(cast: Cast, operation: str) -> Answer:
         return await send(cast.mentor, operation, cast.ids, headers={"Idempotency-Key": "busy"})
 
 
-async def with_unknown_ids(cast: Cast, operation: str) -> Answer:
+async def with_unknown_ids(cast: Cast, operation: str) -> Response:
     return await send(cast.mentor, operation, {})
 
 
-async def as_a_stranger(cast: Cast, operation: str) -> Answer:
+async def as_a_stranger(cast: Cast, operation: str) -> Response:
     return await send(cast.stranger, operation, cast.ids)
 
 
@@ -344,8 +344,8 @@ async def test_provoke_own_error_of_operation_is_as_documented(
     body: Callable[[Cast], Any] | None,
 ) -> None:
     cast = await there(api)
-    answer = await send(getattr(cast, who), operation, cast.ids, body and body(cast))
-    assert_documented(answer, operation, example)
+    response = await send(getattr(cast, who), operation, cast.ids, body and body(cast))
+    assert_documented(response, operation, example)
 
 
 # Uploads ---------------------------------------------------------------------------------------
@@ -366,7 +366,7 @@ UPLOADS = {
 }
 
 
-async def upload(api: Api, body: bytes) -> Answer:
+async def upload(api: Api, body: bytes) -> Response:
     return await api.user("mia").patch(
         "/mentor/profile-image",
         body=body,
@@ -377,13 +377,13 @@ async def upload(api: Api, body: bytes) -> Answer:
 @pytest.mark.parametrize("example", UPLOADS)
 async def test_upload_refused_file_is_as_documented(api: Api, example: str) -> None:
     head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="me"\r\n\r\n'
-    answer = await upload(api, head + UPLOADS[example]() + b"\r\n--edge--\r\n")
-    assert_documented(answer, "uploadProfileImage", example)
+    response = await upload(api, head + UPLOADS[example]() + b"\r\n--edge--\r\n")
+    assert_documented(response, "uploadProfileImage", example)
 
 
 async def test_upload_malformed_form_is_as_documented(api: Api) -> None:
-    answer = await upload(api, b"--edge\r\nno end")
-    assert_documented(answer, "uploadProfileImage", "MalformedForm")
+    response = await upload(api, b"--edge\r\nno end")
+    assert_documented(response, "uploadProfileImage", "MalformedForm")
 
 
 def test_compare_provoked_errors_with_document_finds_each() -> None:

@@ -221,7 +221,7 @@ class Nginx:
         self._process = subprocess.Popen(
             self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_until(lambda: self._process.poll() is not None or self._answers())
+        wait_until(lambda: self._process.poll() is not None or self._responds())
         assert self._process.returncode is None, (self.folder / "error.log").read_text()
         return self
 
@@ -229,7 +229,7 @@ class Nginx:
         self._process.terminate()
         self._process.wait(10)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", self.tls)) == 0
 
@@ -316,7 +316,7 @@ def port_of(api: Api) -> int:
     return int(api.base.rpartition(":")[2])
 
 
-#: Those that nginx has answers of its own for.
+#: Those that nginx has responses of its own for.
 CODES = {
     400: "bad_request",
     404: "not_found",
@@ -331,10 +331,10 @@ CODES = {
 
 
 def is_ours(
-    answer: tuple[http.client.HTTPResponse, bytes], status: int, message: str
+    received: tuple[http.client.HTTPResponse, bytes], status: int, message: str
 ) -> dict[str, Any]:
     """In the one error format, with the headers that errors have. Returns the headers."""
-    response, body = answer
+    response, body = received
     assert response.status == status, body
     assert response.headers["Content-Type"].startswith("application/json")
     told = json.loads(body)
@@ -444,9 +444,11 @@ async def test_send_too_large_body_through_nginx_has_our_error(
 
 
 @needs_nginx
-async def test_request_with_error_through_nginx_keeps_the_answer(api: Api, proxied: Nginx) -> None:
-    answer = await proxied.call("GET", "/api/nowhere")
-    is_ours(answer, 404, "No such route: /api/nowhere")
+async def test_request_with_error_through_nginx_keeps_the_response(
+    api: Api, proxied: Nginx
+) -> None:
+    response = await proxied.call("GET", "/api/nowhere")
+    is_ours(response, 404, "No such route: /api/nowhere")
     assert (await api.nobody.get("/sessions")).status == 401
 
 

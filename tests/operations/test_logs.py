@@ -144,16 +144,16 @@ async def test_send_every_kind_of_request_logs_one_line(api: Api, log: Log) -> N
         (api.nobody, "HEAD", "/mentors", 200, None),
     ]
     for number, (client, method, path, status, user_id) in enumerate(requests):
-        answer = await client.request(method, path, headers={"X-Request-Id": f"r-{number}"})
-        assert answer.status == status
+        response = await client.request(method, path, headers={"X-Request-Id": f"r-{number}"})
+        assert response.status == status
         (line,) = log.of(f"r-{number}")
         assert (line["level"], line["status"], line["user_id"]) == ("INFO", status, user_id)
     assert len(log.text) == len(log.json) == len(requests)
 
 
-async def test_send_request_logs_the_id_of_its_answer(api: Api, log: Log) -> None:
-    answer = await api.nobody.get("/mentors")
-    assert len(log.of(answer.headers["X-Request-Id"])) == 1
+async def test_send_request_logs_the_id_of_its_response(api: Api, log: Log) -> None:
+    response = await api.nobody.get("/mentors")
+    assert len(log.of(response.headers["X-Request-Id"])) == 1
 
 
 async def test_send_refused_body_logs_one_line(api: Api, log: Log) -> None:
@@ -187,8 +187,8 @@ async def test_cause_fault_logs_one_line_with_its_traceback(api: Api, log: Log) 
         "scheduledDate": f"{day_after_tomorrow():%Y-%m-%d}",
         "scheduledTime": "09:00",
     }
-    answer = await ada.post("/requests", body, headers={"X-Request-Id": "r-500"})
-    assert answer.status == 500
+    response = await ada.post("/requests", body, headers={"X-Request-Id": "r-500"})
+    assert response.status == 500
     (line,) = log.of("r-500")
     assert line["level"] == "ERROR"
     assert line["statement"] == "requests.create"
@@ -215,8 +215,8 @@ async def test_lose_database_logs_one_line_with_its_cause(api: Api, log: Log) ->
                 "AND datname = current_database()"
             )
         await api.db.fetchval("SELECT pg_cancel_backend($1)", backend)
-        answer = await asking
-    assert answer.status == 503
+        response = await asking
+    assert response.status == 503
     (line,) = log.of("r-503")
     assert line["level"] == "WARNING"
     assert line["cause"] == "QueryCanceledError('canceling statement due to user request')"
@@ -244,8 +244,8 @@ async def test_kill_backend_within_a_statement_logs_where_and_why(
                 "AND datname = current_database()"
             )
         await api.db.fetchval("SELECT pg_terminate_backend($1)", backend)
-        answer = await asking
-    assert answer.status == 503
+        response = await asking
+    assert response.status == 503
     (line,) = log.of("r-dead")
     assert line["cause"].startswith(("AdminShutdownError", "ConnectionDoesNotExistError"))
     assert (line["statement"], line["backend"]) == ("requests.accept", backend)
@@ -265,9 +265,9 @@ async def test_fail_to_connect_logs_the_statement_and_why(
     )
     while api.services.db.get_size():
         await api.db.execute("SELECT")
-    answer = await mentor.request("GET", "/sessions", headers={"X-Request-Id": "r-away"})
+    response = await mentor.request("GET", "/sessions", headers={"X-Request-Id": "r-away"})
     await execute(postgres, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    assert answer.status == 503
+    assert response.status == 503
     (line,) = log.of("r-away")
     assert "is not currently accepting connections" in line["cause"]
     assert (line["statement"], line["backend"]) == ("session_list", None)
@@ -387,8 +387,8 @@ async def test_parse_malformed_traceparent_is_none(header: str | None) -> None:
 
 
 async def test_send_malformed_traceparent_logs_no_trace_id(api: Api, log: Log) -> None:
-    answer = await api.nobody.request("GET", "/mentors", headers={"Traceparent": "00-1-2-01"})
-    assert answer.status == 200
+    response = await api.nobody.request("GET", "/mentors", headers={"Traceparent": "00-1-2-01"})
+    assert response.status == 200
     assert "trace_id" not in log.json[0]
 
 
@@ -499,8 +499,8 @@ class TestWithTraceSql:
 
     async def test_trace_sql_keeps_errors_as_they_are(self, api: Api) -> None:
         mentor = await api.mentor(windows=[])
-        answer = await api.user("ada").post("/requests", {"mentorId": mentor.id})
-        assert answer.status == 400
+        response = await api.user("ada").post("/requests", {"mentorId": mentor.id})
+        assert response.status == 400
         assert is_error(await api.nobody.get("/mentors/x"), 404, "Mentor not found")
 
 

@@ -28,11 +28,11 @@ from tornado.testing import bind_unused_port
 
 from mentorapi.database import embedded
 from mentorapi.database.migrate import known
-from tests.client import SECRET, Answer, User, asking, is_error
+from tests.client import SECRET, Response, User, asking, is_error
 from tests.conftest import FirstStarts, copy_folder, execute, on, tried
 from tests.robustness import faults
 from tests.robustness.faults import Line, Load, look_for, make_mentor, message
-from tests.starting import Process, answers, environment, wait_until
+from tests.starting import Process, environment, responds, wait_until
 
 #: For one process to hear of what another has done; it takes milliseconds.
 SOON = 5.0
@@ -159,17 +159,17 @@ async def test_send_fifty_duplicates_to_both_has_one_effect(
     mentees = [User(base, "asking") for base in two]
     headers = {"Idempotency-Key": "one"}
 
-    async def ask(mentee: User) -> Answer:
+    async def ask(mentee: User) -> Response:
         return await mentee.post("/requests", asking(mentor), headers=headers)
 
     given = await asyncio.gather(*(ask(mentees[number % 2]) for number in range(50)))
-    created = [answer for answer in given if answer.status == 201]
-    for answer in given:
-        if answer.status != 201:
+    created = [response for response in given if response.status == 201]
+    for response in given:
+        if response.status != 201:
             message = "A request with this Idempotency-Key is still being processed"
-            assert is_error(answer, 409, message)
-    assert len({answer.body for answer in created}) == 1
-    assert sum("Idempotent-Replayed" not in answer.headers for answer in created) == 1
+            assert is_error(response, 409, message)
+    assert len({response.body for response in created}) == 1
+    assert sum("Idempotent-Replayed" not in response.headers for response in created) == 1
     for mentee in mentees:
         again = await ask(mentee)
         assert (again.body, again.headers["Idempotent-Replayed"]) == (created[0].body, "true")
@@ -187,7 +187,7 @@ def test_start_both_at_once_on_empty_database_succeeds(
     settings = {"DATABASE_URL": empty_database_url, "JWT_SECRET": SECRET}
     with ExitStack() as stack:
         started = [stack.enter_context(Process(tmp_path / number, **settings)) for number in "12"]
-        assert all(answers(server.listening()) for server in started)
+        assert all(responds(server.listening()) for server in started)
     with psycopg.connect(empty_database_url) as connection:
         query = "SELECT migration_id FROM _yoyo_migration ORDER BY migration_id"
         applied = [migration for (migration,) in connection.execute(query)]
@@ -207,13 +207,13 @@ def test_start_two_processes_with_reuse_port_shares_one_port(
         with Process(tmp_path, PORT=port_of(url), **settings) as second:
             assert second.listening() == url
             metrics = [metrics_address(server) for server in (first, second)]
-            assert all(answers(url) for _ in range(40))
+            assert all(responds(url) for _ in range(40))
             served = [requests_served(address) for address in metrics]
             assert sum(served) == 40
             assert min(served) > 0
             first.signal(signal.SIGTERM)
             assert first.ended() == 0
-            assert all(answers(url) for _ in range(10))
+            assert all(responds(url) for _ in range(10))
 
 
 def metrics_address(server: Process) -> str:
@@ -223,8 +223,8 @@ def metrics_address(server: Process) -> str:
 
 
 def requests_served(metrics: str) -> float:
-    with urllib.request.urlopen(metrics) as answer:
-        text = answer.read().decode()
+    with urllib.request.urlopen(metrics) as response:
+        text = response.read().decode()
     (served,) = re.findall(
         r'^mentorapi_http_requests_total\{.*route="/api/mentors".*\} (\S+)$', text, re.M
     )
@@ -266,7 +266,7 @@ def test_restart_with_reuse_port_under_load_drops_no_request(
 class CarefulLine(Line):
     """Sends nothing on a connection that the server has closed."""
 
-    async def ask(self, *arguments: Any, **more: Any) -> Answer:
+    async def ask(self, *arguments: Any, **more: Any) -> Response:
         if self._streams is not None:
             number = self._streams[1].get_extra_info("socket").fileno()
             if select.select([number], [], [], 0)[0]:
@@ -341,7 +341,7 @@ def test_connect_to_socket_of_systemd_starts_the_server(database_url: str, tmp_p
     with Process(tmp_path, before=before, **settings) as server:
         url = f"http://127.0.0.1:{port}/api"
         # Until systemd listens.
-        wait_until(lambda: answers(url))
+        wait_until(lambda: responds(url))
         assert server.listening() == url
         server.signal(signal.SIGTERM)
         assert server.ended() == 0

@@ -28,8 +28,8 @@ from mentorapi.config import ConfigError, Settings
 from mentorapi.http import probes
 from mentorapi.jobs import all_jobs
 from mentorapi.jobs.runner import Runner
-from tests.client import Answer as ApiAnswer
 from tests.client import Api, asking, day_after_tomorrow, is_error
+from tests.client import Response as ApiResponse
 from tests.docs.documents import OPERATIONS
 from tests.serving import serve
 from tests.starting import Process
@@ -43,15 +43,15 @@ ROWS = "mentorapi_job_rows_changed_total"
 SUCCEEDED = "mentorapi_job_last_success_timestamp_seconds"
 
 
-async def ask(base: str, path: str, method: str = "GET", **headers: str) -> ApiAnswer:
-    answer: HTTPResponse = await AsyncHTTPClient().fetch(
+async def ask(base: str, path: str, method: str = "GET", **headers: str) -> ApiResponse:
+    response: HTTPResponse = await AsyncHTTPClient().fetch(
         base + path,
         method=method,
         headers=headers,
         raise_error=False,
         allow_nonstandard_methods=True,
     )
-    return ApiAnswer(answer.code, answer.headers, answer.body or b"")
+    return ApiResponse(response.code, response.headers, response.body or b"")
 
 
 class Figures(dict[tuple[str, frozenset[tuple[str, str]]], float]):
@@ -73,10 +73,10 @@ class Figures(dict[tuple[str, frozenset[tuple[str, str]]], float]):
 
 
 async def figures(api: Api, base: str | None = None) -> Figures:
-    answer = await ask(base or api.base, "/metrics")
-    assert answer.status == 200
-    assert answer.headers["Content-Type"].startswith("text/plain; version=")
-    return Figures(answer.body.decode())
+    response = await ask(base or api.base, "/metrics")
+    assert response.status == 200
+    assert response.headers["Content-Type"].startswith("text/plain; version=")
+    return Figures(response.body.decode())
 
 
 # Probes ------------------------------------------------------------------------------------------
@@ -84,9 +84,9 @@ async def figures(api: Api, base: str | None = None) -> Figures:
 
 async def test_probe_running_server_is_live_and_ready(api: Api) -> None:
     for path in ("/livez", "/readyz"):
-        answer = await ask(api.base, path)
-        assert (answer.status, answer.json) == (200, {"status": "ok"})
-        assert answer.headers["Cache-Control"] == "no-store"
+        response = await ask(api.base, path)
+        assert (response.status, response.json) == (200, {"status": "ok"})
+        assert response.headers["Cache-Control"] == "no-store"
         head = await ask(api.base, path, "HEAD")
         assert (head.status, head.body) == (200, b"")
 
@@ -107,9 +107,9 @@ async def test_probe_without_database_is_live_and_not_ready(api: Api, postgres: 
         await admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
         )
-        answer = await ask(api.base, "/readyz")
-        assert is_error(answer, 503, "The database does not answer")
-        assert answer.headers["Retry-After"] == "1"
+        response = await ask(api.base, "/readyz")
+        assert is_error(response, 503, "The database does not answer")
+        assert response.headers["Retry-After"] == "1"
         assert (await ask(api.base, "/livez")).status == 200
         found = await figures(api)
         assert found.of("mentorapi_ready") == 0
@@ -127,8 +127,8 @@ async def test_probe_with_all_connections_taken_answers_in_time(
     pool = api.services.db
     taken = [await pool.acquire() for _ in range(pool.get_max_size())]
     started = time.monotonic()
-    answer = await ask(api.base, "/readyz")
-    assert is_error(answer, 503, "The database does not answer")
+    response = await ask(api.base, "/readyz")
+    assert is_error(response, 503, "The database does not answer")
     assert time.monotonic() - started < 4
     for connection in taken:
         pool.release(connection)
@@ -150,9 +150,9 @@ async def test_probe_with_newer_schema_is_ready(api: Api) -> None:
 @pytest.mark.own_server
 async def test_probe_with_empty_database_is_not_ready(api: Api) -> None:
     await api.db.execute("DROP TABLE _yoyo_migration")
-    answer = await ask(api.base, "/readyz")
-    assert answer.status == 503
-    assert answer.message.startswith(f"Migrations are missing: {api.services.migrations[0]}, ")
+    response = await ask(api.base, "/readyz")
+    assert response.status == 503
+    assert response.message.startswith(f"Migrations are missing: {api.services.migrations[0]}, ")
 
 
 async def test_get_probe_under_api_prefix_is_not_found(api: Api) -> None:
@@ -229,8 +229,8 @@ async def test_send_invented_paths_and_methods_adds_no_series(api: Api) -> None:
 
 
 async def test_send_refused_body_counts_for_its_route(api: Api) -> None:
-    answer = await api.user("ada").post("/requests", body="x" * 2_000_000)
-    assert answer.status == 413
+    response = await api.user("ada").post("/requests", body="x" * 2_000_000)
+    assert response.status == 413
     found = await figures(api)
     assert found.of(REQUESTS, method="POST", route="/api/requests", status="413") == 1
 
@@ -269,8 +269,10 @@ async def test_refuse_slot_counts_it(api: Api) -> None:
     assert (await mentor.post(f"/requests/{wishes[1]['id']}/accept")).status == 409
     three, again = api.user("three"), {"Idempotency-Key": "k"}
     for _ in range(2):
-        answer = await three.post("/requests", asking(mentor, day_after_tomorrow()), headers=again)
-        assert is_error(answer, 409, "Time slot is no longer available")
+        response = await three.post(
+            "/requests", asking(mentor, day_after_tomorrow()), headers=again
+        )
+        assert is_error(response, 409, "Time slot is no longer available")
     # Another 409, which is about something else.
     assert (await mentor.post(f"/requests/{wishes[0]['id']}/accept")).status == 409
     # A refusal is not kept, so its repetition is refused anew.
@@ -398,12 +400,12 @@ async def test_serve_two_applications_counts_separately(
 
 async def test_read_metrics_as_openmetrics_succeeds(api: Api) -> None:
     await api.nobody.get("/mentors")
-    answer = await ask(
+    response = await ask(
         api.base, "/metrics", Accept="application/openmetrics-text; version=1.0.0; charset=utf-8"
     )
-    assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+    assert response.headers["Content-Type"].startswith("application/openmetrics-text")
     families = {
-        family.name for family in openmetrics.text_string_to_metric_families(answer.body.decode())
+        family.name for family in openmetrics.text_string_to_metric_families(response.body.decode())
     }
     assert "mentorapi_http_requests" in families
 

@@ -27,13 +27,13 @@ from tests.conftest import FirstStarts, copy_folder
 from tests.starting import (
     RUN,
     Process,
-    answers,
     database,
     environment,
     nothing_left_of,
     postmaster,
     remember,
     remembered,
+    responds,
     run,
     wait_until,
 )
@@ -41,7 +41,7 @@ from tests.starting import (
 
 def test_start_without_configuration_serves(new_data_dir: Path) -> None:
     with Process(new_data_dir) as server:
-        assert answers(server.listening())
+        assert responds(server.listening())
         assert "PostgreSQL 18" in server.printed
         assert str(new_data_dir) in server.printed
 
@@ -51,7 +51,7 @@ def test_start_again_finds_the_data(data_dir: Path) -> None:
         server.listening()
         remember(data_dir, "the first start")
     with Process(data_dir) as server:
-        assert answers(server.listening())
+        assert responds(server.listening())
         assert remembered(data_dir) == "the first start"
 
 
@@ -215,7 +215,7 @@ def test_run_commands_beside_server_keeps_its_database_running(data_dir: Path) -
         url = server.listening()
         assert run("migrate", data_dir=data_dir).stdout == "Nothing to apply\n"
         assert run("sweep", data_dir=data_dir).stdout == "0 sessions moved on\n"
-        assert answers(url)
+        assert responds(url)
 
 
 def test_stop_one_of_two_servers_keeps_their_database(data_dir: Path) -> None:
@@ -224,7 +224,7 @@ def test_stop_one_of_two_servers_keeps_their_database(data_dir: Path) -> None:
         url = second.listening()
         first.signal(signal.SIGTERM)
         assert first.ended() == 0
-        assert answers(url)
+        assert responds(url)
     assert nothing_left_of(data_dir)
 
 
@@ -239,7 +239,7 @@ def test_start_in_very_deep_folder_succeeds(tmp_path: Path, first_starts: FirstS
     folder = tmp_path / ("deep" * 20) / "strange ' \" $ & % ü" / "var"
     data_dir = copy_folder(first_starts.migrated, folder)
     with Process(data_dir) as server:
-        assert answers(server.listening())
+        assert responds(server.listening())
 
 
 def test_start_with_own_database_uses_it_and_keeps_it_running(
@@ -249,7 +249,7 @@ def test_start_with_own_database_uses_it_and_keeps_it_running(
     with embedded.running(theirs, database="own") as url:
         settings = {"DATABASE_URL": f"{url}&channel_binding=prefer", "JWT_SECRET": "s" * 32}
         with Process(tmp_path / "var", **settings) as server:
-            assert answers(server.listening())
+            assert responds(server.listening())
             assert "embedded" not in server.printed
         assert not (tmp_path / "var" / "postgres").exists()
         with psycopg.connect(url) as connection:

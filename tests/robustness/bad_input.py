@@ -16,7 +16,7 @@ from tornado.httputil import HTTPHeaders
 
 from mentorapi.app import ROUTES
 from mentorapi.schemas.operation import Operation
-from tests.client import Answer, check
+from tests.client import Response, check
 
 SQL = (
     "'; DROP TABLE users; --",
@@ -359,8 +359,8 @@ def as_query(value: Any) -> str:
 
 async def exchange(
     base: str, *pieces: bytes, pause: float = 0, patience: float = 5, half_close: bool = False
-) -> tuple[list[Answer], bytes, bool]:
-    """Send raw bytes; return the answers, the bytes that are not an answer of ours, and whether the
+) -> tuple[list[Response], bytes, bool]:
+    """Send raw bytes; return the responses, the bytes that are no response of ours, and whether the
     server closed the connection in time."""
     parts = urlsplit(base)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
@@ -386,13 +386,13 @@ async def exchange(
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     writer.close()
-    answers, rest = split_answers(bytes(received))
-    return answers, rest, closed
+    responses, rest = split_responses(bytes(received))
+    return responses, rest, closed
 
 
-def split_answers(received: bytes) -> tuple[list[Answer], bytes]:
-    """The application's answers, checked, and the remaining bytes."""
-    answers = []
+def split_responses(received: bytes) -> tuple[list[Response], bytes]:
+    """The application's responses, checked, and the remaining bytes."""
+    responses = []
     while received:
         head, end, rest = received.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
@@ -401,9 +401,9 @@ def split_answers(received: bytes) -> tuple[list[Answer], bytes]:
         status = int(lines[0].split()[1])
         headers = HTTPHeaders.parse("\r\n".join(lines[1:]))
         length = int(headers.get("Content-Length", "0"))
-        answer = Answer(status, headers, rest[:length])
-        if answer.body or status < 400:
-            check("HEAD" if not answer.body else "GET", "/unknown", answer)
-        answers.append(answer)
+        response = Response(status, headers, rest[:length])
+        if response.body or status < 400:
+            check("HEAD" if not response.body else "GET", "/unknown", response)
+        responses.append(response)
         received = rest[length:]
-    return answers, received
+    return responses, received

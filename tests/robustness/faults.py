@@ -1,7 +1,7 @@
 """Load that records each confirmed write, ways to break things, and a comparison with the database.
 
 A writer asks for a time and accepts it, again and again, each call with an ``Idempotency-Key`` of
-its own, and repeats a call that got no answer until it has one. So at the end the database must
+its own, and repeats a call that got no response until it has one. So at the end the database must
 hold what was confirmed, and nothing else.
 """
 
@@ -28,7 +28,7 @@ import orjson
 import psutil
 from tornado.httputil import HTTPHeaders
 
-from tests.client import Answer, Mentor, User, asking, check, day_after_tomorrow
+from tests.client import Mentor, Response, User, asking, check, day_after_tomorrow
 from tests.conftest import tried
 from tests.starting import PATIENCE, postgres_processes, postmaster
 
@@ -44,11 +44,11 @@ class Refused(Exception):
 
 
 class Dropped(Exception):
-    """The connection ended after the request, before the first byte of an answer."""
+    """The connection ended after the request, before the first byte of a response."""
 
 
 class Torn(Exception):
-    """The connection ended within the answer."""
+    """The connection ended within the response."""
 
 
 class Line:
@@ -62,19 +62,19 @@ class Line:
 
     async def ask(
         self, method: str, path: str, token: str | None, json: Any = None, **headers: str
-    ) -> Answer:
+    ) -> Response:
         self.was_kept = self._streams is not None
         reader, writer = self._streams or await self._connect()
         writer.write(message(method, path, token, json, **headers))
         try:
-            answer = await read_answer(reader)
+            response = await read_response(reader)
         except (Dropped, Torn):
             self.close()
             raise
-        if answer.headers.get("Connection") == "close":
+        if response.headers.get("Connection") == "close":
             self.close()
-        check(method, path, answer)
-        return answer
+        check(method, path, response)
+        return response
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
@@ -100,7 +100,7 @@ def message(method: str, path: str, token: str | None, json: Any = None, **heade
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-async def read_answer(reader: asyncio.StreamReader) -> Answer:
+async def read_response(reader: asyncio.StreamReader) -> Response:
     try:
         first = await reader.readexactly(1)
     except (asyncio.IncompleteReadError, OSError) as error:
@@ -111,7 +111,7 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
         body = await reader.readexactly(int(headers.get("Content-Length", "0")))
     except (asyncio.IncompleteReadError, OSError) as error:
         raise Torn from error
-    return Answer(int(start.split()[1]), headers, body)
+    return Response(int(start.split()[1]), headers, body)
 
 
 # The load --------------------------------------------------------------------------------------
@@ -124,11 +124,11 @@ class Load:
     base: str
     #: Connections may be refused and dropped at any time: repeat the call.
     server_may_vanish: bool = False
-    #: Writers end at the first call that gets no answer instead of repeating it.
+    #: Writers end at the first call that gets no response instead of repeating it.
     giving_up: bool = False
     #: Ids of the confirmed requests, each with its booking's once that was confirmed.
     confirmed: dict[str, str | None] = field(default_factory=dict)
-    #: Keys of calls that got no answer and were not repeated.
+    #: Keys of calls that got no response and were not repeated.
     unanswered: list[str] = field(default_factory=list)
     #: Number of calls by kind of failure.
     met: Counter[str] = field(default_factory=Counter)
@@ -213,13 +213,13 @@ class Load:
     async def _confirmed(
         self, line: Line, keep: bool, user: User, path: str, json: Any = None
     ) -> Any:
-        """The answer to a call, repeated if necessary; None if no repetition was answered."""
+        """The response to a call, repeated if necessary; None if no repetition got one."""
         key = os.urandom(8).hex()
         headers = {KEY: key} | ({} if keep else {"Connection": "close"})
         while True:
-            answer = await self._try(line, "POST", path, user.token, json, **headers)
-            if answer is not None and answer.status < 300:
-                return answer.json
+            response = await self._try(line, "POST", path, user.token, json, **headers)
+            if response is not None and response.status < 300:
+                return response.json
             if self.giving_up:
                 self.unanswered.append(key)
                 return None
@@ -230,9 +230,9 @@ class Load:
         paths = [f"/mentors/{mentor.id}", "/requests?limit=1", "/sessions?limit=1"]
         try:
             for path in itertools.cycle(paths):
-                answer = await self._try(line, "GET", path, mentor.token)
+                response = await self._try(line, "GET", path, mentor.token)
                 self.reads += 1
-                if self._over or (self.giving_up and answer is None):
+                if self._over or (self.giving_up and response is None):
                     break
                 await asyncio.sleep(0.01)
         finally:
@@ -246,10 +246,10 @@ class Load:
         token: str | None,
         json: Any = None,
         **headers: str,
-    ) -> Answer | None:
+    ) -> Response | None:
         """A success, or None for an allowed failure; anything else fails the test."""
         try:
-            answer = await line.ask(method, path, token, json, **headers)
+            response = await line.ask(method, path, token, json, **headers)
         except Refused:
             self.met["refused"] += 1
             assert self.server_may_vanish or self.giving_up
@@ -263,15 +263,15 @@ class Load:
                 assert kind == "dropped"
                 assert line.was_kept
             return None
-        if answer.status < 300:
-            return answer
-        self.met[str(answer.status)] += 1
-        if answer.status == 409:
-            # The previous call still waits for an answer that will not come.
-            assert "still being processed" in answer.message, answer
+        if response.status < 300:
+            return response
+        self.met[str(response.status)] += 1
+        if response.status == 409:
+            # The previous call still waits for a response that will not come.
+            assert "still being processed" in response.message, response
         else:
-            assert answer.status == 503, (method, path, answer)
-        assert int(answer.headers["Retry-After"]) > 0
+            assert response.status == 503, (method, path, response)
+        assert int(response.headers["Retry-After"]) > 0
         return None
 
 
@@ -291,9 +291,9 @@ class Found:
     """The rows of a load in the database."""
 
     writes: int
-    #: Requests in the database that no answer confirmed.
+    #: Requests in the database that no response confirmed.
     unconfirmed: int
-    #: Keys of calls without an answer that had an effect.
+    #: Keys of calls without a response that had an effect.
     secret: list[str]
 
 
@@ -331,7 +331,7 @@ def note(load: Load, found: Found, what_was_killed: str, times: int) -> None:
     tried["writes confirmed under faults"] += load.writes
     tried["of them found afterwards"] += found.writes
     tried[what_was_killed] += times
-    tried["answers 503 under faults, all with Retry-After"] += load.met["503"]
+    tried["responses 503 under faults, all with Retry-After"] += load.met["503"]
 
 
 # Breaking things -------------------------------------------------------------------------------

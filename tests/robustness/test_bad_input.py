@@ -1,5 +1,5 @@
-"""Any input: no fault, no answer outside the error format, checks in their order, and only effects
-that were requested.
+"""Any input: no fault, no response outside the error format, checks in their order, and only
+effects that were requested.
 
 ``pytest tests/robustness/test_bad_input.py --inputs=20000`` tries more, with
 other random inputs each time.
@@ -32,10 +32,10 @@ from mentorapi.http import connection
 from mentorapi.http.query import read_parameters
 from tests.client import (
     SECRET,
-    Answer,
     Api,
     Client,
     Mentor,
+    Response,
     asking,
     day_after_tomorrow,
     is_error,
@@ -139,20 +139,20 @@ def test_send_random_input_to_any_operation_is_answered_without_fault(
     def send(call: Call) -> None:
         tried["random inputs to the operations"] += 1
         caller = people[call.caller]
-        answer = io_loop.run_sync(lambda: deliver(caller, target, call))
-        assert answer.status < 500, answer
+        response = io_loop.run_sync(lambda: deliver(caller, target, call))
+        assert response.status < 500, response
         if len(call.body or b"") > target.spec.max_body:
-            assert answer.status in (401, 413)
+            assert response.status in (401, 413)
         elif not target.spec.public and caller is api.nobody:
-            assert answer.status == 401
+            assert response.status == 401
         elif input_is_wrong(target, call):
             # Whether or not the resource exists, for every caller.
-            assert answer.status in (400, 415)
+            assert response.status in (400, 415)
 
     send()
 
 
-async def deliver(caller: Client, target: Target, call: Call) -> Answer:
+async def deliver(caller: Client, target: Target, call: Call) -> Response:
     query = "&".join(f"{quote(name)}={quote(value)}" for name, value in call.query)
     path = call.path + (f"?{query}" if query else "")
     return await caller.request(target.method, path, body=call.body, headers=dict(call.headers))
@@ -182,8 +182,8 @@ def input_is_wrong(target: Target, call: Call) -> bool:
 @pytest.mark.parametrize("target", [one for one in TARGETS if not one.spec.public], ids=str)
 async def test_send_wrong_input_without_token_is_unauthorized(target: Target, api: Api) -> None:
     path = target.template.replace("{", "").replace("}", "")
-    answer = await api.nobody.request(target.method, f"{path}?page=x", body="{", headers={})
-    assert is_error(answer, 401, "Missing or invalid token")
+    response = await api.nobody.request(target.method, f"{path}?page=x", body="{", headers={})
+    assert is_error(response, 401, "Missing or invalid token")
 
 
 @pytest.mark.parametrize("target", [one for one in TARGETS if one.spec.body is not None], ids=str)
@@ -191,10 +191,10 @@ async def test_send_wrong_body_to_missing_resource_fails_validation(
     target: Target, api: Api, people: list[Client]
 ) -> None:
     path = target.template.replace("{requestId}", UNKNOWN).replace("{sessionId}", UNKNOWN)
-    answer = await people[2].request(target.method, path, {"surprise": 1})
-    assert is_error(answer, 400, "Validation failed")
+    response = await people[2].request(target.method, path, {"surprise": 1})
+    assert is_error(response, 400, "Validation failed")
     unknown = {"field": "surprise", "code": "unknown_field", "message": "is not a known field"}
-    assert unknown in answer.json["details"]
+    assert unknown in response.json["details"]
 
 
 # Texts ------------------------------------------------------------------------------------------
@@ -271,19 +271,19 @@ def test_send_random_authorization_is_unauthorized(
     @given(authorizations())
     def send(header: str) -> None:
         tried["random Authorization headers"] += 1
-        answer = io_loop.run_sync(
+        response = io_loop.run_sync(
             lambda: api.nobody.request(
                 "GET", "/requests/pending-count", headers={"Authorization": header}
             )
         )
-        if answer.status == 200:
+        if response.status == 200:
             # Two last letters can decode to the same bytes.
             assert header.lower().startswith("bearer ")
             assert header.split()[1][:-1] == GOOD[:-1]
         else:
-            assert answer.status == 401
+            assert response.status == 401
             expected = ("Bearer", 'Bearer error="invalid_token"')
-            assert answer.headers["WWW-Authenticate"] in expected
+            assert response.headers["WWW-Authenticate"] in expected
 
     send()
 
@@ -304,26 +304,26 @@ POST = "POST /api/requests HTTP/1.1"
 
 async def test_send_too_long_headers_is_refused_and_closes(api: Api) -> None:
     for piece in ({"X_Long": "x" * 20_000}, {f"X_{n}": "x" * 500 for n in range(40)}):
-        (answer,), rest, closed = await exchange(api.base, http(GET, **piece))
-        assert is_error(answer, 431, "The URL and the headers are too long")
+        (response,), rest, closed = await exchange(api.base, http(GET, **piece))
+        assert is_error(response, 431, "The URL and the headers are too long")
         assert (rest, closed) == (b"", True)
-    answers, _, _ = await exchange(api.base, http(GET, Authorization="Bearer " + "e" * 10_000))
-    assert [one.status for one in answers] == [200]
+    responses, _, _ = await exchange(api.base, http(GET, Authorization="Bearer " + "e" * 10_000))
+    assert [one.status for one in responses] == [200]
 
 
 async def test_send_token_of_64_kb_is_refused_and_closes(api: Api) -> None:
     raw = http(POST, Authorization="Bearer " + "e" * 65536)
-    (answer,), _, closed = await exchange(api.base, raw)
-    assert (answer.status, closed) == (431, True)
+    (response,), _, closed = await exchange(api.base, raw)
+    assert (response.status, closed) == (431, True)
 
 
 @pytest.mark.parametrize("length", [1024 * 1024 + 1, 9 * 1024**2, 2**31, 2**63, 10**30])
 async def test_announce_too_large_body_is_refused_before_it_is_read(api: Api, length: int) -> None:
     raw = http(POST, Content_Length=str(length), Content_Type="application/json")
-    answers, _, closed = await exchange(api.base, raw)
+    responses, _, closed = await exchange(api.base, raw)
     assert closed
-    assert is_error(answers[0], 413, "Body is too large")
-    assert len(answers) == 1
+    assert is_error(responses[0], 413, "Body is too large")
+    assert len(responses) == 1
 
 
 @pytest.mark.parametrize("size", [1024 * 1024 + 1, 4 * 1024**2, 7 * 1024**2])
@@ -338,9 +338,9 @@ async def test_send_too_large_chunked_body_is_refused(
         Transfer_Encoding="chunked",
     )
     pieces = [chunk] * (size // (64 * 1024)) + [b"1\r\nx\r\n0\r\n\r\n"]
-    answers, _, _ = await exchange(api.base, raw, *pieces)
-    assert [one.status for one in answers] == [413]
-    assert is_error(answers[0], 413, "Body is too large")
+    responses, _, _ = await exchange(api.base, raw, *pieces)
+    assert [one.status for one in responses] == [413]
+    assert is_error(responses[0], 413, "Body is too large")
 
 
 async def test_send_endless_chunked_body_closes_the_connection(api: Api) -> None:
@@ -416,17 +416,17 @@ HARDLY_HTTP = {
 @pytest.mark.parametrize("case", HARDLY_HTTP)
 async def test_send_malformed_http_is_refused_without_fault(case: str, api: Api) -> None:
     raw, allowed = HARDLY_HTTP[case]
-    answers, rest, closed = await exchange(api.base, raw)
+    responses, rest, closed = await exchange(api.base, raw)
     assert (rest, closed) == (b"", True)
-    assert [one.status in allowed for one in answers] == [True]
+    assert [one.status in allowed for one in responses] == [True]
 
 
 async def test_send_pipelined_requests_answers_them_in_order(api: Api) -> None:
     paths = ["mentors", f"mentors/{UNKNOWN}", "nowhere", "requests"] * 10
     *row, last = [f"GET /api/{path} HTTP/1.1" for path in paths]
     raw = b"".join(http(start, Connection="keep-alive") for start in row) + http(last)
-    answers, rest, _ = await exchange(api.base, raw)
-    assert [one.status for one in answers] == [200, 404, 404, 401] * 10
+    responses, rest, _ = await exchange(api.base, raw)
+    assert [one.status for one in responses] == [200, 404, 404, 401] * 10
     assert rest == b""
 
 
@@ -438,9 +438,9 @@ async def test_send_bytes_after_refused_body_is_not_read_as_request(api: Api) ->
         http(POST, b"0\r\n\r\n" + smuggled, Content_Length="5", Transfer_Encoding="chunked"),
         http(POST, smuggled, Content_Length="3, 4"),
     ):
-        answers, rest, closed = await exchange(api.base, raw)
+        responses, rest, closed = await exchange(api.base, raw)
         assert closed
-        assert 404 not in [one.status for one in answers]
+        assert 404 not in [one.status for one in responses]
         assert rest.count(b"HTTP/1.1") <= 1
 
 
@@ -467,8 +467,8 @@ def test_send_random_bytes_never_causes_a_fault(
     def send(several: list[list[tuple[float, int, bytes]]]) -> None:
         tried["random bytes on a socket"] += len(several)
         raws = [edited(good, one) for one in several]
-        for answers, rest, _ in io_loop.run_sync(lambda: exchange_all(api.base, raws)):
-            assert all(one.status < 500 for one in answers)
+        for responses, rest, _ in io_loop.run_sync(lambda: exchange_all(api.base, raws)):
+            assert all(one.status < 500 for one in responses)
             assert rest == b""
 
     send()
@@ -484,7 +484,7 @@ def edited(raw: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
     return raw
 
 
-async def exchange_all(base: str, raws: list[bytes]) -> list[tuple[list[Answer], bytes, bool]]:
+async def exchange_all(base: str, raws: list[bytes]) -> list[tuple[list[Response], bytes, bool]]:
     return await asyncio.gather(*(exchange(base, raw, patience=0.3) for raw in raws))
 
 
@@ -524,15 +524,15 @@ SLOW = {
 async def test_send_request_too_slowly_closes_the_connection(client: str, hasty: str) -> None:
     loop = asyncio.get_running_loop()
     start = loop.time()
-    answers, rest, closed = await exchange(hasty, *SLOW[client], pause=0.05)
+    responses, rest, closed = await exchange(hasty, *SLOW[client], pause=0.05)
     assert (rest, closed) == (b"", True)
     in_body = "body" in client or "chunk" in client
-    assert not in_body or is_error(answers[0], 408, "The body did not arrive in time")
+    assert not in_body or is_error(responses[0], 408, "The body did not arrive in time")
     assert SHORT * 0.9 < loop.time() - start < SHORT + 2
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux cuts these")
-async def test_read_no_answers_closes_the_connection(hasty: str) -> None:
+async def test_read_no_responses_closes_the_connection(hasty: str) -> None:
     loop, asked = asyncio.get_running_loop(), 300
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -556,8 +556,8 @@ async def test_request_beside_many_slow_clients_is_answered_soon(hasty: str) -> 
     await asyncio.sleep(0.1)
     loop = asyncio.get_running_loop()
     start = loop.time()
-    answer = await Client(hasty).get("/mentors")
-    assert answer.status == 200
+    response = await Client(hasty).get("/mentors")
+    assert response.status == 200
     assert loop.time() - start < 2
     assert all(closed for _, _, closed in await asyncio.gather(*slow))
 
@@ -658,10 +658,10 @@ async def test_upload_malformed_form_is_answered_without_fault(
 ) -> None:
     content_type, body, allowed = FORMS[case]
     folder: Path = api.services.settings.data_dir
-    answer = await people[0].request(
+    response = await people[0].request(
         "PATCH", "/mentor/profile-image", body=body, headers={"Content-Type": content_type}
     )
-    assert answer.status in allowed, answer
+    assert response.status in allowed, response
     # The folder has the profile's image only, under a generated name.
     files = [path for path in folder.rglob("*") if path.is_file()]  # noqa: ASYNC240
     assert len(files) <= 1
@@ -691,8 +691,8 @@ async def test_get_image_by_path_outside_the_folder_is_refused(name: str, api: A
     (folder / "secret").write_text("secret")
     try:
         raw = http(f"GET /api/images/{name} HTTP/1.1", Connection="close")
-        answers, rest, _ = await exchange(api.base, raw)
+        responses, rest, _ = await exchange(api.base, raw)
     finally:
         (folder / "secret").unlink()
     assert rest == b""
-    assert [one.status for one in answers] in ([404], [400])
+    assert [one.status for one in responses] in ([404], [400])

@@ -1,5 +1,5 @@
 """Bodies of any size and shape: cheap to check, refused as early as possible, with a short
-answer."""
+response."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
 
 
 def validate(target: Target, body: bytes) -> bytes:
-    """The answer to a refused body, as the server builds it; empty for a valid one."""
+    """The response to a refused body, as the server builds it; empty for a valid one."""
     try:
         details = target.spec.check_body(json_body.parse(body))
     except errors.ApiError as error:
@@ -144,25 +144,25 @@ def milliseconds(call: Callable[[], object]) -> float:
 
 
 @pytest.mark.parametrize("target", WITH_BODY, ids=str)
-def test_validate_any_shape_is_quick_and_its_answer_short(target: Target) -> None:
+def test_validate_any_shape_is_quick_and_its_response_short(target: Target) -> None:
     for name, make in SHAPES.items():
         body = make(target.spec.max_body)
         assert len(body) <= target.spec.max_body, name
-        answer = validate(target, body)
-        assert len(answer) <= MAX_ANSWER, (name, len(answer))
+        response = validate(target, body)
+        assert len(response) <= MAX_ANSWER, (name, len(response))
         took = milliseconds(lambda body=body: validate(target, body))
         assert took < MAX_MILLISECONDS, (name, took)
 
 
 @pytest.mark.parametrize("target", [PROFILE, WINDOWS], ids=str)
-async def test_send_any_shape_gets_a_short_answer(target: Target, api: Api) -> None:
+async def test_send_any_shape_gets_a_short_response(target: Target, api: Api) -> None:
     user = api.user("mia")
     for name, make in SHAPES.items():
         body = make(target.spec.max_body)
-        answer = await user.request(target.method, target.template, body=body)
-        assert answer.status in (200, 400), name
-        assert answer.status == 200 or len(answer.content) <= MAX_ANSWER, name
-        assert len(answer.json.get("details", ())) <= 50, name
+        response = await user.request(target.method, target.template, body=body)
+        assert response.status in (200, 400), name
+        assert response.status == 200 or len(response.content) <= MAX_ANSWER, name
+        assert len(response.json.get("details", ())) <= 50, name
 
 
 def test_validate_too_long_list_skips_its_entries() -> None:
@@ -189,10 +189,10 @@ def test_validate_many_findings_lists_fifty() -> None:
     assert [one["field"] for one in details] == [f"x{number:03}" for number in range(50)]
 
 
-async def test_send_long_unknown_field_shortens_its_name_in_the_answer(api: Api) -> None:
-    answer = await api.user("mia").patch("/mentor/me", {"x" * 5000: 1})
-    assert is_error(answer, 400, "Validation failed")
-    (detail,) = answer.json["details"]
+async def test_send_long_unknown_field_shortens_its_name_in_the_response(api: Api) -> None:
+    response = await api.user("mia").patch("/mentor/me", {"x" * 5000: 1})
+    assert is_error(response, 400, "Validation failed")
+    (detail,) = response.json["details"]
     assert (detail["field"], detail["message"]) == ("x" * 120 + "…", "is not a known field")
 
 
@@ -224,8 +224,8 @@ def head(start: str, **headers: str) -> bytes:
 ANNOUNCED = [{"Content_Length": "60000"}, {"Transfer_Encoding": "chunked"}]
 
 
-async def first_answer(api: Api, raw: bytes) -> bytes:
-    """The answer before the body is sent."""
+async def first_response(api: Api, raw: bytes) -> bytes:
+    """The response before the body is sent."""
     parts = urlsplit(api.base)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
@@ -246,7 +246,7 @@ async def test_send_wrong_headers_is_answered_before_the_body(
             path = "/api" + target.template.replace("{", "").replace("}", "")
             for token in ({}, {"Authorization": "Bearer x"}):
                 raw = head(f"{target.method} {path} HTTP/1.1", **announced, **token)
-                assert (await first_answer(api, raw)).startswith(b"HTTP/1.1 401"), target
+                assert (await first_response(api, raw)).startswith(b"HTTP/1.1 401"), target
     for start, status in (
         ("POST /api/nowhere", b"404"),
         ("POST /api/mentors", b"405"),
@@ -255,8 +255,8 @@ async def test_send_wrong_headers_is_answered_before_the_body(
         ("DELETE /api/requests", b"405"),
     ):
         for headers in (announced, good):
-            answer = await first_answer(api, head(f"{start} HTTP/1.1", **headers))
-            assert answer.split()[1] == status, start
+            response = await first_response(api, head(f"{start} HTTP/1.1", **headers))
+            assert response.split()[1] == status, start
 
 
 async def test_announce_too_large_body_is_refused_at_its_headers(api: Api) -> None:
@@ -264,11 +264,11 @@ async def test_announce_too_large_body_is_refused_at_its_headers(api: Api) -> No
         path = "/api" + target.template.replace("{", "").replace("}", "")
         length = str(target.spec.max_body + 1)
         raw = head(f"{target.method} {path} HTTP/1.1", Content_Length=length)
-        assert (await first_answer(api, raw)).startswith(b"HTTP/1.1 413"), target
+        assert (await first_response(api, raw)).startswith(b"HTTP/1.1 413"), target
 
 
 @pytest.mark.parametrize("announced", ["length", "chunks"])
-async def test_upload_six_megabytes_is_refused_with_an_answer(announced: str, api: Api) -> None:
+async def test_upload_six_megabytes_is_refused_with_a_response(announced: str, api: Api) -> None:
     """The client reads nothing before it has sent everything."""
     user, parts = api.user("mia"), urlsplit(api.base)
     photo = b"x" * 5_900_000
@@ -279,10 +279,10 @@ async def test_upload_six_megabytes_is_refused_with_an_answer(announced: str, ap
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         body = photo if announced == "length" else iter([photo])
         connection.request("PATCH", path, body, headers, encode_chunked=announced == "chunks")
-        answer = connection.getresponse()
-        assert answer.headers["Connection"] == "close"
+        response = connection.getresponse()
+        assert response.headers["Connection"] == "close"
         try:
-            return answer.status, answer.read()
+            return response.status, response.read()
         finally:
             connection.close()
 
@@ -300,16 +300,16 @@ async def test_send_bad_token_with_small_body_keeps_the_connection(api: Api) -> 
     body = b'{"topic": "x"}'
     first = head("POST /api/requests HTTP/1.1", Content_Length=str(len(body))) + body
     last = head("GET /api/mentors HTTP/1.1", Connection="close")
-    answers, rest, closed = await exchange(api.base, first, first, last, pause=0.05)
-    assert [one.status for one in answers] == [401, 401, 200]
+    responses, rest, closed = await exchange(api.base, first, first, last, pause=0.05)
+    assert [one.status for one in responses] == [401, 401, 200]
     assert (rest, closed) == (b"", True)
 
 
 async def test_announce_refused_body_without_sending_it_closes_connection(api: Api) -> None:
     for headers in ({"Content_Length": "90000000"}, {"Transfer_Encoding": "chunked"}):
         raw = head("POST /api/requests HTTP/1.1", **headers)
-        answers, rest, closed = await exchange(api.base, raw, patience=20)
-        assert [one.status for one in answers] == [413 if "Content_Length" in headers else 401]
+        responses, rest, closed = await exchange(api.base, raw, patience=20)
+        assert [one.status for one in responses] == [413 if "Content_Length" in headers else 401]
         assert (rest, closed) == (b"", True)
 
 
@@ -322,8 +322,8 @@ async def test_send_endless_refused_body_closes_the_connection(api: Api) -> None
 
 async def test_expect_continue_with_bad_token_is_refused(api: Api) -> None:
     raw = head("POST /api/requests HTTP/1.1", Content_Length="90", Expect="100-continue")
-    answers, rest, closed = await exchange(api.base, raw)
-    assert ([one.status for one in answers], rest, closed) == ([401], b"", True)
+    responses, rest, closed = await exchange(api.base, raw)
+    assert ([one.status for one in responses], rest, closed) == ([401], b"", True)
 
 
 # Ids ---------------------------------------------------------------------------------------------
@@ -343,17 +343,17 @@ async def test_send_very_long_id_never_causes_a_fault(target: Target, api: Api) 
         for headers in ({}, {"Idempotency-Key": "k" * 255}):
             path = re.sub(r"\{\w+\}", long_id, target.template)
             body = b"{}" if target.spec.body is not None else None
-            answer = await user.request(target.method, path, body=body, headers=headers)
+            response = await user.request(target.method, path, body=body, headers=headers)
             needs_body = target.spec.body and not target.spec.body_optional
             wanted = 400 if needs_body or "{date}" in target.template else 404
-            assert answer.status == wanted, (answer, headers)
+            assert response.status == wanted, (response, headers)
             if wanted == 400:
-                assert is_error(answer, 400, "Validation failed")
+                assert is_error(response, 400, "Validation failed")
 
 
 async def test_send_a_name_twice_is_refused_also_with_equal_values(api: Api) -> None:
     mentor = await api.mentor()
     for body in (b'{"slots":[],"slots":[]}', b'{"slots":[],"bufferTime":0,"bufferTime":0}'):
-        answer = await mentor.put("/mentor/availability", body=body)
-        assert (answer.status, answer.headers["X-Error-Code"]) == (400, "malformed_json")
+        response = await mentor.put("/mentor/availability", body=body)
+        assert (response.status, response.headers["X-Error-Code"]) == (400, "malformed_json")
     assert len((await mentor.ok("GET", "/mentor/availability"))["slots"]) == 7

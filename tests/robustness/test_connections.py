@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.starting import Process, answers, wait_until
+from tests.starting import Process, responds, wait_until
 
 SOFT, HARD = 128, 256
 
@@ -69,7 +69,7 @@ def test_open_more_connections_than_files_leaves_the_server_idle(
         assert process.num_fds() < HARD - 20
         for connection in connected[:HARD]:
             connection.close()
-        assert answers(url)
+        assert responds(url)
         assert len(waits(logged)) == 1
 
 
@@ -78,7 +78,7 @@ def test_run_out_of_files_elsewhere_leaves_the_server_idle(
 ) -> None:
     """The number of connections is below its limit, but something else holds the files."""
     with serving(data_dir) as (process, url, logged):
-        assert answers(url)
+        assert responds(url)
         spare = process.num_fds() + 10
         process.rlimit(resource.RLIMIT_NOFILE, (spare, HARD))
         connected = connect(clients, url, 50)
@@ -86,5 +86,5 @@ def test_run_out_of_files_elsewhere_leaves_the_server_idle(
         assert_idle(process, logged)
         for connection in connected:
             connection.close()
-        assert answers(url)
+        assert responds(url)
         assert len(waits(logged)) == 1

@@ -80,9 +80,9 @@ def test_write_after_primary_became_read_only_reaches_the_new_one(
         assert (await ask(api.base, "/readyz")).status == 200
         execute(pair.primary, *READ_ONLY)
         # A reload takes effect after a moment.
-        while (answer := await ask(api.base, "/readyz")).status == 200:
+        while (response := await ask(api.base, "/readyz")).status == 200:
             pass
-        assert is_error(answer, 503, "The database is read-only")
+        assert is_error(response, 503, "The database is read-only")
         assert (await mentor.patch("/mentor/me", {"headline": "Refused"})).status == 503
         execute(pair.standby, "SELECT pg_promote()")
         # The promoted server lacks what was written after the copy, as after a failover with loss.

@@ -32,7 +32,7 @@ from mentorapi.database.migrate import migrate
 from mentorapi.errors import StartupError
 from mentorapi.events import listener
 from mentorapi.server import http_server
-from tests.client import SECRET, Answer, Api, asking, is_error
+from tests.client import SECRET, Api, Response, asking, is_error
 from tests.conftest import tried
 from tests.robustness.faults import (
     KEY,
@@ -46,7 +46,7 @@ from tests.robustness.faults import (
     make_mentor,
     message,
     note,
-    read_answer,
+    read_response,
     send_and_leave,
 )
 from tests.serving import serve
@@ -61,9 +61,9 @@ def rounds(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--fault-rounds"))
 
 
-def is_unavailable(answer: Answer) -> bool:
-    assert answer.headers["Retry-After"] == "1"
-    return is_error(answer, 503, UNAVAILABLE)
+def is_unavailable(response: Response) -> bool:
+    assert response.headers["Retry-After"] == "1"
+    return is_error(response, 503, UNAVAILABLE)
 
 
 # Processes that are killed -----------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_terminate_server_under_load_answers_every_request(site: Site, rounds: i
 
 
 def test_terminate_server_within_a_request_answers_it(site: Site) -> None:
-    async def send_in_halves(server: Process) -> Answer:
+    async def send_in_halves(server: Process) -> Response:
         mentor, jane = await make_mentor(site.base, "mia"), await make_mentor(site.base, "jane")
         whole = message("POST", "/requests", jane.token, asking(mentor))
         reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
@@ -191,14 +191,14 @@ def test_terminate_server_within_a_request_answers_it(site: Site) -> None:
             # A server that closes the connection too early does it within this time.
             await asyncio.sleep(0.2)
             writer.write(whole[-20:])
-            return await read_answer(reader)
+            return await read_response(reader)
         finally:
             writer.close()
 
     with site.started() as server:
-        answer = site.run(send_in_halves(server))
+        response = site.run(send_in_halves(server))
         assert server.ended() == 0
-    assert (answer.status, answer.headers["Connection"]) == (201, "close")
+    assert (response.status, response.headers["Connection"]) == (201, "close")
 
 
 async def test_terminate_server_with_buffered_requests_answers_them(
@@ -219,7 +219,7 @@ async def test_terminate_server_with_buffered_requests_answers_them(
         lines = [await connected(host="127.0.0.1", port=port) for _ in range(20)]
         for reader, number in lines:
             os.write(number, call)
-            assert "Connection" not in (await read_answer(reader)).headers
+            assert "Connection" not in (await read_response(reader)).headers
         idle, asked = lines[:10], lines[10:]
         # Until it stops, the server does not run its event loop.
         fresh = [socket.create_connection(("127.0.0.1", port)) for _ in range(10)]
@@ -230,8 +230,8 @@ async def test_terminate_server_with_buffered_requests_answers_them(
         await server.finish_requests(api.services.metrics)
         asked += [await connected(sock=line) for line in fresh]
         for reader, _ in asked:
-            answer = await read_answer(reader)
-            assert (answer.status, answer.headers["Connection"]) == (200, "close")
+            response = await read_response(reader)
+            assert (response.status, response.headers["Connection"]) == (200, "close")
         for reader, _ in idle:
             assert await reader.read() == b""
 
@@ -357,10 +357,10 @@ def test_crash_postgres_leaves_the_service_working(tmp_path: Path, io_loop: IOLo
         await listens(api, mentor.id)
 
     async def all_at_once(mentor: Any) -> None:
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(mentor.get("/requests") for _ in range(4 * settings.pool_size))
         )
-        assert {answer.status for answer in answers} == {200}
+        assert {response.status for response in responses} == {200}
 
     settings = Settings(jwt_secret=SECRET, pool_size=5)
     with embedded.running(tmp_path / "var") as url:
@@ -369,7 +369,7 @@ def test_crash_postgres_leaves_the_service_working(tmp_path: Path, io_loop: IOLo
 
 
 async def listens(api: Api, mentor_id: str) -> None:
-    """Assert that answers come from the cache again, and that a change evicts them."""
+    """Assert that responses come from the cache again, and that a change evicts them."""
     path, cache, deadline = f"/mentors/{mentor_id}", api.services.cache, time.monotonic() + PATIENCE
     hits = cache.hits
     while cache.hits == hits:
@@ -430,8 +430,8 @@ async def test_close_connection_within_request_does_it_all_or_nothing(api: Api) 
     assert not {key for key, whole in sent.items() if not whole} & {row["key"] for row in kept}
     line = Line(api.base)
     for key in sent:
-        answer = await line.ask("POST", "/requests", **call(key))
-        assert answer.status == 201
+        response = await line.ask("POST", "/requests", **call(key))
+        assert response.status == 201
     line.close()
     assert await api.db.fetchval("SELECT count(*) FROM requests") == len(sent)
     assert pool.get_idle_size() == pool.get_size()
@@ -519,8 +519,8 @@ async def test_cut_connection_at_any_message_keeps_one_effect(
 
     path, headers = f"/requests/{request['id']}/accept", {KEY: "one"}
     proxy.cut = after_some
-    answer = await mentor.post(path, headers=headers)
-    assert answer.status == 200 or is_unavailable(answer)
+    response = await mentor.post(path, headers=headers)
+    assert response.status == 200 or is_unavailable(response)
     for _ in range(3):
         retried = await mentor.post(path, headers=headers)
         if retried.status == 200:
@@ -551,15 +551,15 @@ async def test_lose_every_packet_is_unavailable_until_it_passes(
     await dba.execute("UPDATE mentors SET headline = 'Unheard of' WHERE id = $1", mentor.id)
     await dba.close()
     # The cache must not answer with old data.
-    while (answer := await proxied.nobody.get(path)).status == 200:
-        assert answer.json["headline"] is None
+    while (response := await proxied.nobody.get(path)).status == 200:
+        assert response.json["headline"] is None
         await asyncio.sleep(0.02)
-    assert is_unavailable(answer)
+    assert is_unavailable(response)
     assert is_unavailable(await mentor.patch("/mentor/me", {"headline": "x"}))
     proxy.silent = False
     deadline = time.monotonic() + PATIENCE
-    while (answer := await mentor.patch("/mentor/me", {"headline": "x"})).status != 200:
-        assert is_unavailable(answer)
+    while (response := await mentor.patch("/mentor/me", {"headline": "x"})).status != 200:
+        assert is_unavailable(response)
         assert time.monotonic() < deadline
     await listens(proxied, mentor.id)
 
@@ -613,9 +613,9 @@ async def test_terminate_backends_is_unavailable_or_answered(api: Api) -> None:
     mentor = await api.mentor()
     for _ in range(3):
         await api.db.execute(TERMINATE, await api.db.fetchval("SELECT current_database()"))
-        answers = [await mentor.get("/requests") for _ in range(3)]
-        assert answers[-1].status == 200
-        assert all(answer.status == 200 or is_unavailable(answer) for answer in answers)
+        responses = [await mentor.get("/requests") for _ in range(3)]
+        assert responses[-1].status == 200
+        assert all(response.status == 200 or is_unavailable(response) for response in responses)
     await listens(api, mentor.id)
 
 
@@ -636,14 +636,14 @@ async def test_close_database_for_a_while_is_unavailable_until_it_opens(
     try:
         await admin.execute(f"ALTER DATABASE {name} {close}")
         await admin.execute(TERMINATE, name)
-        answers = [await mentor.patch("/mentor/me", {"headline": "x"}) for _ in range(3)]
-        assert all(is_unavailable(answer) for answer in answers)
+        responses = [await mentor.patch("/mentor/me", {"headline": "x"}) for _ in range(3)]
+        assert all(is_unavailable(response) for response in responses)
         await admin.execute(f"ALTER DATABASE {name} {open_again}")
         await admin.execute(TERMINATE, name)
     finally:
         await admin.close()
-    answers = [await mentor.patch("/mentor/me", {"headline": "x"}) for _ in range(3)]
-    assert answers[-1].status == 200
+    responses = [await mentor.patch("/mentor/me", {"headline": "x"}) for _ in range(3)]
+    assert responses[-1].status == 200
 
 
 TEMPORARY = """

@@ -21,7 +21,7 @@ from tornado.tcpclient import TCPClient
 from mentorapi.app import ROUTES
 from mentorapi.config import Settings
 from mentorapi.http.base import NO_ID
-from tests.client import SECRET, Answer, Api, User, asking, check, fields_of, is_error
+from tests.client import SECRET, Api, Response, User, asking, check, fields_of, is_error
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -96,13 +96,13 @@ def test_compare_routes_with_guide_finds_each() -> None:
 async def test_request_without_token_is_answered_on_public_routes_only(api: Api) -> None:
     for template, handler in ROUTES:
         for method, spec in handler.operations().items():
-            answer = await api.nobody.request(method, path_of(template))
+            response = await api.nobody.request(method, path_of(template))
             if spec.public:
                 # 400 where parameters are required.
-                assert answer.status in (200, 400, 404), (method, template)
+                assert response.status in (200, 400, 404), (method, template)
             else:
-                assert is_error(answer, 401, "Missing or invalid token"), (method, template)
-                assert answer.headers["WWW-Authenticate"] == "Bearer"
+                assert is_error(response, 401, "Missing or invalid token"), (method, template)
+                assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
 async def test_request_with_bad_token_is_answered_on_public_routes_only(api: Api) -> None:
@@ -111,8 +111,8 @@ async def test_request_with_bad_token_is_answered_on_public_routes_only(api: Api
     for template, handler in ROUTES:
         for method, spec in handler.operations().items():
             if not spec.public:
-                answer = await stranger.request(method, path_of(template))
-                assert answer.status == 401, (method, template)
+                response = await stranger.request(method, path_of(template))
+                assert response.status == 401, (method, template)
 
 
 async def test_request_unknown_route_is_not_found_with_any_token(api: Api) -> None:
@@ -135,25 +135,25 @@ async def test_request_unknown_route_is_not_found_with_any_token(api: Api) -> No
     ):
         for client in (api.nobody, api.user("jane")):
             for method in (*METHODS, "OPTIONS", "TRACE", "FOO"):
-                answer = await client.request(method, path)
-                assert answer.status == 404, (method, path)
-                assert answer.message.startswith("No such route: /api"), path
-                assert len(answer.message) <= 200
+                response = await client.request(method, path)
+                assert response.status == 404, (method, path)
+                assert response.message.startswith("No such route: /api"), path
+                assert len(response.message) <= 200
 
 
 async def test_request_outside_the_prefix_is_not_found(api: Api) -> None:
     for path in ("/mentors", "/favicon.ico", "/robots.txt", "/apix/mentors", "/API/mentors"):
-        answer = await raw(api, f"GET {path} HTTP/1.1")
-        assert answer.status == 404, path
-        assert answer.json["error"] == "Not Found"
+        response = await raw(api, f"GET {path} HTTP/1.1")
+        assert response.status == 404, path
+        assert response.json["error"] == "Not Found"
 
 
 async def test_get_root_or_prefix_redirects_to_the_documentation(api: Api) -> None:
     for path in ("/", "/api", "/api/", "/docs"):
         for method in ("GET", "HEAD"):
-            answer = await raw(api, f"{method} {path} HTTP/1.1")
-            assert (answer.status, answer.body) == (302, b""), path
-            assert answer.headers["Location"] == "/api/docs"
+            response = await raw(api, f"{method} {path} HTTP/1.1")
+            assert (response.status, response.body) == (302, b""), path
+            assert response.headers["Location"] == "/api/docs"
         refused = await raw(api, f"POST {path} HTTP/1.1", "Content-Length: 0")
         assert is_error(refused, 405, "Method not allowed")
         assert refused.headers["Allow"] == "GET, HEAD, OPTIONS"
@@ -165,18 +165,18 @@ async def test_request_with_wrong_method_names_the_right_ones(api: Api) -> None:
         right = {*handler.operations(), "OPTIONS"}
         right |= {"HEAD"} if "GET" in right else set()
         for method in {*METHODS, "HEAD", "TRACE", "PROPFIND", "FOO", "get"} - right:
-            answer = await api.nobody.request(method, path_of(template))
-            assert answer.status == 405, (method, template)
-            assert set(answer.headers["Allow"].split(", ")) == right
+            response = await api.nobody.request(method, path_of(template))
+            assert response.status == 405, (method, template)
+            assert set(response.headers["Allow"].split(", ")) == right
             if method != "HEAD":
-                assert is_error(answer, 405, "Method not allowed")
+                assert is_error(response, 405, "Method not allowed")
 
 
 async def test_options_of_route_names_its_methods(api: Api) -> None:
     for template, handler in ROUTES:
-        answer = await api.nobody.request("OPTIONS", path_of(template))
-        assert (answer.status, answer.body) == (204, b""), template
-        assert set(handler.operations()) < set(answer.headers["Allow"].split(", "))
+        response = await api.nobody.request("OPTIONS", path_of(template))
+        assert (response.status, response.body) == (204, b""), template
+        assert set(handler.operations()) < set(response.headers["Allow"].split(", "))
 
 
 async def test_head_of_route_equals_get_without_the_body(api: Api) -> None:
@@ -194,8 +194,8 @@ async def test_head_of_route_equals_get_without_the_body(api: Api) -> None:
         for name in ("Content-Type", "Content-Length", "X-Total-Count"):
             assert head.headers.get(name) == get.headers.get(name), (path, name)
     for path, status in (("/mentor/me", 401), (f"/mentors/{NO_ID}", 404), ("/mentors?page=0", 400)):
-        answer = await api.nobody.request("HEAD", path)
-        assert (answer.status, answer.body) == (status, b"")
+        response = await api.nobody.request("HEAD", path)
+        assert (response.status, response.body) == (status, b"")
 
 
 # The order of checks -----------------------------------------------------------------------------
@@ -211,8 +211,8 @@ async def test_request_without_token_precedes_wrong_input(api: Api) -> None:
         (b"", ""),
     ):
         for path in ("/requests", f"/sessions/{NO_ID}/review", f"/requests/{NO_ID}/reject"):
-            answer = await api.nobody.post(path, body=body, headers={"Content-Type": kind})
-            assert is_error(answer, 401, "Missing or invalid token"), (path, body)
+            response = await api.nobody.post(path, body=body, headers={"Content-Type": kind})
+            assert is_error(response, 401, "Missing or invalid token"), (path, body)
     for path in ("/requests?role=x", "/sessions?page=0", "/mentor/reviews", "/requests/nonsense"):
         assert (await api.nobody.get(path)).status == 401, path
 
@@ -320,10 +320,10 @@ UNSOUND = [
 async def test_send_malformed_json_is_a_bad_request(api: Api) -> None:
     user = api.user("mia")
     for body in UNSOUND:
-        answer = await user.patch("/mentor/me", body=body)
-        assert answer.status == 400, body[:80]
-        assert answer.message.startswith("Body is not valid JSON"), answer.message
-        assert len(answer.message) < 200
+        response = await user.patch("/mentor/me", body=body)
+        assert response.status == 400, body[:80]
+        assert response.message.startswith("Body is not valid JSON"), response.message
+        assert len(response.message) < 200
     assert (await user.ok("GET", "/mentor/me"))["isProfileCreated"] is False
 
 
@@ -338,23 +338,23 @@ async def test_send_unusual_but_valid_json_succeeds(api: Api) -> None:
         (b'{"sessionRate": 1E+2}', "sessionRate", 100),
         (b'{"sessionRate": -0.0}', "sessionRate", 0),
     ):
-        answer = await user.patch("/mentor/me", body=body)
-        assert (answer.status, answer.json.get(name)) == (200, value), body
+        response = await user.patch("/mentor/me", body=body)
+        assert (response.status, response.json.get(name)) == (200, value), body
 
 
 async def test_send_body_that_is_no_object_is_refused(api: Api) -> None:
     user = api.user("mia")
     for body in (b"null", b"[]", b'"x"', b"5", b"true", b'[{"bio": "x"}]'):
-        answer = await user.patch("/mentor/me", body=body)
-        assert fields_of(answer) == [""], body
-        assert answer.json["details"][0]["message"] == "must be an object"
+        response = await user.patch("/mentor/me", body=body)
+        assert fields_of(response) == [""], body
+        assert response.json["details"][0]["message"] == "must be an object"
 
 
 async def test_send_wrong_values_names_each_place_and_reason(api: Api) -> None:
     slot = {"dayOfWeek": 7, "startTime": "9:00", "endTime": "10:00"}
     body = {"slots": [{**slot, "dayOfWeek": 0, "startTime": "09:00"}, slot], "timeZone": "WAT"}
-    answer = await api.user("mia").put("/mentor/availability", body)
-    assert answer.json == {
+    response = await api.user("mia").put("/mentor/availability", body)
+    assert response.json == {
         "statusCode": 400,
         "message": "Validation failed",
         "error": "Bad Request",
@@ -382,8 +382,8 @@ async def test_send_integer_with_point_or_exponent_succeeds(api: Api) -> None:
     user = api.user("mia")
     for number in ("60", "60.0", "60.000", "6e1", "6.0E+1", "600e-1"):
         body = f'{{"slots": [], "sessionDuration": {number}}}'
-        answer = await user.put("/mentor/availability", body=body)
-        assert (answer.status, answer.json["sessionDuration"]) == (200, 60), number
+        response = await user.put("/mentor/availability", body=body)
+        assert (response.status, response.json["sessionDuration"]) == (200, 60), number
     for number in ("60.5", "60.0000001", '"60"', "6e2"):
         body = f'{{"slots": [], "sessionDuration": {number}}}'
         assert (await user.put("/mentor/availability", body=body)).status == 400, number
@@ -404,15 +404,15 @@ async def test_send_other_content_type_is_refused(api: Api) -> None:
         "*/*",
         "",
     ):
-        answer = await user.patch("/mentor/me", body=body, headers={"Content-Type": kind})
-        assert is_error(answer, 415, "Content-Type must be application/json"), kind
-        answer = await user.post(
+        response = await user.patch("/mentor/me", body=body, headers={"Content-Type": kind})
+        assert is_error(response, 415, "Content-Type must be application/json"), kind
+        response = await user.post(
             f"/requests/{NO_ID}/reject", body=b"{}", headers={"Content-Type": kind}
         )
-        assert answer.status == 415, kind
+        assert response.status == 415, kind
     for kind in ("application/json", "application/json;charset=UTF-8", "APPLICATION/JSON ; a=b"):
-        answer = await user.patch("/mentor/me", body=body, headers={"Content-Type": kind})
-        assert answer.status == 200, kind
+        response = await user.patch("/mentor/me", body=body, headers={"Content-Type": kind})
+        assert response.status == 200, kind
 
 
 async def test_send_body_in_another_coding_is_refused(api: Api) -> None:
@@ -425,14 +425,14 @@ async def test_send_body_in_another_coding_is_refused(api: Api) -> None:
     ):
         for coding in ("gzip", "GZIP", "br", "x", "identity, gzip"):
             headers = {"Content-Type": kind, "Content-Encoding": coding}
-            answer = await mentor.request(method, path, body=body, headers=headers)
-            assert is_error(answer, 415, "Content-Encoding is not supported"), (path, coding)
-            assert answer.headers["Accept-Encoding"] == "identity"
-            assert answer.headers["X-Error-Code"] == "unsupported_coding"
+            response = await mentor.request(method, path, body=body, headers=headers)
+            assert is_error(response, 415, "Content-Encoding is not supported"), (path, coding)
+            assert response.headers["Accept-Encoding"] == "identity"
+            assert response.headers["X-Error-Code"] == "unsupported_coding"
     for coding in ("identity", "Identity", ""):
         headers = {"Content-Type": "application/json", "Content-Encoding": coding}
-        answer = await mentor.request("PUT", "/mentor/policy", body=b"{}", headers=headers)
-        assert answer.status == 200, coding
+        response = await mentor.request("PUT", "/mentor/policy", body=b"{}", headers=headers)
+        assert response.status == 200, coding
 
 
 async def test_expect_the_unknown_ignores_it(api: Api) -> None:
@@ -451,11 +451,11 @@ async def test_send_no_body_where_it_is_optional_succeeds(api: Api) -> None:
         )
     ):
         request = await api.request(api.user(f"mentee{number}"), mentor)
-        answer = await mentor.request("POST", f"/requests/{request['id']}/reject", **options)
-        assert (answer.status, answer.json["status"]) == (200, "rejected"), options
+        response = await mentor.request("POST", f"/requests/{request['id']}/reject", **options)
+        assert (response.status, response.json["status"]) == (200, "rejected"), options
     for body in (b"null", b"[]", b'""'):
-        answer = await mentor.post(f"/requests/{request['id']}/reject", body=body)
-        assert fields_of(answer) == [""], body
+        response = await mentor.post(f"/requests/{request['id']}/reject", body=body)
+        assert fields_of(response) == [""], body
     assert fields_of(await mentor.post(f"/requests/{request['id']}/accept", {"a": 1})) == ["a"]
 
 
@@ -467,12 +467,12 @@ async def test_send_no_body_where_it_is_required_is_refused(api: Api) -> None:
 
 async def test_send_body_where_none_belongs_ignores_it(api: Api) -> None:
     jane = api.user("jane")
-    answer = await jane.request("GET", "/requests/pending-count", body=b"{nonsense")
-    assert (answer.status, answer.json) == (200, 0)
-    answer = await api.nobody.request(
+    response = await jane.request("GET", "/requests/pending-count", body=b"{nonsense")
+    assert (response.status, response.json) == (200, 0)
+    response = await api.nobody.request(
         "GET", "/mentors", body=b"\xff", headers={"Content-Type": "x"}
     )
-    assert answer.status == 200
+    assert response.status == 200
 
 
 async def test_send_body_above_limit_of_operation_is_refused(api: Api) -> None:
@@ -480,14 +480,14 @@ async def test_send_body_above_limit_of_operation_is_refused(api: Api) -> None:
     for template, handler in ROUTES:
         for method, spec in handler.operations().items():
             body = b"{}".ljust(spec.max_body)
-            answer = await user.request(method, path_of(template), body=body)
-            assert answer.status < 500, (method, template)
-            assert answer.status != 413, (method, template)
+            response = await user.request(method, path_of(template), body=body)
+            assert response.status < 500, (method, template)
+            assert response.status != 413, (method, template)
             for client in (user, api.nobody):
-                answer = await client.request(method, path_of(template), body=body + b" ")
-                assert is_error(answer, 413, "Body is too large"), (method, template)
-    answer = await user.patch("/mentor/me", body=b'{"bio": "x"}'.ljust(12 * 1024 * 1024))
-    assert is_error(answer, 413, "Body is too large")
+                response = await client.request(method, path_of(template), body=body + b" ")
+                assert is_error(response, 413, "Body is too large"), (method, template)
+    response = await user.patch("/mentor/me", body=b'{"bio": "x"}'.ljust(12 * 1024 * 1024))
+    assert is_error(response, 413, "Body is too large")
 
 
 async def test_send_largest_useful_body_succeeds(api: Api) -> None:
@@ -507,8 +507,8 @@ async def test_send_largest_useful_body_succeeds(api: Api) -> None:
         },
         "sessionRate": 5000.25,
     }
-    answer = await user.patch("/mentor/me", body=json.dumps(profile, indent=8))
-    assert (answer.status, answer.json | profile) == (200, answer.json)
+    response = await user.patch("/mentor/me", body=json.dumps(profile, indent=8))
+    assert (response.status, response.json | profile) == (200, response.json)
     windows = [
         {
             "dayOfWeek": number // 72,
@@ -519,22 +519,22 @@ async def test_send_largest_useful_body_succeeds(api: Api) -> None:
     ]
     link = "https://example.com/".ljust(2048, "a")
     body = {"slots": windows, "timezone": rocket * 64, "defaultMeetingLink": link}
-    answer = await user.put("/mentor/availability", body=json.dumps(body, indent=8))
-    assert answer.status == 200, answer
-    assert len(answer.json["slots"]) == 500
+    response = await user.put("/mentor/availability", body=json.dumps(body, indent=8))
+    assert response.status == 200, response
+    assert len(response.json["slots"]) == 500
     mentor = await api.mentor("max")
     texts = {"topic": rocket * 200, "message": rocket * 2000, "location": rocket * 200}
     body = asking(mentor) | texts
-    answer = await user.post("/requests", body=json.dumps(body, indent=8))
-    assert answer.status == 201, answer
+    response = await user.post("/requests", body=json.dumps(body, indent=8))
+    assert response.status == 201, response
 
 
 async def test_send_chunked_body_above_limit_is_refused(api: Api) -> None:
     user = api.user("mia")
     for pieces, status in ((3, 200), (4, 413), (20, 413)):
-        answer = await chunked(user, "/mentor/me", b'{"bio": "x"}', *[b" " * 65_536] * pieces)
-        assert answer.status == status, pieces
-    assert answer.message == "Body is too large"
+        response = await chunked(user, "/mentor/me", b'{"bio": "x"}', *[b" " * 65_536] * pieces)
+        assert response.status == status, pieces
+    assert response.message == "Body is too large"
 
 
 async def test_request_after_an_error_uses_the_same_connection(api: Api) -> None:
@@ -566,8 +566,8 @@ async def test_send_known_parameter_twice_is_refused(api: Api) -> None:
         "/mentors/search?q=a&limit=2&limit=3",
         "/requests?limit=&limit=5",
     ):
-        answer = await jane.get(path)
-        (detail,) = answer.json["details"]
+        response = await jane.get(path)
+        (detail,) = response.json["details"]
         assert detail == {"field": "limit", "code": "repeated", "message": "must occur once"}
     assert (await jane.get("/requests?x=1&x=2&role=sent")).status == 200
 
@@ -597,8 +597,8 @@ async def test_list_any_array_has_the_same_pages(api: Api) -> None:
         "/sessions",
         f"/requests/my-requests/{mentor.id}",
     ):
-        answer = await jane.get(path)
-        assert (len(answer.json), answer.headers["X-Total-Count"]) == (1, "1"), path
+        response = await jane.get(path)
+        assert (len(response.json), response.headers["X-Total-Count"]) == (1, "1"), path
         beyond = await jane.get(path, page=2, limit=1)
         assert (beyond.json, beyond.headers["X-Total-Count"]) == ([], "1"), path
         assert fields_of(await jane.get(path, limit=1001)) == ["limit"], path
@@ -609,8 +609,8 @@ async def test_list_in_pages_keeps_the_filters(api: Api) -> None:
     mentor = await api.mentor()
     for number in range(3):
         await api.request(api.user(f"mentee{number}"), mentor)
-    answer = await mentor.get("/requests", role="received", status="pending", limit=2)
-    assert answer.headers["Link"] == (
+    response = await mentor.get("/requests", role="received", status="pending", limit=2)
+    assert response.headers["Link"] == (
         '</api/requests?role=received&status=pending&page=2&limit=2>; rel="next"'
     )
     following = await mentor.get("/requests?role=received&status=pending&page=2&limit=2")
@@ -625,8 +625,8 @@ async def test_list_in_pages_keeps_the_filters(api: Api) -> None:
 async def test_list_with_special_characters_escapes_them_in_the_link(api: Api) -> None:
     for number in range(2):
         await api.mentor(f"mentor{number}")
-    answer = await raw(api, 'GET /api/mentors?limit=1&x=a>;"\\é%20+ HTTP/1.1')
-    assert answer.headers["Link"] == (
+    response = await raw(api, 'GET /api/mentors?limit=1&x=a>;"\\é%20+ HTTP/1.1')
+    assert response.headers["Link"] == (
         '</api/mentors?x=a%3E;%22%5C%C3%A9%20+&page=2&limit=1>; rel="next"'
     )
 
@@ -638,8 +638,8 @@ async def test_send_unusual_digits_or_line_ends_in_dates_is_refused(api: Api) ->
         arabic = "".join(chr(0x660 + int(c)) if c.isdigit() else c for c in good[name])
         wide = "".join(chr(0xFF10 + int(c)) if c.isdigit() else c for c in good[name])
         for value in (good[name] + "\n", " " + good[name], good[name] + " ", arabic, wide, ""):
-            answer = await jane.post("/requests", {**good, name: value})
-            assert fields_of(answer) == [name], value
+            response = await jane.post("/requests", {**good, name: value})
+            assert fields_of(response) == [name], value
     assert (await jane.post("/requests", good)).status == 201
 
 
@@ -667,8 +667,8 @@ async def test_read_instants_have_no_fraction_or_three_digits(api: Api) -> None:
 async def test_send_valid_request_id_returns_it(api: Api) -> None:
     for given in ("abc", "7f9c24e8-3b12-4d6f", "a.b_c:d/e+f=", "x" * 128):
         for path, status in (("/mentors", 200), ("/nope", 404), ("/mentor/me", 401)):
-            answer = await api.nobody.get(path, headers={"X-Request-Id": given})
-            assert (answer.status, answer.headers["X-Request-Id"]) == (status, given)
+            response = await api.nobody.get(path, headers={"X-Request-Id": given})
+            assert (response.status, response.headers["X-Request-Id"]) == (status, given)
 
 
 async def test_send_no_valid_request_id_creates_one(api: Api) -> None:
@@ -676,8 +676,8 @@ async def test_send_no_valid_request_id_creates_one(api: Api) -> None:
     given = ("", "x" * 129, "a b", "<script>", "é", '"', "a,b", "a;b", "a\tb")
     for headers in (None, *({"X-Request-Id": value} for value in given)):
         for path in ("/mentors", "/nope"):
-            answer = await api.nobody.get(path, headers=headers)
-            made.add(answer.headers["X-Request-Id"])
+            response = await api.nobody.get(path, headers=headers)
+            made.add(response.headers["X-Request-Id"])
     assert len(made) == 2 * (len(given) + 1)
     assert all(re.fullmatch(r"[A-Za-z0-9-]{16,64}", request_id) for request_id in made)
 
@@ -689,9 +689,9 @@ async def test_read_public_after_each_write_asks_again(api: Api) -> None:
     for path in paths:
         # From the database, then from memory.
         for _ in range(2):
-            answer = await api.nobody.get(path)
-            assert answer.headers["Cache-Control"] == "public, no-cache", path
-        known = {"If-None-Match": answer.headers["ETag"]}
+            response = await api.nobody.get(path)
+            assert response.headers["Cache-Control"] == "public, no-cache", path
+        known = {"If-None-Match": response.headers["ETag"]}
         assert (await api.nobody.get(path, headers=known)).status == 304, path
     await mentor.ok("PATCH", "/mentor/me", {"headline": "After"})
     card = (await api.nobody.get("/mentors", headers=known)).json[0]
@@ -700,7 +700,7 @@ async def test_read_public_after_each_write_asks_again(api: Api) -> None:
 
 async def test_send_any_request_has_security_headers(api: Api) -> None:
     mentor = await api.mentor()
-    answers = [
+    responses = [
         await api.nobody.get("/mentors"),
         await mentor.get("/mentor/me"),
         await api.nobody.get("/nope"),
@@ -709,12 +709,12 @@ async def test_send_any_request_has_security_headers(api: Api) -> None:
         await mentor.post("/requests", body=b"{"),
         await mentor.post("/requests", body=b" " * 2_000_000),
     ]
-    for answer in answers:
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
-        assert "Server" not in answer.headers
-    for answer in answers[1:]:
-        assert answer.headers["Cache-Control"] == "no-store", answer
+    for response in responses:
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Content-Type"] == "application/json; charset=UTF-8"
+        assert "Server" not in response.headers
+    for response in responses[1:]:
+        assert response.headers["Cache-Control"] == "no-store", response
 
 
 # Other origins -----------------------------------------------------------------------------------
@@ -722,23 +722,25 @@ async def test_send_any_request_has_security_headers(api: Api) -> None:
 APP, OTHER = "https://app.example.com", "http://localhost:3000"
 
 
-async def from_origin(api: Api, origin: str, path: str = "/mentors", method: str = "GET") -> Answer:
+async def from_origin(
+    api: Api, origin: str, path: str = "/mentors", method: str = "GET"
+) -> Response:
     return await api.nobody.request(method, path, headers={"Origin": origin})
 
 
-def cors_headers(answer: Answer) -> set[str]:
-    return {name for name in answer.headers if name.startswith("Access-Control-")}
+def cors_headers(response: Response) -> set[str]:
+    return {name for name in response.headers if name.startswith("Access-Control-")}
 
 
 async def test_send_origin_without_configured_ones_has_no_cors_headers(api: Api) -> None:
     for method in ("GET", "OPTIONS"):
-        answer = await from_origin(api, APP, method=method)
-        assert not cors_headers(answer)
-        assert "Origin" not in answer.headers.get("Vary", "")
+        response = await from_origin(api, APP, method=method)
+        assert not cors_headers(response)
+        assert "Origin" not in response.headers.get("Vary", "")
 
 
 @with_origins(APP, OTHER)
-async def test_send_configured_origin_may_read_answers_and_errors(api: Api) -> None:
+async def test_send_configured_origin_may_read_responses_and_errors(api: Api) -> None:
     for origin in (APP, OTHER):
         for path, status in (
             ("/mentors", 200),
@@ -747,14 +749,14 @@ async def test_send_configured_origin_may_read_answers_and_errors(api: Api) -> N
             ("/mentor/me", 401),
             ("/mentors?page=0", 400),
         ):
-            answer = await from_origin(api, origin, path)
-            assert answer.status == status
-            assert answer.headers["Access-Control-Allow-Origin"] == origin, path
-            assert "Origin" in answer.headers["Vary"]
-            exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+            response = await from_origin(api, origin, path)
+            assert response.status == status
+            assert response.headers["Access-Control-Allow-Origin"] == origin, path
+            assert "Origin" in response.headers["Vary"]
+            exposed = set(response.headers["Access-Control-Expose-Headers"].split(", "))
             assert {"Link", "X-Total-Count", "X-Request-Id", "Location", "Retry-After"} <= exposed
             assert "X-Error-Code" in exposed
-            assert "Access-Control-Allow-Credentials" not in answer.headers
+            assert "Access-Control-Allow-Credentials" not in response.headers
 
 
 @with_origins(APP, OTHER)
@@ -771,9 +773,9 @@ async def test_send_other_origin_has_no_cors_headers(api: Api) -> None:
         "",
     ):
         for method in ("GET", "OPTIONS"):
-            answer = await from_origin(api, origin, method=method)
-            assert not cors_headers(answer), origin
-            assert "Origin" in answer.headers["Vary"]
+            response = await from_origin(api, origin, method=method)
+            assert not cors_headers(response), origin
+            assert "Origin" in response.headers["Vary"]
     assert "Origin" in (await api.nobody.get("/mentors")).headers["Vary"]
 
 
@@ -781,7 +783,7 @@ async def test_send_other_origin_has_no_cors_headers(api: Api) -> None:
 async def test_send_preflight_without_token_succeeds(api: Api) -> None:
     for template, handler in ROUTES:
         for method in handler.operations():
-            answer = await api.nobody.request(
+            response = await api.nobody.request(
                 "OPTIONS",
                 path_of(template),
                 headers={
@@ -790,18 +792,18 @@ async def test_send_preflight_without_token_succeeds(api: Api) -> None:
                     "Access-Control-Request-Headers": "authorization, content-type",
                 },
             )
-            assert (answer.status, answer.body) == (204, b"")
-            assert answer.headers["Access-Control-Allow-Origin"] == APP
-            assert method in answer.headers["Access-Control-Allow-Methods"].split(", ")
-            allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
+            assert (response.status, response.body) == (204, b"")
+            assert response.headers["Access-Control-Allow-Origin"] == APP
+            assert method in response.headers["Access-Control-Allow-Methods"].split(", ")
+            allowed = response.headers["Access-Control-Allow-Headers"].lower().split(", ")
             assert {"authorization", "content-type", "x-request-id"} <= set(allowed)
-            assert int(answer.headers["Access-Control-Max-Age"]) > 0
+            assert int(response.headers["Access-Control-Max-Age"]) > 0
 
 
 @with_origins(APP)
 async def test_send_preflight_with_any_headers_allows_them(api: Api) -> None:
     async def granted(names: str, origin: str = APP) -> list[str]:
-        answer = await api.nobody.request(
+        response = await api.nobody.request(
             "OPTIONS",
             "/mentors",
             headers={
@@ -810,10 +812,10 @@ async def test_send_preflight_with_any_headers_allows_them(api: Api) -> None:
                 "Access-Control-Request-Headers": names,
             },
         )
-        assert answer.status == 204
+        assert response.status == 204
         if origin == APP:
-            assert answer.headers["Vary"].startswith("Origin, Access-Control-Request-Headers")
-        return answer.headers.get("Access-Control-Allow-Headers", "").lower().split(", ")
+            assert response.headers["Vary"].startswith("Origin, Access-Control-Request-Headers")
+        return response.headers.get("Access-Control-Allow-Headers", "").lower().split(", ")
 
     known = await granted("")
     asked = ["traceparent", "baggage", "sentry-trace"]
@@ -827,17 +829,17 @@ async def test_send_preflight_with_any_headers_allows_them(api: Api) -> None:
 @with_origins("*")
 async def test_send_any_origin_with_star_may_read(api: Api) -> None:
     for origin in (APP, "https://evil.example", "null"):
-        answer = await from_origin(api, origin)
-        assert answer.headers["Access-Control-Allow-Origin"] == "*"
-        assert "Access-Control-Allow-Credentials" not in answer.headers
+        response = await from_origin(api, origin)
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in response.headers
 
 
 @with_origins(APP, OTHER)
 async def test_send_two_origins_gets_each_its_own_headers(api: Api) -> None:
     await api.mentor()
     for origin in (APP, OTHER, APP):
-        answer = await from_origin(api, origin)
-        assert answer.headers["Access-Control-Allow-Origin"] == origin
+        response = await from_origin(api, origin)
+        assert response.headers["Access-Control-Allow-Origin"] == origin
     assert not cors_headers(await from_origin(api, "https://evil.example"))
 
 
@@ -854,14 +856,14 @@ async def test_cause_fault_shows_nothing_internal(
     given = {"X-Request-Id": "find-me"}
     for path in ("/mentor/reviews?role=mentor", f"/mentors/{mentor.id}/reviews", "/requests"):
         with caplog.at_level(logging.ERROR):
-            answer = await mentor.get(path, headers=given)
-        assert answer.json == {
+            response = await mentor.get(path, headers=given)
+        assert response.json == {
             "statusCode": 500,
             "message": "Internal server error",
             "error": "Internal Server Error",
         }
-        assert answer.headers["X-Request-Id"] == "find-me"
-        assert not {"Link", "X-Total-Count", "ETag"} & set(answer.headers)
+        assert response.headers["X-Request-Id"] == "find-me"
+        assert not {"Link", "X-Total-Count", "ETag"} & set(response.headers)
     logged = [record for record in caplog.records if record.exc_info]
     assert len(logged) == 3
     assert (await mentor.get("/mentor/me")).status == 200
@@ -879,11 +881,11 @@ async def test_lose_database_answers_with_retry_after(api: Api, postgres: str) -
         )
         for path in ("/mentor/me", "/mentors", "/requests", "/mentors/search?q=x"):
             for _ in range(2):
-                answer = await mentor.get(path)
+                response = await mentor.get(path)
                 message = "Service temporarily unavailable, please try again"
-                assert is_error(answer, 503, message), path
-                assert answer.headers["Retry-After"] == "1"
-                assert answer.headers["Cache-Control"] == "no-store"
+                assert is_error(response, 503, message), path
+                assert response.headers["Retry-After"] == "1"
+                assert response.headers["Cache-Control"] == "no-store"
         assert (await api.nobody.get("/mentor/me")).status == 401
         assert (await api.nobody.get("/nope")).status == 404
     finally:
@@ -896,7 +898,7 @@ async def test_lose_database_answers_with_retry_after(api: Api, postgres: str) -
 # Helpers -----------------------------------------------------------------------------------------
 
 
-async def raw(api: Api, request_line: str, *headers: str) -> Answer:
+async def raw(api: Api, request_line: str, *headers: str) -> Response:
     """What comes back for a request that no client would send."""
     address = urlsplit(api.base)
     stream = await TCPClient().connect("127.0.0.1", address.port or 0)
@@ -909,15 +911,15 @@ async def raw(api: Api, request_line: str, *headers: str) -> Answer:
     head, _, body = text.partition(b"\r\n\r\n")
     status = int(head.split()[1]) if head else 0
     names = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
-    return Answer(status, names, body)  # type: ignore[arg-type]
+    return Response(status, names, body)  # type: ignore[arg-type]
 
 
-async def chunked(user: User, path: str, *pieces: bytes) -> Answer:
+async def chunked(user: User, path: str, *pieces: bytes) -> Response:
     async def produce(write: Any) -> None:
         for piece in pieces:
             await write(piece)
 
-    response = await AsyncHTTPClient().fetch(
+    fetched = await AsyncHTTPClient().fetch(
         HTTPRequest(
             f"{user.base}/api{path}",
             method="PATCH",
@@ -929,6 +931,6 @@ async def chunked(user: User, path: str, *pieces: bytes) -> Answer:
         ),
         raise_error=False,
     )
-    answer = Answer(response.code, response.headers, response.body or b"")
-    check("PATCH", path, answer)
-    return answer
+    response = Response(fetched.code, fetched.headers, fetched.body or b"")
+    check("PATCH", path, response)
+    return response

@@ -11,7 +11,16 @@ import pytest
 
 from mentorapi.database import idempotency, statements
 from mentorapi.jobs import idempotency_keys
-from tests.client import Answer, Api, Mentor, User, asking, day_after_tomorrow, fields_of, is_error
+from tests.client import (
+    Api,
+    Mentor,
+    Response,
+    User,
+    asking,
+    day_after_tomorrow,
+    fields_of,
+    is_error,
+)
 from tests.clock import Clock
 
 
@@ -23,7 +32,7 @@ async def count(api: Api, table: str) -> int:
     return await api.db.fetchval(f"SELECT count(*) FROM {table}")
 
 
-async def test_repeat_post_with_key_returns_the_first_answer(api: Api) -> None:
+async def test_repeat_post_with_key_returns_the_first_response(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     first = await jane.post("/requests", asking(mentor), headers=with_key("one"))
     again = await jane.post("/requests", asking(mentor), headers=with_key("one"))
@@ -34,17 +43,17 @@ async def test_repeat_post_with_key_returns_the_first_answer(api: Api) -> None:
     assert await count(api, "requests") == 1
 
 
-async def test_repeat_post_with_quoted_key_returns_the_first_answer(api: Api) -> None:
+async def test_repeat_post_with_quoted_key_returns_the_first_response(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     await jane.post("/requests", asking(mentor), headers=with_key("one"))
     again = await jane.post("/requests", asking(mentor), headers=with_key('"one"'))
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
-async def test_repeat_each_post_with_key_returns_the_first_answer(api: Api) -> None:
+async def test_repeat_each_post_with_key_returns_the_first_response(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
 
-    async def twice(user: User, path: str, json: object = None) -> Answer:
+    async def twice(user: User, path: str, json: object = None) -> Response:
         first = await user.post(path, json, headers=with_key("k"))
         again = await user.post(path, json, headers=with_key("k"))
         assert again.headers["Idempotent-Replayed"] == "true"
@@ -114,18 +123,18 @@ async def test_repeat_key_after_a_fault_succeeds(api: Api) -> None:
 @pytest.mark.parametrize("key", ["", "two words", "x" * 256, "kéy"])
 async def test_send_malformed_key_is_refused(api: Api, key: str) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
-    answer = await jane.post("/requests", asking(mentor), headers=with_key(key))
-    assert fields_of(answer) == ["Idempotency-Key"]
+    response = await jane.post("/requests", asking(mentor), headers=with_key(key))
+    assert fields_of(response) == ["Idempotency-Key"]
 
 
-async def test_send_key_fifty_times_at_once_has_one_effect_and_answer(api: Api) -> None:
+async def test_send_key_fifty_times_at_once_has_one_effect_and_response(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(jane.post("/requests", asking(mentor), headers=with_key("one")) for _ in range(50))
     )
-    assert {answer.status for answer in answers} == {201}
-    assert len({answer.body for answer in answers}) == 1
-    assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
+    assert {response.status for response in responses} == {201}
+    assert len({response.body for response in responses}) == 1
+    assert sum("Idempotent-Replayed" not in response.headers for response in responses) == 1
     assert await count(api, "requests") == 1
 
 
@@ -147,7 +156,7 @@ async def in_progress(api: Api, requests: int) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_repeat_while_the_first_runs_waits_for_its_answer(api: Api) -> None:
+async def test_repeat_while_the_first_runs_waits_for_its_response(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     await jane.ok("GET", "/requests")
     async with held_up(api, mentor, jane, "one") as first:
@@ -161,10 +170,10 @@ async def test_repeat_while_the_first_runs_waits_for_its_answer(api: Api) -> Non
         assert not any(task.done() for task in repeated)
     made = await first
     assert made.status == 201
-    for answer in await asyncio.gather(*repeated):
-        assert (answer.status, answer.body) == (201, made.body)
-        assert answer.headers["Location"] == made.headers["Location"]
-        assert answer.headers["Idempotent-Replayed"] == "true"
+    for response in await asyncio.gather(*repeated):
+        assert (response.status, response.body) == (201, made.body)
+        assert response.headers["Location"] == made.headers["Location"]
+        assert response.headers["Idempotent-Replayed"] == "true"
     assert await count(api, "requests") == 1
 
 
@@ -175,9 +184,11 @@ async def test_repeat_while_the_first_runs_too_long_is_a_conflict(
     monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.1)
     mentor, jane = await api.mentor(), api.user("jane")
     async with held_up(api, mentor, jane, "one") as first:
-        answer = await jane.post("/requests", asking(mentor), headers=with_key("one"))
-        assert is_error(answer, 409, "A request with this Idempotency-Key is still being processed")
-        assert answer.headers["Retry-After"] == "1"
+        response = await jane.post("/requests", asking(mentor), headers=with_key("one"))
+        assert is_error(
+            response, 409, "A request with this Idempotency-Key is still being processed"
+        )
+        assert response.headers["Retry-After"] == "1"
     assert (await first).status == 201
 
 
@@ -198,11 +209,11 @@ async def test_repeat_after_the_first_failed_has_the_effect(api: Api) -> None:
         await in_progress(api, 2)
         await api.db.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted")
     assert (await first).status == 503
-    answer = await again
-    assert (answer.status, "Idempotent-Replayed" in answer.headers) == (201, False)
+    response = await again
+    assert (response.status, "Idempotent-Replayed" in response.headers) == (201, False)
 
 
-async def test_repeat_at_another_process_waits_for_the_answer(
+async def test_repeat_at_another_process_waits_for_the_response(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
@@ -223,8 +234,8 @@ async def test_repeat_at_another_process_waits_for_the_answer(
         again = asyncio.create_task(jane.post("/requests", asking(mentor), headers=with_key("one")))
         await refused.wait()
         assert not again.done()
-    answer = await again
-    assert (answer.body, answer.headers["Idempotent-Replayed"]) == (made.body, "true")
+    response = await again
+    assert (response.body, response.headers["Idempotent-Replayed"]) == (made.body, "true")
 
 
 async def test_use_key_for_another_request_is_refused(api: Api) -> None:

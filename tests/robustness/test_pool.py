@@ -159,12 +159,12 @@ async def test_send_storm_of_one_user_leaves_every_connection_free(
         for day in range(2)
         for start, end in itertools.pairwise(quarters)
     ]
-    answers = []
+    responses = []
     for _ in range(3):
-        answers += await asyncio.gather(
+        responses += await asyncio.gather(
             *(mentor.put("/mentor/availability", {"slots": windows}) for _ in range(50))
         )
-    assert {answer.status for answer in answers} == {200, 503}
+    assert {response.status for response in responses} == {200, 503}
     assert pool.waiting == 0
     assert pool.get_idle_size() == pool.get_size()
     monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 10)
@@ -257,7 +257,7 @@ async def test_read_while_another_user_waits_for_a_lock_is_answered(
         for _ in range(5):
             assert (await ada.get("/sessions")).status == 200
         assert not any(write.done() for write in writes)
-    assert {answer.status for answer in await asyncio.gather(*writes)} == {200}
+    assert {response.status for response in await asyncio.gather(*writes)} == {200}
 
 
 async def test_send_many_requests_of_one_user_admits_few_at_a_time(
@@ -274,7 +274,7 @@ async def test_send_many_requests_of_one_user_admits_few_at_a_time(
         while api.services.metrics.requests_in_progress < len(writes):
             await api.db.execute("SELECT")
         assert pool.waiting <= 2 * api.services.settings.pool_size
-    assert {answer.status for answer in await asyncio.gather(*writes)} == {200}
+    assert {response.status for response in await asyncio.gather(*writes)} == {200}
     assert not api.services.caller_limiter.semaphores
 
 

@@ -140,9 +140,9 @@ async def test_search_longer_than_the_time_limit_is_unavailable(
     await api.mentor("mia", bio="alpha")
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE search_vocabulary IN ACCESS EXCLUSIVE MODE")
-        answer = await api.nobody.get("/mentors/search", q="alpha")
-        assert answer.status == 503
-        assert answer.headers["Retry-After"] == "1"
+        response = await api.nobody.get("/mentors/search", q="alpha")
+        assert response.status == 503
+        assert response.headers["Retry-After"] == "1"
         # The statement is cancelled on the server as well.
         while await api.db.fetchval(WAITING):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -182,4 +182,4 @@ async def test_search_many_times_at_once_leaves_connections_to_others(
             seconds.append(perf_counter() - started)
         print(f"others' median {median(seconds) * 1000:.1f} ms")
         assert max(seconds) < 2
-    assert {answer.status for answer in await asyncio.gather(*searches)} == {200}
+    assert {response.status for response in await asyncio.gather(*searches)} == {200}

@@ -15,12 +15,12 @@ from mentorapi.database import embedded
 from tests.conftest import FirstStarts, copy_folder
 from tests.starting import (
     Process,
-    answers,
     nothing_left_of,
     postgres_processes,
     postmaster,
     remember,
     remembered,
+    responds,
     run,
     wait_until,
 )
@@ -28,7 +28,7 @@ from tests.starting import (
 
 def assert_starts_and_ends(data_dir: Path) -> None:
     with Process(data_dir) as server:
-        assert answers(server.listening())
+        assert responds(server.listening())
         server.signal(signal.SIGTERM)
         assert server.ended() == 0
     assert nothing_left_of(data_dir)
@@ -83,7 +83,7 @@ def test_start_after_kill_while_serving_keeps_the_data(data_dir: Path) -> None:
         server.kill()
     assert postgres_processes(data_dir)
     with Process(data_dir) as server:
-        assert answers(server.listening())
+        assert responds(server.listening())
         assert remembered(data_dir) == "committed"
     assert nothing_left_of(data_dir)
 
@@ -98,7 +98,7 @@ def test_start_after_kill_with_database_keeps_the_data(data_dir: Path) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     with Process(data_dir) as server:
-        assert answers(server.listening())
+        assert responds(server.listening())
         assert remembered(data_dir) == "committed"
     assert nothing_left_of(data_dir)
 

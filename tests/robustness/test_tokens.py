@@ -25,7 +25,7 @@ from mentorapi import errors
 from mentorapi.auth import jwks, tokens
 from mentorapi.auth.development import make_token
 from mentorapi.auth.tokens import Verifier
-from tests.client import SECRET, Answer, Api, Client, is_error
+from tests.client import SECRET, Api, Client, Response, is_error
 
 PATH = "/mentor/me"
 MISSING = "Missing or invalid token"
@@ -83,14 +83,14 @@ def unsigned(algorithm: str) -> str:
     return f"{head}.{in_base64(json.dumps(claims()).encode())}."
 
 
-async def ask(api: Api, token: str) -> Answer:
+async def ask(api: Api, token: str) -> Response:
     return await Client(api.base, token).get(PATH)
 
 
 async def is_refused(api: Api, token: str, message: str | None = None) -> bool:
-    answer = await ask(api, token)
-    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, INVALID), answer
-    assert message is None or answer.message == message
+    response = await ask(api, token)
+    assert (response.status, response.headers["WWW-Authenticate"]) == (401, INVALID), response
+    assert message is None or response.message == message
     return True
 
 
@@ -100,8 +100,8 @@ async def is_refused(api: Api, token: str, message: str | None = None) -> bool:
 async def test_send_token_as_bearer_is_accepted(api: Api) -> None:
     good = make_token(SECRET, sub="ada", ttl_seconds=60)
     for header in (f"Bearer {good}", f"bearer {good}", f"BEARER   {good}"):
-        answer = await api.nobody.get(PATH, headers={"Authorization": header})
-        assert answer.status == 200, header
+        response = await api.nobody.get(PATH, headers={"Authorization": header})
+        assert response.status == 200, header
 
 
 async def test_send_other_authorization_header_is_unauthorized(api: Api) -> None:
@@ -120,13 +120,13 @@ async def test_send_other_authorization_header_is_unauthorized(api: Api) -> None
         "Basic YWRhOnBhc3N3b3Jk",
     ]
     for header in headers:
-        answer = await api.nobody.get(PATH, headers={"Authorization": header})
-        assert answer.status == 401, header
+        response = await api.nobody.get(PATH, headers={"Authorization": header})
+        assert response.status == 401, header
         is_bearer = header.partition(" ")[0] == "Bearer"
-        assert answer.headers["WWW-Authenticate"] == (INVALID if is_bearer else "Bearer")
-    answer = await api.nobody.get(PATH)
-    assert is_error(answer, 401, MISSING)
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert response.headers["WWW-Authenticate"] == (INVALID if is_bearer else "Bearer")
+    response = await api.nobody.get(PATH)
+    assert is_error(response, 401, MISSING)
+    assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
 async def test_send_token_in_query_or_cookie_is_unauthorized(api: Api) -> None:
@@ -320,11 +320,11 @@ async def test_send_malformed_token_is_unauthorized(api: Api) -> None:
         "%00.%00.%00",
         "é.é.é",
     ):
-        answer = await api.nobody.get(
+        response = await api.nobody.get(
             PATH, headers={"Authorization": f"Bearer {token.encode().decode('latin-1')}"}
         )
-        assert answer.status == 401, token[:40]
-        assert answer.headers["WWW-Authenticate"] == INVALID
+        assert response.status == 401, token[:40]
+        assert response.headers["WWW-Authenticate"] == INVALID
 
 
 async def test_send_token_above_maximum_length_is_unauthorized(api: Api) -> None:

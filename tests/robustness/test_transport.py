@@ -45,10 +45,10 @@ async def test_send_pipelined_writes_and_reads_answers_them_in_order(api: Api) -
         raw += get("/nope") + get("/mentors")
     raw += get("/mentors", Connection="close")
     for pieces in ([raw], [raw[place : place + 97] for place in range(0, len(raw), 97)]):
-        answers, rest, closed = await exchange(api.base, *pieces, patience=20)
-        assert [one.status for one in answers] == [200, 200, 404, 200] * 10 + [200]
+        responses, rest, closed = await exchange(api.base, *pieces, patience=20)
+        assert [one.status for one in responses] == [200, 200, 404, 200] * 10 + [200]
         for place in (0, 1):
-            headlines = [one.json["headline"] for one in answers[place:40:4]]
+            headlines = [one.json["headline"] for one in responses[place:40:4]]
             assert headlines == [str(number) for number in range(10)]
         assert (rest, closed) == (b"", True)
 
@@ -64,15 +64,15 @@ async def test_send_thousands_of_pipelined_requests_delays_no_other(api: Api) ->
     while not flood.done():
         assert (await api.nobody.get("/mentors")).status == 200
         asked += 1
-    answers, rest, closed = await flood
-    assert (len(answers), rest, closed) == (5001, b"", True)
+    responses, rest, closed = await flood
+    assert (len(responses), rest, closed) == (5001, b"", True)
     assert asked > 5
 
 
-async def test_close_sending_side_still_gets_all_answers(api: Api) -> None:
+async def test_close_sending_side_still_gets_all_responses(api: Api) -> None:
     raw = get("/mentors") + get("/requests") + get("/nope")
-    answers, rest, closed = await exchange(api.base, raw, half_close=True)
-    assert [one.status for one in answers] == [200, 401, 404]
+    responses, rest, closed = await exchange(api.base, raw, half_close=True)
+    assert [one.status for one in responses] == [200, 401, 404]
     assert (rest, closed) == (b"", True)
 
 
@@ -81,30 +81,30 @@ async def test_close_sending_side_still_gets_all_answers(api: Api) -> None:
 
 async def test_send_http_1_0_keeps_the_connection_only_when_asked(api: Api) -> None:
     old = b"GET /api/mentors HTTP/1.0\r\n"
-    answers, rest, closed = await exchange(api.base, old + b"\r\n" + old + b"\r\n")
-    assert ([one.status for one in answers], rest, closed) == ([200], b"", True)
+    responses, rest, closed = await exchange(api.base, old + b"\r\n" + old + b"\r\n")
+    assert ([one.status for one in responses], rest, closed) == ([200], b"", True)
     kept = old + b"Connection: keep-alive\r\n\r\n"
-    answers, rest, closed = await exchange(api.base, kept, kept, old + b"\r\n", pause=0.02)
-    assert [one.headers.get("Connection") for one in answers] == ["keep-alive"] * 2 + ["close"]
+    responses, rest, closed = await exchange(api.base, kept, kept, old + b"\r\n", pause=0.02)
+    assert [one.headers.get("Connection") for one in responses] == ["keep-alive"] * 2 + ["close"]
     assert (rest, closed) == (b"", True)
 
 
 async def test_offer_another_protocol_is_ignored(api: Api) -> None:
     upgrade = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c"}
     raw = get("/mentors", **upgrade) + get("/nope", Connection="close")
-    answers, rest, closed = await exchange(api.base, raw)
-    assert ([one.status for one in answers], rest, closed) == ([200, 404], b"", True)
+    responses, rest, closed = await exchange(api.base, raw)
+    assert ([one.status for one in responses], rest, closed) == ([200, 404], b"", True)
     raw = patch(api, b"{}", Content_Length="2", **upgrade) + b"{}"
-    (answer,), rest, closed = await exchange(api.base, raw)
-    assert is_error(answer, 400, "Not a valid HTTP/1.1 request")
+    (response,), rest, closed = await exchange(api.base, raw)
+    assert is_error(response, 400, "Not a valid HTTP/1.1 request")
     assert (rest, closed) == (b"", True)
 
 
 async def test_search_with_letters_as_curl_sends_them_finds_the_mentor(api: Api) -> None:
     await api.mentor("zoe", fullName="Zoë")
     raw = "GET /api/mentors/search?q=Zoë HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
-    (answer,), _, _ = await exchange(api.base, raw)
-    assert [one["fullName"] for one in answer.json] == ["Zoë"]
+    (response,), _, _ = await exchange(api.base, raw)
+    assert [one["fullName"] for one in response.json] == ["Zoë"]
 
 
 async def test_send_whole_url_is_read_as_its_path_and_host(api: Api) -> None:
@@ -114,16 +114,16 @@ async def test_send_whole_url_is_read_as_its_path_and_host(api: Api) -> None:
     found = []
     for base in ("", "http://b", "HTTPS://b:1"):
         raw = b"".join(head(f"GET {base}{path} HTTP/1.1") for path in paths)
-        answers, _, _ = await exchange(api.base, raw + get("/nope", Connection="close"))
-        found.append([(one.status, one.json) for one in answers])
+        responses, _, _ = await exchange(api.base, raw + get("/nope", Connection="close"))
+        found.append([(one.status, one.json) for one in responses])
     assert [status for status, _ in found[0]] == [200, 200, 404, 404]
     assert found[0] == found[1] == found[2]
     # Both spellings share the responses that are kept.
     assert cache.hits == hits + 4
-    (answer,), _, _ = await exchange(
+    (response,), _, _ = await exchange(
         api.base, head("PATCH http://b/api/mentor/me HTTP/1.1", Connection="close")
     )
-    assert answer.status == 401
+    assert response.status == 401
 
 
 def test_parse_whole_url_replaces_the_host() -> None:
@@ -154,9 +154,9 @@ async def test_send_trailers_leaves_the_next_request_alone(api: Api) -> None:
         b"X-Request-Id: stolen\r\nOrigin: https://evil.example\r\n",
     )
     raw = patch(api, body, Transfer_Encoding="chunked") + chunks(body, trailer=trailer)
-    answers, rest, _ = await exchange(api.base, raw + get("/mentors", Connection="close"))
-    assert [one.status for one in answers] == [200, 200]
-    assert "stolen" not in [one.headers["X-Request-Id"] for one in answers]
+    responses, rest, _ = await exchange(api.base, raw + get("/mentors", Connection="close"))
+    assert [one.status for one in responses] == [200, 200]
+    assert "stolen" not in [one.headers["X-Request-Id"] for one in responses]
     assert rest == b""
 
 
@@ -168,8 +168,8 @@ async def test_send_trailers_leaves_the_next_request_alone(api: Api) -> None:
 async def test_send_endless_chunk_framing_is_refused(endless: bytes, api: Api) -> None:
     raw = patch(api, b"", Transfer_Encoding="chunked")
     pieces = [endless[place : place + 5000] for place in range(0, len(endless), 5000)]
-    (answer,), rest, closed = await exchange(api.base, raw, *pieces, pause=0.005)
-    assert is_error(answer, 400, "Not a valid HTTP/1.1 request")
+    (response,), rest, closed = await exchange(api.base, raw, *pieces, pause=0.005)
+    assert is_error(response, 400, "Not a valid HTTP/1.1 request")
     assert (rest, closed) == (b"", True)
 
 
@@ -177,8 +177,8 @@ async def test_send_many_tiny_chunks_is_read_within_a_moment(api: Api) -> None:
     body = b'{"headline": "x"' + b" " * 60_000 + b"}"
     raw = patch(api, body, Transfer_Encoding="chunked", Connection="close")
     raw += chunks(*(body[place : place + 1] for place in range(len(body))))
-    (answer,), _, _ = await exchange(api.base, raw, patience=20)
-    assert (answer.status, answer.json["headline"]) == (200, "x")
+    (response,), _, _ = await exchange(api.base, raw, patience=20)
+    assert (response.status, response.json["headline"]) == (200, "x")
 
 
 def test_parse_a_piece_with_two_requests_is_refused() -> None:

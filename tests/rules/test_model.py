@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 from tornado.ioloop import IOLoop
 
-from tests.client import Answer, Api, User, is_error
+from tests.client import Api, Response, User, is_error
 from tests.clock import Clock
 from tests.conftest import tried
 from tests.rules.model import (
@@ -174,17 +174,17 @@ class Mentorship(RuleBasedStateMachine):
         body: Any,
         expected: Callable[[], Any],
         status: int = 200,
-    ) -> tuple[Answer, Any]:
-        """The API's answer and the model's. Asserts that both refuse alike, or neither."""
-        answer = self.run(lambda: self.clients[by.sub].request(method, f"/{path}", body))
+    ) -> tuple[Response, Any]:
+        """The API's response and the model's. Asserts that both refuse alike, or neither."""
+        response = self.run(lambda: self.clients[by.sub].request(method, f"/{path}", body))
         try:
             result = expected()
         except Refused as refused:
             tried["refusals that the model foretold"] += 1
-            is_error(answer, refused.status, refused.message)
-            return answer, None
-        assert answer.status == status, (answer, "where the model has no objection")
-        return answer, result
+            is_error(response, refused.status, refused.message)
+            return response, None
+        assert response.status == status, (response, "where the model has no objection")
+        return response, result
 
     # What happens --------------------------------------------------------------------------
 
@@ -266,12 +266,12 @@ class Mentorship(RuleBasedStateMachine):
             for day, first, last in windows
         ]
         body = {"slots": slots, **settings}
-        answer, _ = self.call(mentor, "PUT", "mentor/availability", body, lambda: None)
+        response, _ = self.call(mentor, "PUT", "mentor/availability", body, lambda: None)
         mentor.windows = windows
         mentor.duration = settings.get("sessionDuration", mentor.duration)
         mentor.buffer = settings.get("bufferTime", mentor.buffer)
         mentor.zone = settings.get("availabilityTimezone", mentor.zone)
-        shown = answer.json
+        shown = response.json
         ids = [slot.pop("id") for slot in shown["slots"]]
         assert len(set(ids)) == len(ids)
         names = ("slots", "sessionDuration", "bufferTime", "availabilityTimezone")
@@ -292,11 +292,11 @@ class Mentorship(RuleBasedStateMachine):
         edges = sorted(data.draw(st.sampled_from([[], [0, 96]]) | QUARTERS, "edges"))
         windows = [(first * 15, last * 15) for first, last in list(pairwise(edges))[::2]]
         slots = [{"startTime": clock_time(a), "endTime": clock_time(b)} for a, b in windows]
-        answer, _ = self.call(
+        response, _ = self.call(
             mentor, "PUT", path, {"slots": slots}, lambda: self.world.override(mentor, day, windows)
         )
-        if answer.status == 200:
-            assert answer.json == {"date": f"{day}", "slots": slots}
+        if response.status == 200:
+            assert response.json == {"date": f"{day}", "slots": slots}
 
     def mentor_takes_time_off(self, data: st.DataObject) -> None:
         mentor = self.mentor(data)
@@ -309,12 +309,12 @@ class Mentorship(RuleBasedStateMachine):
         end = start + data.draw(st.sampled_from([-60, 15, 100, 1000, 5000]), "minutes") * MINUTE
         body = {"startsAt": iso(start), "endsAt": iso(end)}
         if end <= start or end <= self.world.now:
-            answer = self.run(lambda: self.clients[mentor.sub].post("/mentor/time-off", body))
-            assert is_error(answer, 400, "Validation failed")
+            response = self.run(lambda: self.clients[mentor.sub].post("/mentor/time-off", body))
+            assert is_error(response, 400, "Validation failed")
             return
-        answer, _ = self.call(mentor, "POST", "mentor/time-off", body, lambda: None, status=201)
-        mentor.time_off[answer.json["id"]] = start, end
-        assert [one["id"] for one in answer.json["conflicts"]] == self.world.within(
+        response, _ = self.call(mentor, "POST", "mentor/time-off", body, lambda: None, status=201)
+        mentor.time_off[response.json["id"]] = start, end
+        assert [one["id"] for one in response.json["conflicts"]] == self.world.within(
             mentor, start, end
         )
 
@@ -330,9 +330,9 @@ class Mentorship(RuleBasedStateMachine):
         }
         sent = data.draw(st.sets(st.sampled_from(sorted(policy)), min_size=2), "sent")
         body = {name: policy[name] for name in sorted(sent)}
-        answer, _ = self.call(mentor, "PUT", "mentor/policy", body, lambda: None)
+        response, _ = self.call(mentor, "PUT", "mentor/policy", body, lambda: None)
         mentor.policy = POLICY | body
-        assert answer.json == mentor.policy
+        assert response.json == mentor.policy
 
     def mentor_changes_profile(self, data: st.DataObject) -> None:
         rate = data.draw(st.sampled_from([None, "0", "5000", "99.99", "0.1"]), "rate")
@@ -346,8 +346,8 @@ class Mentorship(RuleBasedStateMachine):
         self.patch_profile(self.mentor(data), given(changes))
 
     def patch_profile(self, mentor: Mentor, changes: dict[str, Any]) -> str:
-        answer, _ = self.call(mentor, "PATCH", "mentor/me", changes, lambda: None)
-        shown = answer.json
+        response, _ = self.call(mentor, "PATCH", "mentor/me", changes, lambda: None)
+        shown = response.json
         mentor.rate = Decimal(str(changes.get("sessionRate", mentor.rate)))
         mentor.currency = changes.get("sessionCurrency", mentor.currency)
         mentor.visibility = changes.get("visibility", mentor.visibility)
@@ -369,7 +369,7 @@ class Mentorship(RuleBasedStateMachine):
             "scheduledDate": f"{start:%Y-%m-%d}",
             "scheduledTime": f"{start:%H:%M}",
         } | ({"duration": minutes} if minutes else {})
-        answer, request = self.call(
+        response, request = self.call(
             mentee,
             "POST",
             "requests",
@@ -378,8 +378,8 @@ class Mentorship(RuleBasedStateMachine):
             status=201,
         )
         if request is not None:
-            request.id = answer.json["id"]
-            assert same(answer.json, request.shown())
+            request.id = response.json["id"]
+            assert same(response.json, request.shown())
         return request
 
     def somebody_asks(self, data: st.DataObject) -> None:
@@ -414,14 +414,14 @@ class Mentorship(RuleBasedStateMachine):
 
     async def offered(self, mentor: Mentor) -> list[datetime]:
         first = self.world.now.date()
-        answer = await self.api.nobody.get(
+        response = await self.api.nobody.get(
             f"/mentors/{mentor.id}/availability",
             startDate=first,
             endDate=first + (DAYS_SHOWN - 1) * DAY,
         )
         return [
             datetime.fromisoformat(f"{slot['date']}T{slot['startTime']}Z")
-            for slot in answer.json["slots"]
+            for slot in response.json["slots"]
         ]
 
     def somebody_answers(self, data: st.DataObject) -> None:
@@ -495,15 +495,15 @@ class Mentorship(RuleBasedStateMachine):
             self.act(session, action, by, reason)
 
     def act(self, session: Session, action: str, by: Person, reason: str | None = None) -> None:
-        answer, _ = self.call(
+        response, _ = self.call(
             by,
             "POST",
             f"sessions/{session.id}/{action}",
             None if reason is None else {"reason": reason},
             lambda: self.world.act(session, action, by, reason),
         )
-        if answer.status == 200:
-            assert same(answer.json, session.shown())
+        if response.status == 200:
+            assert same(response.json, session.shown())
 
     def somebody_meddles(self, data: st.DataObject) -> None:
         """One person tries every action that is forbidden to them."""
@@ -528,15 +528,15 @@ class Mentorship(RuleBasedStateMachine):
         start = self.time(data, session.mentor, minutes)
         end = start + minutes * MINUTE
         for by in (self.person(data), session.mentor):
-            answer, _ = self.call(
+            response, _ = self.call(
                 by,
                 "PUT",
                 f"sessions/{session.id}/reschedule",
                 {"newStartTime": iso(start), "newEndTime": iso(end)},
                 lambda by=by: self.world.reschedule(session, by, start, end),
             )
-            if answer.status == 200:
-                assert same(answer.json, session.shown())
+            if response.status == 200:
+                assert same(response.json, session.shown())
 
     def somebody_reviews(self, data: st.DataObject) -> None:
         completed = [one for one in self.world.sessions if one.status == "completed"]
@@ -547,7 +547,7 @@ class Mentorship(RuleBasedStateMachine):
             self.review(session, by, rating, comment)
 
     def review(self, session: Session, by: Person, rating: int, comment: str | None) -> None:
-        answer, _ = self.call(
+        response, _ = self.call(
             by,
             "POST",
             f"sessions/{session.id}/review",
@@ -555,8 +555,8 @@ class Mentorship(RuleBasedStateMachine):
             lambda: self.world.review(session, by, rating, comment),
             status=201,
         )
-        if answer.status == 201:
-            assert same(answer.json, session.shown())
+        if response.status == 201:
+            assert same(response.json, session.shown())
 
     def both_settle_what_is_over(self, data: st.DataObject) -> None:
         """All steps to the last state, each sent twice: random actions rarely get there."""
@@ -616,7 +616,7 @@ class Mentorship(RuleBasedStateMachine):
         role = None if side is None else ("mentee", "mentor")[side]
         sent = None if side is None else ("sent", "received")[side]
         client = self.clients[who.sub]
-        asked: list[tuple[Awaitable[Answer], list[dict[str, Any]]]] = [
+        asked: list[tuple[Awaitable[Response], list[dict[str, Any]]]] = [
             (
                 client.get("/requests", role=sent, status=request_status),
                 world.requests_of(who, sent, request_status),
@@ -637,8 +637,8 @@ class Mentorship(RuleBasedStateMachine):
         ):
             path = f"/requests/my-requests/{mentor.id}"
             asked.append((client.get(path), world.active(who, mentor)))
-        for answer, expected in asked:
-            assert same(self.run(lambda answer=answer: as_coroutine(answer)).json, expected)
+        for response, expected in asked:
+            assert same(self.run(lambda response=response: as_coroutine(response)).json, expected)
 
     @invariant()
     def everybody_sees_what_the_model_says(self) -> None:
@@ -653,7 +653,7 @@ class Mentorship(RuleBasedStateMachine):
         expected: list[Any] = []
         asked: list[Awaitable[Any]] = []
 
-        def expect(call: Awaitable[Answer], what: Any) -> None:
+        def expect(call: Awaitable[Response], what: Any) -> None:
             asked.append(call)
             expected.append(what)
 
@@ -670,8 +670,8 @@ class Mentorship(RuleBasedStateMachine):
             client = self.clients[mentor.sub]
             expect(client.get("/mentor/dashboard"), world.dashboard(mentor))
             expect(client.get("/requests/pending-count"), world.pending(mentor))
-        for answer, what in zip(await asyncio.gather(*asked), expected, strict=True):
-            assert same(answer.json, what)
+        for response, what in zip(await asyncio.gather(*asked), expected, strict=True):
+            assert same(response.json, what)
         await self.compare_single_reads()
         await self.compare_public_reads(api)
 
@@ -686,12 +686,12 @@ class Mentorship(RuleBasedStateMachine):
             if not things:
                 continue
             thing = things[-1 - self.step % min(len(things), 5)]
-            answer = await self.clients[reader.sub].get(f"/{path}/{thing.id}")
+            response = await self.clients[reader.sub].get(f"/{path}/{thing.id}")
             if reader in (thing.mentor, thing.mentee):
-                assert same(answer.json, thing.shown())
+                assert same(response.json, thing.shown())
             else:
                 told = f"Only the mentor and the mentee can see {parties}"
-                assert is_error(answer, 403, told)
+                assert is_error(response, 403, told)
 
     async def compare_public_reads(self, api: Api) -> None:
         world = self.world
@@ -704,11 +704,11 @@ class Mentorship(RuleBasedStateMachine):
         ]
         assert ours == world.directory()
         for mentor in world.mentors:
-            answer = await api.nobody.get(f"/mentors/{mentor.id}")
+            response = await api.nobody.get(f"/mentors/{mentor.id}")
             if mentor.visibility != "public":
-                assert is_error(answer, 404, "Mentor not found")
+                assert is_error(response, 404, "Mentor not found")
                 continue
-            page = answer.json
+            page = response.json
             assert (page["rating"], page["totalReviews"], page["totalSessions"]) == (
                 world.rating(mentor),
                 len(world.ratings(mentor)),

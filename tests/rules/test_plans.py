@@ -351,7 +351,7 @@ CASES: dict[str, tuple[Run, str]] = {
         "bookings_pkey mentors_pkey users_pkey",
     ),
     "events in order": (call(events.follow, "0-900000", 50), "events_pkey"),
-    "stale answers": (find_stale, "events_pkey"),
+    "stale responses": (find_stale, "events_pkey"),
     "events deleted": (call(statements.events.expire.in_batches, 50), "events_by_age events_pkey"),
     "requests expired": (
         call(statements.requests.expire.in_batches, 100),

@@ -13,7 +13,17 @@ from typing import Any
 import pytest
 
 from mentorapi.database import statements
-from tests.client import ALWAYS, Answer, Api, Mentor, User, asking, day_after_tomorrow, instant, iso
+from tests.client import (
+    ALWAYS,
+    Api,
+    Mentor,
+    Response,
+    User,
+    asking,
+    day_after_tomorrow,
+    instant,
+    iso,
+)
 
 TAKEN = (409, "Time slot is no longer available")
 HOUR = timedelta(hours=1)
@@ -26,14 +36,14 @@ def _no_second_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statements, "MAX_ATTEMPTS", 1)
 
 
-def outcome(answer: Answer) -> tuple[int, str | None]:
-    return answer.status, answer.message if answer.status >= 400 else None
+def outcome(response: Response) -> tuple[int, str | None]:
+    return response.status, response.message if response.status >= 400 else None
 
 
-async def at_once(*calls: Awaitable[Answer]) -> list[tuple[int, str | None]]:
-    answers = [outcome(answer) for answer in await asyncio.gather(*calls)]
-    assert all(status < 500 for status, _ in answers), Counter(answers)
-    return answers
+async def at_once(*calls: Awaitable[Response]) -> list[tuple[int, str | None]]:
+    responses = [outcome(response) for response in await asyncio.gather(*calls)]
+    assert all(status < 500 for status, _ in responses), Counter(responses)
+    return responses
 
 
 async def make_requests(
@@ -61,18 +71,18 @@ def every(step: timedelta, count: int, start: datetime | None = None) -> list[da
     return [start + number * step for number in range(count)]
 
 
-def accept(mentor: User, request: dict[str, Any]) -> Awaitable[Answer]:
+def accept(mentor: User, request: dict[str, Any]) -> Awaitable[Response]:
     return mentor.post(f"/requests/{request['id']}/accept")
 
 
-def reschedule(mentor: User, session: dict[str, Any], start: datetime) -> Awaitable[Answer]:
+def reschedule(mentor: User, session: dict[str, Any], start: datetime) -> Awaitable[Response]:
     return mentor.put(
         f"/sessions/{session['id']}/reschedule",
         {"newStartTime": iso(start), "newEndTime": iso(start + HOUR)},
     )
 
 
-def set_buffer(mentor: User, minutes: int) -> Awaitable[Answer]:
+def set_buffer(mentor: User, minutes: int) -> Awaitable[Response]:
     return mentor.put("/mentor/availability", {"slots": ALWAYS, "bufferTime": minutes})
 
 
@@ -127,10 +137,10 @@ CONTRADICTIONS = {
 async def test_accept_fifty_requests_for_one_time_books_one(api: Api) -> None:
     mentor = await api.mentor()
     requests = await make_requests(api, mentor, [day_after_tomorrow()] * 50)
-    answers = await at_once(*(accept(mentor, request) for request in requests))
-    assert Counter(answers) == {(200, None): 1, TAKEN: 49}
+    responses = await at_once(*(accept(mentor, request) for request in requests))
+    assert Counter(responses) == {(200, None): 1, TAKEN: 49}
     (session,) = await mentor.ok("GET", "/sessions")
-    assert session["requestId"] == requests[answers.index((200, None))]["id"]
+    assert session["requestId"] == requests[responses.index((200, None))]["id"]
     assert len(await mentor.ok("GET", "/requests", status="pending")) == 49
     assert await is_sound(api)
 
@@ -139,18 +149,18 @@ async def test_accept_overlapping_requests_at_once_keeps_the_buffer(api: Api) ->
     mentor = await api.mentor(bufferTime=15)
     requests = await make_requests(api, mentor, every(15 * MINUTE, 40), duration=45)
     random.Random(1).shuffle(requests)
-    answers = await at_once(*(accept(mentor, request) for request in requests))
-    assert set(answers) == {(200, None), TAKEN}
+    responses = await at_once(*(accept(mentor, request) for request in requests))
+    assert set(responses) == {(200, None), TAKEN}
     # 45 minutes and the buffer: at most one in four fits, and no gap is left that fits one more.
-    assert 6 <= answers.count((200, None)) <= 10
+    assert 6 <= responses.count((200, None)) <= 10
     assert await is_sound(api)
 
 
 async def test_accept_adjacent_requests_at_once_books_all(api: Api) -> None:
     mentor = await api.mentor(bufferTime=15)
     requests = await make_requests(api, mentor, every(60 * MINUTE, 20), duration=45)
-    answers = await at_once(*(accept(mentor, request) for request in requests))
-    assert Counter(answers) == {(200, None): 20}
+    responses = await at_once(*(accept(mentor, request) for request in requests))
+    assert Counter(responses) == {(200, None): 20}
 
 
 async def test_accept_requests_of_different_mentors_at_once_books_all(api: Api) -> None:
@@ -158,10 +168,10 @@ async def test_accept_requests_of_different_mentors_at_once_books_all(api: Api) 
     mentees = [api.user(f"ann-{number}") for number in range(3)]
     pairs = list(itertools.product(mentors, mentees))
     requests = await asyncio.gather(*(api.request(mentee, mentor) for mentor, mentee in pairs))
-    answers = await at_once(
+    responses = await at_once(
         *(accept(mentor, request) for (mentor, _), request in zip(pairs, requests, strict=True))
     )
-    assert Counter(answers) == {(200, None): 10, TAKEN: 20}
+    assert Counter(responses) == {(200, None): 10, TAKEN: 20}
     assert await is_sound(api)
 
 
@@ -169,12 +179,12 @@ async def test_accept_one_request_thirty_times_books_once(api: Api) -> None:
     mentor = await api.mentor()
     request = await api.request(api.user("ann"), mentor)
     patch = {"status": "accepted"}
-    answers = await at_once(
+    responses = await at_once(
         *(accept(mentor, request) for _ in range(15)),
         *(mentor.patch(f"/requests/{request['id']}", patch) for _ in range(15)),
     )
     refused = (409, "Only pending requests can be accepted")
-    assert Counter(answers) == {(200, None): 1, refused: 29}
+    assert Counter(responses) == {(200, None): 1, refused: 29}
     assert len(await mentor.ok("GET", "/sessions")) == 1
     assert await is_sound(api)
 
@@ -191,12 +201,12 @@ async def test_answer_request_in_two_ways_at_once_keeps_the_first(api: Api) -> N
             ann.patch(f"{path}/cancel"),
         ]
         calls += three[number % 3 :] + three[: number % 3]
-    answers = await at_once(*calls)
+    responses = await at_once(*calls)
     for number, request in enumerate(requests):
         shift = number % 3
-        three = answers[3 * number : 3 * number + 3]
+        three = responses[3 * number : 3 * number + 3]
         by_end = dict(zip(ends[shift:] + ends[:shift], three, strict=True))
-        (winner,) = (end for end, answer in by_end.items() if answer == (200, None))
+        (winner,) = (end for end, response in by_end.items() if response == (200, None))
         after = await mentor.ok("GET", f"/requests/{request['id']}")
         assert after["status"] == winner
         for end in by_end.keys() - {winner}:
@@ -206,10 +216,10 @@ async def test_answer_request_in_two_ways_at_once_keeps_the_first(api: Api) -> N
 
 async def test_create_twenty_requests_of_one_mentee_at_once_stores_one(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
-    answers = await at_once(
+    responses = await at_once(
         *(ann.post("/requests", asking(mentor, at)) for at in every(30 * MINUTE, 20))
     )
-    assert Counter(answers) == {
+    assert Counter(responses) == {
         (201, None): 1,
         (409, "You already have a pending request"): 19,
     }
@@ -224,12 +234,12 @@ async def test_create_many_requests_after_an_expired_one_stores_one(api: Api) ->
         "UPDATE requests SET start_time = now() - interval '1 hour', end_time = now()"
     )
     times = every(10 * MINUTE, 100)
-    answers, *_ = await asyncio.gather(
+    responses, *_ = await asyncio.gather(
         at_once(*(ann.post("/requests", asking(mentor, at)) for at in times)),
         api.sweep(),
     )
     duplicate = (409, "You already have a pending request")
-    assert Counter(answers) == {(201, None): 1, duplicate: 99}
+    assert Counter(responses) == {(201, None): 1, duplicate: 99}
     assert await mentor.ok("GET", "/requests/pending-count") == 1
     changes = await ann.ok("GET", f"/requests/{stale['id']}/history")
     assert [(change["to"], change["by"]) for change in changes] == [
@@ -245,7 +255,7 @@ async def test_answer_expired_requests_during_sweep_leaves_them_rejected(api: Ap
     await api.db.execute(
         "UPDATE requests SET start_time = now() - interval '1 hour', end_time = now()"
     )
-    answers, *_ = await asyncio.gather(
+    responses, *_ = await asyncio.gather(
         at_once(
             *(accept(mentor, request) for request in requests),
             *(mentor.post(f"/requests/{request['id']}/reject") for request in requests),
@@ -254,7 +264,7 @@ async def test_answer_expired_requests_during_sweep_leaves_them_rejected(api: Ap
         api.sweep(),
     )
     refused = (409, "Only pending requests can be rejected")
-    assert Counter(answers) == {TAKEN: 20, refused: 20}
+    assert Counter(responses) == {TAKEN: 20, refused: 20}
     listed = await mentor.ok("GET", "/requests")
     assert {one["rejectionReason"] for one in listed} == {"Expired without an answer"}
     assert await is_sound(api)
@@ -264,12 +274,12 @@ async def test_create_request_while_cancelling_leaves_one_pending(api: Api) -> N
     mentor, ann = await api.mentor(), api.user("ann")
     for _ in range(5):
         request = await api.request(ann, mentor)
-        answers = await at_once(
+        responses = await at_once(
             ann.patch(f"/requests/{request['id']}/cancel"),
             *(ann.post("/requests", asking(mentor)) for _ in range(6)),
         )
-        assert answers[0] == (200, None)
-        assert answers.count((201, None)) <= 1
+        assert responses[0] == (200, None)
+        assert responses.count((201, None)) <= 1
         assert await is_sound(api)
         for pending in await ann.ok("GET", "/requests", status="pending"):
             await ann.ok("PATCH", f"/requests/{pending['id']}/cancel")
@@ -283,7 +293,7 @@ async def test_accept_and_reschedule_to_one_time_books_one(api: Api) -> None:
     times = every(3 * HOUR, 10)
     sessions = await make_sessions(api, mentor, [at + timedelta(weeks=1) for at in times])
     requests = await make_requests(api, mentor, times)
-    answers = await at_once(
+    responses = await at_once(
         *(
             call
             for request, session, at in zip(requests, sessions, times, strict=True)
@@ -293,7 +303,7 @@ async def test_accept_and_reschedule_to_one_time_books_one(api: Api) -> None:
             )
         )
     )
-    for pair in zip(answers[::2], answers[1::2], strict=True):
+    for pair in zip(responses[::2], responses[1::2], strict=True):
         assert set(pair) == {(200, None), TAKEN}
     assert await is_sound(api)
 
@@ -302,13 +312,13 @@ async def test_reschedule_many_sessions_to_one_time_moves_one(api: Api) -> None:
     mentor = await api.mentor(bufferTime=45)
     sessions = await make_sessions(api, mentor, every(2 * HOUR, 12))
     target = day_after_tomorrow() + timedelta(weeks=2)
-    answers = await at_once(
+    responses = await at_once(
         *(
             reschedule(mentor, session, target + number * MINUTE)
             for number, session in enumerate(sessions)
         )
     )
-    assert Counter(answers) == {(200, None): 1, TAKEN: 11}
+    assert Counter(responses) == {(200, None): 1, TAKEN: 11}
     assert len(await mentor.ok("GET", "/sessions", status="rescheduled")) == 1
     assert await is_sound(api)
 
@@ -317,8 +327,8 @@ async def test_reschedule_one_session_to_many_times_keeps_one_of_them(api: Api) 
     mentor = await api.mentor(bufferTime=15)
     (session,) = await make_sessions(api, mentor, [day_after_tomorrow()])
     times = every(20 * MINUTE, 12)
-    answers = await at_once(*(reschedule(mentor, session, at) for at in times))
-    assert Counter(answers) == {(200, None): 12}
+    responses = await at_once(*(reschedule(mentor, session, at) for at in times))
+    assert Counter(responses) == {(200, None): 12}
     after = await mentor.ok("GET", f"/sessions/{session['id']}")
     assert after["startTime"] in {iso(at) for at in times}
     assert after["duration"] == 60
@@ -329,17 +339,17 @@ async def test_reschedule_two_sessions_to_swap_leaves_both(api: Api) -> None:
     times = every(HOUR, 10)
     sessions = await make_sessions(api, mentor, times)
     swapped = [time for pair in zip(times[1::2], times[::2], strict=True) for time in pair]
-    answers = await at_once(
+    responses = await at_once(
         *(reschedule(mentor, session, at) for session, at in zip(sessions, swapped, strict=True))
     )
-    assert Counter(answers) == {TAKEN: 10}
+    assert Counter(responses) == {TAKEN: 10}
     assert await is_sound(api)
 
 
 async def test_change_session_while_cancelling_leaves_it_cancelled(api: Api) -> None:
     mentor = await api.mentor()
     sessions = await make_sessions(api, mentor, every(2 * HOUR, 10))
-    calls: list[Awaitable[Answer]] = []
+    calls: list[Awaitable[Response]] = []
     for number, session in enumerate(sessions):
         path = f"/sessions/{session['id']}/cancel"
         at = day_after_tomorrow() + timedelta(weeks=1, hours=2 * number)
@@ -348,11 +358,11 @@ async def test_change_session_while_cancelling_leaves_it_cancelled(api: Api) -> 
             api.user(f"mentee-{number}").post(path, {"reason": "mentee"}),
             mentor.post(path, {"reason": "mentor"}),
         ]
-    answers = await at_once(*calls)
+    responses = await at_once(*calls)
     moving = (409, "Only confirmed or rescheduled sessions can be rescheduled")
     twice = (409, "Only pending, confirmed or rescheduled sessions can be cancelled")
     for number, session in enumerate(sessions):
-        moved, by_mentee, by_mentor = answers[3 * number : 3 * number + 3]
+        moved, by_mentee, by_mentor = responses[3 * number : 3 * number + 3]
         assert moved in ((200, None), moving)
         assert {by_mentee, by_mentor} == {(200, None), twice}
         after = await mentor.ok("GET", f"/sessions/{session['id']}")
@@ -365,13 +375,13 @@ async def test_accept_many_requests_for_freed_time_books_one(api: Api) -> None:
     mentor = await api.mentor()
     first, *requests = await make_requests(api, mentor, [day_after_tomorrow()] * 13)
     session = (await mentor.ok("POST", f"/requests/{first['id']}/accept"))["booking"]
-    answers = await at_once(
+    responses = await at_once(
         mentor.post(f"/sessions/{session['id']}/cancel"),
         *(accept(mentor, request) for request in requests),
     )
-    assert answers[0] == (200, None)
-    assert answers[1:].count((200, None)) <= 1
-    assert set(answers[1:]) <= {(200, None), TAKEN}
+    assert responses[0] == (200, None)
+    assert responses[1:].count((200, None)) <= 1
+    assert set(responses[1:]) <= {(200, None), TAKEN}
     assert await is_sound(api)
 
 
@@ -397,9 +407,9 @@ async def test_change_buffer_while_accepting_keeps_the_buffer(api: Api) -> None:
         requests = await make_requests(api, mentor, every(HOUR, 12))
         calls = [accept(mentor, request) for request in requests]
         calls[6:6] = [set_buffer(mentor, buffer) for buffer in (15, 30, last)]
-        answers = await at_once(*calls)
-        assert answers[6:9] == [(200, None)] * 3
-        assert set(answers) <= {(200, None), TAKEN}
+        responses = await at_once(*calls)
+        assert responses[6:9] == [(200, None)] * 3
+        assert set(responses) <= {(200, None), TAKEN}
         assert await is_sound(api)
 
 
@@ -414,14 +424,14 @@ async def test_accept_after_larger_buffer_was_set_keeps_it(api: Api) -> None:
 
 async def test_create_request_while_windows_change_sees_old_or_new_ones(api: Api) -> None:
     mentor = await api.mentor()
-    answers = await at_once(
+    responses = await at_once(
         *(api.user(f"ann-{n}").post("/requests", asking(mentor)) for n in range(10)),
         *(mentor.put("/mentor/availability", {"slots": ALWAYS * (n % 2)}) for n in range(6)),
         *(api.user(f"bob-{n}").post("/requests", asking(mentor)) for n in range(10)),
     )
-    asked = answers[:10] + answers[16:]
+    asked = responses[:10] + responses[16:]
     assert set(asked) <= {(201, None), TAKEN}
-    assert answers[10:16] == [(200, None)] * 6
+    assert responses[10:16] == [(200, None)] * 6
 
 
 # Settling -----------------------------------------------------------------------------------------
@@ -441,7 +451,7 @@ async def test_confirm_and_dispute_at_once_counts_only_if_confirmed(
 ) -> None:
     mentor = await api.mentor()
     sessions = await ended(api, mentor, 15, "pending_completion")
-    answers = await at_once(
+    responses = await at_once(
         *(
             api.user(f"mentee-{number}").post(f"/sessions/{session}/{verb}")
             for number, session in enumerate(sessions)
@@ -453,7 +463,9 @@ async def test_confirm_and_dispute_at_once_counts_only_if_confirmed(
         "disputed": (400, "Only sessions pending completion can be confirmed"),
     }
     found = Counter()
-    for pair, session in zip(zip(answers[::2], answers[1::2], strict=True), sessions, strict=True):
+    for pair, session in zip(
+        zip(responses[::2], responses[1::2], strict=True), sessions, strict=True
+    ):
         status = (await mentor.ok("GET", f"/sessions/{session}"))["status"]
         assert set(pair) == {(200, None), refusals[status]}
         found[status] += 1
@@ -466,24 +478,24 @@ async def test_confirm_one_session_twenty_times_counts_once(api: Api) -> None:
     mentor = await api.mentor(sessionRate=10)
     ann = api.user("mentee-0")
     (session,) = await ended(api, mentor, 1, "pending_completion")
-    answers = await at_once(
+    responses = await at_once(
         *(ann.post(f"/sessions/{session}/confirm-completion") for _ in range(20))
     )
     refused = (400, "Only sessions pending completion can be confirmed")
-    assert Counter(answers) == {(200, None): 1, refused: 19}
+    assert Counter(responses) == {(200, None): 1, refused: 19}
     assert (await mentor.ok("GET", "/mentor/dashboard"))["totalSessions"] == 1
 
 
 async def test_confirm_thirty_sessions_at_once_counts_all(api: Api) -> None:
     mentor = await api.mentor()
     sessions = await ended(api, mentor, 30, "pending_completion")
-    answers = await at_once(
+    responses = await at_once(
         *(
             api.user(f"mentee-{number}").post(f"/sessions/{session}/confirm-completion")
             for number, session in enumerate(sessions)
         )
     )
-    assert Counter(answers) == {(200, None): 30}
+    assert Counter(responses) == {(200, None): 30}
     dashboard = await mentor.ok("GET", "/mentor/dashboard")
     assert (dashboard["totalSessions"], dashboard["totalMentees"]) == (30, 30)
 
@@ -491,20 +503,20 @@ async def test_confirm_thirty_sessions_at_once_counts_all(api: Api) -> None:
 async def test_review_one_session_twenty_times_stores_one(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("mentee-0")
     (session,) = await ended(api, mentor, 1, "completed")
-    answers = await at_once(
+    responses = await at_once(
         *(ann.post(f"/sessions/{session}/review", {"rating": 1 + n % 5}) for n in range(20))
     )
     refused = (409, "You have already reviewed this session")
-    assert Counter(answers) == {(201, None): 1, refused: 19}
+    assert Counter(responses) == {(201, None): 1, refused: 19}
     profile = await mentor.ok("GET", f"/mentors/{mentor.id}")
-    assert (profile["totalReviews"], profile["rating"]) == (1, 1 + answers.index((201, None)) % 5)
+    assert (profile["totalReviews"], profile["rating"]) == (1, 1 + responses.index((201, None)) % 5)
 
 
 async def test_review_and_confirm_at_once_counts_all(api: Api) -> None:
     mentor = await api.mentor()
     done = await ended(api, mentor, 15, "completed")
     waiting = await ended(api, mentor, 15, "pending_completion")
-    answers = await at_once(
+    responses = await at_once(
         *(
             call
             for number, (old, new) in enumerate(zip(done, waiting, strict=True))
@@ -516,7 +528,7 @@ async def test_review_and_confirm_at_once_counts_all(api: Api) -> None:
             )
         )
     )
-    assert Counter(answers) == {(201, None): 15, (200, None): 15}
+    assert Counter(responses) == {(201, None): 15, (200, None): 15}
     dashboard = await mentor.ok("GET", "/mentor/dashboard")
     figures = [dashboard[name] for name in ("totalSessions", "totalReviews", "avgRating")]
     assert figures == [30, 15, 3.0]
@@ -533,12 +545,12 @@ async def test_cancel_begun_sessions_during_sweep_is_refused(api: Api) -> None:
         await api.by_hand(ann, mentor, "confirmed", now - 30 * MINUTE) for mentor in mentors
     ]
     cancels = [ann.post(f"/sessions/{session}/cancel") for session in sessions]
-    answers, *_ = await asyncio.gather(
+    responses, *_ = await asyncio.gather(
         at_once(*cancels), api.sweep(), asyncio.sleep(0), api.sweep()
     )
     await api.sweep()
     refused = (409, "Only pending, confirmed or rescheduled sessions can be cancelled")
-    assert Counter(answers) == {refused: 20}
+    assert Counter(responses) == {refused: 20}
     for session in sessions:
         assert (await ann.ok("GET", f"/sessions/{session}"))["status"] == "in_progress"
 
@@ -547,9 +559,9 @@ async def test_complete_sessions_during_sweep_leads_to_one_state(api: Api) -> No
     mentor = await api.mentor()
     sessions = await ended(api, mentor, 20, "in_progress")
     completes = [mentor.post(f"/sessions/{session}/complete") for session in sessions]
-    answers, *_ = await asyncio.gather(at_once(*completes), api.sweep(), api.sweep())
+    responses, *_ = await asyncio.gather(at_once(*completes), api.sweep(), api.sweep())
     refused = (400, "Only confirmed, rescheduled, or in-progress bookings can be completed")
-    assert set(answers) <= {(200, None), refused}
+    assert set(responses) <= {(200, None), refused}
     await api.sweep()
     listed = await mentor.ok("GET", "/sessions", status="pending_completion")
     assert len(listed) == 20
@@ -578,7 +590,7 @@ async def test_run_all_actions_at_once_breaks_no_rule(api: Api) -> None:
     assert await api.db.fetchval("SELECT count(*) FROM requests WHERE status = 'accepted'") > 0
 
 
-class Waves(Iterator[Awaitable[Answer]]):
+class Waves(Iterator[Awaitable[Response]]):
     """Random calls on existing resources, by allowed and by forbidden users."""
 
     def __init__(self, chance: random.Random, mentors: list[Mentor], mentees: list[User]) -> None:
@@ -594,25 +606,25 @@ class Waves(Iterator[Awaitable[Answer]]):
             self.requests += await mentor.ok("GET", "/requests", role="received")
             self.sessions += await mentor.ok("GET", "/sessions", role="mentor")
 
-    def __next__(self) -> Awaitable[Answer]:
+    def __next__(self) -> Awaitable[Response]:
         kinds = [self.ask, self.ask, self.change_buffer]
         kinds += [self.answer, self.answer] if self.requests else []
         kinds += [self.settle, self.move] if self.sessions else []
         return self.chance.choice(kinds)()
 
-    def ask(self) -> Awaitable[Answer]:
+    def ask(self) -> Awaitable[Response]:
         at = day_after_tomorrow() + self.chance.randrange(96) * 15 * MINUTE
         mentee, mentor = self.chance.choice(self.mentees), self.chance.choice(self.mentors)
         duration = self.chance.choice((15, 60, 180))
         return mentee.post("/requests", asking(mentor, at, duration=duration))
 
-    def answer(self) -> Awaitable[Answer]:
+    def answer(self) -> Awaitable[Response]:
         request = self.chance.choice(self.requests)
         status = self.chance.choice(("accepted", "accepted", "rejected", "cancelled"))
         side = "mentee" if status == "cancelled" else "mentor"
         return self.party(request, side).patch(f"/requests/{request['id']}", {"status": status})
 
-    def settle(self) -> Awaitable[Answer]:
+    def settle(self) -> Awaitable[Response]:
         session = self.chance.choice(self.sessions)
         verb, side = self.chance.choice(
             (
@@ -624,12 +636,12 @@ class Waves(Iterator[Awaitable[Answer]]):
         body = {"rating": self.chance.randint(1, 5)} if verb == "review" else None
         return self.party(session, side).post(f"/sessions/{session['id']}/{verb}", body)
 
-    def move(self) -> Awaitable[Answer]:
+    def move(self) -> Awaitable[Response]:
         session = self.chance.choice(self.sessions)
         at = day_after_tomorrow() + self.chance.randrange(96) * 15 * MINUTE
         return reschedule(self.party(session, "mentor"), session, at)
 
-    def change_buffer(self) -> Awaitable[Answer]:
+    def change_buffer(self) -> Awaitable[Response]:
         return set_buffer(self.chance.choice(self.mentors), self.chance.choice((0, 15, 30, 45)))
 
     def party(self, of: dict[str, Any], side: str) -> User:

@@ -100,7 +100,7 @@ def test_read_file_with_wrong_header_raises_an_error(tmp_path: Path, text: str) 
         Folder(folder)
 
 
-def test_change_files_while_serving_changes_no_answer(
+def test_change_files_while_serving_changes_no_response(
     tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As between a ``git checkout`` and the restart."""
@@ -112,7 +112,7 @@ def test_change_files_while_serving_changes_no_answer(
         url = server.listening()
         for path in (tmp_path / "sql").glob("*/*.sql"):
             path.write_text("SELECT to be continued")
-        assert starting.answers(url)
+        assert starting.responds(url)
 
 
 def test_compare_files_with_callers_finds_each_other() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mentorapi.schemas.validation import is_visible
-from tests.client import ALWAYS, Answer, Api, asking
+from tests.client import ALWAYS, Api, Response, asking
 
 #: Shown as nothing: blanks, format characters, Hangul fillers, Braille, marks, tags.
 INVISIBLE = [
@@ -45,8 +45,8 @@ VISIBLE = [
 ]
 
 
-def details_of(answer: Answer) -> list[tuple[str, str]]:
-    return [(detail["field"], detail["code"]) for detail in answer.json["details"]]
+def details_of(response: Response) -> list[tuple[str, str]]:
+    return [(detail["field"], detail["code"]) for detail in response.json["details"]]
 
 
 @pytest.mark.parametrize("text", INVISIBLE, ids=ascii)
@@ -62,15 +62,15 @@ def test_check_text_with_a_visible_character_is_visible(text: str) -> None:
 async def test_send_required_text_without_visible_character_is_refused(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     for text in INVISIBLE:
-        answer = await jane.post("/requests", asking(mentor, topic=text))
-        assert details_of(answer) == [("topic", "blank")], ascii(text)
-        answer = await mentor.patch("/mentor/me", {"fullName": text, "expertise": ["x", text]})
-        assert details_of(answer) == [("expertise.1", "blank"), ("fullName", "blank")]
-        answer = await mentor.patch("/mentor/me", {"links": {text: "https://example.com"}})
-        assert details_of(answer) == [("links", "blank")]
+        response = await jane.post("/requests", asking(mentor, topic=text))
+        assert details_of(response) == [("topic", "blank")], ascii(text)
+        response = await mentor.patch("/mentor/me", {"fullName": text, "expertise": ["x", text]})
+        assert details_of(response) == [("expertise.1", "blank"), ("fullName", "blank")]
+        response = await mentor.patch("/mentor/me", {"links": {text: "https://example.com"}})
+        assert details_of(response) == [("links", "blank")]
     body = {"slots": ALWAYS, "timezone": "\u2060"}
-    answer = await mentor.put("/mentor/availability", body)
-    assert details_of(answer) == [("timezone", "blank")]
+    response = await mentor.put("/mentor/availability", body)
+    assert details_of(response) == [("timezone", "blank")]
 
 
 async def test_send_line_with_control_character_is_refused(api: Api) -> None:
@@ -78,11 +78,11 @@ async def test_send_line_with_control_character_is_refused(api: Api) -> None:
     for character in "\n\r\t\b\x01\x7f\x85":
         text = f"a{character}b"
         fields = {"fullName": text, "headline": text, "location": text, "expertise": [text]}
-        answer = await mentor.patch("/mentor/me", fields)
+        response = await mentor.patch("/mentor/me", fields)
         expected = ["expertise.0", "fullName", "headline", "location"]
-        assert details_of(answer) == [(field, "control_character") for field in expected]
-        answer = await jane.post("/requests", asking(mentor, topic=text, location=text))
-        assert details_of(answer) == [
+        assert details_of(response) == [(field, "control_character") for field in expected]
+        response = await jane.post("/requests", asking(mentor, topic=text, location=text))
+        assert details_of(response) == [
             ("location", "control_character"),
             ("topic", "control_character"),
         ]

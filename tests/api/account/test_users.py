@@ -130,12 +130,12 @@ async def test_delete_user_in_database_stores_it_again(api: Api, write: str) -> 
     await jane.ok("GET", COUNT)
     # As after a restore from a backup that did not know her.
     await api.db.execute("DELETE FROM users WHERE id = 'jane'")
-    answer = await WRITES[write](jane, mentor)
-    assert answer.status in (200, 201), answer
+    response = await WRITES[write](jane, mentor)
+    assert response.status in (200, 201), response
     assert ("jane", "Jane", None, None) in await stored(api)
     if "key" in write:
         again = await WRITES[write](jane, mentor)
-        assert (again.body, again.headers["Idempotent-Replayed"]) == (answer.body, "true")
+        assert (again.body, again.headers["Idempotent-Replayed"]) == (response.body, "true")
 
 
 async def test_send_old_name_with_newer_token_stores_it(api: Api) -> None:
@@ -169,8 +169,8 @@ async def test_send_name_with_spaces_trims_it(api: Api) -> None:
 
 async def test_send_first_requests_at_once_stores_one_user(api: Api) -> None:
     clients = [api.user("jane") for _ in range(20)]
-    answers = await asyncio.gather(*(client.get(COUNT) for client in clients))
-    assert {answer.status for answer in answers} == {200}
+    responses = await asyncio.gather(*(client.get(COUNT) for client in clients))
+    assert {response.status for response in responses} == {200}
     assert await stored(api) == [("jane", "Jane", None, None)]
 
 

@@ -21,8 +21,8 @@ async def test_delete_window_removes_its_slots(api: Api) -> None:
     assert len((await api.nobody.get(path)).json["slots"]) == 2
 
     first, second = (await mentor.ok("GET", "/mentor/availability"))["slots"]
-    answer = await mentor.delete(f"/mentor/availability/{first['id']}")
-    assert (answer.status, answer.json) == (200, {"message": "Availability pattern deleted"})
+    response = await mentor.delete(f"/mentor/availability/{first['id']}")
+    assert (response.status, response.json) == (200, {"message": "Availability pattern deleted"})
     assert (await mentor.ok("GET", "/mentor/availability"))["slots"] == [second]
     (slot,) = (await api.nobody.get(path)).json["slots"]
     assert slot["startTime"] == "10:00"
@@ -32,24 +32,24 @@ async def test_delete_window_twice_is_not_found(api: Api) -> None:
     mentor = await api.mentor("mia", WINDOWS)
     first, _ = (await mentor.ok("GET", "/mentor/availability"))["slots"]
     path = f"/mentor/availability/{first['id']}"
-    answers = await asyncio.gather(*(mentor.delete(path) for _ in range(5)))
-    assert sorted(answer.status for answer in answers) == [200, 404, 404, 404, 404]
+    responses = await asyncio.gather(*(mentor.delete(path) for _ in range(5)))
+    assert sorted(response.status for response in responses) == [200, 404, 404, 404, 404]
     assert is_error(await mentor.delete(path), 404, NOT_FOUND)
 
 
 async def test_delete_window_of_another_mentor_is_not_found(api: Api) -> None:
     mentor, other = await api.mentor("mia", WINDOWS), await api.mentor("max", WINDOWS)
     windows = (await mentor.ok("GET", "/mentor/availability"))["slots"]
-    answer = await other.delete(f"/mentor/availability/{windows[0]['id']}")
-    assert is_error(answer, 404, NOT_FOUND)
+    response = await other.delete(f"/mentor/availability/{windows[0]['id']}")
+    assert is_error(response, 404, NOT_FOUND)
     assert (await mentor.ok("GET", "/mentor/availability"))["slots"] == windows
 
 
 async def test_delete_unknown_window_is_not_found(api: Api) -> None:
     mentor = await api.mentor("mia", WINDOWS)
     for window_id in (uuid.uuid4(), mentor.id, "slot-1", "0", "%FF", "%00"):
-        answer = await mentor.delete(f"/mentor/availability/{window_id}")
-        assert is_error(answer, 404, NOT_FOUND), window_id
+        response = await mentor.delete(f"/mentor/availability/{window_id}")
+        assert is_error(response, 404, NOT_FOUND), window_id
     assert len((await mentor.ok("GET", "/mentor/availability"))["slots"]) == 2
 
 
@@ -57,8 +57,8 @@ async def test_delete_window_without_profile_misses_the_profile(api: Api) -> Non
     mentor = await api.mentor("mia", WINDOWS)
     first, _ = (await mentor.ok("GET", "/mentor/availability"))["slots"]
     for window_id in (first["id"], "slot-1"):
-        answer = await api.user("jane").delete(f"/mentor/availability/{window_id}")
-        assert is_error(answer, 404, "Mentor profile not found")
+        response = await api.user("jane").delete(f"/mentor/availability/{window_id}")
+        assert is_error(response, 404, "Mentor profile not found")
     assert len((await mentor.ok("GET", "/mentor/availability"))["slots"]) == 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.client import ALWAYS, Answer, Api, User, day_after_tomorrow, fields_of
+from tests.client import ALWAYS, Api, Response, User, day_after_tomorrow, fields_of
 
 PATH = "/mentor/availability"
 
@@ -14,14 +14,14 @@ def window(start: str = "09:00", end: str = "10:00", day: Any = 0, **more: Any) 
     return {"dayOfWeek": day, "startTime": start, "endTime": end, **more}
 
 
-async def put(user: User, *windows: Any, **settings: Any) -> Answer:
+async def put(user: User, *windows: Any, **settings: Any) -> Response:
     return await user.put(PATH, {"slots": list(windows), **settings})
 
 
-def times(answer: Answer) -> list[tuple[int, str, str]]:
-    assert answer.status == 200, answer
+def times(response: Response) -> list[tuple[int, str, str]]:
+    assert response.status == 200, response
     return [
-        (slot["dayOfWeek"], slot["startTime"], slot["endTime"]) for slot in answer.json["slots"]
+        (slot["dayOfWeek"], slot["startTime"], slot["endTime"]) for slot in response.json["slots"]
     ]
 
 
@@ -65,8 +65,8 @@ async def test_put_without_settings_keeps_them(api: Api) -> None:
         "defaultMeetingLink": "http://example.com/room?id=7#top",
     }.items():
         settings[name] = value
-        answer = (await put(user, window(), **{name: value})).json
-        assert {name: answer[name] for name in settings} == settings
+        response = (await put(user, window(), **{name: value})).json
+        assert {name: response[name] for name in settings} == settings
     assert len((await put(user, window())).json["slots"]) == 1
 
 
@@ -133,8 +133,8 @@ async def test_put_setting_out_of_range_is_refused(api: Api) -> None:
 
 async def test_put_windows_on_every_day_succeeds(api: Api) -> None:
     user = api.user("mia")
-    answer = await put(user, *(window(day=day) for day in range(7)))
-    assert [day for day, _, _ in times(answer)] == list(range(7))
+    response = await put(user, *(window(day=day) for day in range(7)))
+    assert [day for day, _, _ in times(response)] == list(range(7))
     assert times(await put(user, window(day=1.0))) == [(1, "09:00", "10:00")]
     for day in (-1, 7, 1.5, "1", "Monday", True, None, []):
         assert fields_of(await put(user, window(day=day))) == ["slots.0.dayOfWeek"], day
@@ -142,8 +142,8 @@ async def test_put_windows_on_every_day_succeeds(api: Api) -> None:
 
 async def test_put_window_until_24_00_succeeds(api: Api) -> None:
     user = api.user("mia")
-    answer = await put(user, window("00:00", "24:00"), window("23:59", "24:00", day=1))
-    assert times(answer) == [(0, "00:00", "24:00"), (1, "23:59", "24:00")]
+    response = await put(user, window("00:00", "24:00"), window("23:59", "24:00", day=1))
+    assert times(response) == [(0, "00:00", "24:00"), (1, "23:59", "24:00")]
     assert times(await put(user, *ALWAYS)) == [(day, "00:00", "24:00") for day in range(7)]
 
 
@@ -189,8 +189,8 @@ async def test_put_window_that_ends_before_it_starts_is_refused(api: Api) -> Non
     user = api.user("mia")
     good = window("08:00", "09:00")
     for start, end in (("10:00", "10:00"), ("10:00", "09:59"), ("23:00", "00:00")):
-        answer = await put(user, good, window(start, end))
-        assert fields_of(answer) == ["slots.1.startTime"], (start, end)
+        response = await put(user, good, window(start, end))
+        assert fields_of(response) == ["slots.1.startTime"], (start, end)
 
 
 async def test_put_overlapping_windows_names_both(api: Api) -> None:
@@ -205,10 +205,10 @@ async def test_put_overlapping_windows_names_both(api: Api) -> None:
         (window("00:00", "24:00", day=6), window("23:59", "24:00", day=6)),
     ]
     for one, other in pairs:
-        answer = await put(user, one, window(day=3), other)
-        (field,) = fields_of(answer)
+        response = await put(user, one, window(day=3), other)
+        (field,) = fields_of(response)
         assert field in ("slots.0", "slots.2")
-        message = answer.json["details"][0]["message"]
+        message = response.json["details"][0]["message"]
         day = "Sunday" if one["dayOfWeek"] == 6 else "Monday"
         for place, overlapping in ((0, one), (2, other)):
             name = f"{day} {overlapping['startTime']}-{overlapping['endTime']}"
@@ -218,7 +218,7 @@ async def test_put_overlapping_windows_names_both(api: Api) -> None:
 
 async def test_put_many_overlaps_names_each(api: Api) -> None:
     user = api.user("mia")
-    answer = await put(
+    response = await put(
         user,
         window("09:00", "12:00"),
         window("09:30", "10:00"),
@@ -226,7 +226,7 @@ async def test_put_many_overlaps_names_each(api: Api) -> None:
         window("12:30", "14:00"),
         window("14:00", "15:00"),
     )
-    assert fields_of(answer) == ["slots.1", "slots.2", "slots.3"]
+    assert fields_of(response) == ["slots.1", "slots.2", "slots.3"]
 
 
 async def test_put_adjacent_windows_or_other_days_succeeds(api: Api) -> None:
@@ -269,8 +269,8 @@ async def test_put_window_with_missing_or_unknown_field_names_it(api: Api) -> No
         "slots.0.endTime",
         "slots.0.startTime",
     ]
-    answer = await put(user, window(), window(day=1, id="x", name="y"))
-    assert sorted(fields_of(answer)) == ["slots.1.id", "slots.1.name"]
+    response = await put(user, window(), window(day=1, id="x", name="y"))
+    assert sorted(fields_of(response)) == ["slots.1.id", "slots.1.name"]
     assert fields_of(await put(user, visibility="public", slot=[])) == ["slot", "visibility"]
 
 
@@ -288,15 +288,15 @@ async def test_put_more_than_500_windows_is_refused(api: Api) -> None:
 
 async def test_put_many_at_once_stores_one_of_them(api: Api) -> None:
     users = [api.user("mia") for _ in range(12)]
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(
             put(user, window(day=hour % 7), window("20:00", f"20:{hour + 10}", day=hour % 7))
             for hour, user in enumerate(users)
         )
     )
-    assert {answer.status for answer in answers} == {200}
+    assert {response.status for response in responses} == {200}
     left = await users[0].ok("GET", PATH)
-    assert left in [answer.json for answer in answers]
+    assert left in [response.json for response in responses]
     assert len((await api.nobody.get("/mentors")).json) == 1
 
 
@@ -321,9 +321,9 @@ async def test_put_without_window_of_a_session_keeps_the_session(api: Api) -> No
 # Ids of windows -----------------------------------------------------------------------------------
 
 
-def ids(answer: Answer) -> list[str]:
-    assert answer.status == 200, answer
-    return [slot["id"] for slot in answer.json["slots"]]
+def ids(response: Response) -> list[str]:
+    assert response.status == 200, response
+    return [slot["id"] for slot in response.json["slots"]]
 
 
 async def test_put_accepts_its_own_get_and_keeps_the_ids(api: Api) -> None:
@@ -376,8 +376,8 @@ async def test_put_with_the_id_of_another_or_a_gone_window_gives_a_new_one(api: 
 async def test_put_with_one_id_twice_is_refused(api: Api) -> None:
     user = api.user("mia")
     (one,) = ids(await put(user, window()))
-    answer = await put(user, window(id=one), window(day=1), window(day=2, id=one.upper()))
-    assert fields_of(answer) == ["slots.2.id"]
+    response = await put(user, window(id=one), window(day=1), window(day=2, id=one.upper()))
+    assert fields_of(response) == ["slots.2.id"]
     assert ids(await user.get(PATH)) == [one]
 
 
@@ -387,8 +387,8 @@ async def test_put_with_an_id_that_is_no_uuid_is_refused(api: Api) -> None:
 
 
 async def test_put_window_until_00_00_mentions_24_00(api: Api) -> None:
-    answer = await put(api.user("mia"), window("22:00", "00:00"))
-    assert fields_of(answer) == ["slots.0.startTime"]
-    assert "24:00" in answer.json["details"][0]["message"]
+    response = await put(api.user("mia"), window("22:00", "00:00"))
+    assert fields_of(response) == ["slots.0.startTime"]
+    assert "24:00" in response.json["details"][0]["message"]
     plain = await put(api.user("mia"), window("22:00", "21:00"))
     assert "24:00" not in plain.json["details"][0]["message"]

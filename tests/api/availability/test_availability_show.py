@@ -52,8 +52,8 @@ async def test_show_new_profile_has_defaults_and_no_windows(api: Api) -> None:
 
 
 async def test_show_without_profile_is_not_found(api: Api) -> None:
-    answer = await api.user("jane").get("/mentor/availability")
-    assert is_error(answer, 404, "Mentor profile not found")
+    response = await api.user("jane").get("/mentor/availability")
+    assert is_error(response, 404, "Mentor profile not found")
     assert (await api.user("jane").ok("GET", "/mentor/me"))["isProfileCreated"] is False
 
 

@@ -18,10 +18,10 @@ def at(hour: int, minute: int = 0) -> datetime:
 
 
 async def reasons(mentor: Mentor, start: datetime, **more: Any) -> dict[str, str]:
-    answer = await mentor.ok("GET", PATH, startsAt=iso(start), **more)
-    found = {one["code"]: one["detail"] for one in answer["reasons"]}
-    assert answer["free"] == (not found)
-    assert len(found) == len(answer["reasons"])
+    response = await mentor.ok("GET", PATH, startsAt=iso(start), **more)
+    found = {one["code"]: one["detail"] for one in response["reasons"]}
+    assert response["free"] == (not found)
+    assert len(found) == len(response["reasons"])
     return found
 
 
@@ -80,10 +80,10 @@ async def test_explain_is_free_exactly_when_a_request_is_admitted(api: Api) -> N
     for minute in range(8 * 60, 19 * 60, 15):
         start = at(0, minute)
         free = not await reasons(mentor, start, duration=30)
-        answer = await api.user(f"ann{minute}").post(
+        response = await api.user(f"ann{minute}").post(
             "/requests", asking(mentor, start, duration=30)
         )
-        assert (answer.status == 201) == free, start
+        assert (response.status == 201) == free, start
 
 
 async def test_explain_private_profile_shows_its_calendar(api: Api) -> None:
@@ -100,8 +100,8 @@ async def test_explain_wrong_question_is_refused(api: Api) -> None:
     for duration in (14, 181, "x", -60):
         assert fields_of(await mentor.get(PATH, startsAt=start, duration=duration)) == ["duration"]
     for fraction in ("30", "00.001", "59.999999"):
-        answer = await mentor.get(PATH, startsAt=start.replace(":00Z", f":{fraction}Z"))
-        assert fields_of(answer) == ["startsAt"], fraction
+        response = await mentor.get(PATH, startsAt=start.replace(":00Z", f":{fraction}Z"))
+        assert fields_of(response) == ["startsAt"], fraction
     assert (await mentor.get(PATH, startsAt=start.replace(":00Z", ":00.000Z"))).status == 200
     for extreme in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:00Z"):
         assert not (await mentor.ok("GET", PATH, startsAt=extreme))["free"]

@@ -43,13 +43,13 @@ async def availability(
 ) -> dict[str, Any]:
     """Of so many days, from next Monday on unless told otherwise."""
     start = start or MONDAY
-    answer = await api.nobody.get(
+    response = await api.nobody.get(
         f"/mentors/{mentor.id}/availability",
         startDate=f"{start:%Y-%m-%d}",
         endDate=f"{start + timedelta(days=days - 1):%Y-%m-%d}",
     )
-    assert answer.status == 200, answer
-    return answer.json
+    assert response.status == 200, response
+    return response.json
 
 
 async def starts(api: Api, mentor: Mentor, *day: Any) -> list[str]:
@@ -59,7 +59,7 @@ async def starts(api: Api, mentor: Mentor, *day: Any) -> list[str]:
 # What is offered ---------------------------------------------------------------------------------
 
 
-async def test_list_slots_of_the_guides_example_returns_its_answer(api: Api) -> None:
+async def test_list_slots_of_the_guides_example_returns_its_response(api: Api) -> None:
     mentor = await api.mentor(
         "john",
         [window("09:00", "10:00"), window("10:00", "11:00"), window("14:00", "15:00", day=1)],
@@ -378,8 +378,8 @@ async def test_list_slots_of_more_than_92_dates_is_refused(api: Api) -> None:
 async def test_list_slots_with_end_before_start_is_refused(api: Api) -> None:
     mentor = await api.mentor()
     path = f"/mentors/{mentor.id}/availability"
-    answer = await api.nobody.get(path, startDate="2026-02-10", endDate="2026-02-09")
-    assert fields_of(answer) == ["endDate"]
+    response = await api.nobody.get(path, startDate="2026-02-10", endDate="2026-02-09")
+    assert fields_of(response) == ["endDate"]
     assert fields_of(await api.nobody.get(path, endDate="2020-01-01")) == ["endDate"]
     same = await api.nobody.get(path, startDate="2026-02-10", endDate="2026-02-10")
     assert same.status == 200
@@ -426,8 +426,8 @@ async def test_list_slots_with_malformed_dates_is_refused(api: Api) -> None:
     for value in bad:
         assert fields_of(await api.nobody.get(path, startDate=value)) == ["startDate"], value
         assert fields_of(await api.nobody.get(path, endDate=value)) == ["endDate"], value
-    answer = await api.nobody.get(path, startDate="x", endDate="y")
-    assert fields_of(answer) == ["endDate", "startDate"]
+    response = await api.nobody.get(path, startDate="x", endDate="y")
+    assert fields_of(response) == ["endDate", "startDate"]
 
 
 # What is offered is admitted, and the other way round ---------------------------------------------
@@ -510,10 +510,10 @@ async def test_request_each_minute_admits_exactly_the_offered_ones(api: Api, nam
 
     async def admitted(start: int) -> bool:
         jane = api.user(f"mentee{start}")
-        answer = await jane.post("/requests", asking(mentor, MONDAY + timedelta(minutes=start)))
-        if answer.status != 201:
-            assert is_error(answer, 409, "Time slot is no longer available")
-        return answer.status == 201
+        response = await jane.post("/requests", asking(mentor, MONDAY + timedelta(minutes=start)))
+        if response.status != 201:
+            assert is_error(response, 409, "Time slot is no longer available")
+        return response.status == 201
 
     tried = sorted(tried)
     found = await asyncio.gather(*(admitted(start) for start in tried))
@@ -556,8 +556,8 @@ async def test_request_begun_slot_is_refused_and_not_offered(api: Api, clock: Cl
     mentor, jane = await api.mentor("mia", [window("09:00", "11:00")]), api.user("jane")
     await clock.move_to(MONDAY + timedelta(hours=9, seconds=1))
     assert await starts(api, mentor) == ["10:00"]
-    answer = await jane.post("/requests", asking(mentor, MONDAY + timedelta(hours=9)))
-    assert is_error(answer, 400, "Cannot request a session in the past")
+    response = await jane.post("/requests", asking(mentor, MONDAY + timedelta(hours=9)))
+    assert is_error(response, 400, "Cannot request a session in the past")
     assert (
         await jane.post("/requests", asking(mentor, MONDAY + timedelta(hours=10)))
     ).status == 201

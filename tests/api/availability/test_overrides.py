@@ -46,8 +46,8 @@ async def test_set_empty_override_closes_the_day_until_deleted(api: Api) -> None
     await mentor.ok("PUT", path(), slots("07:00-08:00"))
     await mentor.ok("PUT", path(), slots())
     assert await starts(api, mentor, MONDAY.date(), 1) == []
-    answer = await api.user("ann").post("/requests", asking(mentor, MONDAY + timedelta(hours=9)))
-    assert is_error(answer, 409, "Time slot is no longer available")
+    response = await api.user("ann").post("/requests", asking(mentor, MONDAY + timedelta(hours=9)))
+    assert is_error(response, 409, "Time slot is no longer available")
     assert await mentor.ok("DELETE", path()) == {"message": "Override deleted"}
     assert await starts(api, mentor, MONDAY.date(), 1) == hours(0, "09:00")
     assert is_error(await mentor.delete(path()), 404, "Override not found")
@@ -113,9 +113,9 @@ async def test_set_override_around_midnight_utc_is_on_the_local_day(api: Api) ->
 )
 async def test_set_wrong_override_is_refused(api: Api, body: Any, field: str, message: str) -> None:
     mentor = await api.mentor()
-    answer = await mentor.put(path(), body)
-    assert fields_of(answer)[:1] == [field]
-    assert message in answer.json["details"][0]["message"]
+    response = await mentor.put(path(), body)
+    assert fields_of(response)[:1] == [field]
+    assert message in response.json["details"][0]["message"]
 
 
 async def test_set_override_of_malformed_day_is_refused(api: Api) -> None:
@@ -131,17 +131,17 @@ async def test_list_overrides_pages_through_them(api: Api) -> None:
     mentor = await api.mentor()
     for days in (2, 0, 1):
         await mentor.ok("PUT", path(days), slots())
-    answer = await mentor.get("/mentor/overrides", limit=2)
-    assert [one["date"] for one in answer.json] == [path(days)[-10:] for days in (0, 1)]
-    assert answer.headers["X-Total-Count"] == "3"
-    assert 'rel="next"' in answer.headers["Link"]
+    response = await mentor.get("/mentor/overrides", limit=2)
+    assert [one["date"] for one in response.json] == [path(days)[-10:] for days in (0, 1)]
+    assert response.headers["X-Total-Count"] == "3"
+    assert 'rel="next"' in response.headers["Link"]
 
 
 async def test_set_override_without_profile_is_not_found(api: Api) -> None:
     jane = api.user("jane")
-    for answer in (
+    for response in (
         await jane.get("/mentor/overrides"),
         await jane.put(path(), slots()),
         await jane.delete(path()),
     ):
-        assert is_error(answer, 404, "Mentor profile not found")
+        assert is_error(response, 404, "Mentor profile not found")

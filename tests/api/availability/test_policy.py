@@ -96,8 +96,8 @@ async def test_notice_is_offered_as_it_is_admitted(api: Api, clock: Clock) -> No
         assert await offered(api, mentor) == [iso(at(hour)) for hour in range(first, 12)]
         late = now + timedelta(minutes=119)
         assert is_error(await ask(api.user("ann"), mentor, late), 409, TAKEN)
-        answer = await ask(api.user(f"ann{now}"), mentor, at(first))
-        assert answer.status == 201
+        response = await ask(api.user(f"ann{now}"), mentor, at(first))
+        assert response.status == 201
     await clock.stop_at(at(10, 1))
     assert await offered(api, mentor) == []
 
@@ -121,8 +121,8 @@ async def test_horizon_ends_with_a_day_of_the_zone(api: Api, clock: Clock) -> No
         too_far = await ask(api.user("ann"), mentor, day + timedelta(hours=1))
         assert is_error(too_far, 409, TAKEN)
         # It begins on the last day and ends on the next.
-        answer = await ask(api.user(f"ann{days}"), mentor, day + timedelta(minutes=30))
-        assert answer.status == 201
+        response = await ask(api.user(f"ann{days}"), mentor, day + timedelta(minutes=30))
+        assert response.status == 201
 
 
 async def test_limit_of_a_day_counts_what_is_on_it(api: Api) -> None:
@@ -187,11 +187,11 @@ async def test_request_last_place_of_a_day_50_times_admits_one(api: Api) -> None
     await mentor.ok("PUT", PATH, {"maxSessionsPerDay": 3, "maxSessionsPerWeek": 4})
     await api.session(api.user("jane"), mentor, at(0))
     await api.request(api.user("joe"), mentor, at(1))
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(ask(api.user(f"ann{n}"), mentor, at(2 + n % 20, n % 7)) for n in range(50))
     )
-    assert sorted(answer.status for answer in answers) == [201] + [409] * 49
-    assert {answer.message for answer in answers if answer.status == 409} == {TAKEN}
+    assert sorted(response.status for response in responses) == [201] + [409] * 49
+    assert {response.message for response in responses if response.status == 409} == {TAKEN}
 
 
 async def test_expired_request_no_longer_counts(api: Api, clock: Clock) -> None:
@@ -274,7 +274,7 @@ async def test_keep_slots_in_the_cache_ends_when_they_change(api: Api, clock: Cl
 
 
 async def test_read_slots_after_each_change_shows_it(api: Api) -> None:
-    """From the cache: each change makes the answer stale."""
+    """From the cache: each change makes the response stale."""
     mentor = await api.mentor("mia", windows_of("09:00-10:00", 0))
     nine, override = [iso(at(9))], f"/mentor/overrides/{MONDAY:%Y-%m-%d}"
     time_off = {"startsAt": iso(at(9)), "endsAt": iso(at(10))}

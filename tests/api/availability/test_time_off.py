@@ -39,8 +39,8 @@ async def test_add_time_off_removes_what_it_touches(api: Api) -> None:
     hours = [iso(at(8)), iso(at(11)), iso(at(12))]
     assert await starts(api, mentor, MONDAY.date(), 1) == hours
     for start, status in ((at(8, 31), 409), (at(8, 30), 201), (at(10, 59), 409), (at(11), 201)):
-        answer = await api.user(f"ann{start}").post("/requests", asking(mentor, start))
-        assert answer.status == status, start
+        response = await api.user(f"ann{start}").post("/requests", asking(mentor, start))
+        assert response.status == status, start
     del added["conflicts"]
     assert await mentor.ok("GET", PATH) == [added]
 
@@ -105,9 +105,9 @@ async def test_list_time_off_shows_what_is_not_over(api: Api, clock: Clock) -> N
     for hour in (12, 9):
         await mentor.ok("POST", PATH, instants(at(hour), at(hour + 2)))
     await clock.stop_at(at(11))
-    answer = await mentor.get(PATH, limit=1)
-    assert [one["startsAt"] for one in answer.json] == [iso(at(12))]
-    assert answer.headers["X-Total-Count"] == "1"
+    response = await mentor.get(PATH, limit=1)
+    assert [one["startsAt"] for one in response.json] == [iso(at(12))]
+    assert response.headers["X-Total-Count"] == "1"
     # What has begun may still be taken.
     await mentor.ok("POST", PATH, instants(at(8), at(11, 1)))
 
@@ -153,9 +153,9 @@ async def test_add_wrong_time_off_is_refused(
 ) -> None:
     await clock.stop_at(NOW)
     mentor = await api.mentor()
-    answer = await mentor.post(PATH, body)
-    assert fields_of(answer)[:1] == [field]
-    assert message in answer.json["details"][0]["message"]
+    response = await mentor.post(PATH, body)
+    assert fields_of(response)[:1] == [field]
+    assert message in response.json["details"][0]["message"]
 
 
 async def test_add_longest_time_off_succeeds(api: Api, clock: Clock) -> None:
@@ -170,8 +170,8 @@ async def test_add_longest_time_off_succeeds(api: Api, clock: Clock) -> None:
         assert (await mentor.post(PATH, body)).status == 201, body
     for years in ("0001", "9999"):
         day = f"{years}-12-31"
-        answer = await mentor.post(PATH, {"startDate": day, "endDate": day})
-        assert answer.status == 400
+        response = await mentor.post(PATH, {"startDate": day, "endDate": day})
+        assert response.status == 400
 
 
 async def test_add_time_off_twice_with_one_key_adds_it_once(api: Api) -> None:
@@ -184,9 +184,9 @@ async def test_add_time_off_twice_with_one_key_adds_it_once(api: Api) -> None:
 
 async def test_take_time_off_without_profile_is_not_found(api: Api) -> None:
     jane = api.user("jane")
-    for answer in (
+    for response in (
         await jane.get(PATH),
         await jane.post(PATH, instants(at(9), at(10))),
         await jane.delete(f"{PATH}/{uuid4()}"),
     ):
-        assert is_error(answer, 404, "Mentor profile not found")
+        assert is_error(response, 404, "Mentor profile not found")

@@ -103,12 +103,12 @@ async def local_mentor(
 
 
 async def starts(api: Api, mentor: Mentor, first: date, days: int) -> list[str]:
-    answer = await api.nobody.get(
+    response = await api.nobody.get(
         f"/mentors/{mentor.id}/availability",
         startDate=first,
         endDate=first + timedelta(days=days - 1),
     )
-    return [slot["startsAt"] for slot in answer.json["slots"]]
+    return [slot["startsAt"] for slot in response.json["slots"]]
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -132,10 +132,10 @@ async def test_list_slots_around_a_change_of_clocks_follows_them(
 async def test_list_slots_of_local_monday_has_the_weekday_in_utc(api: Api) -> None:
     mentor = await local_mentor(api, "Asia/Tokyo", windows_of("08:00-09:00", 0))
     sunday = coming(6).date()
-    answer = await api.nobody.get(
+    response = await api.nobody.get(
         f"/mentors/{mentor.id}/availability", startDate=sunday, endDate=sunday
     )
-    (slot,) = answer.json["slots"]
+    (slot,) = response.json["slots"]
     assert (slot["date"], slot["dayOfWeek"], slot["startTime"]) == (f"{sunday}", 6, "23:00")
 
 
@@ -176,13 +176,13 @@ async def test_request_local_time_admits_exactly_the_offered(api: Api) -> None:
         f"{friday + timedelta(hours=hour):%Y-%m-%dT%H}:00:00Z" for hour in (23, 24, 25)
     ]
     for number, hour in enumerate((20, 22, 23, 24, 25, 26)):
-        answer = await api.user(f"ann{number}").post(
+        response = await api.user(f"ann{number}").post(
             "/requests", asking(mentor, friday + timedelta(hours=hour))
         )
         if hour in (23, 24, 25):
-            assert answer.status == 201
+            assert response.status == 201
         else:
-            assert is_error(answer, 409, "Time slot is no longer available")
+            assert is_error(response, 409, "Time slot is no longer available")
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,11 @@ async def test_request_local_time_admits_exactly_the_offered(api: Api) -> None:
 async def test_set_unknown_zone_is_refused_with_a_suggestion(
     api: Api, zone: str, meant: str | None
 ) -> None:
-    answer = await api.user("mia").put(
+    response = await api.user("mia").put(
         "/mentor/availability", {"slots": [], "availabilityTimezone": zone}
     )
-    assert fields_of(answer) == ["availabilityTimezone"]
-    message = answer.json["details"][0]["message"]
+    assert fields_of(response) == ["availabilityTimezone"]
+    message = response.json["details"][0]["message"]
     assert message.partition("; ")[2] == (f"did you mean {meant}?" if meant else "")
 
 

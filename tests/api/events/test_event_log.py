@@ -52,7 +52,7 @@ async def psql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    """Ask again as soon as the answer is there."""
+    """Ask again as soon as the response is there."""
     async with asyncio.timeout(SOON):
         while not await condition():
             pass
@@ -140,8 +140,8 @@ async def test_operations_that_skip_the_log_make_nothing_stale(api: Api) -> None
     since = (await statements.events.stale(api.services.db, since=None))["snapshot"]
     for user, method, action in ((mentor, "POST", "reject"), (mentee, "PATCH", "cancel")):
         request = await api.request(mentee, mentor)
-        answer = await user.request(method, f"/requests/{request['id']}/{action}")
-        assert answer.status == 200
+        response = await user.request(method, f"/requests/{request['id']}/{action}")
+        assert response.status == 200
     assert len(await api.db.fetch("SELECT FROM events WHERE object_id = $1", request["id"])) == 2
     assert (await statements.events.stale(api.services.db, since=since))["topics"] == []
 

@@ -92,9 +92,9 @@ async def test_list_history_after_refused_action_has_no_entry(api: Api) -> None:
 async def test_list_history_in_pages_has_each_entry_once(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     session = await api.session(jane, mentor)
-    answer = await jane.get(f"/requests/{session['requestId']}/history", page=2, limit=1)
-    assert steps(answer.json) == [("pending", "accepted", "mentor")]
-    assert answer.headers["X-Total-Count"] == "2"
+    response = await jane.get(f"/requests/{session['requestId']}/history", page=2, limit=1)
+    assert steps(response.json) == [("pending", "accepted", "mentor")]
+    assert response.headers["X-Total-Count"] == "2"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ async def test_list_history_in_pages_has_each_entry_once(api: Api) -> None:
 )
 async def test_list_history_as_stranger_is_refused(api: Api, path: str, what: str) -> None:
     session = await api.session(api.user("jane"), await api.mentor())
-    answer = await api.user("eve").get(path.format(**session) + "/history")
-    assert is_error(answer, 403, f"Only the mentor and the mentee can see this {what}")
+    response = await api.user("eve").get(path.format(**session) + "/history")
+    assert is_error(response, 403, f"Only the mentor and the mentee can see this {what}")
     gone = await api.user("eve").get(f"/{what}s/not-an-id/history")
     assert is_error(gone, 404, f"{what.title()} not found")

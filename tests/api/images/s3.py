@@ -59,8 +59,8 @@ class S3:
             "Authorization": "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request"
         }
         request = urllib.request.Request(f"{self.url}/{BUCKET}/{path}", headers=signed)
-        with urllib.request.urlopen(request) as answer:
-            return answer.headers["Content-Type"], answer.read()
+        with urllib.request.urlopen(request) as response:
+            return response.headers["Content-Type"], response.read()
 
     def _app(self, environ: dict[str, Any], start: Callable[..., Any]) -> Any:
         if environ["REQUEST_METHOD"] in self.refused:

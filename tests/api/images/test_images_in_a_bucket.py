@@ -44,11 +44,11 @@ async def test_upload_to_bucket_serves_the_image_from_it(api: Api, s3: S3) -> No
     url = profile["profileImageUrl"]
     assert url.startswith(f"{api.base}/api/images/")
     name = url.rpartition("/")[2]
-    answer = await fetch(api, profile)
-    assert (answer.status, answer.headers["Content-Type"]) == (200, "image/webp")
-    assert "immutable" in answer.headers["Cache-Control"]
+    response = await fetch(api, profile)
+    assert (response.status, response.headers["Content-Type"]) == (200, "image/webp")
+    assert "immutable" in response.headers["Cache-Control"]
     assert (await image_of(api, profile)).size == (300, 200)
-    assert s3.get(f"faces/of-mentors/{name}") == ("image/webp", answer.body)
+    assert s3.get(f"faces/of-mentors/{name}") == ("image/webp", response.body)
     assert not (api.services.settings.data_dir / "images").exists()
 
 
@@ -62,17 +62,17 @@ async def test_upload_again_to_bucket_replaces_the_image(api: Api) -> None:
 
 
 async def test_get_unknown_image_from_bucket_is_not_found(api: Api) -> None:
-    answer = await api.nobody.get(f"/images/{'x' * 22}.webp")
-    assert is_error(answer, 404, "Image not found")
+    response = await api.nobody.get(f"/images/{'x' * 22}.webp")
+    assert is_error(response, 404, "Image not found")
 
 
 async def test_upload_to_failing_bucket_keeps_the_old_image(api: Api, s3: S3) -> None:
     mentor = await api.mentor()
     profile = (await upload(mentor, PNG)).json
     s3.refused.add("PUT")
-    answer = await upload(mentor, PNG)
-    assert is_error(answer, 503, UNAVAILABLE)
-    assert answer.headers["Retry-After"] == "1"
+    response = await upload(mentor, PNG)
+    assert is_error(response, 503, UNAVAILABLE)
+    assert response.headers["Retry-After"] == "1"
     assert (await mentor.ok("GET", "/mentor/me"))["profile"] == profile
     assert (await fetch(api, profile)).status == 200
 

@@ -18,7 +18,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
-from tests.client import SECRET, Answer, Api, Client, fields_of, is_error
+from tests.client import SECRET, Api, Client, Response, fields_of, is_error
 from tests.serving import serve
 
 PATH = "/mentor/profile-image"
@@ -44,23 +44,23 @@ def form(*parts: Part) -> bytes:
     return b"".join(lines) + f"--{BOUNDARY}--\r\n".encode()
 
 
-async def send(client: Client, *parts: Part, **headers: str) -> Answer:
+async def send(client: Client, *parts: Part, **headers: str) -> Response:
     return await client.patch(PATH, body=form(*parts), headers=MULTIPART | headers)
 
 
-async def upload(client: Client, content: bytes, filename: str = "me.jpg") -> Answer:
+async def upload(client: Client, content: bytes, filename: str = "me.jpg") -> Response:
     return await send(client, ("file", filename, content))
 
 
 async def image_of(api: Api, profile: dict[str, Any]) -> Image.Image:
-    answer = await fetch(api, profile)
-    assert answer.status == 200
-    image = Image.open(BytesIO(answer.body))
+    response = await fetch(api, profile)
+    assert response.status == 200
+    image = Image.open(BytesIO(response.body))
     image.load()
     return image
 
 
-async def fetch(api: Api, profile: dict[str, Any]) -> Answer:
+async def fetch(api: Api, profile: dict[str, Any]) -> Response:
     return await api.nobody.get(profile["profileImageUrl"].removeprefix(f"{api.base}/api"))
 
 
@@ -106,15 +106,15 @@ async def test_upload_image_serves_a_webp_without_token(api: Api) -> None:
     mentor = await api.mentor()
     before = (await mentor.ok("GET", "/mentor/me"))["profile"]
     for kind in ("JPEG", "PNG", "WEBP", "GIF"):
-        answer = await upload(mentor, encoded(picture(), kind), "me.bin")
-        assert answer.status == 200
-        url = answer.json["profileImageUrl"]
-        assert answer.json == before | {"profileImageUrl": url}
+        response = await upload(mentor, encoded(picture(), kind), "me.bin")
+        assert response.status == 200
+        url = response.json["profileImageUrl"]
+        assert response.json == before | {"profileImageUrl": url}
         assert url.startswith(f"{api.base}/api/images/")
-        fetched = await fetch(api, answer.json)
+        fetched = await fetch(api, response.json)
         assert fetched.status == 200
         assert fetched.headers["Content-Type"] == "image/webp"
-        image = await image_of(api, answer.json)
+        image = await image_of(api, response.json)
         assert (image.format, image.size) == ("WEBP", (300, 200)), kind
         assert is_red(image.getpixel((10, 100)))
         assert is_blue(image.getpixel((290, 100)))
@@ -132,13 +132,13 @@ async def test_upload_image_shows_it_everywhere(api: Api) -> None:
 
 async def test_upload_first_image_creates_the_profile(api: Api) -> None:
     user = api.user("john", name="John Doe", picture="https://example.com/token.png")
-    answer = await upload(user, PNG)
-    assert answer.json["fullName"] == "John Doe"
-    assert answer.json["profileImageUrl"].startswith(f"{api.base}/api/images/")
+    response = await upload(user, PNG)
+    assert response.json["fullName"] == "John Doe"
+    assert response.json["profileImageUrl"].startswith(f"{api.base}/api/images/")
     assert (await user.ok("GET", "/mentor/me"))["profileCompleteness"] == 25
     newer = api.user("john", name="John Doe", picture="https://example.com/newer.png")
     shown = (await newer.ok("GET", "/mentor/me"))["profile"]
-    assert shown["profileImageUrl"] == answer.json["profileImageUrl"]
+    assert shown["profileImageUrl"] == response.json["profileImageUrl"]
 
 
 async def test_upload_image_scales_it_down_but_never_up(api: Api) -> None:
@@ -152,8 +152,8 @@ async def test_upload_image_scales_it_down_but_never_up(api: Api) -> None:
         (1, 1): (1, 1),
         (5000, 2): (512, 1),
     }.items():
-        answer = await upload(user, encoded(picture(*size), "PNG"))
-        assert (await image_of(api, answer.json)).size == expected, size
+        response = await upload(user, encoded(picture(*size), "PNG"))
+        assert (await image_of(api, response.json)).size == expected, size
 
 
 async def test_upload_rotated_image_turns_it_upright(api: Api) -> None:
@@ -173,8 +173,8 @@ async def test_upload_rotated_image_turns_it_upright(api: Api) -> None:
     for orientation, (right, low) in red_at.items():
         exif = Image.Exif()
         exif[0x112] = orientation
-        answer = await upload(user, encoded(corner, "JPEG", exif=exif.tobytes(), quality=95))
-        image = await image_of(api, answer.json)
+        response = await upload(user, encoded(corner, "JPEG", exif=exif.tobytes(), quality=95))
+        image = await image_of(api, response.json)
         assert image.size == ((60, 80) if orientation > 4 else (80, 60)), orientation
         places = [(x, y) for x in (0, 1) for y in (0, 1)]
         red = [
@@ -209,16 +209,16 @@ async def test_upload_image_removes_its_metadata(api: Api) -> None:
 async def test_upload_image_removes_bytes_after_it(api: Api) -> None:
     user = api.user("mia")
     script = b"<html><script>alert(1)</script></html>"
-    answer = await upload(user, encoded(picture(), "JPEG") + script, "x.html")
-    assert answer.status == 200
-    assert b"script" not in (await fetch(api, answer.json)).body
+    response = await upload(user, encoded(picture(), "JPEG") + script, "x.html")
+    assert response.status == 200
+    assert b"script" not in (await fetch(api, response.json)).body
 
 
 async def test_upload_transparent_image_keeps_transparency(api: Api) -> None:
     image = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
     image.paste((0, 0, 255, 255), (20, 0, 40, 40))
-    answer = await upload(api.user("mia"), encoded(image, "PNG"))
-    found = await image_of(api, answer.json)
+    response = await upload(api.user("mia"), encoded(image, "PNG"))
+    found = await image_of(api, response.json)
     assert found.mode == "RGBA"
     assert found.getpixel((2, 20))[3] == 0
     assert found.getpixel((38, 20))[3] == 255
@@ -238,9 +238,9 @@ async def test_upload_rare_kind_of_image_succeeds(api: Api) -> None:
         "progressive": encoded(picture(), "JPEG", progressive=True),
     }
     for kind, content in kinds.items():
-        answer = await upload(user, content)
-        assert answer.status == 200, kind
-        assert (await image_of(api, answer.json)).format == "WEBP"
+        response = await upload(user, content)
+        assert response.status == 200, kind
+        assert (await image_of(api, response.json)).format == "WEBP"
 
 
 async def test_upload_with_any_file_name_and_type_succeeds(api: Api) -> None:
@@ -342,10 +342,10 @@ async def test_set_url_of_another_users_image_keeps_that_file(api: Api) -> None:
 
 async def test_upload_many_at_once_leaves_one_image(api: Api) -> None:
     mentor = await api.mentor()
-    answers = await asyncio.gather(*(upload(mentor, PNG) for _ in range(5)))
-    assert {answer.status for answer in answers} == {200}
+    responses = await asyncio.gather(*(upload(mentor, PNG) for _ in range(5)))
+    assert {response.status for response in responses} == {200}
     left = (await mentor.ok("GET", "/mentor/me"))["profile"]
-    fetched = [(await fetch(api, answer.json)).status for answer in answers]
+    fetched = [(await fetch(api, response.json)).status for response in responses]
     assert sorted(fetched) == [200, 404, 404, 404, 404]
     assert (await fetch(api, left)).status == 200
 
@@ -370,9 +370,9 @@ async def test_upload_unknown_format_is_refused(api: Api) -> None:
         "zero size": png_of_size(0, 0),
     }
     for kind, content in contents.items():
-        answer = await upload(user, content, "me.png")
-        assert answer.status == 400, kind
-        assert "image" in answer.message, kind
+        response = await upload(user, content, "me.png")
+        assert response.status == 400, kind
+        assert "image" in response.message, kind
 
 
 async def test_upload_truncated_or_corrupt_image_is_refused(api: Api) -> None:
@@ -396,8 +396,8 @@ async def test_upload_decompression_bomb_is_refused(api: Api) -> None:
         "claims 400 megapixels": png_of_size(20_000, 20_000),
     }
     for kind, content in bombs.items():
-        answer = await upload(user, content)
-        assert is_error(answer, 400, "Image is too large: at most 25 megapixels"), kind
+        response = await upload(user, content)
+        assert is_error(response, 400, "Image is too large: at most 25 megapixels"), kind
     notes = PngImagePlugin.PngInfo()
     notes.add_text("a", "x" * 50_000_000, zip=True)
     assert (await upload(user, encoded(picture(), "PNG", pnginfo=notes))).status == 400
@@ -406,42 +406,42 @@ async def test_upload_decompression_bomb_is_refused(api: Api) -> None:
 @pytest.mark.parametrize("size", [(10_001, 1), (1, 10_001), (25_000_000, 1)])
 async def test_upload_with_a_side_too_long_is_refused(api: Api, size: tuple[int, int]) -> None:
     content = png_of_size(*size, (b"\0" + bytes(size[0] // 8 + 1)) * size[1])
-    answer = await upload(api.user("mia"), content)
-    assert is_error(answer, 400, "Image is too large: at most 10,000 pixels on each side")
+    response = await upload(api.user("mia"), content)
+    assert is_error(response, 400, "Image is too large: at most 10,000 pixels on each side")
 
 
 async def test_upload_while_another_user_sends_many_succeeds(api: Api) -> None:
     attacker, other = api.user("max"), api.user("mia")
     slow = encoded(Image.new("RGB", (2500, 10_000)), "PNG")
     attack = [asyncio.create_task(upload(attacker, slow)) for _ in range(12)]
-    # The first answer is a refusal: all that the attacker can take is taken.
+    # The first response is a refusal: all that the attacker can take is taken.
     done, _ = await asyncio.wait(attack, return_when=asyncio.FIRST_COMPLETED)
     assert is_error(done.pop().result(), 503, "Too many images at once, please try again")
     assert (await upload(other, PNG)).status == 200
     assert not all(task.done() for task in attack)
-    answers = await asyncio.gather(*attack)
-    assert sorted(answer.status for answer in answers) == [200] * 5 + [503] * 7
+    responses = await asyncio.gather(*attack)
+    assert sorted(response.status for response in responses) == [200] * 5 + [503] * 7
 
 
 async def test_upload_jpeg_with_thousands_of_scans_is_refused(api: Api) -> None:
     image = encoded(picture(64, 64), "JPEG", progressive=True)
     scan = image[image.rfind(b"\xff\xda") : -2]
-    answer = await upload(api.user("mia"), image[:-2] + scan * 5000 + b"\xff\xd9")
-    assert is_error(answer, 400, "File is not a valid image")
+    response = await upload(api.user("mia"), image[:-2] + scan * 5000 + b"\xff\xd9")
+    assert is_error(response, 400, "File is not a valid image")
 
 
 async def test_upload_more_than_5_mib_is_refused(api: Api) -> None:
     user = api.user("mia")
     most = 5 * 1024 * 1024
     assert (await upload(user, PNG + bytes(most - len(PNG)))).status == 200
-    answer = await upload(user, PNG + bytes(most + 1 - len(PNG)))
-    assert is_error(answer, 413, "Image is too large: at most 5 MiB")
+    response = await upload(user, PNG + bytes(most + 1 - len(PNG)))
+    assert is_error(response, 413, "Image is too large: at most 5 MiB")
 
 
 async def test_upload_much_more_than_5_mib_has_the_error_format(api: Api) -> None:
     for client in (api.user("mia"), api.nobody):
-        answer = await upload(client, bytes(9 * 1024 * 1024))
-        assert answer.status == 413
+        response = await upload(client, bytes(9 * 1024 * 1024))
+        assert response.status == 413
 
 
 async def test_upload_none_or_two_files_is_refused(api: Api) -> None:
@@ -470,8 +470,8 @@ async def test_upload_other_content_type_is_refused(api: Api) -> None:
         "multipart/form-dataxyz; boundary=x",
         "",
     ):
-        answer = await user.patch(PATH, body=PNG, headers={"Content-Type": kind})
-        assert is_error(answer, 415, "Content-Type must be multipart/form-data"), kind
+        response = await user.patch(PATH, body=PNG, headers={"Content-Type": kind})
+        assert is_error(response, 415, "Content-Type must be multipart/form-data"), kind
     assert is_error(await user.patch(PATH), 415, "Content-Type must be multipart/form-data")
 
 
@@ -499,14 +499,14 @@ BROKEN = {
 
 async def test_upload_malformed_form_is_refused(api: Api) -> None:
     for name, (kind, body) in BROKEN.items():
-        answer = await api.user("mia").patch(PATH, body=body, headers={"Content-Type": kind})
-        assert is_error(answer, 400, "Body is not valid multipart/form-data"), name
+        response = await api.user("mia").patch(PATH, body=body, headers={"Content-Type": kind})
+        assert is_error(response, 400, "Body is not valid multipart/form-data"), name
 
 
 async def test_upload_malformed_form_without_token_is_unauthorized(api: Api) -> None:
     for kind, body in BROKEN.values():
-        answer = await api.nobody.patch(PATH, body=body, headers={"Content-Type": kind})
-        assert is_error(answer, 401, "Missing or invalid token")
+        response = await api.nobody.patch(PATH, body=body, headers={"Content-Type": kind})
+        assert is_error(response, 401, "Missing or invalid token")
 
 
 async def test_get_image_by_another_name_is_not_found(api: Api) -> None:
@@ -536,8 +536,8 @@ async def test_get_image_by_another_name_is_not_found(api: Api) -> None:
         "%FF.webp",
         "*",
     ):
-        answer = await api.nobody.get(f"/images/{path}")
-        assert is_error(answer, 404, "Image not found"), path
+        response = await api.nobody.get(f"/images/{path}")
+        assert is_error(response, 404, "Image not found"), path
     for path in ("/images", "/images/", f"/images/x/../{name}", f"/images//{name}"):
         assert (await api.nobody.get(path)).status == 404, path
     assert (await api.nobody.get(f"/images/{name}")).status == 200
@@ -546,8 +546,8 @@ async def test_get_image_by_another_name_is_not_found(api: Api) -> None:
 @pytest.mark.parametrize("host", ["cdn.example.org:8080", "a'onerror=alert(1)"])
 async def test_upload_with_another_host_header_ignores_it(api: Api, host: str) -> None:
     mentor = await api.mentor()
-    answer = await send(mentor, ("file", "a.png", PNG), Host=host)
-    url = answer.json["profileImageUrl"]
+    response = await send(mentor, ("file", "a.png", PNG), Host=host)
+    url = response.json["profileImageUrl"]
     assert url.startswith(f"{api.base}/api/images/")
     assert (await api.nobody.get(f"/mentors/{mentor.id}")).json["profileImageUrl"] == url
 
@@ -593,8 +593,8 @@ async def test_show_image_in_psql_without_the_setting_is_a_path(api: Api) -> Non
     "settings", [{"public_url": "https://api.example.com/base"}], indirect=True
 )
 async def test_upload_with_public_url_returns_urls_that_begin_with_it(api: Api) -> None:
-    answer = await upload(api.user("mia"), PNG)
-    url = answer.json["profileImageUrl"]
+    response = await upload(api.user("mia"), PNG)
+    url = response.json["profileImageUrl"]
     assert url.startswith("https://api.example.com/base/api/images/")
     path = url.removeprefix("https://api.example.com/base/api")
     assert (await api.nobody.get(path)).status == 200

@@ -1,4 +1,4 @@
-"""Public reads are answered from memory, and never with what was true before."""
+"""Public reads are served from memory, and never with what was true before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mentorapi.cache import responses
-from tests.client import Answer, Api, asking, day_after_tomorrow
+from tests.client import Api, Response, asking, day_after_tomorrow
 
 
 def hits(api: Api) -> int:
@@ -26,8 +26,10 @@ async def is_hit(api: Api, path: str) -> bool:
 
 async def slots(api: Api, mentor_id: str) -> list[str]:
     day = f"{day_after_tomorrow():%Y-%m-%d}"
-    answer = await api.nobody.get(f"/mentors/{mentor_id}/availability", startDate=day, endDate=day)
-    return [slot["startTime"] for slot in answer.json["slots"]]
+    response = await api.nobody.get(
+        f"/mentors/{mentor_id}/availability", startDate=day, endDate=day
+    )
+    return [slot["startTime"] for slot in response.json["slots"]]
 
 
 @pytest.mark.own_server
@@ -45,11 +47,11 @@ async def test_read_twice_asks_the_database_once(api: Api) -> None:
     await api.db.execute("ALTER TABLE mentors RENAME TO away")
     again = [await api.nobody.get(path) for path in paths]
 
-    def seen(answer: Answer) -> tuple[object, ...]:
+    def seen(response: Response) -> tuple[object, ...]:
         names = ("Content-Type", "Etag", "X-Total-Count", "Link", "Cache-Control", "Vary")
-        return (answer.status, answer.body, *(answer.headers.get(name) for name in names))
+        return (response.status, response.body, *(response.headers.get(name) for name in names))
 
-    assert [seen(answer) for answer in again] == [seen(answer) for answer in first]
+    assert [seen(response) for response in again] == [seen(response) for response in first]
 
 
 async def test_read_cached_response_supports_etag_gzip_and_head(api: Api) -> None:
@@ -88,17 +90,17 @@ async def test_read_without_accept_encoding_is_not_compressed(
     made = await api.nobody.request("GET", path, headers=headers)
     kept = await api.nobody.request("GET", path, headers=headers)
     own = await mentor.request("GET", "/mentor/me", headers=headers)
-    for answer in (made, kept, own):
-        assert (answer.headers.get("Content-Encoding") == "gzip") is zipped
-        assert "x" * 2000 in answer.content.decode()
+    for response in (made, kept, own):
+        assert (response.headers.get("Content-Encoding") == "gzip") is zipped
+        assert "x" * 2000 in response.content.decode()
 
 
 async def test_read_with_a_body_ignores_it(api: Api) -> None:
     mentor = await api.mentor()
     seen = []
     for body in (None, b"{}", None):
-        answer = await api.nobody.request("GET", f"/mentors/{mentor.id}", body=body)
-        seen.append((answer.status, answer.json))
+        response = await api.nobody.request("GET", f"/mentors/{mentor.id}", body=body)
+        seen.append((response.status, response.json))
     assert seen == [seen[0]] * 3
     # Requests with a body do not take the short way through the cache.
     assert hits(api) == 1
@@ -111,7 +113,7 @@ BLOCKED = """
 
 
 @asynccontextmanager
-async def slots_that_must_wait(api: Api, path: str) -> AsyncIterator[asyncio.Task[Answer]]:
+async def slots_that_must_wait(api: Api, path: str) -> AsyncIterator[asyncio.Task[Response]]:
     """Somebody is reading them; within the block the database gives them to nobody."""
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE availability_windows IN ACCESS EXCLUSIVE MODE")
@@ -121,7 +123,7 @@ async def slots_that_must_wait(api: Api, path: str) -> AsyncIterator[asyncio.Tas
         yield first
 
 
-async def ask_too(api: Api, path: str, people: int) -> list[asyncio.Task[Answer]]:
+async def ask_too(api: Api, path: str, people: int) -> list[asyncio.Task[Response]]:
     asking = [asyncio.create_task(api.nobody.get(path)) for _ in range(people)]
     while api.services.metrics.requests_in_progress <= people:
         await api.db.execute("SELECT")
@@ -133,10 +135,10 @@ async def test_read_many_times_at_once_asks_the_database_once(api: Api) -> None:
     async with slots_that_must_wait(api, path) as first:
         others = await ask_too(api, path, 50)
         assert len(await api.db.fetch(BLOCKED)) == 1
-    answers = await asyncio.gather(first, *others)
-    assert {(answer.status, answer.body) for answer in answers} == {(200, answers[0].body)}
-    assert {answer.headers["Etag"] for answer in answers} == {answers[0].headers["Etag"]}
-    assert len({answer.headers["X-Request-Id"] for answer in answers}) == 51
+    received = await asyncio.gather(first, *others)
+    assert {(response.status, response.body) for response in received} == {(200, received[0].body)}
+    assert {response.headers["Etag"] for response in received} == {received[0].headers["Etag"]}
+    assert len({response.headers["X-Request-Id"] for response in responses}) == 51
 
 
 async def test_read_after_own_write_does_not_join_an_older_read(api: Api) -> None:
@@ -159,7 +161,7 @@ async def test_read_while_another_read_fails_asks_again(api: Api) -> None:
         ((backend,),) = await api.db.fetch(BLOCKED)
         await api.db.execute("SELECT pg_cancel_backend($1)", backend)
         assert (await first).status == 503
-    assert [answer.status for answer in await asyncio.gather(*others)] == [200] * 5
+    assert [response.status for response in await asyncio.gather(*others)] == [200] * 5
 
 
 async def test_read_error_does_not_keep_it(api: Api) -> None:

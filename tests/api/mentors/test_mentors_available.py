@@ -19,13 +19,13 @@ MONDAY = datetime(2031, 2, 10, tzinfo=UTC)
 
 async def available(api: Api, start: datetime, end: datetime, **query: Any) -> list[Any]:
     query = {"from": iso(start), "to": iso(end), **query}
-    answer = await api.nobody.get("/mentors/available", **query)
-    assert answer.status == 200, answer
-    return answer.json
+    response = await api.nobody.get("/mentors/available", **query)
+    assert response.status == 200, response
+    return response.json
 
 
 async def free(api: Api, start: datetime, end: datetime, **query: Any) -> dict[str, list[str]]:
-    """Starts of slots by user id, in the order of the answer."""
+    """Starts of slots by user id, in the order of the response."""
     found = await available(api, start, end, **query)
     return {one["userId"]: [slot["startsAt"] for slot in one["slots"]] for one in found}
 
@@ -98,7 +98,7 @@ async def test_list_available_leaves_out_the_past(api: Api) -> None:
 
 
 async def test_list_available_follows_sessions_and_hours_at_once(api: Api) -> None:
-    """The answer is kept in memory, and every change makes it stale."""
+    """The response is kept in memory, and every change makes it stale."""
     mia, tom = await api.mentor("mia", ALWAYS), await api.mentor("tom", [])
     at = coming(0, 9)
     period = at, at + timedelta(hours=1)
@@ -156,8 +156,8 @@ async def test_list_available_at_the_ends_of_time_is_empty(api: Api) -> None:
         ("9999-12-31T23:00:00Z", "9999-12-31T23:59:59Z"),
         ("2031-02-10T23:30:00%2B14:00", "2031-02-10T00:00:00-12:00"),
     ):
-        answer = await api.nobody.get(f"/mentors/available?from={start}&to={end}")
-        assert (answer.status, answer.json[:0]) == (200, [])
+        response = await api.nobody.get(f"/mentors/available?from={start}&to={end}")
+        assert (response.status, response.json[:0]) == (200, [])
 
 
 # The index only picks ----------------------------------------------------------------------------

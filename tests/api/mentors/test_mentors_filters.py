@@ -72,11 +72,11 @@ def cards(api: Api, io_loop: IOLoop) -> list[dict[str, Any]]:
 
 async def found(api: Api, path: str = "/mentors", **query: Any) -> list[str]:
     """User ids of all pages, which agree with the total."""
-    answer = await api.nobody.get(f"{path}?{urlencode(query, doseq=True)}")
-    assert answer.status == 200, answer
+    response = await api.nobody.get(f"{path}?{urlencode(query, doseq=True)}")
+    assert response.status == 200, response
     if "limit" not in query:
-        assert answer.headers["X-Total-Count"] == str(len(answer.json))
-    return [one["userId"] for one in answer.json]
+        assert response.headers["X-Total-Count"] == str(len(response.json))
+    return [one["userId"] for one in response.json]
 
 
 def having(**filters: Any) -> set[str]:

@@ -29,17 +29,17 @@ CARD = {
 
 
 async def listed(api: Api, **query: Any) -> list[dict[str, Any]]:
-    answer = await api.nobody.get("/mentors", **query)
-    assert answer.status == 200
-    return answer.json
+    response = await api.nobody.get("/mentors", **query)
+    assert response.status == 200
+    return response.json
 
 
 async def test_list_mentors_of_empty_database_is_empty(api: Api) -> None:
-    answer = await api.nobody.get("/mentors")
-    assert (answer.status, answer.json) == (200, [])
-    assert answer.headers["X-Total-Count"] == "0"
-    assert "Link" not in answer.headers
-    assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
+    response = await api.nobody.get("/mentors")
+    assert (response.status, response.json) == (200, [])
+    assert response.headers["X-Total-Count"] == "0"
+    assert "Link" not in response.headers
+    assert response.headers["Content-Type"] == "application/json; charset=UTF-8"
 
 
 async def test_list_mentors_has_exactly_the_fields_of_a_card(api: Api) -> None:
@@ -105,8 +105,8 @@ async def test_list_mentors_shows_new_profile_with_nulls_and_zeros(api: Api) -> 
 
 async def test_list_mentors_without_or_with_bad_token_succeeds(api: Api) -> None:
     await api.mentor()
-    answer = await api.nobody.get("/mentors", headers={"Authorization": "Bearer nonsense"})
-    assert (answer.status, len(answer.json)) == (200, 1)
+    response = await api.nobody.get("/mentors", headers={"Authorization": "Bearer nonsense"})
+    assert (response.status, len(response.json)) == (200, 1)
 
 
 async def test_list_mentors_shows_rating_with_one_decimal(api: Api) -> None:
@@ -154,8 +154,8 @@ async def test_list_mentors_leaves_out_private_ones(api: Api) -> None:
     shy = await api.mentor("shy", visibility="private")
     await api.mentor("open")
     assert [mentor["userId"] for mentor in await listed(api)] == ["open"]
-    answer = await api.nobody.get("/mentors")
-    assert answer.headers["X-Total-Count"] == "1"
+    response = await api.nobody.get("/mentors")
+    assert response.headers["X-Total-Count"] == "1"
 
     await shy.ok("PATCH", "/mentor/me", {"visibility": "public"})
     assert {mentor["userId"] for mentor in await listed(api)} == {"open", "shy"}
@@ -184,10 +184,10 @@ async def test_list_mentors_in_pages_has_each_once(api: Api) -> None:
 
     path, pages, totals = "/mentors?limit=3", [], set()
     while path:
-        answer = await api.nobody.get(path)
-        pages.append([mentor["id"] for mentor in answer.json])
-        totals.add(answer.headers["X-Total-Count"])
-        link = answer.headers.get("Link")
+        response = await api.nobody.get(path)
+        pages.append([mentor["id"] for mentor in response.json])
+        totals.add(response.headers["X-Total-Count"])
+        link = response.headers.get("Link")
         path = link and link.removeprefix("</api").removesuffix('>; rel="next"')
     assert [len(page) for page in pages] == [3, 3, 1]
     assert [one for page in pages for one in page] == whole
@@ -197,10 +197,10 @@ async def test_list_mentors_in_pages_has_each_once(api: Api) -> None:
 async def test_list_mentors_beyond_last_page_is_empty(api: Api) -> None:
     await api.mentor()
     for page in (2, 1_000_000):
-        answer = await api.nobody.get("/mentors", page=page, limit=1)
-        assert (answer.status, answer.json) == (200, [])
-        assert answer.headers["X-Total-Count"] == "1"
-        assert "Link" not in answer.headers
+        response = await api.nobody.get("/mentors", page=page, limit=1)
+        assert (response.status, response.json) == (200, [])
+        assert response.headers["X-Total-Count"] == "1"
+        assert "Link" not in response.headers
 
 
 async def test_list_mentors_at_full_last_page_has_no_next_link(api: Api) -> None:
@@ -226,8 +226,8 @@ async def test_list_mentors_with_page_below_1_is_refused(api: Api) -> None:
 
 
 async def test_list_mentors_with_wrong_page_and_limit_names_both(api: Api) -> None:
-    answer = await api.nobody.get("/mentors", page=0, limit=0)
-    assert sorted(fields_of(answer)) == ["limit", "page"]
+    response = await api.nobody.get("/mentors", page=0, limit=0)
+    assert sorted(fields_of(response)) == ["limit", "page"]
 
 
 @pytest.fixture

@@ -11,17 +11,17 @@ from tests.client import Api, fields_of
 
 
 async def found(api: Api, q: str | None, **query: Any) -> list[str]:
-    answer = await api.nobody.get("/mentors/search", q=q, **query)
-    assert answer.status == 200, answer
-    return [mentor["userId"] for mentor in answer.json]
+    response = await api.nobody.get("/mentors/search", q=q, **query)
+    assert response.status == 200, response
+    return [mentor["userId"] for mentor in response.json]
 
 
 async def test_search_returns_mentors_as_the_list_does(api: Api) -> None:
     await api.rate(await api.mentor("mia", expertise=["Design"], headline="Lead"), 5)
     listed = (await api.nobody.get("/mentors")).json
-    answer = await api.nobody.get("/mentors/search", q="design")
-    assert answer.json == listed
-    assert answer.headers["X-Total-Count"] == "1"
+    response = await api.nobody.get("/mentors/search", q="design")
+    assert response.json == listed
+    assert response.headers["X-Total-Count"] == "1"
 
 
 async def test_search_finds_name_expertise_headline_and_bio(api: Api) -> None:
@@ -143,9 +143,9 @@ async def test_search_empty_query_returns_the_whole_list(api: Api) -> None:
 
 async def test_search_without_matches_is_empty(api: Api) -> None:
     await api.mentor("mia", headline="Design", bio="Twenty years of drawing")
-    answer = await api.nobody.get("/mentors/search", q="xylophone")
-    assert (answer.status, answer.json) == (200, [])
-    assert answer.headers["X-Total-Count"] == "0"
+    response = await api.nobody.get("/mentors/search", q="xylophone")
+    assert (response.status, response.json) == (200, [])
+    assert response.headers["X-Total-Count"] == "0"
     for q in ("design xylophone", "zzzzzz", "☃", "数学"):
         assert await found(api, q) == [], q
 
@@ -202,8 +202,8 @@ async def test_search_leaves_out_private_mentors(api: Api) -> None:
     await api.mentor("open", headline="Design")
     for q in ("design", "desing", ""):
         assert await found(api, q) == ["open"], q
-    answer = await api.nobody.get("/mentors/search", q="design")
-    assert answer.headers["X-Total-Count"] == "1"
+    response = await api.nobody.get("/mentors/search", q="design")
+    assert response.headers["X-Total-Count"] == "1"
 
 
 async def test_search_after_changed_profile_finds_new_words_only(api: Api) -> None:
@@ -219,10 +219,10 @@ async def test_search_in_pages_keeps_the_query_in_links(api: Api) -> None:
     await api.mentor("other", headline="Chess")
     whole = await found(api, "r&d größe")
     assert len(whole) == 5
-    answer = await api.nobody.get("/mentors/search", q="r&d größe", limit=2, page=2, other="x")
-    assert answer.headers["X-Total-Count"] == "5"
-    assert [mentor["userId"] for mentor in answer.json] == whole[2:4]
-    target, relation = answer.headers["Link"].split(";")
+    response = await api.nobody.get("/mentors/search", q="r&d größe", limit=2, page=2, other="x")
+    assert response.headers["X-Total-Count"] == "5"
+    assert [mentor["userId"] for mentor in response.json] == whole[2:4]
+    target, relation = response.headers["Link"].split(";")
     assert relation == ' rel="next"'
     query = parse_qs(urlsplit(target.strip("<>")).query)
     assert query["q"] == ["r&d größe"]
@@ -305,12 +305,12 @@ async def test_search_part_of_a_word_finds_all_that_contain_it(api: Api) -> None
         texts[f"mentor{number}"] = " ".join(words).replace("é", "e")
     parts = ["".join(chance.choices("abcde€", k=length)) for length in (1, 1, 2, 2, 2, 3, 3, 3)]
     for part in [*parts, f"{parts[0]} {parts[2]}", f"{parts[3]} {parts[5]} {parts[1]}"]:
-        answer = await api.nobody.get("/mentors/search", q=part, limit=100)
+        response = await api.nobody.get("/mentors/search", q=part, limit=100)
         having = {sub for sub, text in texts.items() if all(word in text for word in part.split())}
-        subs = [mentor["userId"] for mentor in answer.json]
+        subs = [mentor["userId"] for mentor in response.json]
         assert set(subs[: len(having)]) == having, part
         assert len(subs) == len(having) or any(len(word) > 2 for word in part.split()), part
-        assert answer.headers["X-Total-Count"] == str(len(subs)), part
+        assert response.headers["X-Total-Count"] == str(len(subs)), part
 
 
 async def test_search_orders_phrase_before_scattered_words(api: Api) -> None:
@@ -383,19 +383,19 @@ async def test_search_in_pages_has_each_match_once(api: Api) -> None:
 
 
 async def found_in_list(api: Api, page: int = 1) -> list[str]:
-    answer = await api.nobody.get("/mentors", limit=100, page=page)
-    return [mentor["userId"] for mentor in answer.json]
+    response = await api.nobody.get("/mentors", limit=100, page=page)
+    return [mentor["userId"] for mentor in response.json]
 
 
 async def test_search_two_common_words_finds_those_with_both(api: Api) -> None:
     await many(api, 4100)
-    answer = await api.nobody.get("/mentors/search", q="design lead", limit=100)
-    assert answer.headers["X-Total-Count"] == "2050"
-    assert len(answer.json) == 100
+    response = await api.nobody.get("/mentors/search", q="design lead", limit=100)
+    assert response.headers["X-Total-Count"] == "2050"
+    assert len(response.json) == 100
     last = await api.nobody.get("/mentors/search", q="lead design", limit=100, page=21)
     assert len(last.json) == 50
     assert {mentor["userId"] for mentor in last.json}.isdisjoint(
-        mentor["userId"] for mentor in answer.json
+        mentor["userId"] for mentor in response.json
     )
 
 

@@ -26,8 +26,8 @@ async def test_show_mentor_has_exactly_the_fields_of_the_guide(api: Api) -> None
         sessionCurrency="USD",
     )
     await api.rate(mentor, 5, 5, 4)
-    answer = await api.nobody.get(f"/mentors/{mentor.id}")
-    assert answer.json == {
+    response = await api.nobody.get(f"/mentors/{mentor.id}")
+    assert response.json == {
         "id": mentor.id,
         "userId": "john",
         "fullName": "John Doe",
@@ -51,8 +51,8 @@ async def test_show_mentor_has_exactly_the_fields_of_the_guide(api: Api) -> None
 
 async def test_show_new_mentor_has_the_defaults(api: Api) -> None:
     profile = await api.user("mia", name=None).ok("PATCH", "/mentor/me", {})
-    answer = await api.nobody.get(f"/mentors/{profile['id']}")
-    assert answer.json == {
+    response = await api.nobody.get(f"/mentors/{profile['id']}")
+    assert response.json == {
         "id": profile["id"],
         "userId": "mia",
         "fullName": None,
@@ -77,8 +77,8 @@ async def test_show_new_mentor_has_the_defaults(api: Api) -> None:
 async def test_show_mentor_by_id_in_capitals_succeeds(api: Api) -> None:
     mentor = await api.mentor()
     assert uuid.UUID(mentor.id).version == 7
-    answer = await api.nobody.get(f"/mentors/{mentor.id.upper()}")
-    assert (answer.status, answer.json["id"]) == (200, mentor.id)
+    response = await api.nobody.get(f"/mentors/{mentor.id.upper()}")
+    assert (response.status, response.json["id"]) == (200, mentor.id)
 
 
 async def test_show_mentor_with_rate_in_cents_shows_it_exactly(api: Api) -> None:
@@ -123,8 +123,8 @@ async def test_show_mentor_by_unknown_id_is_not_found(api: Api) -> None:
     ]
     for path in ("", "/reviews", "/availability"):
         for mentor_id in ids:
-            answer = await api.nobody.get(f"/mentors/{mentor_id}{path}")
-            assert is_error(answer, 404, "Mentor not found"), mentor_id
+            response = await api.nobody.get(f"/mentors/{mentor_id}{path}")
+            assert is_error(response, 404, "Mentor not found"), mentor_id
 
 
 async def test_show_private_mentor_is_not_found_anywhere(api: Api) -> None:
@@ -132,20 +132,20 @@ async def test_show_private_mentor_is_not_found_anywhere(api: Api) -> None:
     await api.rate(mentor, 5)
     for client in (api.nobody, mentor, api.user("jane")):
         for path in ("", "/reviews", "/availability"):
-            answer = await client.get(f"/mentors/{mentor.id}{path}")
-            assert is_error(answer, 404, "Mentor not found")
+            response = await client.get(f"/mentors/{mentor.id}{path}")
+            assert is_error(response, 404, "Mentor not found")
 
 
 async def test_show_private_mentor_equals_unknown_mentor(api: Api) -> None:
     mentor = await api.mentor(visibility="private")
-    answers = [
+    responses = [
         await api.nobody.get(f"/mentors/{mentor_id}") for mentor_id in (mentor.id, uuid.uuid4())
     ]
-    assert answers[0].body == answers[1].body
+    assert responses[0].body == responses[1].body
 
 
 async def test_show_slots_with_bad_dates_precedes_missing_mentor(api: Api) -> None:
-    answer = await api.nobody.get(f"/mentors/{uuid.uuid4()}/availability", startDate="tomorrow")
-    assert answer.status == 400
-    answer = await api.nobody.get(f"/mentors/{uuid.uuid4()}/reviews", limit=51)
-    assert answer.status == 400
+    response = await api.nobody.get(f"/mentors/{uuid.uuid4()}/availability", startDate="tomorrow")
+    assert response.status == 400
+    response = await api.nobody.get(f"/mentors/{uuid.uuid4()}/reviews", limit=51)
+    assert response.status == 400

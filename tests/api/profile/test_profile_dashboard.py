@@ -27,8 +27,8 @@ async def test_show_dashboard_of_new_mentor_has_zeros(api: Api) -> None:
 
 
 async def test_show_dashboard_without_profile_is_not_found(api: Api) -> None:
-    answer = await api.user("jane").get("/mentor/dashboard")
-    assert is_error(answer, 404, "Mentor profile not found")
+    response = await api.user("jane").get("/mentor/dashboard")
+    assert is_error(response, 404, "Mentor profile not found")
 
 
 async def test_show_dashboard_counts_mentees_once_and_sessions_each(api: Api) -> None:

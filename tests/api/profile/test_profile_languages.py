@@ -18,8 +18,8 @@ async def test_set_extended_language_stores_the_language(api: Api) -> None:
     mentor = await api.mentor(languages=["zh-yue", "ZH-CMN-Hans", "sgn-ase", "es-419", "zh-yue-HK"])
     expected = ["yue", "cmn-Hans", "ase", "es-419", "yue-HK"]
     assert (await mentor.ok("GET", "/mentor/me"))["profile"]["languages"] == expected
-    answer = await api.nobody.get("/mentors", language="zh-yue")
-    assert [one["userId"] for one in answer.json] == [mentor.sub]
+    response = await api.nobody.get("/mentors", language="zh-yue")
+    assert [one["userId"] for one in response.json] == [mentor.sub]
     assert fields_of(await api.nobody.get("/mentors", language="es-999")) == ["language"]
 
 
@@ -38,14 +38,14 @@ NO_LANGUAGES = """
 
 @pytest.mark.parametrize("tag", [*NO_LANGUAGES.split(), "", " ", "en US", "en-US\n"])
 async def test_set_language_that_is_none_is_refused(api: Api, tag: str) -> None:
-    answer = await api.user("mia").patch("/mentor/me", {"languages": ["en", tag]})
-    assert fields_of(answer) == ["languages.1"]
+    response = await api.user("mia").patch("/mentor/me", {"languages": ["en", tag]})
+    assert fields_of(response) == ["languages.1"]
 
 
 async def test_set_languages_of_the_wrong_kind_is_refused(api: Api) -> None:
     for value in ("en", [1], [None], {"en": 1}, [["en"]]):
-        answer = await api.user("mia").patch("/mentor/me", {"languages": value})
-        assert fields_of(answer)[0].startswith("languages"), value
+        response = await api.user("mia").patch("/mentor/me", {"languages": value})
+        assert fields_of(response)[0].startswith("languages"), value
 
 
 async def test_set_eleven_languages_is_refused(api: Api) -> None:

@@ -23,10 +23,10 @@ WEIGHTS = [
 ]
 
 
-async def test_show_profile_without_one_has_the_guides_answer(api: Api) -> None:
-    answer = await api.user("jane").get("/mentor/me")
-    assert answer.status == 200
-    assert answer.json == {
+async def test_show_profile_without_one_has_the_guides_response(api: Api) -> None:
+    response = await api.user("jane").get("/mentor/me")
+    assert response.status == 200
+    assert response.json == {
         "profile": None,
         "isProfileCreated": False,
         "profileCompleteness": 0,

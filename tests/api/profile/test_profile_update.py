@@ -168,8 +168,8 @@ async def test_update_links_concurrently_loses_none(api: Api) -> None:
 async def test_patch_refused_values_changes_nothing(api: Api) -> None:
     user = api.user("john")
     before = await patch(user, **FILLED)
-    answer = await user.patch(PATH, {"headline": "New", "bio": "New", "visibility": "secret"})
-    assert fields_of(answer) == ["visibility"]
+    response = await user.patch(PATH, {"headline": "New", "bio": "New", "visibility": "secret"})
+    assert fields_of(response) == ["visibility"]
     assert (await user.ok("GET", PATH))["profile"] == before
 
     newcomer = api.user("max")
@@ -194,11 +194,11 @@ async def test_patch_unknown_fields_names_each(api: Api) -> None:
 
 async def test_patch_first_time_at_once_creates_one_profile(api: Api) -> None:
     clients = [api.user("john") for _ in range(15)]
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(client.patch(PATH, {"headline": f"{n}"}) for n, client in enumerate(clients))
     )
-    assert {answer.status for answer in answers} == {200}
-    assert len({answer.json["id"] for answer in answers}) == 1
+    assert {response.status for response in responses} == {200}
+    assert len({response.json["id"] for response in responses}) == 1
 
 
 async def test_patch_different_fields_at_once_keeps_all(api: Api) -> None:
@@ -374,11 +374,11 @@ async def test_patch_rate_that_is_no_amount_is_refused(api: Api) -> None:
     for rate in (-0.01, -1, 0.001, 19.999, 1e10, 10**12, "5000", True, [], {}):
         assert await refused(user, sessionRate=rate) == ["sessionRate"], rate
     for number in ("0.10", "1.0", "5e3", "5E+3", "0.0", "-0", "-0.0", "12.340"):
-        answer = await user.patch(PATH, body=f'{{"sessionRate": {number}}}')
-        assert (answer.status, answer.json["sessionRate"]) == (200, float(number)), number
+        response = await user.patch(PATH, body=f'{{"sessionRate": {number}}}')
+        assert (response.status, response.json["sessionRate"]) == (200, float(number)), number
     for number in ("1e400", "1e-400", "9" * 400, "1e99999999999", "0.1e-9", "-1e-9"):
-        answer = await user.patch(PATH, body=f'{{"sessionRate": {number}}}')
-        assert answer.status == 400, number
+        response = await user.patch(PATH, body=f'{{"sessionRate": {number}}}')
+        assert response.status == 400, number
 
 
 async def test_patch_unknown_currency_is_refused(api: Api) -> None:
@@ -418,7 +418,7 @@ async def test_patch_as_merge_patch_json_succeeds(api: Api) -> None:
         "application/json; charset=utf-8",
         "Application/JSON",
     ):
-        answer = await user.patch(PATH, {"bio": kind}, headers={"Content-Type": kind})
-        assert (answer.status, answer.json["bio"]) == (200, kind)
-    answer = await user.patch(PATH, {"bio": "x"}, headers={"Content-Type": "text/plain"})
-    assert is_error(answer, 415, "Content-Type must be application/json")
+        response = await user.patch(PATH, {"bio": kind}, headers={"Content-Type": kind})
+        assert (response.status, response.json["bio"]) == (200, kind)
+    response = await user.patch(PATH, {"bio": "x"}, headers={"Content-Type": "text/plain"})
+    assert is_error(response, 415, "Content-Type must be application/json")

@@ -10,10 +10,10 @@ import pytest
 
 from tests.client import (
     ALWAYS,
-    Answer,
     Api,
     Client,
     Mentor,
+    Response,
     User,
     day_after_tomorrow,
     fields_of,
@@ -25,7 +25,7 @@ from tests.clock import Clock
 TAKEN = "Time slot is no longer available"
 NOBODY_HAS = ("00000000-0000-7000-8000-000000000000", "request-456", "1", "%00", "a" * 300)
 
-Act = Callable[[Client, str], Awaitable[Answer]]
+Act = Callable[[Client, str], Awaitable[Response]]
 
 
 def by_path(method: str, verb: str) -> Act:
@@ -163,16 +163,16 @@ async def test_reject_request_without_reason_succeeds(api: Api) -> None:
     mentor = await api.mentor()
     for name, body in (("ann", None), ("bob", b"{}"), ("cem", b"")):
         request = await api.request(api.user(name), mentor)
-        answer = await mentor.post(f"/requests/{request['id']}/reject", body=body)
-        assert (answer.status, answer.json["rejectionReason"]) == (200, None)
+        response = await mentor.post(f"/requests/{request['id']}/reject", body=body)
+        assert (response.status, response.json["rejectionReason"]) == (200, None)
 
 
 async def test_accept_or_cancel_with_empty_object_succeeds(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for method, verb, actor in (("PATCH", "cancel", ann), ("POST", "accept", mentor)):
         request = await api.request(ann, mentor)
-        answer = await actor.request(method, f"/requests/{request['id']}/{verb}", body=b"{}")
-        assert answer.status == 200
+        response = await actor.request(method, f"/requests/{request['id']}/{verb}", body=b"{}")
+        assert response.status == 200
 
 
 async def test_cancel_request_returns_it(api: Api) -> None:
@@ -236,26 +236,26 @@ async def test_answer_with_wrong_input_precedes_missing_request(api: Api) -> Non
     ann = api.user("ann")
     for method, path, body, fields in BAD_BODIES:
         for request_id in NOBODY_HAS[:2]:
-            answer = await ann.request(method, f"/requests/{request_id}{path}", body)
-            assert set(fields_of(answer)) == set(fields), (method, path, body)
+            response = await ann.request(method, f"/requests/{request_id}{path}", body)
+            assert set(fields_of(response)) == set(fields), (method, path, body)
 
 
 async def test_patch_without_body_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     request = await api.request(ann, mentor)
-    answer = await mentor.request(
+    response = await mentor.request(
         "PATCH", f"/requests/{request['id']}", headers={"Content-Type": "application/json"}
     )
-    assert answer.status == 400
+    assert response.status == 400
     assert (await ann.ok("GET", f"/requests/{request['id']}"))["status"] == "pending"
 
 
 async def test_answer_without_token_is_unauthorized(api: Api) -> None:
     for method, path, body, _ in BAD_BODIES:
-        answer = await api.nobody.request(method, f"/requests/{NOBODY_HAS[1]}{path}", body)
-        assert is_error(answer, 401, "Missing or invalid token")
-    answer = await api.nobody.get(f"/requests/{NOBODY_HAS[1]}")
-    assert is_error(answer, 401, "Missing or invalid token")
+        response = await api.nobody.request(method, f"/requests/{NOBODY_HAS[1]}{path}", body)
+        assert is_error(response, 401, "Missing or invalid token")
+    response = await api.nobody.get(f"/requests/{NOBODY_HAS[1]}")
+    assert is_error(response, 401, "Missing or invalid token")
 
 
 async def test_answer_unknown_request_is_not_found(api: Api) -> None:
@@ -282,9 +282,9 @@ async def test_send_other_methods_is_not_allowed(api: Api) -> None:
         ("PATCH", "/reject", "POST"),
         ("POST", "/cancel", "PATCH"),
     ):
-        answer = await ann.request(method, f"/requests/{NOBODY_HAS[0]}{path}")
-        assert answer.status == 405
-        assert set(allowed.split(", ")) <= set(answer.headers["Allow"].split(", "))
+        response = await ann.request(method, f"/requests/{NOBODY_HAS[0]}{path}")
+        assert response.status == 405
+        assert set(allowed.split(", ")) <= set(response.headers["Allow"].split(", "))
 
 
 # Rights -------------------------------------------------------------------------------------------
@@ -324,8 +324,8 @@ async def test_answer_request_that_is_not_pending_is_refused(
     mentor, ann = await api.mentor(), api.user("ann")
     for before in ("accepted", "rejected", "cancelled"):
         request = await settled(api, mentor, ann, before)
-        answer = await act(actor_of(state, mentor, ann), request["id"])
-        assert is_error(answer, 409, f"Only pending requests can be {state}")
+        response = await act(actor_of(state, mentor, ann), request["id"])
+        assert is_error(response, 409, f"Only pending requests can be {state}")
         assert await ann.ok("GET", f"/requests/{request['id']}") == request
     assert len(await ann.ok("GET", "/sessions")) == 1
 
@@ -336,8 +336,8 @@ async def test_cancel_session_keeps_its_request_accepted(api: Api) -> None:
     await ann.ok("POST", f"/sessions/{session['id']}/cancel")
     request = await ann.ok("GET", f"/requests/{session['requestId']}")
     assert (request["status"], request["bookingId"]) == ("accepted", session["id"])
-    answer = await mentor.post(f"/requests/{request['id']}/accept")
-    assert is_error(answer, 409, "Only pending requests can be accepted")
+    response = await mentor.post(f"/requests/{request['id']}/accept")
+    assert is_error(response, 409, "Only pending requests can be accepted")
 
 
 # The time -----------------------------------------------------------------------------------------
@@ -388,9 +388,9 @@ async def test_accept_requests_within_buffer_is_refused(api: Api) -> None:
     }
     found = {}
     for at, request in requests.items():
-        answer = await mentor.post(f"/requests/{request['id']}/accept")
-        assert answer.status == 200 or is_error(answer, 409, TAKEN)
-        found[at] = answer.status
+        response = await mentor.post(f"/requests/{request['id']}/accept")
+        assert response.status == 200 or is_error(response, 409, TAKEN)
+        found[at] = response.status
     assert found == asked
 
 
@@ -454,8 +454,8 @@ async def test_show_expired_request_is_rejected_for_everybody(
             "Expired without an answer",
         )
         for status, listed in ((None, [shown]), ("pending", []), ("rejected", [shown])):
-            answer = await user.get("/requests", status=status)
-            assert (answer.json, answer.headers["X-Total-Count"]) == (listed, str(len(listed)))
+            response = await user.get("/requests", status=status)
+            assert (response.json, response.headers["X-Total-Count"]) == (listed, str(len(listed)))
     assert await ann.ok("GET", f"/requests/my-requests/{mentor.id}") == []
     assert await mentor.ok("GET", "/requests/pending-count") == 0
     assert (await mentor.ok("GET", "/mentor/dashboard"))["pendingBookings"] == 0

@@ -36,8 +36,8 @@ def window(day: int, start: str, end: str) -> dict[str, Any]:
 
 async def ask(mentee: User, mentor: Mentor, at: datetime, **body: Any) -> tuple[int, str | None]:
     """The status, and the message of an error."""
-    answer = await mentee.post("/requests", asking(mentor, at, **body))
-    return answer.status, answer.message if answer.status >= 400 else None
+    response = await mentee.post("/requests", asking(mentor, at, **body))
+    return response.status, response.message if response.status >= 400 else None
 
 
 async def admitted(
@@ -66,12 +66,12 @@ async def test_create_request_has_exactly_the_fields_of_the_contract(api: Api) -
     )
     ann = api.user("ann", name="Ann Lee", picture="https://example.com/ann.png")
     at = day_after_tomorrow(14, 30)
-    answer = await ann.post(
+    response = await ann.post(
         "/requests", asking(mentor, at, message="Hello", duration=45, location="Room 5")
     )
-    request = answer.json
-    assert answer.status == 201
-    assert answer.headers["Location"] == f"/api/requests/{request['id']}"
+    request = response.json
+    assert response.status == 201
+    assert response.headers["Location"] == f"/api/requests/{request['id']}"
     assert request.pop("createdAt") == request.pop("updatedAt")
     assert request == {
         "id": request["id"],
@@ -204,14 +204,14 @@ NO_OBJECTS = [
 
 
 async def test_create_request_without_required_field_names_it(api: Api) -> None:
-    answer = await api.user("ann").post("/requests", {})
-    assert sorted(fields_of(answer)) == ["mentorId", "scheduledDate", "scheduledTime", "topic"]
+    response = await api.user("ann").post("/requests", {})
+    assert sorted(fields_of(response)) == ["mentorId", "scheduledDate", "scheduledTime", "topic"]
 
 
 async def test_create_request_with_unknown_field_names_it(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
-    answer = await ann.post("/requests", asking(mentor, status="accepted", menteeId="bob"))
-    assert fields_of(answer) == ["menteeId", "status"]
+    response = await ann.post("/requests", asking(mentor, status="accepted", menteeId="bob"))
+    assert fields_of(response) == ["menteeId", "status"]
     assert await ann.ok("GET", "/requests") == []
 
 
@@ -219,8 +219,8 @@ async def test_create_request_with_wrong_value_names_the_field(api: Api) -> None
     mentor, ann = await api.mentor(), api.user("ann")
     for field, values in WRONG.items():
         for value in values:
-            answer = await ann.post("/requests", asking(mentor) | {field: value})
-            assert set(fields_of(answer)) == {field}, value
+            response = await ann.post("/requests", asking(mentor) | {field: value})
+            assert set(fields_of(response)) == {field}, value
 
 
 async def test_create_request_counts_characters_not_bytes(api: Api) -> None:
@@ -238,8 +238,8 @@ async def test_create_request_of_15_to_180_minutes_succeeds(api: Api) -> None:
 
 async def test_create_request_with_malformed_json_is_refused(api: Api) -> None:
     for body in NO_OBJECTS:
-        answer = await api.user("ann").post("/requests", body=body)
-        assert answer.status == 400, body
+        response = await api.user("ann").post("/requests", body=body)
+        assert response.status == 400, body
 
 
 async def test_create_request_with_equal_duplicate_keys_is_refused(api: Api) -> None:
@@ -247,16 +247,16 @@ async def test_create_request_with_equal_duplicate_keys_is_refused(api: Api) -> 
     fields = asking(mentor)
     pairs = [f'"{name}": "{value}"' for name, value in fields.items()]
     body = "{" + ", ".join(pairs + pairs) + "}"
-    answer = await api.user("ann").post("/requests", body=body)
-    assert (answer.status, answer.headers["X-Error-Code"]) == (400, "malformed_json")
+    response = await api.user("ann").post("/requests", body=body)
+    assert (response.status, response.headers["X-Error-Code"]) == (400, "malformed_json")
 
 
 async def test_create_request_with_other_content_type_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
-    answer = await ann.post(
+    response = await ann.post(
         "/requests", asking(mentor), headers={"Content-Type": "application/x-www-form-urlencoded"}
     )
-    assert is_error(answer, 415, "Content-Type must be application/json")
+    assert is_error(response, 415, "Content-Type must be application/json")
 
 
 async def test_create_request_beyond_last_instant_is_refused(api: Api) -> None:
@@ -270,28 +270,28 @@ async def test_create_request_beyond_last_instant_is_refused(api: Api) -> None:
 
 
 async def test_create_request_without_token_is_unauthorized(api: Api) -> None:
-    answer = await api.nobody.post("/requests", body=b"{")
-    assert is_error(answer, 401, "Missing or invalid token")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    response = await api.nobody.post("/requests", body=b"{")
+    assert is_error(response, 401, "Missing or invalid token")
+    assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
 async def test_create_request_with_wrong_input_precedes_missing_mentor(api: Api) -> None:
-    answer = await api.user("ann").post("/requests", {"mentorId": NO_ONE})
-    assert set(fields_of(answer)) == {"topic", "scheduledDate", "scheduledTime"}
+    response = await api.user("ann").post("/requests", {"mentorId": NO_ONE})
+    assert set(fields_of(response)) == {"topic", "scheduledDate", "scheduledTime"}
 
 
 async def test_create_request_to_unknown_mentor_is_not_found(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     for mentor_id in (NO_ONE, "mentor-profile-123", "", "1" * 5000, "💡", mentor.sub):
-        answer = await ann.post("/requests", asking(mentor, mentorId=mentor_id))
-        assert is_error(answer, 404, "Mentor not found")
+        response = await ann.post("/requests", asking(mentor, mentorId=mentor_id))
+        assert is_error(response, 404, "Mentor not found")
 
 
 async def test_create_request_to_private_mentor_is_not_found(api: Api) -> None:
     mentor = await api.mentor(visibility="private")
     for user in (api.user("ann"), mentor):
-        answer = await user.post("/requests", asking(mentor))
-        assert is_error(answer, 404, "Mentor not found")
+        response = await user.post("/requests", asking(mentor))
+        assert is_error(response, 404, "Mentor not found")
     await mentor.ok("PATCH", "/mentor/me", {"visibility": "public"})
     assert (await api.user("ann").post("/requests", asking(mentor))).status == 201
 
@@ -299,8 +299,8 @@ async def test_create_request_to_private_mentor_is_not_found(api: Api) -> None:
 async def test_create_request_to_oneself_precedes_its_time(api: Api) -> None:
     mentor = await api.mentor()
     for at in (day_after_tomorrow(), datetime(2020, 1, 1, 9, tzinfo=UTC)):
-        answer = await mentor.post("/requests", asking(mentor, at))
-        assert is_error(answer, 400, "You cannot request a session with yourself")
+        response = await mentor.post("/requests", asking(mentor, at))
+        assert is_error(response, 400, "You cannot request a session with yourself")
 
 
 async def test_create_past_request_precedes_duplicate_and_windows(api: Api) -> None:
@@ -308,8 +308,8 @@ async def test_create_past_request_precedes_duplicate_and_windows(api: Api) -> N
     await api.request(ann, mentor)
     await mentor.ok("PUT", "/mentor/availability", {"slots": []})
     for past in ("0001-01-01", "2020-01-01"):
-        answer = await ann.post("/requests", asking(mentor, scheduledDate=past))
-        assert is_error(answer, 400, "Cannot request a session in the past")
+        response = await ann.post("/requests", asking(mentor, scheduledDate=past))
+        assert is_error(response, 400, "Cannot request a session in the past")
 
 
 async def test_create_request_for_begun_minute_is_refused(api: Api, clock: Clock) -> None:
@@ -327,8 +327,8 @@ async def test_create_duplicate_request_precedes_its_time(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     await api.request(ann, mentor)
     await mentor.ok("PUT", "/mentor/availability", {"slots": []})
-    answer = await ann.post("/requests", asking(mentor, day_after_tomorrow(15)))
-    assert is_error(answer, 409, "You already have a pending request")
+    response = await ann.post("/requests", asking(mentor, day_after_tomorrow(15)))
+    assert is_error(response, 409, "You already have a pending request")
 
 
 # One pending request for each mentor and mentee ---------------------------------------------------
@@ -338,8 +338,8 @@ async def test_create_second_request_to_mentor_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     await api.request(ann, mentor)
     for at in (day_after_tomorrow(), day_after_tomorrow(15)):
-        answer = await ann.post("/requests", asking(mentor, at))
-        assert is_error(answer, 409, "You already have a pending request")
+        response = await ann.post("/requests", asking(mentor, at))
+        assert is_error(response, 409, "You already have a pending request")
     assert len(await ann.ok("GET", "/requests")) == 1
 
 
@@ -375,8 +375,8 @@ async def test_create_request_for_taken_time_is_no_duplicate(api: Api) -> None:
 
 async def test_create_request_without_windows_is_refused(api: Api) -> None:
     mentor = await api.mentor(windows=[])
-    answer = await api.user("ann").post("/requests", asking(mentor))
-    assert is_error(answer, 409, TAKEN)
+    response = await api.user("ann").post("/requests", asking(mentor))
+    assert is_error(response, 409, TAKEN)
 
 
 async def test_create_request_across_adjacent_windows_succeeds(api: Api) -> None:
@@ -582,11 +582,11 @@ async def test_create_request_for_each_offered_slot_succeeds(api: Api) -> None:
     ).json["slots"]
     assert len(offered) > 10
     for place, slot in enumerate(offered):
-        answer = await api.user(f"ann-{place}").post(
+        response = await api.user(f"ann-{place}").post(
             "/requests",
             asking(mentor, scheduledDate=slot["date"], scheduledTime=slot["startTime"]),
         )
-        assert (answer.status, answer.json["duration"]) == (201, 30), slot
+        assert (response.status, response.json["duration"]) == (201, 30), slot
 
 
 SCRIPTS = [
@@ -602,12 +602,12 @@ SCRIPTS = [
 @pytest.mark.parametrize("location", SCRIPTS)
 async def test_create_request_with_a_script_location_is_refused(api: Api, location: str) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
-    answers = (
+    responses = (
         await jane.post("/requests", asking(mentor, location=location)),
         await mentor.patch("/mentor/me", {"location": location}),
     )
-    for answer in answers:
-        assert "location" in fields_of(answer)
+    for response in responses:
+        assert "location" in fields_of(response)
 
 
 async def test_create_request_with_a_harmless_location_succeeds(api: Api) -> None:

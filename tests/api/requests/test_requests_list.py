@@ -15,13 +15,13 @@ def ids(requests: list[dict[str, Any]]) -> list[str]:
 
 async def walk(user: User, path: str, **query: Any) -> list[list[str]]:
     """The ids on each page, following the links."""
-    answer = await user.get(path, **query)
-    pages = [ids(answer.json)]
-    while "Link" in answer.headers:
-        url, _, relation = answer.headers["Link"].partition(">; ")
+    response = await user.get(path, **query)
+    pages = [ids(response.json)]
+    while "Link" in response.headers:
+        url, _, relation = response.headers["Link"].partition(">; ")
         assert relation == 'rel="next"'
-        answer = await user.get(url.removeprefix("</api"))
-        pages.append(ids(answer.json))
+        response = await user.get(url.removeprefix("</api"))
+        pages.append(ids(response.json))
     return pages
 
 
@@ -75,9 +75,11 @@ async def test_list_requests_after_answer_keeps_the_order(api: Api) -> None:
 async def test_list_requests_in_pages_has_links_and_total(api: Api) -> None:
     mentor = await api.mentor()
     made = [(await api.request(api.user(f"ann-{n}"), mentor))["id"] for n in range(5)][::-1]
-    answer = await mentor.get("/requests", limit=2, role="received", status="pending", other="ä &")
-    assert answer.headers["X-Total-Count"] == "5"
-    link = answer.headers["Link"]
+    response = await mentor.get(
+        "/requests", limit=2, role="received", status="pending", other="ä &"
+    )
+    assert response.headers["X-Total-Count"] == "5"
+    link = response.headers["Link"]
     assert link.startswith("</api/requests?")
     assert all(part in link for part in ("role=received", "status=pending", "page=2", "limit=2"))
     pages = await walk(mentor, "/requests", limit=2, role="received", status="pending")
@@ -104,22 +106,22 @@ async def test_list_requests_with_wrong_parameters_names_them(api: Api) -> None:
 
 
 async def test_list_requests_of_new_user_counts_zero(api: Api) -> None:
-    answer = await api.user("ann").get("/requests")
-    assert (answer.json, answer.headers["X-Total-Count"]) == ([], "0")
-    assert "Link" not in answer.headers
+    response = await api.user("ann").get("/requests")
+    assert (response.json, response.headers["X-Total-Count"]) == ([], "0")
+    assert "Link" not in response.headers
 
 
 async def test_head_requests_returns_headers_of_the_list(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     await api.request(ann, mentor)
-    answer = await ann.request("HEAD", "/requests")
-    assert (answer.status, answer.body, answer.headers["X-Total-Count"]) == (200, b"", "1")
+    response = await ann.request("HEAD", "/requests")
+    assert (response.status, response.body, response.headers["X-Total-Count"]) == (200, b"", "1")
 
 
 async def test_read_requests_without_token_is_unauthorized(api: Api) -> None:
     for path in ("", "?limit=0", "/pending-count", f"/my-requests/{NOBODY_HAS[0]}", "/x"):
-        answer = await api.nobody.get(f"/requests{path}")
-        assert is_error(answer, 401, "Missing or invalid token")
+        response = await api.nobody.get(f"/requests{path}")
+        assert is_error(response, 401, "Missing or invalid token")
 
 
 # One request --------------------------------------------------------------------------------------
@@ -132,8 +134,8 @@ async def test_show_request_as_stranger_is_refused(api: Api) -> None:
         assert await user.ok("GET", f"/requests/{request['id']}") == request
         assert await user.ok("GET", f"/requests/{request['id'].upper()}") == request
     for other in (api.user("eve"), await api.mentor("max")):
-        answer = await other.get(f"/requests/{request['id']}")
-        assert is_error(answer, 403, "Only the mentor and the mentee can see this request")
+        response = await other.get(f"/requests/{request['id']}")
+        assert is_error(response, 403, "Only the mentor and the mentee can see this request")
 
 
 # The pending ones of a mentor ---------------------------------------------------------------------
@@ -146,9 +148,9 @@ async def test_count_pending_requests_returns_a_plain_number(api: Api) -> None:
     first = await api.request(ann, mia)
     await api.request(bob, mia)
     await api.request(mia, max_)
-    answer = await mia.get("/requests/pending-count")
-    assert answer.body == b"2"
-    assert answer.headers["Content-Type"].startswith("application/json")
+    response = await mia.get("/requests/pending-count")
+    assert response.body == b"2"
+    assert response.headers["Content-Type"].startswith("application/json")
     assert (await max_.get("/requests/pending-count")).body == b"1"
     assert (await ann.get("/requests/pending-count")).body == b"0"
     await mia.ok("POST", f"/requests/{first['id']}/accept")
@@ -195,8 +197,8 @@ async def test_list_active_in_pages_has_soonest_first(api: Api) -> None:
     made[10] = (await api.request(ann, mentor, day_after_tomorrow(10)))["id"]
     soonest = [made[hour] for hour in sorted(made)]
     path = f"/requests/my-requests/{mentor.id}"
-    answer = await ann.get(path)
-    assert (ids(answer.json), answer.headers["X-Total-Count"]) == (soonest, "4")
+    response = await ann.get(path)
+    assert (ids(response.json), response.headers["X-Total-Count"]) == (soonest, "4")
     assert await walk(ann, path, limit=3) == [soonest[:3], soonest[3:]]
     assert fields_of(await ann.get(path, limit=1001)) == ["limit"]
 
@@ -245,5 +247,5 @@ async def test_list_active_has_own_requests_to_that_mentor(api: Api) -> None:
 async def test_list_active_of_unknown_mentor_is_not_found(api: Api) -> None:
     ann = api.user("ann")
     for mentor_id in NOBODY_HAS:
-        answer = await ann.get(f"/requests/my-requests/{mentor_id}")
-        assert is_error(answer, 404, "Mentor not found")
+        response = await ann.get(f"/requests/my-requests/{mentor_id}")
+        assert is_error(response, 404, "Mentor not found")

@@ -11,8 +11,8 @@ async def test_list_reviews_has_exactly_the_fields_of_the_guide(api: Api) -> Non
     session = await api.completed(jane, mentor)
     body = {"rating": 5, "comment": "Excellent mentor! Very helpful."}
     reviewed = await jane.ok("POST", f"/sessions/{session['id']}/review", body)
-    answer = await api.nobody.get(f"/mentors/{mentor.id}/reviews")
-    assert answer.json == {
+    response = await api.nobody.get(f"/mentors/{mentor.id}/reviews")
+    assert response.json == {
         "data": [
             {
                 "id": reviewed["review"]["id"],
@@ -28,7 +28,7 @@ async def test_list_reviews_has_exactly_the_fields_of_the_guide(api: Api) -> Non
         ],
         "meta": {"total": 1, "page": 1, "limit": 10, "totalPages": 1},
     }
-    created = answer.json["data"][0]["createdAt"]
+    created = response.json["data"][0]["createdAt"]
     assert created.endswith("Z")
     assert instant(created).utcoffset() is not None
 
@@ -44,8 +44,8 @@ async def test_list_reviews_without_comment_or_name_has_nulls(api: Api) -> None:
 
 async def test_list_reviews_of_new_mentor_is_empty(api: Api) -> None:
     mentor = await api.mentor()
-    answer = await api.nobody.get(f"/mentors/{mentor.id}/reviews")
-    assert answer.json == {
+    response = await api.nobody.get(f"/mentors/{mentor.id}/reviews")
+    assert response.json == {
         "data": [],
         "meta": {"total": 0, "page": 1, "limit": 10, "totalPages": 0},
     }
@@ -100,8 +100,8 @@ async def test_list_reviews_of_one_instant_keeps_order_across_pages(api: Api) ->
 async def test_list_reviews_beyond_last_page_has_the_total(api: Api) -> None:
     mentor = await api.mentor()
     await api.rate(mentor, 5, 5, 5)
-    answer = await api.nobody.get(f"/mentors/{mentor.id}/reviews", page=9, limit=2)
-    assert answer.json == {
+    response = await api.nobody.get(f"/mentors/{mentor.id}/reviews", page=9, limit=2)
+    assert response.json == {
         "data": [],
         "meta": {"total": 3, "page": 9, "limit": 2, "totalPages": 2},
     }

@@ -55,8 +55,8 @@ async def test_list_own_reviews_without_profile_has_given_ones_only(api: Api) ->
     await jane.ok("POST", f"/sessions/{session['id']}/review", {"rating": 5})
     (given,) = await jane.ok("GET", "/mentor/reviews", role="mentee")
     assert (given["sessionId"], given["rating"]) == (session["id"], 5)
-    answer = await jane.get("/mentor/reviews", role="mentor")
-    assert is_error(answer, 404, "Mentor profile not found")
+    response = await jane.get("/mentor/reviews", role="mentor")
+    assert is_error(response, 404, "Mentor profile not found")
 
 
 async def test_list_own_reviews_without_role_precedes_missing_profile(api: Api) -> None:

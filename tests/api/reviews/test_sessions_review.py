@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.client import Answer, Api, User, day_after_tomorrow, fields_of, is_error
+from tests.client import Api, Response, User, day_after_tomorrow, fields_of, is_error
 
 
-async def review(user: User, session: dict[str, Any], **body: Any) -> Answer:
+async def review(user: User, session: dict[str, Any], **body: Any) -> Response:
     return await user.post(f"/sessions/{session['id']}/review", body)
 
 
@@ -15,11 +15,11 @@ async def test_review_session_returns_it_and_shows_everywhere(api: Api) -> None:
     mentor = await api.mentor()
     ann = api.user("ann", name="Ann Lee", picture="https://example.com/ann.png")
     session = await api.completed(ann, mentor)
-    answer = await review(ann, session, rating=4, comment="Very good!")
-    assert answer.status == 201
-    assert answer.headers["Location"] == f"/api/sessions/{session['id']}"
-    written = answer.json["review"]
-    assert answer.json == session | {"review": written}
+    response = await review(ann, session, rating=4, comment="Very good!")
+    assert response.status == 201
+    assert response.headers["Location"] == f"/api/sessions/{session['id']}"
+    written = response.json["review"]
+    assert response.json == session | {"review": written}
     assert written == {
         "id": written["id"],
         "rating": 4,
@@ -27,8 +27,8 @@ async def test_review_session_returns_it_and_shows_everywhere(api: Api) -> None:
         "createdAt": written["createdAt"],
     }
     for user in (mentor, ann):
-        assert await user.ok("GET", f"/sessions/{session['id']}") == answer.json
-        assert await user.ok("GET", "/sessions") == [answer.json]
+        assert await user.ok("GET", f"/sessions/{session['id']}") == response.json
+        assert await user.ok("GET", "/sessions") == [response.json]
 
     mentee = {"id": "ann", "name": "Ann Lee", "avatar": "https://example.com/ann.png"}
     public = (await api.nobody.get(f"/mentors/{mentor.id}/reviews")).json
@@ -68,24 +68,24 @@ async def test_review_session_with_rating_out_of_range_is_refused(api: Api) -> N
     for comment in ("x" * 1001, 5, ["x"]):
         assert fields_of(await review(ann, session, rating=5, comment=comment)) == ["comment"]
     assert (await ann.ok("GET", f"/sessions/{session['id']}"))["review"] is None
-    answer = await ann.post(f"/sessions/{session['id']}/review", body=b'{"rating": 5.0}')
-    assert answer.json["review"]["rating"] == 5
+    response = await ann.post(f"/sessions/{session['id']}/review", body=b'{"rating": 5.0}')
+    assert response.json["review"]["rating"] == 5
 
 
 async def test_review_session_without_body_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.completed(ann, mentor)
     for body in (b"", b"null", b"[]", b"5"):
-        answer = await ann.post(f"/sessions/{session['id']}/review", body=body)
-        assert answer.status == 400, body
+        response = await ann.post(f"/sessions/{session['id']}/review", body=body)
+        assert response.status == 400, body
 
 
 async def test_review_session_twice_is_refused(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.completed(ann, mentor)
     first = (await review(ann, session, rating=5)).json
-    answer = await review(ann, session, rating=1, comment="On second thoughts")
-    assert is_error(answer, 409, "You have already reviewed this session")
+    response = await review(ann, session, rating=1, comment="On second thoughts")
+    assert is_error(response, 409, "You have already reviewed this session")
     assert await ann.ok("GET", f"/sessions/{session['id']}") == first
     profile = (await api.nobody.get(f"/mentors/{mentor.id}")).json
     assert (profile["rating"], profile["totalReviews"]) == (5.0, 1)
@@ -109,8 +109,8 @@ async def test_review_session_as_other_party_is_forbidden(api: Api) -> None:
     session = await api.completed(ann, mentor)
     for _ in range(2):
         for other in (mentor, api.user("eve"), await api.mentor("max")):
-            answer = await review(other, session, rating=1)
-            assert is_error(answer, 403, "Only the mentee can review this session")
+            response = await review(other, session, rating=1)
+            assert is_error(response, 403, "Only the mentee can review this session")
         await review(ann, session, rating=5)
 
 

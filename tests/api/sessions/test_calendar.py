@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import vobject
 
-from tests.client import Answer, Api, Mentor, User, day_after_tomorrow, instant, is_error, iso
+from tests.client import Api, Mentor, Response, User, day_after_tomorrow, instant, is_error, iso
 from tests.clock import Clock
 
 LINK = "https://meet.google.com/abc-def-ghi"
@@ -17,10 +17,10 @@ def path(session: dict[str, object]) -> str:
     return f"/sessions/{session['id']}/calendar.ics"
 
 
-async def fetch(who: User, session: dict[str, object]) -> Answer:
-    answer = await who.get(path(session))
-    assert answer.status == 200, answer
-    return answer
+async def fetch(who: User, session: dict[str, object]) -> Response:
+    response = await who.get(path(session))
+    assert response.status == 200, response
+    return response
 
 
 async def entry(who: User, session: dict[str, object]):
@@ -28,8 +28,8 @@ async def entry(who: User, session: dict[str, object]):
     return read(await fetch(who, session))
 
 
-def read(answer: Answer):
-    calendar = vobject.readOne(answer.body.decode())
+def read(response: Response):
+    calendar = vobject.readOne(response.body.decode())
     assert calendar.version.value == "2.0"
     # It would need an ORGANIZER.
     assert "method" not in calendar.contents
@@ -52,15 +52,15 @@ async def test_get_calendar_has_time_place_and_other_party(api: Api) -> None:
     at = day_after_tomorrow(14)
     session = await api.session(jane, mentor, at, topic="Career advice", message="I'd like to…")
 
-    answer = await fetch(jane, session)
-    assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Content-Disposition"] == (
+    response = await fetch(jane, session)
+    assert response.headers["Content-Type"] == "text/calendar; charset=utf-8"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Content-Disposition"] == (
         f'attachment; filename="session-{session["id"]}.ics"'
     )
-    assert f"DTSTART:{at:%Y%m%dT%H%M%SZ}\r\n".encode() in answer.body
+    assert f"DTSTART:{at:%Y%m%dT%H%M%SZ}\r\n".encode() in response.body
 
-    event = read(answer)
+    event = read(response)
     assert event.uid.value == f"{session['id']}@mentorapi"
     assert (event.dtstart.value, event.dtend.value) == (at, at + timedelta(hours=1))
     assert event.summary.value == "Mentorship: Career advice (with John Doe)"
@@ -95,9 +95,9 @@ async def test_get_calendar_of_nameless_mentor_says_your_mentor(api: Api) -> Non
 async def test_get_calendar_has_no_addresses_of_people(api: Api) -> None:
     mentor = await api.mentor("john")
     jane = api.user("jane", email="jane@example.com")
-    answer = await fetch(mentor, await api.session(jane, mentor))
-    assert b"jane@example.com" not in answer.body
-    assert {"organizer", "attendee"}.isdisjoint(read(answer).contents)
+    response = await fetch(mentor, await api.session(jane, mentor))
+    assert b"jane@example.com" not in response.body
+    assert {"organizer", "attendee"}.isdisjoint(read(response).contents)
 
 
 async def test_get_calendar_after_each_change_has_higher_sequence(api: Api) -> None:
@@ -180,12 +180,12 @@ async def test_get_calendar_with_unusual_characters_keeps_them(api: Api, text: s
     session = await api.session(jane, mentor, message=text)
     # The API takes no line breaks in these two; a row made by hand may hold them.
     await api.db.execute("UPDATE bookings SET topic = $1, location = $2", topic, text[:100])
-    answer = await fetch(jane, session)
-    lines = answer.body.split(b"\r\n")
+    response = await fetch(jane, session)
+    lines = response.body.split(b"\r\n")
     assert lines.pop() == b""
     assert all(len(line) <= 75 for line in lines)
     assert all(line.decode() for line in lines)  # no character is cut in two
-    event = read(answer)
+    event = read(response)
     assert event.summary.value == f"Mentorship: {topic} (with Doe; John, \\N)"
     assert event.description.value == text
     assert event.location.value == text[:100]
@@ -203,14 +203,14 @@ async def test_get_calendar_with_line_breaks_adds_no_lines(api: Api, end: str) -
     await api.db.execute(
         "UPDATE bookings SET topic = $1, message = $1, location = 'https://a.b/' || $1", smuggled
     )
-    answer = await fetch(jane, session)
-    lines = answer.body.decode().splitlines()
-    assert lines == answer.body.decode().removesuffix("\r\n").split("\r\n")
+    response = await fetch(jane, session)
+    lines = response.body.decode().splitlines()
+    assert lines == response.body.decode().removesuffix("\r\n").split("\r\n")
     assert [line for line in lines if line.startswith("BEGIN")] == [
         "BEGIN:VCALENDAR",
         "BEGIN:VEVENT",
     ]
-    event = read(answer)
+    event = read(response)
     assert {"attendee", "url"}.isdisjoint(event.contents)
     assert event.description.value.split("\n") == smuggled.split(end)
 

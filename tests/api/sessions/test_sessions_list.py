@@ -31,8 +31,8 @@ async def test_show_session_as_stranger_is_refused(api: Api) -> None:
         assert await user.ok("GET", f"/sessions/{session['id'].upper()}") == session
         assert await user.ok("GET", "/sessions") == [session]
     for other in (api.user("eve"), await api.mentor("max")):
-        answer = await other.get(f"/sessions/{session['id']}")
-        assert is_error(answer, 403, "Only the mentor and the mentee can see this session")
+        response = await other.get(f"/sessions/{session['id']}")
+        assert is_error(response, 403, "Only the mentor and the mentee can see this session")
         assert await other.ok("GET", "/sessions") == []
 
 
@@ -79,8 +79,8 @@ async def test_show_unknown_session_is_not_found(api: Api) -> None:
 
 async def test_read_sessions_without_token_is_unauthorized(api: Api) -> None:
     for path in ("", "?role=nobody", "/x"):
-        answer = await api.nobody.get(f"/sessions{path}")
-        assert is_error(answer, 401, "Missing or invalid token")
+        response = await api.nobody.get(f"/sessions{path}")
+        assert is_error(response, 401, "Missing or invalid token")
 
 
 async def test_list_sessions_has_latest_first(api: Api) -> None:
@@ -141,12 +141,12 @@ async def test_list_sessions_in_pages_has_links_and_total(api: Api) -> None:
         await api.by_hand(ann, mentor, "confirmed", hours_from_now(2 * n + 1)) for n in range(5)
     ]
     await api.by_hand(ann, mentor, "completed", hours_from_now(-9))
-    answer = await ann.get("/sessions", upcoming="true", status="confirmed", limit=2)
-    assert (ids(answer.json), answer.headers["X-Total-Count"]) == (soonest[:2], "5")
-    assert await rest(ann, answer.headers["Link"]) == [soonest[2:4], soonest[4:]]
-    answer = await mentor.get("/sessions", page=3, limit=2)
-    assert (len(answer.json), answer.headers["X-Total-Count"]) == (2, "6")
-    assert "Link" not in answer.headers
+    response = await ann.get("/sessions", upcoming="true", status="confirmed", limit=2)
+    assert (ids(response.json), response.headers["X-Total-Count"]) == (soonest[:2], "5")
+    assert await rest(ann, response.headers["Link"]) == [soonest[2:4], soonest[4:]]
+    response = await mentor.get("/sessions", page=3, limit=2)
+    assert (len(response.json), response.headers["X-Total-Count"]) == (2, "6")
+    assert "Link" not in response.headers
 
 
 async def rest(user: User, link: str | None) -> list[list[str]]:
@@ -155,9 +155,9 @@ async def rest(user: User, link: str | None) -> list[list[str]]:
     while link is not None:
         url, _, relation = link.partition(">; ")
         assert relation == 'rel="next"'
-        answer = await user.get(url.removeprefix("</api"))
-        pages.append(ids(answer.json))
-        link = answer.headers.get("Link")
+        response = await user.get(url.removeprefix("</api"))
+        pages.append(ids(response.json))
+        link = response.headers.get("Link")
     return pages
 
 
@@ -184,5 +184,5 @@ async def test_list_sessions_with_wrong_parameters_names_them(api: Api) -> None:
     }.items():
         for value in values:
             assert fields_of(await ann.get("/sessions", **{name: value})) == [name], value
-    answer = await ann.get("/sessions", q="x", mentorId="y")
-    assert (answer.json, answer.headers["X-Total-Count"]) == ([], "0")
+    response = await ann.get("/sessions", q="x", mentorId="y")
+    assert (response.json, response.headers["X-Total-Count"]) == ([], "0")

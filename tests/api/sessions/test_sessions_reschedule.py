@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.client import (
-    Answer,
     Api,
+    Response,
     User,
     asking,
     day_after_tomorrow,
@@ -34,7 +34,7 @@ def to(start: datetime | str, end: datetime | str | None = None) -> dict[str, An
     }
 
 
-async def move(user: User, session: dict[str, Any], body: dict[str, Any]) -> Answer:
+async def move(user: User, session: dict[str, Any], body: dict[str, Any]) -> Response:
     return await user.put(f"/sessions/{session['id']}/reschedule", body)
 
 
@@ -75,8 +75,8 @@ async def test_reschedule_session_frees_old_time_and_takes_new_one(api: Api) -> 
     mentor, ann, bob = await api.mentor(), api.user("ann"), api.user("bob")
     session = await api.session(ann, mentor)
     await move(mentor, session, to(day_after_tomorrow(15)))
-    answer = await bob.post("/requests", asking(mentor, day_after_tomorrow(15, 30)))
-    assert is_error(answer, 409, TAKEN)
+    response = await bob.post("/requests", asking(mentor, day_after_tomorrow(15, 30)))
+    assert is_error(response, 409, TAKEN)
     assert (await bob.post("/requests", asking(mentor, day_after_tomorrow()))).status == 201
 
 
@@ -96,9 +96,9 @@ async def test_reschedule_session_with_any_offset_answers_in_utc(api: Api) -> No
         ("T14:00:00-00:00", "T14:15:00-00:00", ("T14:00:00Z", "T14:15:00Z")),
         ("T14:00:00.5Z", "T14:15:00.5Z", ("T14:00:00.500Z", "T14:15:00.500Z")),
     ):
-        answer = await move(mentor, session, to(day + start, day + end))
-        assert answer.status == 200, (start, answer)
-        found = answer.json
+        response = await move(mentor, session, to(day + start, day + end))
+        assert response.status == 200, (start, response)
+        found = response.json
         assert (found["startTime"], found["endTime"]) == tuple(day + each for each in expected)
 
 
@@ -126,8 +126,8 @@ async def test_reschedule_session_with_missing_or_unknown_field_names_it(api: Ap
         body = {other: value for other, value in both.items() if other != name}
         assert fields_of(await move(mentor, session, body)) == [name]
     assert fields_of(await move(mentor, session, both | {"reason": "x"})) == ["reason"]
-    answer = await mentor.request("PUT", f"/sessions/{session['id']}/reschedule")
-    assert answer.status in (400, 415)
+    response = await mentor.request("PUT", f"/sessions/{session['id']}/reschedule")
+    assert response.status in (400, 415)
 
 
 async def test_reschedule_session_to_wrong_length_is_refused(api: Api) -> None:
@@ -135,14 +135,14 @@ async def test_reschedule_session_to_wrong_length_is_refused(api: Api) -> None:
     session = await api.session(ann, mentor)
     start = day_after_tomorrow(14)
     for seconds in (0, -3600, 60, 14 * 60, 14 * 60 + 59, 181 * 60, 180 * 60 + 1, 86400, 1830):
-        answer = await move(mentor, session, to(start, start + timedelta(seconds=seconds)))
-        assert fields_of(answer) == ["newEndTime"], seconds
+        response = await move(mentor, session, to(start, start + timedelta(seconds=seconds)))
+        assert fields_of(response) == ["newEndTime"], seconds
     for milliseconds in (1, 999):
         end = start + timedelta(minutes=60, milliseconds=milliseconds)
         assert fields_of(await move(mentor, session, to(start, end))) == ["newEndTime"]
     for minutes in (15, 180, 16, 179):
-        answer = await move(mentor, session, to(start, start + timedelta(minutes=minutes)))
-        assert answer.json["duration"] == minutes
+        response = await move(mentor, session, to(start, start + timedelta(minutes=minutes)))
+        assert response.json["duration"] == minutes
 
 
 async def test_reschedule_session_to_the_past_precedes_its_state(api: Api) -> None:
@@ -198,9 +198,9 @@ async def test_reschedule_session_into_another_or_its_buffer_is_refused(api: Api
     }
     found = {}
     for at in expected:
-        answer = await move(mentor, session, to(day_after_tomorrow(*at)))
-        assert answer.status == 200 or is_error(answer, 409, TAKEN)
-        found[at] = answer.status
+        response = await move(mentor, session, to(day_after_tomorrow(*at)))
+        assert response.status == 200 or is_error(response, 409, TAKEN)
+        found[at] = response.status
     assert found == expected
     around = to(day_after_tomorrow(11), day_after_tomorrow(14))
     assert is_error(await move(mentor, session, around), 409, TAKEN)
@@ -275,8 +275,8 @@ async def test_reschedule_session_checks_rights_and_state_first(api: Api) -> Non
     session = await api.session(ann, mentor, day_after_tomorrow(9))
     await api.session(ann, mentor, day_after_tomorrow(12))
     taken = to(day_after_tomorrow(12))
-    answer = await move(ann, session, taken)
-    assert is_error(answer, 403, "Only the mentor can reschedule this session")
+    response = await move(ann, session, taken)
+    assert is_error(response, 403, "Only the mentor can reschedule this session")
     await ann.ok("POST", f"/sessions/{session['id']}/cancel")
-    answer = await move(mentor, session, taken)
-    assert is_error(answer, 409, "Only confirmed or rescheduled sessions can be rescheduled")
+    response = await move(mentor, session, taken)
+    assert is_error(response, 409, "Only confirmed or rescheduled sessions can be rescheduled")

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.client import (
-    Answer,
     Api,
     Client,
     Mentor,
+    Response,
     User,
     coming,
     day_after_tomorrow,
@@ -36,7 +36,7 @@ _numbers = itertools.count(20)
 
 @dataclass(frozen=True)
 class Action:
-    """``wrong_state`` is the answer in a state that ``leads`` does not name."""
+    """``wrong_state`` is the response in a state that ``leads`` does not name."""
 
     method: str
     verb: str
@@ -46,7 +46,7 @@ class Action:
     wrong_state: tuple[int, str]
     body: Callable[[], Any] = lambda: None
 
-    async def __call__(self, user: Client, session_id: str, body: Any = None) -> Answer:
+    async def __call__(self, user: Client, session_id: str, body: Any = None) -> Response:
         body = self.body() if body is None else body
         return await user.request(self.method, f"/sessions/{session_id}/{self.verb}", body)
 
@@ -138,16 +138,16 @@ async def test_act_in_each_state_follows_the_transitions(api: Api, action: Actio
         actor = mentor if party == "mentor" else ann
         for state, session_id in (await sessions_for(api, action, mentor, ann)).items():
             before = await ann.ok("GET", f"/sessions/{session_id}")
-            answer = await action(actor, session_id)
+            response = await action(actor, session_id)
             after = await ann.ok("GET", f"/sessions/{session_id}")
             if state in action.leads:
-                assert answer.status == (201 if action is REVIEW else 200), (state, answer)
-                assert answer.json == after
+                assert response.status == (201 if action is REVIEW else 200), (state, response)
+                assert response.json == after
                 assert after["status"] == action.leads[state]
                 if action is not REVIEW:
                     assert instant(after["updatedAt"]) > instant(before["updatedAt"])
             else:
-                assert is_error(answer, *action.wrong_state), state
+                assert is_error(response, *action.wrong_state), state
                 assert after == before
 
 
@@ -172,10 +172,10 @@ async def test_act_with_several_errors_reports_them_in_order(api: Api) -> None:
     request = await api.request(ann, mentor, day_after_tomorrow(15))
     for action in ACTIONS:
         for each in (session_id, *NOBODY_HAS):
-            answer = await action(api.nobody, each, bad_body)
-            assert is_error(answer, 401, "Missing or invalid token")
-            answer = await action(api.user("eve"), each, bad_body)
-            assert "colour" in fields_of(answer)
+            response = await action(api.nobody, each, bad_body)
+            assert is_error(response, 401, "Missing or invalid token")
+            response = await action(api.user("eve"), each, bad_body)
+            assert "colour" in fields_of(response)
         for each in (*NOBODY_HAS, request["id"]):
             assert is_error(await action(mentor, each), 404, "Session not found")
 
@@ -202,11 +202,11 @@ async def test_act_without_body_or_with_empty_object_succeeds(api: Api) -> None:
 async def test_send_other_methods_is_not_allowed(api: Api) -> None:
     for action in ACTIONS:
         for method in {"GET", "DELETE", "PATCH", "PUT", "POST"} - {action.method}:
-            answer = await api.user("ann").request(
+            response = await api.user("ann").request(
                 method, f"/sessions/{NOBODY_HAS[0]}/{action.verb}"
             )
-            assert answer.status == 405
-            assert action.method in answer.headers["Allow"].split(", ")
+            assert response.status == 405
+            assert action.method in response.headers["Allow"].split(", ")
 
 
 # Completing ---------------------------------------------------------------------------------------

@@ -115,10 +115,10 @@ async def test_cancel_or_move_begun_session_is_refused(api: Api, clock: Clock, s
     if swept:
         await api.sweep()
     for user, session_id in ((ann, session["id"]), (mentor, session["id"]), (bob, by_hand)):
-        answer = await user.post(f"/sessions/{session_id}/cancel")
-        assert is_error(answer, 409, NOT_CANCELLABLE)
-    answer = await mentor.put(f"/sessions/{session['id']}/reschedule", moved)
-    assert is_error(answer, 409, NOT_RESCHEDULABLE)
+        response = await user.post(f"/sessions/{session_id}/cancel")
+        assert is_error(response, 409, NOT_CANCELLABLE)
+    response = await mentor.put(f"/sessions/{session['id']}/reschedule", moved)
+    assert is_error(response, 409, NOT_RESCHEDULABLE)
     await mentor.ok("POST", f"/sessions/{session['id']}/complete")
     await mentor.ok("POST", f"/sessions/{by_hand}/confirm")
 
