@@ -1088,20 +1088,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.mentors_count() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        UPDATE mentor_counts SET mentors = mentors - 1 WHERE visibility = OLD.visibility;
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-        UPDATE mentor_counts SET mentors = mentors + 1 WHERE visibility = NEW.visibility;
-    END IF;
-    RETURN NULL;
-END
-$$;
-
 CREATE FUNCTION public.mentors_index() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1970,10 +1956,7 @@ BEGIN
     FOREACH reached IN ARRAY tiers LOOP
         in_tier := coalesce(reached & ~above, reached);
         above := reached;
-        matches := coalesce(
-            bit_count(in_tier),
-            (SELECT c.mentors FROM mentor_counts AS c WHERE c.visibility = 'public')
-        );
+        matches := coalesce(bit_count(in_tier), (SELECT c.mentors FROM public_mentor_count AS c));
         IF matches > skipped AND cardinality(ids) < wanted THEN
             ids := ids || search_page(
                 in_tier,
@@ -2690,12 +2673,6 @@ COMMENT ON COLUMN public.idempotency_keys.route IS 'method and path template';
 
 COMMENT ON COLUMN public.idempotency_keys.fingerprint IS 'SHA-256 of the path''s ids and the body';
 
-CREATE TABLE public.mentor_counts (
-    visibility text NOT NULL,
-    mentors bigint NOT NULL,
-    CONSTRAINT mentor_counts_not_negative CHECK ((mentors >= 0))
-);
-
 CREATE VIEW public.mentor_list AS
  SELECT m.id,
     m.visibility,
@@ -2720,18 +2697,6 @@ ALTER TABLE public.mentors ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
-CREATE VIEW public.request_list AS
- SELECT r.id,
-    r.mentor_id,
-    r.mentee_id,
-    r.status,
-    r.created_at,
-    s.body,
-    r.start_time
-   FROM ((public.requests r
-     LEFT JOIN public.bookings b ON ((b.id = r.booking_id)))
-     CROSS JOIN LATERAL public.request_json(r.*, b.*, r.start_time, r.end_time) s(body));
-
 CREATE TABLE public.search_postings (
     field text NOT NULL COLLATE pg_catalog."C",
     word text NOT NULL COLLATE pg_catalog."C",
@@ -2750,6 +2715,23 @@ CREATE VIEW public.search_bitmaps AS
    FROM public.search_postings
   GROUP BY field, word, block
  HAVING (bit_xor(mentors) <> public.search_no_mentors());
+
+CREATE VIEW public.public_mentor_count AS
+ SELECT (COALESCE(sum(bit_count(mentors)), (0)::numeric))::bigint AS mentors
+   FROM public.search_bitmaps
+  WHERE (field = 'duration'::text);
+
+CREATE VIEW public.request_list AS
+ SELECT r.id,
+    r.mentor_id,
+    r.mentee_id,
+    r.status,
+    r.created_at,
+    s.body,
+    r.start_time
+   FROM ((public.requests r
+     LEFT JOIN public.bookings b ON ((b.id = r.booking_id)))
+     CROSS JOIN LATERAL public.request_json(r.*, b.*, r.start_time, r.end_time) s(body));
 
 ALTER TABLE public.search_postings ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.search_postings_id_seq
@@ -2842,9 +2824,6 @@ ALTER TABLE ONLY public.events
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, route, key);
-
-ALTER TABLE ONLY public.mentor_counts
-    ADD CONSTRAINT mentor_counts_pkey PRIMARY KEY (visibility);
 
 ALTER TABLE ONLY public.mentor_starts
     ADD CONSTRAINT mentor_starts_pkey PRIMARY KEY (mentor_id);
@@ -2965,8 +2944,6 @@ CREATE TRIGGER mentors_card_change_recorded AFTER UPDATE ON public.mentors FOR E
 
 CREATE TRIGGER mentors_change_recorded AFTER UPDATE ON public.mentors FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION public.record_mentor_update('mentor');
 
-CREATE TRIGGER mentors_counted AFTER INSERT OR DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.mentors_count();
-
 CREATE TRIGGER mentors_index_changed AFTER UPDATE ON public.mentors REFERENCING OLD TABLE AS old_mentors NEW TABLE AS new_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
 
 CREATE TRIGGER mentors_index_gone AFTER DELETE ON public.mentors REFERENCING OLD TABLE AS old_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
@@ -2974,8 +2951,6 @@ CREATE TRIGGER mentors_index_gone AFTER DELETE ON public.mentors REFERENCING OLD
 CREATE TRIGGER mentors_index_new AFTER INSERT ON public.mentors REFERENCING NEW TABLE AS new_mentors FOR EACH STATEMENT EXECUTE FUNCTION public.mentors_index();
 
 CREATE TRIGGER mentors_recorded AFTER INSERT OR DELETE ON public.mentors FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('lists');
-
-CREATE TRIGGER mentors_recounted AFTER UPDATE OF visibility ON public.mentors FOR EACH ROW WHEN ((old.visibility <> new.visibility)) EXECUTE FUNCTION public.mentors_count();
 
 CREATE TRIGGER mentors_session_changed AFTER UPDATE OF session_duration, buffer_time, availability_timezone ON public.mentors FOR EACH ROW WHEN ((((old.session_duration IS DISTINCT FROM new.session_duration) OR (old.buffer_time IS DISTINCT FROM new.buffer_time)) OR (old.availability_timezone IS DISTINCT FROM new.availability_timezone))) EXECUTE FUNCTION public.mentors_compute_starts();
 

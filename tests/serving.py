@@ -45,7 +45,6 @@ EMPTYING = """
 SELECT concat(
     'SET LOCAL session_replication_role = replica;',
     string_agg(format('DELETE FROM %I;', relname), ''),
-    'INSERT INTO mentor_counts (visibility, mentors) VALUES (''public'', 0), (''private'', 0);',
     'SELECT setval(''mentors_number_seq'', 1, false);',
     'NOTIFY mentorapi;'
 )

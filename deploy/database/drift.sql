@@ -38,16 +38,6 @@ LEFT JOIN reviewed AS v ON v.mentor_id = m.id
 WHERE (m.review_count, m.rating_sum) <> (coalesce(v.reviews, 0), coalesce(v.stars, 0))
 UNION ALL
 SELECT
-    'mentor_counts.mentors',
-    c.visibility,
-    c.mentors::text,
-    count(m.id)::text
-FROM mentor_counts AS c
-LEFT JOIN mentors AS m ON m.visibility = c.visibility
-GROUP BY c.visibility, c.mentors
-HAVING c.mentors <> count(m.id)
-UNION ALL
-SELECT
     'search_bitmaps, as of search_postings_recounted',
     concat_ws(
         ' ', coalesce(p.field, r.field), coalesce(p.word, r.word), coalesce(p.block, r.block)

@@ -41,10 +41,10 @@ GRANT SELECT, INSERT ON reviews TO mentorapi_server;
 GRANT SELECT, INSERT, DELETE ON mentor_starts TO mentorapi_server;
 GRANT SELECT, INSERT, DELETE ON search_vocabulary TO mentorapi_server;
 GRANT SELECT, INSERT, UPDATE, DELETE ON search_postings TO mentorapi_server;
-GRANT SELECT, UPDATE ON mentor_counts TO mentorapi_server;
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO mentorapi_server;
 GRANT SELECT, INSERT ON events TO mentorapi_server;
-GRANT SELECT ON request_list, session_list, mentor_list, search_bitmaps TO mentorapi_server;
+GRANT SELECT ON request_list, session_list, mentor_list TO mentorapi_server;
+GRANT SELECT ON search_bitmaps, public_mentor_count TO mentorapi_server;
 -- The sweep locks the rows that it reads here.
 GRANT SELECT, UPDATE ON due_sessions TO mentorapi_server;
 -- Whether schema and functions are those of the code.

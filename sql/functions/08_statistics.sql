@@ -53,25 +53,3 @@ $$;
 
 CREATE OR REPLACE TRIGGER reviews_counted AFTER INSERT OR UPDATE OR DELETE ON reviews
 FOR EACH ROW EXECUTE FUNCTION reviews_count();
-
--- mentor_counts: to count all public mentors for each list would take too long.
-CREATE OR REPLACE FUNCTION mentors_count() RETURNS trigger
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        UPDATE mentor_counts SET mentors = mentors - 1 WHERE visibility = OLD.visibility;
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-        UPDATE mentor_counts SET mentors = mentors + 1 WHERE visibility = NEW.visibility;
-    END IF;
-    RETURN NULL;
-END
-$$;
-
-CREATE OR REPLACE TRIGGER mentors_counted AFTER INSERT OR DELETE ON mentors
-FOR EACH ROW EXECUTE FUNCTION mentors_count();
-
-CREATE OR REPLACE TRIGGER mentors_recounted AFTER UPDATE OF visibility ON mentors
-FOR EACH ROW WHEN (old.visibility <> new.visibility)
-EXECUTE FUNCTION mentors_count();

@@ -310,6 +310,13 @@ FROM search_postings
 GROUP BY field, word, block
 HAVING bit_xor(mentors) <> search_no_mentors();
 
+-- How many public mentors there are: each has one duration. To count the profiles would take too
+-- long. A stored number would be one row for which all writers wait.
+CREATE OR REPLACE VIEW public_mentor_count AS
+SELECT coalesce(sum(bit_count(mentors)), 0)::bigint AS mentors
+FROM search_bitmaps
+WHERE field = 'duration';
+
 -- What search_bitmaps should show, computed from the profiles.
 CREATE OR REPLACE VIEW search_postings_recounted AS
 SELECT

@@ -349,10 +349,7 @@ BEGIN
     FOREACH reached IN ARRAY tiers LOOP
         in_tier := coalesce(reached & ~above, reached);
         above := reached;
-        matches := coalesce(
-            bit_count(in_tier),
-            (SELECT c.mentors FROM mentor_counts AS c WHERE c.visibility = 'public')
-        );
+        matches := coalesce(bit_count(in_tier), (SELECT c.mentors FROM public_mentor_count AS c));
         IF matches > skipped AND cardinality(ids) < wanted THEN
             ids := ids || search_page(
                 in_tier,

@@ -5,8 +5,7 @@
 SELECT
     (
         SELECT mentors
-        FROM mentor_counts
-        WHERE visibility = 'public'
+        FROM public_mentor_count
     ) AS total,
     (
         SELECT coalesce(json_agg(page.body), '[]')

@@ -72,9 +72,6 @@ FROM generate_series(1, current_setting('load.mentors')::bigint) AS n;
 
 SELECT search_rebuild();
 
-UPDATE mentor_counts SET mentors = current_setting('load.mentors')::bigint
-WHERE visibility = 'public';
-
 -- Five days of two windows; the first mentor has forty of an hour.
 INSERT INTO availability_windows (mentor_id, day_of_week, start_time, end_time)
 SELECT

@@ -111,7 +111,6 @@ async def test_change_statistics_by_hand_shows_drift(database_url: str, api: Api
         for statement in (
             "UPDATE mentors SET total_sessions = 7",
             "UPDATE mentors SET review_count = 2, rating_sum = 10",
-            "UPDATE mentor_counts SET mentors = 9 WHERE visibility = 'public'",
             "DELETE FROM search_vocabulary WHERE word = 'words'",
             "UPDATE search_postings SET mentors = ~mentors WHERE word = 'words'",
             "DELETE FROM search_postings WHERE word = 'words'",

@@ -54,7 +54,7 @@ MUCH = Path(__file__).with_suffix(".sql").read_text()
 FEW = 100
 
 #: Tables that do not grow with the business. Of others there must be much, or plans tell nothing.
-SMALL_TABLES = {"applied_functions", "mentor_counts"}
+SMALL_TABLES = {"applied_functions"}
 
 EXPLAIN = """
 LOAD 'auto_explain';

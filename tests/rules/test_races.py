@@ -401,6 +401,26 @@ async def test_read_history_after_waiting_change_has_order_of_commits(api: Api) 
 # Settings that change meanwhile -------------------------------------------------------------------
 
 
+async def test_change_visibilities_at_once_waits_for_no_other(api: Api) -> None:
+    mentors = [await api.mentor(f"mia-{number}") for number in range(8)]
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "UPDATE mentors SET visibility = 'private' WHERE id = $1", mentors[0].id
+        )
+        for turn in range(4):
+            answers = await at_once(
+                *(
+                    mentor.patch("/mentor/me", {"visibility": ("public", "private")[turn % 2]})
+                    for turn, mentor in enumerate(mentors[1:], start=turn)
+                ),
+                api.user(f"ann-{turn}").patch("/mentor/me", {}),
+            )
+            assert set(answers) == {(200, None)}
+    # Three of the seven, and the four new ones.
+    shown = await api.nobody.get("/mentors")
+    assert int(shown.headers["X-Total-Count"]) == len(shown.json) == 3 + 4
+
+
 async def test_change_buffer_while_accepting_keeps_the_buffer(api: Api) -> None:
     for first, last in ((0, 45), (45, 0)):
         mentor = await api.mentor(f"mia-{first}", bufferTime=first)

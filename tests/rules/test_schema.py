@@ -25,7 +25,7 @@ INTERNAL_CONSTRAINTS = frozenset(
     bookings_request_fkey bookings_session_currency bookings_session_rate bookings_status
     events_pkey events_stale
     idempotency_keys_pkey
-    mentor_counts_not_negative mentor_counts_pkey mentor_starts_mentor_fkey mentor_starts_pkey
+    mentor_starts_mentor_fkey mentor_starts_pkey
     mentors_buffer_time mentors_counts mentors_languages mentors_links_object mentors_number
     mentors_one_per_user mentors_pkey mentors_policy mentors_session_currency
     mentors_session_duration mentors_session_rate mentors_visibility

@@ -1,0 +1,11 @@
+-- The bitmaps of the search count the public mentors (public_mentor_count in
+-- sql/functions/09_search.sql). For the row of this table every change of a visibility waited, and
+-- two of them could deadlock.
+-- depends: 0009.flips
+
+-- The older code, which reads this table, is stopped (docs/upgrading.md).
+-- squawk-ignore-file
+
+DROP TRIGGER IF EXISTS mentors_counted ON mentors;
+DROP TRIGGER IF EXISTS mentors_recounted ON mentors;
+DROP TABLE mentor_counts;
