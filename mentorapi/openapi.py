@@ -67,16 +67,23 @@ class Components(dict[str, Json]):
             raise ValueError(f"two different {kind} are called {name}")
         return reference(kind, name)
 
-    def schema(self, schema: Any) -> Any:
-        """Replace named schemas by references, and drop our own keywords (``x-…``)."""
+    def schema(self, schema: Any, is_response: bool = False) -> Any:
+        """Replace named schemas by references, and drop our own keywords (``x-…``).
+
+        The objects of responses are left open: a later version may add fields, and generated
+        clients refuse unknown fields of closed objects.
+        """
         if isinstance(schema, list):
-            return [self.schema(entry) for entry in schema]
+            return [self.schema(entry, is_response) for entry in schema]
         if not isinstance(schema, Mapping):
             return schema
         content = {
-            key: value if key in ("examples", "enum", "default") else self.schema(value)
+            key: value
+            if key in ("examples", "enum", "default")
+            else self.schema(value, is_response)
             for key, value in schema.items()
             if not key.startswith("x-")
+            if not (is_response and key == "additionalProperties" and value is False)
         }
         name = content.get("title")
         if not isinstance(name, str):
@@ -150,7 +157,7 @@ class OperationDescription:
 
     def success_response(self) -> Json:
         spec = self.spec
-        media: Json = {"schema": self.components.schema(spec.response)}
+        media: Json = {"schema": self.components.schema(spec.response, is_response=True)}
         if spec.media_type == JSON:
             example = example_of(spec.response)
             media["example"] = with_changes(example, spec.example) if spec.example else example
@@ -206,7 +213,7 @@ class OperationDescription:
         names = [errors.CODE_HEADER, *(name for error in raised for name in error.headers)]
         several = "\n".join(f"- {error.message}" for error in raised)
         media = {
-            "schema": self.components.schema(common.ERROR),
+            "schema": self.components.schema(common.ERROR, is_response=True),
             "examples": {error_name(error): self.error_example(error) for error in raised},
         }
         return {

@@ -199,6 +199,38 @@ def test_validate_examples_finds_no_errors() -> None:
                     check_example(media["schema"], value)
 
 
+def responses() -> Iterator[tuple[dict[str, Any], Any]]:
+    """The schema and the example of each response in JSON."""
+    for _, _, described in operations():
+        for response in map(resolve, described["responses"].values()):
+            media = response.get("content", {}).get("application/json", {})
+            shown = [resolve(one)["value"] for one in media.get("examples", {}).values()]
+            for example in shown + ([media["example"]] if "example" in media else []):
+                yield media["schema"], example
+
+
+def with_later_field(value: Any) -> Any:
+    if isinstance(value, list):
+        return [with_later_field(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    # A URL, since `links` takes nothing else.
+    later = {"addedLater": "https://example.com"}
+    return {name: with_later_field(field) for name, field in value.items()} | later
+
+
+def test_add_field_to_responses_keeps_them_valid() -> None:
+    """A generated client goes on working when a later version shows more."""
+    for schema, example in responses():
+        check_example(schema, with_later_field(example))
+
+
+def test_add_field_to_bodies_makes_them_invalid() -> None:
+    for _, _, described in operations():
+        for media in described.get("requestBody", {}).get("content", {}).values():
+            assert resolve(media["schema"])["additionalProperties"] is False
+
+
 def check_example(schema: dict[str, Any], value: Any) -> None:
     whole = {"components": DOCUMENT["components"], **schema}
     problems = [error.message for error in Draft202012Validator(whole).iter_errors(value)]
