@@ -151,13 +151,14 @@ BUFFER_TIME = with_example(
 MEETING_LINK = nullable_text("https://meet.example.com/amara-okafor")
 REASON = multiline(500)
 
+# Not `multipleOf`: most validators divide doubles, and then refuse 19.99 for a step of 0.01.
 RATE = {
     "type": "number",
-    "description": "What a session costs, in `sessionCurrency`.",
+    "description": "What a session costs, in `sessionCurrency`. Two decimals at most.",
     "examples": [25000],
     "minimum": 0,
     "maximum": 9_999_999_999,
-    "multipleOf": 0.01,
+    "x-decimals": 2,
 }
 CURRENCY = {
     "type": "string",

@@ -280,13 +280,12 @@ def _registry(_: Any, name: str, value: Any, schema: Schema) -> Iterable[Validat
         yield ValidationError("is not registered")
 
 
-def _multiple_of(
-    validator: Any, step: float, value: Any, schema: Schema
-) -> Iterable[ValidationError]:
+def _decimals(validator: Any, most: int, value: Any, schema: Schema) -> Iterable[ValidationError]:
+    """Our own keyword ``x-decimals``: how many a number may have."""
     # `maximum` reports numbers that are too large.
     is_number = validator.is_type(value, "number") and abs(value) < 10**15
-    if is_number and Decimal(str(value)) % Decimal(str(step)):
-        yield ValidationError("is between two multiples")
+    if is_number and Decimal(str(value)) % Decimal(10) ** -most:
+        yield ValidationError("has too many decimals")
 
 
 _CONTENTS = {
@@ -302,7 +301,7 @@ _CONTENTS = {
 Validator = extend(
     Draft202012Validator,
     validators={name: _unless_too_large(keyword) for name, keyword in _CONTENTS.items()}
-    | {"dependentRequired": _dependent_required, "multipleOf": _multiple_of}
+    | {"dependentRequired": _dependent_required, "x-decimals": _decimals}
     | {"required": _required, "x-registry": _registry},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
@@ -393,7 +392,7 @@ _FINDINGS = {
     "maxProperties": ("too_many", "must have at most {} entries"),
     "minimum": ("out_of_range", "must be at least {}"),
     "maximum": ("out_of_range", "must be at most {}"),
-    "multipleOf": ("out_of_range", "must be a multiple of {}"),
+    "x-decimals": ("out_of_range", "must have at most {} decimals"),
 }
 
 

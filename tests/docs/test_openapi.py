@@ -231,6 +231,13 @@ def test_add_field_to_bodies_makes_them_invalid() -> None:
             assert resolve(media["schema"])["additionalProperties"] is False
 
 
+def test_validate_rate_with_two_decimals_finds_no_errors() -> None:
+    """Validators that divide doubles refuse 19.99 for a `multipleOf` of 0.01."""
+    for schema in DOCUMENT["components"]["schemas"].values():
+        if "sessionRate" in schema.get("properties", {}):
+            check_example(schema["properties"]["sessionRate"], 19.99)
+
+
 def check_example(schema: dict[str, Any], value: Any) -> None:
     whole = {"components": DOCUMENT["components"], **schema}
     problems = [error.message for error in Draft202012Validator(whole).iter_errors(value)]
