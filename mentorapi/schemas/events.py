@@ -1,6 +1,6 @@
 """The changes of a request or a session."""
 
-from mentorapi.schemas import common
+from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
 
 CHANGE = common.response_object(
@@ -32,4 +32,15 @@ LIST_OF_SESSION = Operation(
     summary="How a session's state and times have changed, oldest first",
     description="Who made each change and why, for the mentor and the mentee.",
     **common.list_of(CHANGE),
+    example=[
+        {
+            "from": None,
+            "to": "confirmed",
+            "by": "mentor",
+            "reason": None,
+            "startTime": f"{examples.MONDAY}T09:00:00Z",
+            "endTime": f"{examples.MONDAY}T10:00:00Z",
+            "at": "2026-02-08T09:30:00Z",
+        }
+    ],
 )

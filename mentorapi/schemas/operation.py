@@ -42,8 +42,9 @@ class Operation:
     rules: Callable[[Any], Details] | None = None
     #: The parts of a multipart/form-data body, which the handler reads itself.
     form: Schema | None = None
-    #: Fields in which the example of the response differs from the examples of its schema.
-    example: Mapping[str, Any] = field(default_factory=dict)
+    #: Fields in which the example of the response differs from the examples of its schema; of a
+    #: list, all of it.
+    example: Mapping[str, Any] | list[Any] = field(default_factory=dict)
     #: False for the operations that serve the documentation.
     described: bool = True
 

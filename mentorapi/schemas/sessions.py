@@ -10,7 +10,7 @@ from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.validation import Details, entry, parse_instant
 from mentorapi.transitions import Transition
 
-STATUS = common.status_of(transitions.SESSION)
+STATUS = common.with_example(common.status_of(transitions.SESSION), "confirmed")
 
 REVIEW = common.response_object(
     "SessionReview",

@@ -238,6 +238,21 @@ def test_validate_rate_with_two_decimals_finds_no_errors() -> None:
             check_example(schema["properties"]["sessionRate"], 19.99)
 
 
+def test_compare_examples_of_states_finds_them_possible() -> None:
+    def example(path: str, method: str = "get") -> Any:
+        responses = DOCUMENT["paths"][path][method]["responses"]
+        return responses["200"]["content"]["application/json"]["example"]
+
+    accepted = example("/requests/{requestId}/accept", "post")
+    booking = accepted["request"]["booking"]
+    assert {name: accepted["booking"][name] for name in booking} == booking
+    for resource in ("request", "session"):
+        states = DOCUMENT["components"]["schemas"][f"{resource.capitalize()}Status"]["enum"]
+        for change in example(f"/{resource}s/{{{resource}Id}}/history"):
+            assert change["to"] in states
+            assert (change["startTime"] is None) == (resource == "request")
+
+
 def check_example(schema: dict[str, Any], value: Any) -> None:
     whole = {"components": DOCUMENT["components"], **schema}
     problems = [error.message for error in Draft202012Validator(whole).iter_errors(value)]
