@@ -11,6 +11,7 @@ from mentorapi import errors
 from mentorapi.http import access_log
 from mentorapi.http.base import ApiHandler
 from mentorapi.http.cached_reads import CachedReadHandler, render, respond
+from mentorapi.http.headers import is_preflight
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 
@@ -33,6 +34,10 @@ class ApiApplication(Application):
     def answer(self, request: Request) -> None:
         """Answer a request from the cache, or start its handler."""
         found = self._pattern.fullmatch(request.path)
+        if found is None and is_preflight(request):
+            # A browser sends the request only after this, and its script can then read the 404.
+            ApiHandler(self, request, "unknown").start([])
+            return
         if found is None:
             self.answer_error(request, errors.NotFound(f"No such route: {request.path}"[:200]))
             return

@@ -826,6 +826,33 @@ async def test_send_preflight_with_any_headers_allows_them(api: Api) -> None:
     assert await granted("traceparent", "https://evil.example") == [""]
 
 
+@with_origins(APP)
+async def test_send_wrong_path_or_method_from_a_page_shows_error(api: Api) -> None:
+    """A browser shows a refused preflight as a fault of CORS, which hides the wrong path."""
+    for method, path, status in (
+        ("GET", "/mentor/mee", 404),
+        ("PATCH", "/sessions//cancel", 404),
+        ("PUT", "/requests", 405),
+    ):
+        preflight = await api.nobody.request(
+            "OPTIONS",
+            path,
+            headers={
+                "Origin": APP,
+                "Access-Control-Request-Method": method,
+                "Access-Control-Request-Headers": "authorization",
+            },
+        )
+        assert (preflight.status, preflight.body) == (204, b""), path
+        assert preflight.headers["Access-Control-Allow-Origin"] == APP
+        assert method in preflight.headers["Access-Control-Allow-Methods"].split(", ")
+        assert "authorization" in preflight.headers["Access-Control-Allow-Headers"].lower()
+        response = await from_origin(api, APP, path, method=method)
+        assert response.status == status
+        assert response.headers["Access-Control-Allow-Origin"] == APP
+    assert (await from_origin(api, APP, "/mentor/mee", method="OPTIONS")).status == 404
+
+
 @with_origins("*")
 async def test_send_any_origin_with_star_may_read(api: Api) -> None:
     for origin in (APP, "https://evil.example", "null"):
