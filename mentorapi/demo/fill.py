@@ -6,7 +6,7 @@ from mentorapi.auth.development import make_token
 from mentorapi.config import Settings
 from mentorapi.database import statements
 from mentorapi.database.pool import Connection, Database
-from mentorapi.demo.story import MENTEE, MENTOR, Story
+from mentorapi.demo.story import MENTEE, MENTOR, Row, Story
 from mentorapi.errors import StartupError
 from mentorapi.http.sockets import client_url
 from mentorapi.schemas import examples
@@ -25,64 +25,58 @@ async def fill(pool: Database, settings: Settings) -> str:
                 "the database has data in it, and demo fills an empty one only"
                 " (MENTORAPI_DATA_DIR may name a new folder)"
             )
-        story = Story(await connection.fetchval("SELECT now()"))
-        await _insert(connection, story, "users")
-        await _insert(connection, story, "mentors")
+        rows = Story(await connection.fetchval("SELECT now()")).rows
+        await _insert(connection, rows, "users", "mentors")
         await _insert(
-            connection, story, "availability_windows", "availability_overrides", "time_off"
+            connection, rows, "availability_windows", "availability_overrides", "time_off"
         )
         # In one statement, since accepted requests and their sessions refer to each other.
-        await _insert(connection, story, "requests", "bookings")
-        await _insert(connection, story, "reviews")
+        await _insert(connection, rows, "requests", "bookings")
+        await _insert(connection, rows, "reviews")
         # The triggers have recorded that all of it happened now.
         await connection.execute("DELETE FROM events WHERE is_history")
-        await _insert(connection, story, "events")
-    return _next_steps(story, settings)
+        await _insert(connection, rows, "events")
+    return _next_steps(rows, settings)
 
 
-async def _insert(connection: Connection, story: Story, *tables: str) -> None:
+async def _insert(connection: Connection, rows: dict[str, list[Row]], *tables: str) -> None:
     """Insert the rows of one or more tables with one statement."""
     inserts = []
     for number, table in enumerate(tables, 1):
-        columns = ", ".join(dict.fromkeys(column for row in story.rows[table] for column in row))
+        columns = ", ".join(dict.fromkeys(column for row in rows[table] for column in row))
         inserts.append(
             f"inserted_{number} AS (INSERT INTO {table} ({columns})"
             f" SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, ${number}::jsonb))"
         )
-    rows = (orjson.dumps(story.rows[table]).decode() for table in tables)
-    await connection.execute(f"WITH {', '.join(inserts)} SELECT", *rows)
+    values = [orjson.dumps(rows[table]).decode() for table in tables]
+    await connection.execute(f"WITH {', '.join(inserts)} SELECT", *values)
 
 
-def _next_steps(story: Story, settings: Settings) -> str:
-    rows = story.rows
+def _next_steps(rows: dict[str, list[Row]], settings: Settings) -> str:
     api = f"{settings.public_url or client_url(settings.host, settings.port)}{PREFIX}"
-    if settings.jwt_secret is None:
-        about_tokens = f"Let your issuer make tokens for {MENTOR} and {MENTEE}, and set:"
-        mentor_token = mentee_token = "…"
-    else:
-        about_tokens = f"Tokens of {MENTOR} and {MENTEE}, for {TOKEN_DAYS} days:"
-        mentor_token, mentee_token = _token(settings, MENTOR), _token(settings, MENTEE)
+    about = f"Let your issuer make tokens for {MENTOR} and {MENTEE}, and set:"
+    tokens = {MENTOR: "…", MENTEE: "…"}
+    if settings.jwt_secret:
+        about = f"Tokens of {MENTOR} and {MENTEE}, for {TOKEN_DAYS} days:"
+        for user in tokens:
+            tokens[user] = make_token(
+                settings.jwt_secret,
+                sub=user,
+                ttl_seconds=TOKEN_DAYS * 86_400,
+                iss=settings.jwt_issuer,
+                aud=settings.jwt_audience,
+            )
+    mentees = {request["mentee_id"] for request in rows["requests"]}
     return f"""\
-In the database: {len(rows["mentors"])} mentors, \
-{len({request["mentee_id"] for request in rows["requests"]})} mentees, \
+In the database: {len(rows["mentors"])} mentors, {len(mentees)} mentees, \
 {len(rows["bookings"])} sessions, {len(rows["reviews"])} reviews.
-{about_tokens}
+{about}
 
-MENTOR={mentor_token}
-MENTEE={mentee_token}
+MENTOR={tokens[MENTOR]}
+MENTEE={tokens[MENTEE]}
 
 While run.py serves: free times, the mentee's coming sessions, accepting a request:
 
 curl -s {api}/mentors/{examples.MENTOR_ID}/availability
 curl -s -H "Authorization: Bearer $MENTEE" '{api}/sessions?upcoming=true'
 curl -s -X POST -H "Authorization: Bearer $MENTOR" {api}/requests/{examples.REQUEST_ID}/accept"""
-
-
-def _token(settings: Settings, sub: str) -> str:
-    return make_token(
-        settings.jwt_secret or "",
-        sub=sub,
-        ttl_seconds=TOKEN_DAYS * 86_400,
-        iss=settings.jwt_issuer,
-        aud=settings.jwt_audience,
-    )

@@ -1,14 +1,14 @@
 """Rows of the demo: people, requests and sessions around a given instant.
 
-The people are in ``people.toml``. Their requests and sessions are random, but the same instant
-always gives the same rows.
+The people are in ``people.toml``. What they do is random, but the same instant always gives the
+same rows.
 """
 
-import itertools
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,274 +20,186 @@ from mentorapi.schemas import examples
 #: Two users with fixed ids, and with something in every list.
 MENTOR, MENTEE = examples.MENTOR_USER, examples.MENTEE_USER
 
+#: These mentors have sessions and requests in every state of the lists below with these mentees.
+PARTNERS = {MENTOR: MENTEE, "joao-goncalves": MENTOR}
+
 #: Ids of the first rows of these kinds: the examples of the API's description name them.
 FIXED_IDS = {
     MENTOR: examples.MENTOR_ID,
     examples.FREE_MENTOR_USER: examples.FREE_MENTOR_ID,
     "window": examples.WINDOW_ID,
     "time off": examples.TIME_OFF_ID,
-    f"pending request {MENTOR} {MENTEE}": examples.REQUEST_ID,
-    f"confirmed session {MENTOR} {MENTEE}": examples.SESSION_ID,
+    f"pending request of {MENTEE}": examples.REQUEST_ID,
+    f"confirmed session of {MENTEE}": examples.SESSION_ID,
 }
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-#: The keys of a mentor that are not columns of the table mentors.
-NO_COLUMNS = {"hours", "windows", "overrides", "time_off", "topics"}
-
-#: States of sessions, as often as they occur. A reviewed session is completed, and has a review.
-PAST = [*["reviewed"] * 12, *["completed"] * 4, *["cancelled"] * 3, "disputed"]
-JUST_ENDED = [*PAST, *["pending_completion"] * 20]
-COMING = [*["confirmed"] * 7, *["rescheduled"] * 2, "cancelled"]
-
-#: Type and source of the events that are not called after the new state, or that no user causes.
-EVENTS = {
-    "request.pending": ("request.created", "user"),
-    "session.pending": ("session.updated", "database"),
-    "session.in_progress": ("session.started", "sweep"),
-    "session.pending_completion": ("session.ended", "sweep"),
-}
-#: States that the mentor causes. The mentee causes the others that a user causes.
-BY_MENTOR = {"accepted", "rejected", "confirmed", "rescheduled"}
-REASONS = {"rejected": "rejection_reason", "cancelled": "cancellation_reason"}
+#: States of past sessions, of coming ones, and of requests without a session, as often as they
+#: occur. A reviewed session is completed, and has a review.
+PAST = [*["reviewed"] * 9, *["completed"] * 3, *["cancelled"] * 2, "disputed", "pending_completion"]
+COMING = [*["confirmed"] * 7, *["rescheduled"] * 2, "cancelled", "pending"]
+NO_SESSION = [*["pending"] * 6, "rejected", "cancelled"]
 
 Row = dict[str, Any]
 
 
 class Story:
-    """Rows by table. A mentor or a mentee has at most one session a day."""
+    """``rows``: the rows of each table, by its name."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
-        self.random = Random("mentorapi")
         self.rows: defaultdict[str, list[Row]] = defaultdict(list)
+        self._random = Random("mentorapi")
         self._ids = dict(FIXED_IDS)
-        #: Days on which a user has a session.
-        self._busy: set[tuple[str, date]] = set()
-
         people = tomllib.loads(Path(__file__).with_name("people.toml").read_text(encoding="utf-8"))
         self._texts: dict[str, list[str]] = people["texts"]
-        self._people: dict[str, Row] = {}
-        for person in people["mentors"]:
-            self._add_mentor(people["defaults"] | person)
-        for mentee, name in people["mentees"].items():
-            self._add_user(mentee, name)
-        self._mentees = [MENTEE, *people["mentees"]]
-        mentors = [mentor for mentor, person in self._people.items() if person["windows"]]
-        self._add_sessions_of_examples()
-        for mentor in mentors:
-            self._add_sessions_of_weeks(mentor)
-        self._add_unaccepted_requests(mentors)
+        self._mentees = list(people["mentees"])
+        names = {mentor["user_id"]: mentor["full_name"] for mentor in people["mentors"]}
+        for user, name in (names | people["mentees"]).items():
+            self.rows["users"].append({"id": user, "name": name, "email": f"{user}@example.com"})
+        for mentor in people["mentors"]:
+            calendar = mentor.pop("calendar", None)
+            mentor = people["defaults"] | mentor | {"id": self._id(mentor["user_id"])}
+            self.rows["mentors"].append(mentor)
+            if calendar:
+                self._add_calendar(mentor, calendar)
+                self._add_sessions_and_requests(mentor)
 
-    # People --------------------------------------------------------------------------------------
-
-    def _add_mentor(self, person: Row) -> None:
-        user = person["user_id"]
-        self._people[user] = person
-        of_mentor = {"mentor_id": self._id(user)}
-        person["id"] = of_mentor["mentor_id"]
-        if "bio" in person:
-            person["profile_image_url"] = f"https://example.com/avatars/{user}.png"
-            person["default_meeting_link"] = f"https://meet.example.com/{user}"
-            person["links"] = {"website": f"https://{user}.example.com"}
-        joined_at = self._add_user(user, person["full_name"], person.get("profile_image_url"))
-        person["created_at"] = person["updated_at"] = joined_at
-        self.rows["mentors"].append({key: person[key] for key in person if key not in NO_COLUMNS})
-        person["windows"] = []
-        for text in person["hours"]:
+    def _add_calendar(self, mentor: Row, calendar: Row) -> None:
+        of_mentor = {"mentor_id": mentor["id"]}
+        for text in calendar["hours"]:
             *days, start, end = text.replace("-", " ").split()
             for day in days:
-                window = of_mentor | {"id": self._id("window"), "day_of_week": WEEKDAYS.index(day)}
-                person["windows"].append(window | {"start_time": start, "end_time": end})
-        self.rows["availability_windows"] += person["windows"]
-        for override in person["overrides"]:
+                window = {"id": self._id("window"), "day_of_week": WEEKDAYS.index(day)}
+                window |= {"start_time": start, "end_time": end}
+                self.rows["availability_windows"].append(of_mentor | window)
+        for override in calendar.get("overrides", []):
             day = self._day(override.pop("in_days"))
-            self.rows["availability_overrides"].append(of_mentor | {"day": day} | override)
-        for time_off in person["time_off"]:
+            self.rows["availability_overrides"].append(of_mentor | override | {"day": day})
+        for time_off in calendar.get("time_off", []):
             first, last = map(self._day, time_off.pop("in_days"))
-            time_off |= {"id": self._id("time off"), "start_date": first, "end_date": last}
-            self.rows["time_off"].append(of_mentor | time_off)
+            days_off = {"id": self._id("time off"), "start_date": first, "end_date": last}
+            self.rows["time_off"].append(of_mentor | time_off | days_off)
 
-    def _add_user(self, user: str, name: str, picture: str | None = None) -> datetime:
-        joined_at = self.now - timedelta(days=self.random.randint(100, 300))
-        row = {"id": user, "name": name, "email": f"{user}@example.com", "picture": picture}
-        self.rows["users"].append(row | {"created_at": joined_at, "updated_at": joined_at})
-        return joined_at
+    def _add_sessions_and_requests(self, mentor: Row) -> None:
+        partner = PARTNERS.get(mentor["user_id"])
+        if partner == MENTEE:
+            start = self.now.replace(second=0, microsecond=0) - timedelta(minutes=10)
+            self._add_session(mentor, partner, "in_progress", start)
+        for days, states, add in (
+            (range(-1, -71, -1), PAST, self._add_session),
+            (range(1, 8), COMING, self._add_session),
+            # Three times: several mentees may ask for the same time.
+            ([*range(8, 15)] * 3, NO_SESSION, self._add_request),
+        ):
+            with_partner = [(partner, status) for status in dict.fromkeys(states) if partner]
+            mentees = cycle(self._random.sample(self._mentees, len(self._mentees)))
+            for start in self._starts(mentor, days):
+                if with_partner:
+                    add(mentor, *with_partner.pop(0), start)
+                elif self._random.random() < 0.5:
+                    add(mentor, next(mentees), self._random.choice(states), start)
 
-    # Sessions ------------------------------------------------------------------------------------
-
-    def _add_sessions_of_examples(self) -> None:
-        """Sessions in every state between the two users with fixed ids."""
-        minutes = timedelta(minutes=10 + self.now.minute % 5)
-        started = (self.now - minutes).replace(second=0, microsecond=0)
-        self._add_session(MENTOR, MENTEE, "in_progress", started)
-        past = ["pending_completion", "completed", "disputed", "reviewed", "reviewed"]
-        coming = ["confirmed", "rescheduled", "pending", "cancelled"]
-        sessions = [(MENTOR, MENTEE, status) for status in past + coming]
-        # The mentor is a mentee of another mentor, too.
-        sessions += [("soren-kjaer", MENTOR, "reviewed"), ("soren-kjaer", MENTOR, "confirmed")]
-        for mentor, mentee, status in sessions:
-            day = next(self._free_days(mentor, back=status in past))
-            self._add_session(mentor, mentee, status, self._starts(mentor, day)[0])
-
-    def _add_sessions_of_weeks(self, mentor: str) -> None:
-        """Ten past weeks, and almost two to come with half as many sessions."""
-        for number in (*range(-70, 0), *range(1, 14)):
-            day = self._day(number)
-            starts = self._starts(mentor, day)
-            chance = 0.7 if number < 0 else 0.35
-            if starts and (mentor, day) not in self._busy and self.random.random() < chance:
-                free = [mentee for mentee in self._mentees if (mentee, day) not in self._busy]
-                states = PAST if number < -2 else JUST_ENDED if number < 0 else COMING
-                choose = self.random.choice
-                self._add_session(mentor, choose(free), choose(states), choose(starts))
-
-    def _add_session(self, mentor: str, mentee: str, status: str, start: datetime) -> None:
-        self._busy |= {(mentor, start.date()), (mentee, start.date())}
-        reviewed = status == "reviewed"
-        status = "completed" if reviewed else status
-        # Moved by a week, to the same weekday: the first time was within the windows, too.
-        asked_for = start - timedelta(days=7) if status == "rescheduled" else start
-        request = self._add_request(mentor, mentee, "accepted", asked_for)
-        confirmed_at, end = request["updated_at"], start + (request["end_time"] - asked_for)
-        steps = {"confirmed": confirmed_at, "in_progress": start, "pending_completion": end}
-        before = end if status in ("completed", "disputed") else confirmed_at
-        steps.setdefault(status, min(before + self._hours(1, 10), self.now))
-        session = request | {
-            "id": self._id(f"{status} session {mentor} {mentee}"),
-            "request_id": request["id"],
-            "status": status,
-            "start_time": start,
-            "end_time": end,
-            "created_at": confirmed_at,
-            "updated_at": steps[status],
-        }
-        request["booking_id"] = session["id"]
-        if status == "cancelled":
-            session |= {"cancelled_by": mentee, "cancellation_reason": self._text("cancellations")}
-        self.rows["bookings"].append(session)
-        for event in self._add_history("session", mentor, session, steps):
-            event |= {"start_time": start, "end_time": end}
-            if event["status"] == "confirmed":
-                event |= {"start_time": asked_for, "end_time": request["end_time"]}
-        if reviewed:
-            rating, _, comment = self._text("reviews").partition(" ")
-            self.rows["reviews"].append(
-                {
-                    "booking_id": session["id"],
-                    "mentor_id": session["mentor_id"],
-                    "mentee_id": mentee,
-                    "rating": int(rating),
-                    "comment": comment or None,
-                    "created_at": min(session["updated_at"] + self._hours(1, 24), self.now),
-                }
-            )
-
-    # Requests ------------------------------------------------------------------------------------
-
-    def _add_unaccepted_requests(self, mentors: list[str]) -> None:
-        # Three ask for the same time; the mentor can accept one of them.
-        start = self._starts(MENTOR, next(self._free_days(MENTOR)))[-1]
-        rivals = [MENTEE, "divya-menon", "henrik-aho"]
-        for mentee in rivals:
-            self._add_request(MENTOR, mentee, "pending", start)
-        requests = [
-            (MENTOR, MENTEE, "rejected"),
-            (MENTOR, MENTEE, "cancelled"),
-            ("eleni-papadopoulou", MENTOR, "pending"),
-            ("eleni-papadopoulou", MENTOR, "cancelled"),
-            ("zoe-vandenberghe", MENTOR, "rejected"),
-        ]
-        others = [mentee for mentee in self._mentees if mentee not in rivals]
-        for mentor in mentors:
-            mentees = self.random.sample(others, 5)
-            states = ["pending", "pending", "pending", "rejected", "cancelled"]
-            requests += zip([mentor] * 5, mentees, states, strict=True)
-        for mentor, mentee, status in requests:
-            days = [*itertools.islice(self._free_days(mentor), 3)]
-            start = self.random.choice(self._starts(mentor, self.random.choice(days)))
-            self._add_request(mentor, mentee, status, start)
-
-    def _add_request(self, mentor: str, mentee: str, status: str, start: datetime) -> Row:
-        person = self._people[mentor]
-        asked_at = min(start, self.now) - self._hours(25, 150)
+    def _add_request(self, mentor: Row, mentee: str, status: str, start: datetime) -> Row:
+        asked_at = min(start, self.now) - timedelta(hours=self._random.randint(25, 150))
         request = {
-            "id": self._id(f"{status} request {mentor} {mentee}"),
-            "mentor_id": person["id"],
+            "id": self._id(f"{status} request of {mentee}"),
+            "mentor_id": mentor["id"],
             "mentee_id": mentee,
-            "topic": self.random.choice(person["topics"]),
-            "message": self.random.choice([None, *self._texts["messages"]]),
+            "topic": self._random.choice(mentor["expertise"]),
+            "message": self._random.choice([None, *self._texts["messages"]]),
             "start_time": start,
-            "end_time": start + timedelta(minutes=person["session_duration"]),
-            "location": person["default_meeting_link"],
-            "session_rate": person["session_rate"],
-            "session_currency": person["session_currency"],
-            "status": status,
+            "end_time": start + timedelta(minutes=mentor["session_duration"]),
+            "location": mentor["default_meeting_link"],
+            "session_rate": mentor["session_rate"],
+            "session_currency": mentor["session_currency"],
+            "status": None,
             "created_at": asked_at,
-            "updated_at": asked_at if status == "pending" else asked_at + self._hours(1, 12),
         }
-        if status == "rejected":
-            request["rejection_reason"] = self._text("rejections")
         self.rows["requests"].append(request)
-        steps = {"pending": asked_at, status: request["updated_at"]}
-        self._add_history("request", mentor, request, steps)
+        self._move(request, "pending", "request.created", asked_at, mentee)
+        if status == "rejected":
+            request["rejection_reason"] = self._random.choice(self._texts["rejections"])
+        if status != "pending":
+            user = mentee if status == "cancelled" else mentor["user_id"]
+            self._move(request, status, f"request.{status}", asked_at + timedelta(hours=6), user)
         return request
 
-    def _add_history(
-        self, kind: str, mentor: str, row: Row, steps: dict[str, datetime]
-    ) -> list[Row]:
-        """Add the events of the row's states until now. ``steps`` are states with their times."""
-        events: list[Row] = []
-        for status, changed_at in steps.items():
-            if changed_at > row["updated_at"]:
-                continue
-            state = f"{kind}.{status}"
-            event_type, source = EVENTS.get(state, (state, "user"))
-            user = mentor if status in BY_MENTOR else row["mentee_id"]
-            events.append(
-                {
-                    "type": event_type,
-                    "object_id": row["id"],
-                    "mentor_id": row["mentor_id"],
-                    "mentee_id": row["mentee_id"],
-                    "old_status": events[-1]["status"] if events else None,
-                    "status": status,
-                    "is_history": True,
-                    "user_id": user if source == "user" else None,
-                    "source": source,
-                    "reason": row.get(REASONS.get(status, "")),
-                    "created_at": changed_at,
-                }
-            )
-        self.rows["events"] += events
-        return events
+    def _add_session(self, mentor: Row, mentee: str, status: str, start: datetime) -> None:
+        # It was asked for a week earlier, at the same hours.
+        moved_by = timedelta(days=7 if status == "rescheduled" else 0)
+        request = self._add_request(mentor, mentee, "accepted", start - moved_by)
+        session = request | {
+            "id": self._id(f"{status} session of {mentee}"),
+            "request_id": request["id"],
+            "status": None,
+            "created_at": request["updated_at"],
+        }
+        request["booking_id"] = session["id"]
+        self.rows["bookings"].append(session)
+        user = mentor["user_id"]
+        self._move(session, "confirmed", "session.confirmed", request["updated_at"], user)
+        if start < self.now and status != "cancelled":
+            self._move(session, "in_progress", "session.started", start, "sweep")
+        if status in ("pending_completion", "completed", "reviewed", "disputed"):
+            end = session["end_time"]
+            self._move(session, "pending_completion", "session.ended", end, "sweep")
+        later = min(session["updated_at"] + timedelta(hours=4), self.now)
+        if status == "rescheduled":
+            session |= {"start_time": start, "end_time": session["end_time"] + moved_by}
+            self._move(session, status, "session.rescheduled", later, user)
+        elif status == "cancelled":
+            reason = self._random.choice(self._texts["cancellations"])
+            session |= {"cancelled_by": mentee, "cancellation_reason": reason}
+            self._move(session, status, "session.cancelled", later, mentee)
+        elif status == "pending":
+            self._move(session, status, "session.updated", later, "database")
+        elif status == "disputed":
+            self._move(session, status, "session.disputed", later, mentee)
+        elif status in ("completed", "reviewed"):
+            self._move(session, "completed", "session.completed", later, mentee)
+        if status == "reviewed":
+            rating, _, comment = self._random.choice(self._texts["reviews"]).partition(" ")
+            review = {"booking_id": session["id"], "mentor_id": mentor["id"], "mentee_id": mentee}
+            review |= {"rating": int(rating), "comment": comment or None, "created_at": later}
+            self.rows["reviews"].append(review)
 
-    # Values --------------------------------------------------------------------------------------
+    def _move(self, row: Row, status: str, event: str, at: datetime, actor: str) -> None:
+        """Bring a request or a session into a state, and record it in its history."""
+        is_session = "request_id" in row
+        by_user = actor not in ("sweep", "database")
+        self.rows["events"].append(
+            {
+                "type": event,
+                "object_id": row["id"],
+                "mentor_id": row["mentor_id"],
+                "mentee_id": row["mentee_id"],
+                "old_status": row["status"],
+                "status": status,
+                "start_time": row["start_time"] if is_session else None,
+                "end_time": row["end_time"] if is_session else None,
+                "is_history": True,
+                "source": "user" if by_user else actor,
+                "user_id": actor if by_user else None,
+                "reason": row.get("rejection_reason") or row.get("cancellation_reason"),
+                "created_at": at,
+            }
+        )
+        row |= {"status": status, "updated_at": at}
 
-    def _starts(self, mentor: str, day: date) -> list[datetime]:
-        """When the mentor's windows of that day begin."""
-        zone = ZoneInfo(self._people[mentor]["availability_timezone"])
+    def _starts(self, mentor: Row, days: Iterable[int]) -> list[datetime]:
+        """When the mentor's windows of these days begin."""
+        zone = ZoneInfo(mentor["availability_timezone"])
         return [
             datetime.combine(day, time.fromisoformat(window["start_time"]), zone).astimezone(UTC)
-            for window in self._people[mentor]["windows"]
-            if window["day_of_week"] == day.weekday()
+            for day in map(self._day, days)
+            for window in self.rows["availability_windows"]
+            if (window["mentor_id"], window["day_of_week"]) == (mentor["id"], day.weekday())
         ]
 
     def _day(self, days_from_now: int) -> date:
         return self.now.date() + timedelta(days=days_from_now)
 
-    def _free_days(self, mentor: str, back: bool = False) -> Iterator[date]:
-        """Days with windows and without a session: from tomorrow on, or from yesterday back."""
-        for number in itertools.count(1):
-            day = self._day(-number if back else number)
-            if self._starts(mentor, day) and (mentor, day) not in self._busy:
-                yield day
-
-    def _hours(self, least: int, most: int) -> timedelta:
-        return timedelta(minutes=self.random.randint(60 * least, 60 * most))
-
-    def _text(self, kind: str) -> str:
-        return self.random.choice(self._texts[kind])
-
     def _id(self, kind: str) -> str:
-        return self._ids.pop(kind, None) or str(UUID(int=self.random.getrandbits(128), version=4))
+        return self._ids.pop(kind, None) or str(UUID(int=self._random.getrandbits(128), version=4))
