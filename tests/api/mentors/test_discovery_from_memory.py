@@ -138,7 +138,7 @@ async def test_read_many_times_at_once_asks_the_database_once(api: Api) -> None:
     received = await asyncio.gather(first, *others)
     assert {(response.status, response.body) for response in received} == {(200, received[0].body)}
     assert {response.headers["Etag"] for response in received} == {received[0].headers["Etag"]}
-    assert len({response.headers["X-Request-Id"] for response in responses}) == 51
+    assert len({response.headers["X-Request-Id"] for response in received}) == 51
 
 
 async def test_read_after_own_write_does_not_join_an_older_read(api: Api) -> None:
