@@ -1076,6 +1076,16 @@ BEGIN
         m.total_sessions DESC,
         m.id ASC
     LIMIT wanted;
+
+    IF EXISTS (
+        SELECT
+        FROM mentors AS m
+        WHERE
+            m.id = ANY (checked)
+            AND num_nonnulls(m.max_sessions_per_day, m.max_sessions_per_week) > 0
+    ) THEN
+        RETURN QUERY VALUES (NULL::uuid, NULL::timestamptz, NULL::json);
+    END IF;
 END
 $$;
 

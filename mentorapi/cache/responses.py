@@ -62,6 +62,8 @@ class Load:
     since: int
     #: The response; None after an error.
     outcome: asyncio.Future[Response | None]
+    #: For how long the response is true if nothing changes.
+    seconds_valid: float = inf
     #: In the time of ``time.monotonic()``.
     expires_at: float = inf
     #: Bytes.
@@ -106,6 +108,7 @@ class ResponseCache:
         """Keep the response, unless its topic changed after the load began."""
         if self._loads.get(load.url) is load:
             del self._loads[load.url]
+        load.seconds_valid = seconds_valid
         load.outcome.set_result(response)
         if response is None or seconds_valid <= 0 or not self._is_current(load):
             return
@@ -118,12 +121,17 @@ class ResponseCache:
     async def join(self, url: str) -> Response | None:
         """Wait for the response to another request of this URL, which reads the database already.
 
-        None if there is no such request, if it failed, or if its topic changed since it began.
+        A response that is not kept may be older than this call, if its read was under way then.
+        The next read began later. None if there is no such request, if it failed, or if its topic
+        changed since it began.
         """
-        load = self._loads.get(url)
-        if load is None or not self._is_current(load):
-            return None
-        response = await asyncio.shield(load.outcome)
+        for _ in range(2):
+            load = self._loads.get(url)
+            if load is None or not self._is_current(load):
+                return None
+            response = await asyncio.shield(load.outcome)
+            if load.seconds_valid > 0:
+                break
         if response is not None:
             self.hits += 1
         return response

@@ -256,7 +256,8 @@ AS $$
 $$;
 
 -- The mentors with a free slot from one instant to another, soonest first and then in the order of
--- the list. `slots` are the first three, as JSON.
+-- the list. `slots` are the first three, as JSON. A row of nulls follows if one of the mentors that
+-- were checked has limits: then the result changes with pending requests.
 CREATE OR REPLACE FUNCTION mentors_available(
     filters jsonb,
     from_time timestamptz,
@@ -438,5 +439,15 @@ BEGIN
         m.total_sessions DESC,
         m.id ASC
     LIMIT wanted;
+
+    IF EXISTS (
+        SELECT
+        FROM mentors AS m
+        WHERE
+            m.id = ANY (checked)
+            AND num_nonnulls(m.max_sessions_per_day, m.max_sessions_per_week) > 0
+    ) THEN
+        RETURN QUERY VALUES (NULL::uuid, NULL::timestamptz, NULL::json);
+    END IF;
 END
 $$;

@@ -10,12 +10,12 @@ SELECT
         json_agg(
             (left(card.body::text, -1) || ',"slots":' || free.slots::text || '}')::json
             ORDER BY free.place
-        ), '[]'
+        ) FILTER (WHERE m.id IS NOT NULL), '[]'
     ) AS items,
     coalesce(
         min(CASE
             -- Pending requests count, and their changes make no response stale.
-            WHEN num_nonnulls(m.max_sessions_per_day, m.max_sessions_per_week) > 0 THEN 0
+            WHEN free.id IS NULL THEN 0
             ELSE
                 extract(EPOCH FROM free.first_start - now()) - 60 * m.minimum_notice_minutes
         END), 'Infinity'
@@ -24,5 +24,5 @@ FROM
     mentors_available(
         $1::jsonb, $2::text::timestamptz, $3::text::timestamptz, $4
     ) WITH ORDINALITY AS free (id, first_start, slots, place)
-INNER JOIN mentors AS m ON m.id = free.id
+LEFT JOIN mentors AS m ON m.id = free.id
 CROSS JOIN LATERAL mentor_card(m) AS card;

@@ -141,6 +141,22 @@ async def test_read_many_times_at_once_asks_the_database_once(api: Api) -> None:
     assert len({response.headers["X-Request-Id"] for response in received}) == 51
 
 
+async def test_read_after_own_request_does_not_join_an_older_read(api: Api) -> None:
+    mentor = await api.mentor()
+    await mentor.ok("PUT", "/mentor/policy", {"maxSessionsPerWeek": 1})
+    day = day_after_tomorrow().date()
+    path = f"/mentors/{mentor.id}/availability?startDate={day}&endDate={day}"
+    # What a read that is still under way has found.
+    found = responses.Response((await api.nobody.get(path)).content, {})
+    older = api.services.cache.begin(f"/api{path}", mentor.id)
+    await api.request(api.user("jane"), mentor)
+    reads = [asyncio.create_task(api.nobody.get(path)), *await ask_too(api, path, 20)]
+    misses = api.services.cache.misses
+    api.services.cache.end(older, found, 0)
+    assert [(await each).json["slots"] for each in reads] == [[]] * 21
+    assert api.services.cache.misses == misses + 1
+
+
 async def test_read_after_own_write_does_not_join_an_older_read(api: Api) -> None:
     path = f"/mentors/{(await api.mentor()).id}/availability"
     async with slots_that_must_wait(api, path) as before:

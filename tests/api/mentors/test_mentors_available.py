@@ -117,6 +117,22 @@ async def test_list_available_follows_sessions_and_hours_at_once(api: Api) -> No
     assert api.services.cache.hits == hits + 1
 
 
+async def test_list_available_follows_requests_where_sessions_are_limited(api: Api) -> None:
+    mia, jane = await api.mentor("mia"), api.user("jane")
+    await mia.ok("PUT", "/mentor/policy", {"maxSessionsPerDay": 1})
+    at = coming(0, 9)
+    period = at, at + timedelta(hours=1)
+    assert await free(api, *period) == {"mia": [iso(at)]}
+    for answer in ("cancel", "reject"):
+        request = await api.request(jane, mia, at)
+        assert await free(api, *period) == {}
+        if answer == "cancel":
+            await jane.ok("PATCH", f"/requests/{request['id']}/cancel")
+        else:
+            await mia.ok("POST", f"/requests/{request['id']}/reject")
+        assert await free(api, *period) == {"mia": [iso(at)]}
+
+
 async def test_list_available_changes_when_its_first_slot_comes(api: Api, clock: Clock) -> None:
     await api.mentor("mia", hours("09:00-11:00"))
     monday = coming(0)
@@ -195,7 +211,10 @@ async def test_list_available_agrees_with_asking_each_mentor(api: Api) -> None:
             wanted, sample = chance.choice([1, 5, 20]), chance.choice([1, 4, 15, 1000])
             expected = await api.db.fetch(ASKED_EACH, start, end, wanted)
             found = await api.db.fetch(
-                "SELECT id, first_start FROM mentors_available('{}', $1, $2, $3, $4)",
+                """
+                SELECT id, first_start FROM mentors_available('{}', $1, $2, $3, $4)
+                WHERE id IS NOT NULL
+                """,
                 start,
                 end,
                 wanted,
