@@ -294,7 +294,8 @@ class Connection(asyncio.Protocol, HTTPConnection):
 
     def close_if_idle(self, now: float) -> None:
         """Close the connection unless it has a request, or is new and may soon get one."""
-        if self._request is not None or self._parser.unparsed or now < self._idle_from:
+        has_bytes = self._parser.unparsed or self._transport.get_write_buffer_size()
+        if self._request is not None or has_bytes or now < self._idle_from:
             return
         try:
             # Bytes that have arrived are a request, although the event loop has not read them yet.

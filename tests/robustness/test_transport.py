@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tornado.ioloop import IOLoop
+from tornado.testing import bind_unused_port
 
+from mentorapi import server
 from mentorapi.config import Settings
 from mentorapi.http.parser import RequestParser
+from mentorapi.http.transport import Server
 from tests.client import SECRET, Api, is_error
-from tests.robustness.bad_input import exchange
+from tests.robustness.bad_input import exchange, split_responses
 from tests.robustness.test_bodies import head
 
 
@@ -74,6 +80,54 @@ async def test_close_sending_side_still_gets_all_responses(api: Api) -> None:
     responses, rest, closed = await exchange(api.base, raw, half_close=True)
     assert [one.status for one in responses] == [200, 401, 404]
     assert (rest, closed) == (b"", True)
+
+
+# Slow readers ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def narrow(api: Api, io_loop: IOLoop) -> Iterator[tuple[Server, int]]:
+    """A server, and its port. The system takes few bytes of a response; the others wait."""
+    http_server = server.http_server(api.app, api.services.settings)
+    listening, port = bind_unused_port()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    http_server.add_sockets([listening])
+    yield http_server, port
+    http_server.stop()
+    io_loop.run_sync(http_server.close_all_connections)
+
+
+async def request_description(port: int, client: socket.socket) -> bytes:
+    """Request a long response. Returns the first byte of it."""
+    loop = asyncio.get_running_loop()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    await loop.sock_connect(client, ("127.0.0.1", port))
+    await loop.sock_sendall(client, get("/openapi.json"))
+    return await loop.sock_recv(client, 1)
+
+
+async def read_to_the_end(client: socket.socket) -> bytes:
+    received = b""
+    async with asyncio.timeout(10):
+        while chunk := await asyncio.get_running_loop().sock_recv(client, 65536):
+            received += chunk
+    return received
+
+
+async def test_stop_while_a_response_is_sent_sends_all_of_it(
+    api: Api, narrow: tuple[Server, int]
+) -> None:
+    http_server, port = narrow
+    with socket.socket() as client:
+        received = await request_description(port, client)
+        http_server.stop()
+        finishing = asyncio.create_task(http_server.finish_requests(api.services.metrics))
+        await asyncio.sleep(0)
+        (response,), rest = split_responses(received + await read_to_the_end(client))
+        await finishing
+    assert (response.status, rest) == (200, b"")
+    assert len(response.body) > 100_000
 
 
 # Versions ----------------------------------------------------------------------------------------
