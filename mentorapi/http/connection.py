@@ -144,7 +144,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def _continue(self) -> None:
         if not self._has_ended:
             self._transport.resume_reading()
-        if self._parser.unparsed:
+        if self._parser.unparsed or self._has_ended:
             self._parse()
 
     def _handle_piece(self) -> None:

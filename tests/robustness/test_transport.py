@@ -130,6 +130,16 @@ async def test_stop_while_a_response_is_sent_sends_all_of_it(
     assert len(response.body) > 100_000
 
 
+async def test_close_sending_side_during_a_response_closes_after_it(
+    narrow: tuple[Server, int],
+) -> None:
+    with socket.socket() as client:
+        received = await request_description(narrow[1], client)
+        client.shutdown(socket.SHUT_WR)
+        (response,), rest = split_responses(received + await read_to_the_end(client))
+    assert (response.status, rest) == (200, b"")
+
+
 # Versions ----------------------------------------------------------------------------------------
 
 
