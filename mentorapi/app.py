@@ -16,7 +16,17 @@ from mentorapi.http.router import ApiApplication
 from mentorapi.http.services import Services
 from mentorapi.schemas.common import PREFIX
 
-RESOURCES = (mentors, reviews, profile, images, availability, requests, sessions, events, docs)
+RESOURCES = (
+    mentors,
+    reviews,
+    profile,
+    images,
+    availability,
+    requests,
+    sessions,
+    events,
+    docs,
+)
 
 #: Path templates and their handlers; the first that fits is taken.
 ROUTES: list[tuple[str, type[ApiHandler]]] = [

@@ -204,7 +204,7 @@ def test_compare_header_in_the_architecture_with_its_file() -> None:
         ("docs/architecture.md", "SlotTaken"),
         ("docs/architecture.md", "mentor_page"),
         ("docs/contributing.md", "Operation"),
-        ("docs/contributing.md", "_seconds"),
+        ("docs/contributing.md", "_number_from"),
     ],
 )
 def test_find_names_of_the_code_that_a_document_uses(document: str, name: str) -> None:
