@@ -226,8 +226,8 @@ DELETE_OVERRIDE = Operation(
 )
 
 INSTANTS_OFF = {
-    "startsAt": common.instant(f"{examples.MONDAY}T00:00:00Z"),
-    "endsAt": common.instant(f"{examples.FRIDAY}T00:00:00Z"),
+    "startsAt": common.instant(f"{examples.TIME_OFF_START}T00:00:00Z"),
+    "endsAt": common.instant(f"{examples.TIME_OFF_END}T00:00:00Z"),
 }
 DAY_OFF = common.nullable(common.with_example(DAY, None))
 DAYS_OFF = {"startDate": DAY_OFF, "endDate": DAY_OFF}
@@ -294,8 +294,8 @@ ADD_TIME_OFF = Operation(
                 object=common.with_example(common.choice("session", "request"), "session"),
                 id=common.uuid(examples.SESSION_ID),
                 status=common.text("confirmed"),
-                startTime=common.SESSION_START,
-                endTime=common.SESSION_END,
+                startTime=common.instant(f"{examples.TIME_OFF_START}T09:00:00Z"),
+                endTime=common.instant(f"{examples.TIME_OFF_START}T10:00:00Z"),
                 mentee=common.MENTEE,
             )
         ),

@@ -17,3 +17,6 @@ FREE_MENTOR_USER, FREE_MENTOR_ID = "siobhan-ni-bhriain", "01936b3e-7c00-7a11-8a5
 
 #: A Monday and its Friday. They are far ahead, so that the examples can be sent for years.
 MONDAY, FRIDAY = "2031-02-10", "2031-02-14"
+
+#: Time off begins within two years, so that these can be sent until 2028 only.
+TIME_OFF_START, TIME_OFF_END = "2028-02-14", "2028-02-18"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
+from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +31,7 @@ from mentorapi.schemas.operation import Operation
 from mentorapi.schemas.sessions import CALENDAR as SESSION_CALENDAR
 from tests import npm
 from tests.client import Api, is_error
+from tests.clock import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -416,6 +418,13 @@ async def test_send_example_writes_on_demo_data_succeeds(api: Api) -> None:
         success = operation["responses"][str(response.status)]
         always = success["headers"].keys() - {"Idempotent-Replayed"}
         assert [header for header in always if header not in response.headers] == [], name
+
+
+async def test_send_example_of_time_off_in_2028_succeeds(api: Api, clock: Clock) -> None:
+    mentor = await api.mentor()
+    await clock.move_to(datetime(2028, 1, 1, tzinfo=UTC))
+    body = DOCUMENT["paths"]["/mentor/time-off"]["post"]["requestBody"]["content"]
+    await mentor.ok("POST", "/mentor/time-off", body["application/json"]["example"])
 
 
 def path_of(path: str, described: dict[str, Any]) -> str:
