@@ -44,6 +44,7 @@ DASHBOARD = {
 DOCUMENTED = {
     "A client in TypeScript": "client",
     "Generated types": "generated",
+    "Pages of a list": "pages",
     "Times and time zones": "times",
     "Finding a mentor": "discovery",
     "A calendar in the user's own zone": "week",
@@ -181,6 +182,7 @@ async def test_run_four_flows_in_browser_of_another_origin_succeeds(
 
 async def test_run_the_code_of_the_document_books_a_session(api: Api, project: Path) -> None:
     mentor, jane = await api.mentor("mia"), api.user("jane")
+    await api.mentor("max")
     process = await asyncio.create_subprocess_exec(
         *("node", "dist/guide.js", f"{api.base}/api", jane.token, mentor.id),
         cwd=project,

@@ -5,6 +5,7 @@ import { ApiError, call } from "./documented_client";
 import { data as sessions } from "./documented_generated";
 import { createRequest } from "./documented_idempotency";
 import { uploadImage } from "./documented_images";
+import { pages } from "./documented_pages";
 import { byLocalDay, label, requestBody, type Slot } from "./documented_times";
 import { readWeek } from "./documented_week";
 
@@ -48,6 +49,12 @@ const request = await createRequest(body);
 const duplicate = await refused(createRequest(body));
 check(duplicate.code === "duplicate_request", "the code of the refusal");
 check(duplicate.body.statusCode === 409 && duplicate.requestId !== null, "its body and its id");
+
+const read: string[] = [];
+for await (const page of pages<{ id: string }>("/mentors?limit=1&sort=newest")) {
+  read.push(...page.map((mentor) => mentor.id));
+}
+check(read.length === 2 && read[1] === mentorId, "both pages");
 
 const unauthorized = await refused(call(api, null, "GET", "/sessions"));
 check(unauthorized.code === "unauthorized", "a refusal without a token");
