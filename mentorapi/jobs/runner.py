@@ -9,6 +9,7 @@ import structlog
 from tornado.ioloop import PeriodicCallback
 
 from mentorapi.database.pool import Database
+from mentorapi.errors import Unavailable
 from mentorapi.telemetry import context
 from mentorapi.telemetry.metrics import Metrics
 
@@ -72,14 +73,15 @@ class Runner:
         try:
             with metrics.job_duration.labels(job.name).time():
                 changed = await job.run(self._db)
-        except Exception:
+        except Exception as error:
             metrics.job_runs.labels(job.name, "failure").inc()
-            log.exception(
-                "Job failed; its next run catches up",
-                job=job.name,
-                statement=running.statement,
-                backend=running.backend,
-            )
+            fields = {"job": job.name, "statement": running.statement, "backend": running.backend}
+            message = "Job failed; its next run catches up"
+            # As with requests: no traceback for a database that cannot be reached.
+            if isinstance(error, Unavailable):
+                log.warning(message, **fields, cause=repr(error.__cause__ or error))
+            else:
+                log.exception(message, **fields)
             return
         metrics.job_runs.labels(job.name, "success").inc()
         metrics.job_last_success.labels(job.name).set_to_current_time()

@@ -73,6 +73,9 @@ class Log:
     def of(self, request_id: str) -> list[dict[str, Any]]:
         return [line for line in self.json if line.get("request_id") == request_id]
 
+    def with_message(self, beginning: str) -> list[dict[str, Any]]:
+        return [line for line in self.json if line["message"].startswith(beginning)]
+
     def everything(self) -> str:
         return "".join(stream.getvalue() for stream in self.streams.values())
 
@@ -266,11 +269,21 @@ async def test_fail_to_connect_logs_the_statement_and_why(
     while api.services.db.get_size():
         await api.db.execute("SELECT")
     response = await mentor.request("GET", "/sessions", headers={"X-Request-Id": "r-away"})
+    sweep, *_ = all_jobs(sweep_interval=300)
+    await Runner(api.services.db, api.services.metrics, [sweep]).run(sweep)
+    while not (of_the_listener := log.with_message("The event log cannot be read yet")):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
     await execute(postgres, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     assert response.status == 503
     (line,) = log.of("r-away")
     assert "is not currently accepting connections" in line["cause"]
     assert (line["statement"], line["backend"]) == ("session_list", None)
+    (line,) = log.with_message("Job failed")
+    assert (line["level"], line["job"], line["statement"]) == ("WARNING", "sweep", "sessions.sweep")
+    assert "is not currently accepting connections" in line["cause"]
+    assert "exception" not in line
+    (line,) = of_the_listener
+    assert "is not currently accepting connections" in line["message"]
 
 
 @pytest.mark.own_server
