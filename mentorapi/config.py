@@ -185,7 +185,7 @@ class Settings:
     jwt_secret: Annotated[str | None, _secret] = field(default=None, repr=False)
     # PEM text; the variable may name a file instead.
     jwt_public_key: Annotated[str | None, _public_key] = None
-    jwks_url: Annotated[str | None, _http_url] = None
+    jwks_url: Annotated[str | None, _http_url] = field(default=None, repr=False)
     jwt_issuer: Annotated[str | None, _text] = None
     jwt_audience: Annotated[str | None, _text] = None
     cors_origins: Annotated[tuple[str, ...], _origins] = ()

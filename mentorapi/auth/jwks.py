@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
 from tornado.httpclient import AsyncHTTPClient
@@ -36,6 +37,8 @@ class KeySet:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        #: Its name in messages: without a password or a key that the URL may contain.
+        self._issuer = f"{urlsplit(url).hostname} (MENTORAPI_JWKS_URL)"
         self._keys: list[Key] = []
         self._fetched_at = -math.inf
         self._fetching = asyncio.Lock()
@@ -51,9 +54,9 @@ class KeySet:
         try:
             self._keys = await self._fetch()
         except Exception as error:
-            raise UnusableKey(f"Cannot read the key set at {self._url}: {error}") from error
+            raise UnusableKey(f"Cannot read the key set of {self._issuer}: {error}") from error
         if not self._keys:
-            raise UnusableKey(f"The key set at {self._url} has no RS256, ES256 or EdDSA key")
+            raise UnusableKey(f"The key set of {self._issuer} has no RS256, ES256 or EdDSA key")
         self._refreshing.start()
 
     def close(self) -> None:
@@ -93,11 +96,11 @@ class KeySet:
                 keys = await self._fetch()
             except Exception as error:
                 log.warning(
-                    "Key set at %s not refreshed, the last copy stays: %s", self._url, error
+                    "Key set of %s not refreshed, the last copy stays: %s", self._issuer, error
                 )
                 return
             if keys != self._keys:
-                log.info("Key set at %s changed: %d usable keys", self._url, len(keys))
+                log.info("Key set of %s changed: %d usable keys", self._issuer, len(keys))
                 self._keys = keys
                 self._on_change()
 

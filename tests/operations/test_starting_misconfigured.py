@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from mentorapi.auth.keys import UnusableKey
+from mentorapi.auth.tokens import Verifier
 from mentorapi.config import ConfigError, Settings
 from mentorapi.database import embedded
 from mentorapi.errors import StartupError
@@ -222,6 +224,15 @@ def test_print_token_with_public_key_is_refused(tmp_path: Path) -> None:
     settings = {"JWKS_URL": "https://id.example.com/keys"}
     ended = run("token", "--sub", "ada", data_dir=tmp_path, **settings)
     assert_one_line(ended, 2, "MENTORAPI_JWT_SECRET")
+
+
+async def test_start_with_unreachable_key_set_hides_its_password() -> None:
+    url = "http://me:not-to-be-printed@127.0.0.1:1/keys?key=not-to-be-printed"
+    settings = Settings.from_env({"MENTORAPI_JWKS_URL": url})
+    assert "not-to-be-printed" not in repr(settings)
+    with pytest.raises(UnusableKey, match=r"127.0.0.1.*MENTORAPI_JWKS_URL.*refused") as raised:
+        await Verifier.from_jwks(url).start()
+    assert "not-to-be-printed" not in str(raised.value)
 
 
 def test_start_with_unreachable_database_is_refused(tmp_path: Path) -> None:
