@@ -191,7 +191,7 @@ class _Server:
             **_process_options(fresh),
         )
         if initdb.returncode != 0:
-            raise StartupError(f"initdb failed: {_last_line(initdb.stderr)}")
+            raise StartupError(f"initdb failed: {_reason(initdb.stderr)}")
         fresh.rename(self.folder)
         _sync(self.folder.parent)
 
@@ -299,7 +299,7 @@ class _Server:
             fatal = re.findall(r"(?:FATAL|PANIC):\s+(.*)", path.read_text(errors="replace"))
             if fatal:
                 return f"{fatal[-1]} (its log: {path})"
-        return _last_line(first.read_text(errors="replace"))
+        return _reason(first.read_text(errors="replace"))
 
 
 # Programs and their user -------------------------------------------------------------------------
@@ -407,5 +407,7 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no reason given"])[-1]
+def _reason(text: str) -> str:
+    """The last error in what a program of PostgreSQL has printed, else the last line."""
+    reported = re.findall(r"(?:FATAL|PANIC|error):\s+(.*)", text)
+    return (reported or text.strip().splitlines() or ["no reason given"])[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -18,7 +19,7 @@ from mentorapi.database import embedded
 from mentorapi.errors import StartupError
 from mentorapi.http.sockets import bind
 from tests.conftest import FirstStarts, copy_folder
-from tests.starting import run, wait_until
+from tests.starting import Process, run, wait_until
 
 SECRET = "not-to-be-printed-" * 3
 PRIVATE = "-----BEGIN PRIVATE KEY-----\nnot-to-be-printed\n-----END PRIVATE KEY-----"
@@ -201,6 +202,14 @@ def test_start_with_impossible_data_folder_is_refused(tmp_path: Path) -> None:
     for command in ("serve", "migrate", "token --sub ada"):
         ended = run(*command.split(), data_dir=tmp_path / "file" / "var", elsewhere=tmp_path)
         assert_one_line(ended, 1, str(tmp_path / "file"), "Not a directory")
+
+
+def test_start_without_room_for_the_database_is_refused(tmp_path: Path) -> None:
+    small_files = ("sh", "-c", 'ulimit -f 500; exec "$@"', "sh")
+    with Process(tmp_path / "var", "migrate", before=small_files) as migrating:
+        complaint = migrating.complaint()
+        assert migrating.ended() == 1
+    assert re.fullmatch("mentorapi: initdb failed: could not write .*: File too large\n", complaint)
 
 
 def test_start_with_other_files_in_database_folder_is_refused(tmp_path: Path) -> None:
