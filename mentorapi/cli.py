@@ -14,15 +14,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import asyncpg
 import uvloop
 from psycopg.conninfo import conninfo_to_dict
 
 from mentorapi.auth.development import load_or_create_secret, make_token
 from mentorapi.config import ConfigError, Settings
 from mentorapi.database import embedded
-from mentorapi.database.connections import check_server, open_pool
+from mentorapi.database.connections import check_server, open_pool, reason
 from mentorapi.database.migrate import migrate
-from mentorapi.errors import StartupError
+from mentorapi.errors import StartupError, Unavailable
 from mentorapi.schemas.common import PREFIX
 from mentorapi.telemetry import logs
 
@@ -154,6 +155,9 @@ def _with_pool(settings: Settings, work: Any) -> Any:
         pool = await open_pool(url, settings.pool_size)
         try:
             return await work(pool)
+        except (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            why = reason(error.__cause__ or error)
+            raise StartupError(f"the database refuses: {why}") from error
         finally:
             await pool.close()
 

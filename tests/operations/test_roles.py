@@ -35,7 +35,7 @@ from tests.operations.test_dba import story
 from tests.operations.undoing import pending, roll_back
 from tests.schema_dump import SCHEMA
 from tests.serving import DRIFT, serve
-from tests.starting import RUN, environment
+from tests.starting import RUN, environment, run
 
 ROOT = RUN.parent
 
@@ -219,6 +219,15 @@ def test_exceed_the_rights_of_a_login_is_refused(
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute(statement)
+
+
+def test_sweep_as_the_reader_ends_with_one_line(installed: str, tmp_path: Path) -> None:
+    url = logged_in_as(installed, "reporter")
+    ended = run("sweep", data_dir=tmp_path, DATABASE_URL=url, JWT_SECRET=SECRET)
+    assert ended.stderr == (
+        "mentorapi: the database refuses: permission denied for view due_sessions\n"
+    )
+    assert ended.returncode == 1
 
 
 def test_connect_without_a_role_is_refused(server: Server, installed: str) -> None:
