@@ -51,7 +51,7 @@ _RESERVED_FILES = 64
 async def serve(
     settings: Settings, database_url: str, sockets: Sockets, ready: Callable[[], None]
 ) -> None:
-    """Serve until SIGINT or SIGTERM. A second signal ends the waiting for requests in progress.
+    """Serve until SIGINT, SIGTERM or SIGHUP. A second one ends the wait for requests in progress.
 
     ``ready`` is called when the server serves. Raises StartupError.
     """
@@ -90,14 +90,16 @@ async def serve(
 
 
 def _signal_events() -> tuple[asyncio.Event, asyncio.Event]:
-    """Set by the first and by the second SIGINT or SIGTERM."""
+    """Set by the first and by the second signal to stop."""
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def received() -> None:
         (hurry if stop.is_set() else stop).set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, received)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # nohup has SIGHUP ignored.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, received)
     return stop, hurry
 
 

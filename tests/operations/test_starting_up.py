@@ -161,13 +161,20 @@ def test_start_embedded_database_listens_on_no_port(data_dir: Path) -> None:
         assert [each for each in connections if each.status == "LISTEN"] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_send_signal_ends_server_and_database(data_dir: Path, number: signal.Signals) -> None:
     with Process(data_dir) as server:
         server.listening()
         server.signal(number)
         assert server.ended() == 0
     assert nothing_left_of(data_dir)
+
+
+def test_close_terminal_under_nohup_keeps_the_server(data_dir: Path) -> None:
+    with Process(data_dir, before=["nohup"]) as server:
+        url = server.listening()
+        server.signal(signal.SIGHUP)
+        assert responds(url)
 
 
 def test_press_ctrl_c_ends_server_and_database(data_dir: Path) -> None:
