@@ -65,7 +65,9 @@ def client_url(host: str, port: int) -> str:
     """The address listened on, or that of the loopback if clients cannot use the former."""
     if host.startswith(UNIX):
         return "http://localhost"
-    return url_of("127.0.0.1" if host in _WILDCARDS else host, port)
+    # A socket of "::" may serve IPv6 only, as Tornado's do.
+    loopback = "::1" if host == "::" else "127.0.0.1"
+    return url_of(loopback if host in _WILDCARDS else host, port)
 
 
 def bind(settings: Settings) -> Sockets:

@@ -21,7 +21,7 @@ import pytest
 from mentorapi import cli
 from mentorapi.config import Settings
 from mentorapi.database import embedded
-from mentorapi.http.sockets import Sockets
+from mentorapi.http.sockets import Sockets, bind
 from tests.api.images.test_profile_image import MULTIPART, PNG, form
 from tests.conftest import FirstStarts, copy_folder
 from tests.starting import (
@@ -126,16 +126,19 @@ def test_upload_to_a_plain_start_gets_the_address_listened_on(data_dir: Path) ->
             assert image.status == 200
 
 
-@pytest.mark.parametrize(("host", "base"), [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1")])
+@pytest.mark.parametrize(("host", "base"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])
 def test_start_on_a_wildcard_address_says_what_images_begin_with(
     host: str, base: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        bound, usual = Sockets(host, [listening], []), Sockets("127.0.0.1", [listening], [])
+    bound = bind(Settings(host=host, port=0))
+    (listening,) = bound.main
+    with listening:
+        usual = Sockets("127.0.0.1", [listening], [])
         cli._announce(Settings(host=host), "18", bound)
         cli._announce(Settings(host=host, public_url="https://api.example.com"), "18", bound)
         cli._announce(Settings(), "18", usual)
         port = listening.getsockname()[1]
+        socket.create_connection((base.strip("[]"), port)).close()
     (record,) = caplog.records
     assert record.getMessage() == (
         "MENTORAPI_PUBLIC_URL is not set:"
