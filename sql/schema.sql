@@ -2412,7 +2412,8 @@ BEGIN
         day_start(NEW.end_date + 1, m.availability_timezone)
     INTO NEW.starts_at, NEW.ends_at
     FROM mentors AS m
-    WHERE m.id = NEW.mentor_id;
+    WHERE m.id = NEW.mentor_id
+    FOR NO KEY UPDATE;
     RETURN NEW;
 END
 $$;
@@ -2549,7 +2550,7 @@ BEGIN
     SET
         full_name = CASE WHEN own_name THEN full_name ELSE NEW.name END,
         profile_image_url = CASE WHEN own_image THEN profile_image_url ELSE NEW.picture END
-    WHERE user_id = NEW.id AND NOT (own_name AND own_image);
+    WHERE user_id = NEW.id;
     RETURN NULL;
 END
 $$;

@@ -32,7 +32,8 @@ CREATE OR REPLACE FUNCTION token_name(user_id text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT u.name FROM users AS u WHERE u.id = user_id $$;
 
--- A profile shows the name and the picture of the token until it has its own.
+-- A profile shows the name and the picture of the token until it has its own. The lock on a profile
+-- that has both of its own counts, too: another transaction may be about to clear them.
 CREATE OR REPLACE FUNCTION users_rename_profile() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -41,7 +42,7 @@ BEGIN
     SET
         full_name = CASE WHEN own_name THEN full_name ELSE NEW.name END,
         profile_image_url = CASE WHEN own_image THEN profile_image_url ELSE NEW.picture END
-    WHERE user_id = NEW.id AND NOT (own_name AND own_image);
+    WHERE user_id = NEW.id;
     RETURN NULL;
 END
 $$;

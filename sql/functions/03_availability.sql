@@ -606,7 +606,8 @@ AS $$
     )
 $$;
 
--- Computes the instants of time off in whole days, which are days of the mentor's zone.
+-- Computes the instants of time off in whole days, which are days of the mentor's zone. The lock
+-- keeps the zone: mentors_move_time_off() of another transaction does not see this row.
 CREATE OR REPLACE FUNCTION time_off_take_days() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -616,7 +617,8 @@ BEGIN
         day_start(NEW.end_date + 1, m.availability_timezone)
     INTO NEW.starts_at, NEW.ends_at
     FROM mentors AS m
-    WHERE m.id = NEW.mentor_id;
+    WHERE m.id = NEW.mentor_id
+    FOR NO KEY UPDATE;
     RETURN NEW;
 END
 $$;

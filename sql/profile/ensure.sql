@@ -24,6 +24,9 @@ opened AS (
             SELECT
             FROM known
         )
+    -- Keeps the name and the picture: users_rename_profile() of another transaction does not see
+    -- the new profile.
+    FOR SHARE
     ON CONFLICT (user_id) DO UPDATE
         SET updated_at = now()
     RETURNING

@@ -29,6 +29,11 @@ TAKEN = (409, "Time slot is no longer available")
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 
+BLOCKED = """
+    SELECT pid FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
+
 
 @pytest.fixture(autouse=True)
 def _no_second_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -399,6 +404,41 @@ async def test_read_history_after_waiting_change_has_order_of_commits(api: Api) 
 
 
 # Settings that change meanwhile -------------------------------------------------------------------
+
+
+async def commit_while(api: Api, change: str, call: Awaitable[Response]) -> None:
+    """Commit a change by psql only after the call has ended, or when it waits for that change."""
+    async with api.db.acquire() as connection, connection.transaction():
+        await connection.execute(change)
+        running = asyncio.ensure_future(call)
+        while not running.done() and not await api.db.fetch(BLOCKED):
+            pass
+    assert (await running).status < 300
+
+
+async def test_take_time_off_while_zone_changes_takes_days_of_new_zone(api: Api) -> None:
+    mentor = await api.mentor()
+    day = f"{day_after_tomorrow():%Y-%m-%d}"
+    change = "UPDATE mentors SET availability_timezone = 'Asia/Tokyo'"
+    call = mentor.post("/mentor/time-off", {"startDate": day, "endDate": day})
+    await commit_while(api, change, call)
+    (taken,) = await mentor.ok("GET", "/mentor/time-off")
+    assert taken["endsAt"] == f"{day}T15:00:00Z"
+
+
+async def test_rename_user_while_profile_is_created_renames_both(api: Api) -> None:
+    ann = api.user("ann")
+    await ann.ok("GET", "/requests")
+    await commit_while(api, "UPDATE users SET name = 'New'", ann.patch("/mentor/me", {}))
+    assert (await ann.ok("GET", "/mentor/me"))["profile"]["fullName"] == "New"
+
+
+async def test_rename_user_while_own_name_is_cleared_renames_both(api: Api) -> None:
+    image = "https://example.com/ann.png"
+    mentor = await api.mentor("ann", fullName="Own", profileImageUrl=image)
+    call = mentor.patch("/mentor/me", {"fullName": None})
+    await commit_while(api, "UPDATE users SET name = 'New'", call)
+    assert (await mentor.ok("GET", "/mentor/me"))["profile"]["fullName"] == "New"
 
 
 async def test_change_visibilities_at_once_waits_for_no_other(api: Api) -> None:
