@@ -366,9 +366,116 @@ AS $$
     GROUP BY p.word;
 $$;
 
--- Flips the bits of the words that a statement adds or removes, once for all mentors of the
--- statement. The bits of a mentor have one writer at a time: the transaction that holds the lock on
--- the profile.
+-- Adds the words of texts that the vocabulary does not have.
+CREATE OR REPLACE FUNCTION search_add_words(fields text[], words text[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO search_vocabulary (word, keys)
+    SELECT DISTINCT
+        w.word,
+        search_keys(w.word)
+    FROM unnest(fields, words) AS w (field, word)
+    INNER JOIN search_texts() AS f ON f.field = w.field
+    WHERE
+        strpos(w.word, ' ') = 0
+        AND NOT EXISTS (
+            SELECT
+            FROM search_vocabulary AS v
+            WHERE v.word = w.word
+        );
+END
+$$;
+
+-- Flips one bit for each element of the arrays: of this field, word and mentor. A bitmap is the XOR
+-- of its rows, so it does not matter in which of them. The rows that can be locked become one, or
+-- none if no bit is left.
+CREATE OR REPLACE FUNCTION search_flip(fields text[], words text[], numbers integer[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    locked search_postings[];
+BEGIN
+    -- Rows that another transaction has locked stay as they are.
+    SELECT array_agg(l.posting) INTO locked
+    FROM (
+        SELECT p AS posting
+        FROM (
+            SELECT DISTINCT
+                t.field,
+                t.word,
+                search_block(t.number) AS block
+            FROM unnest(fields, words, numbers) AS t (field, word, number)
+        ) AS f
+        INNER JOIN search_postings AS p ON (p.field, p.word, p.block) = (f.field, f.word, f.block)
+        FOR UPDATE OF p SKIP LOCKED
+    ) AS l;
+
+    WITH flipped AS (
+        SELECT
+            NULL::bigint AS id,
+            t.field,
+            t.word,
+            search_block(t.number) AS block,
+            bit_or(search_bit(t.number)) AS mentors
+        FROM unnest(fields, words, numbers) AS t (field, word, number)
+        GROUP BY t.field, t.word, search_block(t.number)
+    ),
+
+    -- `id` is the row that stays, or null if there was none.
+    merged AS (
+        SELECT
+            min(r.id) AS id,
+            r.field,
+            r.word,
+            r.block,
+            bit_xor(r.mentors) AS mentors
+        FROM (
+            SELECT * FROM flipped
+            UNION ALL
+            SELECT
+                id,
+                field,
+                word,
+                block,
+                mentors
+            FROM unnest(locked)
+        ) AS r
+        GROUP BY r.field, r.word, r.block
+    ),
+
+    changed AS (
+        UPDATE search_postings AS p
+        SET mentors = m.mentors
+        FROM merged AS m
+        WHERE
+            (p.field, p.word, p.block, p.id) = (m.field, m.word, m.block, m.id)
+            AND m.mentors <> search_no_mentors()
+    ),
+
+    deleted AS (
+        DELETE FROM search_postings AS p
+        USING unnest(locked) AS r
+        INNER JOIN merged AS m ON (m.field, m.word, m.block) = (r.field, r.word, r.block)
+        WHERE
+            (p.field, p.word, p.block, p.id) = (r.field, r.word, r.block, r.id)
+            AND (r.id <> m.id OR m.mentors = search_no_mentors())
+    )
+
+    INSERT INTO search_postings (field, word, block, mentors)
+    SELECT
+        m.field,
+        m.word,
+        m.block,
+        m.mentors
+    FROM merged AS m
+    WHERE m.id IS NULL;
+END
+$$;
+
+-- Brings the index up to date after a statement, once for all mentors that it changed: finds them,
+-- compares their words before and after, and flips the bits that differ. The bits of a mentor have
+-- one writer at a time: the transaction that holds the lock on the profile.
 CREATE OR REPLACE FUNCTION mentors_index() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -378,7 +485,6 @@ DECLARE
     fields text[];
     words text[];
     numbers integer[];
-    former search_postings[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
         SELECT array_agg(ROW(n.*)::mentors) INTO after FROM new_mentors AS n;
@@ -403,96 +509,27 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    SELECT array_agg(turned.field), array_agg(turned.word), array_agg(turned.number)
+    -- A word that a profile has both before and after stands here twice, and has not changed.
+    SELECT
+        array_agg(turned.field),
+        array_agg(turned.word),
+        array_agg(turned.number)
     INTO fields, words, numbers
     FROM (
-        SELECT t.field, t.word, m.number
+        SELECT
+            t.field,
+            t.word,
+            m.number
         FROM unnest(before || after) AS m
         CROSS JOIN LATERAL profile_terms(m) AS t
         WHERE m.visibility = 'public'
         GROUP BY t.field, t.word, m.number
         HAVING count(*) = 1
     ) AS turned;
-    IF words IS NULL THEN
-        RETURN NULL;
+    IF words IS NOT NULL THEN
+        PERFORM search_add_words(fields, words);
+        PERFORM search_flip(fields, words, numbers);
     END IF;
-
-    INSERT INTO search_vocabulary (word, keys)
-    SELECT DISTINCT w.word, search_keys(w.word)
-    FROM unnest(fields, words) AS w (field, word)
-    INNER JOIN search_texts() AS f ON f.field = w.field
-    WHERE
-        strpos(w.word, ' ') = 0
-        AND NOT EXISTS (
-            SELECT
-            FROM search_vocabulary AS v
-            WHERE v.word = w.word
-        );
-
-    -- Rows that another transaction has locked stay as they are.
-    SELECT array_agg(l.posting) INTO former
-    FROM (
-        SELECT p AS posting
-        FROM (
-            SELECT DISTINCT t.field, t.word, search_block(t.number) AS block
-            FROM unnest(fields, words, numbers) AS t (field, word, number)
-        ) AS f
-        INNER JOIN search_postings AS p ON (p.field, p.word, p.block) = (f.field, f.word, f.block)
-        FOR UPDATE OF p SKIP LOCKED
-    ) AS l;
-
-    WITH flipped AS (
-        SELECT
-            NULL::bigint AS id,
-            t.field,
-            t.word,
-            search_block(t.number) AS block,
-            bit_or(search_bit(t.number)) AS mentors
-        FROM unnest(fields, words, numbers) AS t (field, word, number)
-        GROUP BY t.field, t.word, search_block(t.number)
-    ),
-
-    merged AS (
-        SELECT
-            min(r.id) AS id,
-            r.field,
-            r.word,
-            r.block,
-            bit_xor(r.mentors) AS mentors
-        FROM (
-            SELECT * FROM flipped
-            UNION ALL
-            SELECT id, field, word, block, mentors FROM unnest(former)
-        ) AS r
-        GROUP BY r.field, r.word, r.block
-    ),
-
-    changed AS (
-        UPDATE search_postings AS p
-        SET mentors = m.mentors
-        FROM merged AS m
-        WHERE
-            (p.field, p.word, p.block, p.id) = (m.field, m.word, m.block, m.id)
-            AND m.mentors <> search_no_mentors()
-    ),
-
-    deleted AS (
-        DELETE FROM search_postings AS p
-        USING unnest(former) AS r
-        INNER JOIN merged AS m ON (m.field, m.word, m.block) = (r.field, r.word, r.block)
-        WHERE
-            (p.field, p.word, p.block, p.id) = (r.field, r.word, r.block, r.id)
-            AND (r.id <> m.id OR m.mentors = search_no_mentors())
-    )
-
-    INSERT INTO search_postings (field, word, block, mentors)
-    SELECT
-        m.field,
-        m.word,
-        m.block,
-        m.mentors
-    FROM merged AS m
-    WHERE m.id IS NULL;
     RETURN NULL;
 END
 $$;
