@@ -1,17 +1,26 @@
--- The mentors with a free slot between two instants: GET /mentors/available.
+-- The mentors with a free slot between two instants, soonest first: GET /mentors/available.
 --
--- mentor_slots() decides who is free. To call it for every mentor takes too long, so
--- mentors_available() calls it for candidates, in the order of the earliest instant at which a slot
--- of theirs may start. It stops when the page is full and no other candidate can be free sooner.
+-- mentors_available() is the entry point; sql/mentors/available.sql calls it.
 --
--- That instant must not be too late. If it is too early, mentor_slots() is called without need. It
--- is the earliest of
+-- mentor_slots() decides who is free. To call it for every mentor takes too long, so it is called
+-- for candidates only, in the order of the earliest instant at which a slot of theirs may start.
+-- That instant must not be too late, or a mentor is missed. If it is too early, mentor_slots() is
+-- called without need.
 --
--- * mentor_starts.starts: starts follow each other by duration and buffer from the opening of each
---   weekly window, through all windows that touch, and the last start that fits into these is one,
---   too;
--- * the last start that fits before a session or time off;
--- * the opening of a window of an override.
+-- 1. Beforehand, triggers compute mentor_starts: the minutes of the week at which slots of a mentor
+--    may start. possible_starts() computes a row of it from the weekly windows: starts follow each
+--    other by duration and buffer from the opening of each window, through all windows that touch,
+--    and the last start that fits into these is one, too.
+-- 2. earliest_starts() reads from it when each mentor may be free next. irregular_starts() has the
+--    starts that do not come every week: the last start that fits before a session or time off, and
+--    the opening of a window of an override.
+-- 3. availability_candidates() begins with a sample, the first 400 mentors of the list. If each of
+--    them is free when possible, a page of 20 is full at the 20th of their earliest starts. That is
+--    the bound. The candidates are all mentors who may be free by then, in the sample or not.
+-- 4. mentors_available() calls mentor_slots() for them, a few at a time, until the page is full of
+--    mentors who are free sooner than the next candidate can be.
+-- 5. If too many candidates are booked up, steps 3 and 4 follow again with a sample of ten times
+--    the size, without the mentors who were checked. The search ends after 1,000 checked mentors.
 
 -- The row that mentor_starts should have for a mentor, computed from the weekly windows; no row
 -- without windows.
@@ -255,6 +264,125 @@ AS $$
         AND t.opens <= begins + make_interval(mins => within)
 $$;
 
+-- The mentors who may be free within some minutes after `begins`, and when, in the order of this
+-- time and then of the list. Nobody else may be free before `bound`; if `is_all`, nobody else after
+-- it either. `passing` are the mentors that pass the filters, null: all. `checked` are left out.
+CREATE OR REPLACE FUNCTION availability_candidates(
+    passing varbit,
+    begins timestamptz,
+    minutes integer,
+    wanted integer,
+    sample_size integer,
+    checked uuid[],
+    OUT ids uuid[],
+    OUT times timestamptz[],
+    OUT bound timestamptz,
+    OUT is_all boolean
+)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+    -- The minutes of mentor_starts begin with Monday 00:00 UTC.
+    first_minute CONSTANT integer := (
+        extract(EPOCH FROM begins AT TIME ZONE 'UTC' - date_trunc('week', begins AT TIME ZONE 'UTC'))
+        / 60
+    )::integer;
+    -- The first mentors of the list.
+    sample CONSTANT uuid[] := search_page(passing, 'best', NULL, sample_size, 0);
+    -- The other mentors who may be free before the bound.
+    others uuid[] := '{}';
+    -- The bound, in minutes after `begins`.
+    reach integer;
+BEGIN
+    is_all := cardinality(sample) < sample_size;
+    IF NOT is_all THEN
+        SELECT e.in_minutes INTO reach
+        FROM earliest_starts(sample, first_minute) AS e
+        WHERE e.in_minutes < minutes
+        ORDER BY e.in_minutes
+        LIMIT 1 OFFSET wanted - 1;
+    END IF;
+    reach := coalesce(reach, minutes);
+    bound := begins + make_interval(mins => reach);
+    IF NOT is_all THEN
+        others := ARRAY(
+            SELECT s.mentor_id
+            FROM mentor_starts AS s
+            WHERE s.starts && ARRAY(
+                SELECT (g.minute % 10080)::smallint
+                FROM generate_series(first_minute, first_minute + reach - 1) AS g (minute)
+            )
+        );
+    END IF;
+
+    SELECT
+        array_agg(c.mentor_id ORDER BY c.place),
+        array_agg(begins + make_interval(mins => c.in_minutes) ORDER BY c.place)
+    INTO ids, times
+    FROM (
+        SELECT
+            e.mentor_id,
+            e.in_minutes,
+            row_number() OVER (
+                ORDER BY
+                    e.in_minutes ASC,
+                    m.rating DESC NULLS LAST,
+                    m.review_count DESC,
+                    m.total_sessions DESC,
+                    m.id ASC
+            ) AS place
+        FROM (
+            SELECT
+                u.mentor_id,
+                min(u.in_minutes) AS in_minutes
+            FROM (
+                SELECT
+                    s.mentor_id,
+                    s.in_minutes
+                FROM earliest_starts(sample || others, first_minute) AS s
+                UNION ALL
+                SELECT
+                    i.mentor_id,
+                    i.in_minutes
+                FROM irregular_starts(begins, reach) AS i
+            ) AS u
+            WHERE u.in_minutes < minutes AND u.in_minutes <= reach
+            GROUP BY u.mentor_id
+        ) AS e
+        INNER JOIN mentors AS m ON m.id = e.mentor_id
+        WHERE
+            m.visibility = 'public'
+            AND m.accepting_requests
+            AND (passing IS NULL OR get_bit(passing, m.number) = 1)
+            AND m.id <> ALL (checked)
+    ) AS c;
+END
+$$;
+
+-- The first three slots of a mentor between two instants, as JSON, and when the first one starts.
+CREATE OR REPLACE FUNCTION first_slots(m mentors, from_time timestamptz, to_time timestamptz)
+RETURNS TABLE (first_start timestamptz, slots json)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS $$
+    SELECT
+        min(s.start_time),
+        json_agg(
+            slot_json(s.start_time, s.end_time, m.session_duration)::json
+            ORDER BY s.start_time
+        )
+    FROM (
+        SELECT
+            o.start_time,
+            o.end_time
+        FROM mentor_slots(
+            m, (from_time AT TIME ZONE 'UTC')::date, (to_time AT TIME ZONE 'UTC')::date
+        ) AS o
+        WHERE o.start_time >= from_time AND o.end_time <= to_time
+        ORDER BY o.start_time
+        LIMIT 3
+    ) AS s
+$$;
+
 -- The mentors with a free slot from one instant to another, soonest first and then in the order of
 -- the list. `slots` are the first three, as JSON. A row of nulls follows if one of the mentors that
 -- were checked has limits: then the result changes with pending requests.
@@ -276,111 +404,42 @@ DECLARE
     begins CONSTANT timestamptz := date_trunc(
         'minute', greatest(from_time, now()) + interval '59.999999 seconds'
     );
-    -- From Monday 00:00 UTC to `begins`, and from there to the end, a week at most: the minutes of
-    -- mentor_starts come every week.
-    first_minute CONSTANT integer := (
-        extract(EPOCH FROM begins AT TIME ZONE 'UTC' - date_trunc('week', begins AT TIME ZONE 'UTC'))
-        / 60
-    )::integer;
+    -- A week at most: the minutes of mentor_starts come every week.
     minutes CONSTANT integer := least(10080, extract(EPOCH FROM to_time - begins) / 60)::integer;
-    -- Those that pass the filters, as the search keeps them; null: all.
     passing CONSTANT varbit := search_filter(filters);
-    -- The first mentors of the list.
-    sample uuid[];
-    -- Minutes after `begins` until enough of them may be free, and the other mentors who may be
-    -- free by then.
-    reach integer;
-    others uuid[];
-    -- All who may be free by then, and when, in the order of this time and then of the list.
-    candidates uuid[];
-    times timestamptz[];
+    candidates record;
     -- The candidate to check next, and how many to check at once.
     place integer;
     batch integer;
-    -- Those that mentor_slots() was asked for.
+    -- Mentors who are not checked yet cannot be free before this time.
+    next_time timestamptz;
+    -- How many the page still needs.
+    missing integer;
     checked uuid[] := '{}';
-    -- Those of them who are free, their `times`, and the start and the JSON of their slots.
+    -- The checked mentors who are free: when they could be, when they are, and their slots.
     found uuid[] := '{}';
     found_times timestamptz[] := '{}';
     found_starts timestamptz[] := '{}';
     found_slots json[] := '{}';
-    -- How many the page still needs.
-    missing integer;
 BEGIN
     WHILE minutes > 0 LOOP
-        sample := search_page(passing, 'best', NULL, sample_size, 0);
-        reach := minutes;
-        others := '{}';
-        IF cardinality(sample) = sample_size THEN
-            SELECT e.in_minutes INTO reach
-            FROM earliest_starts(sample, first_minute) AS e
-            WHERE e.in_minutes < minutes
-            ORDER BY e.in_minutes
-            LIMIT 1 OFFSET wanted - 1;
-            reach := coalesce(reach, minutes);
-            others := ARRAY(
-                SELECT s.mentor_id
-                FROM mentor_starts AS s
-                WHERE s.starts && ARRAY(
-                    SELECT (g.minute % 10080)::smallint
-                    FROM generate_series(first_minute, first_minute + reach - 1) AS g (minute)
-                )
-            );
-        END IF;
-
-        SELECT
-            array_agg(c.mentor_id ORDER BY c.place),
-            array_agg(begins + make_interval(mins => c.in_minutes) ORDER BY c.place)
-        INTO candidates, times
-        FROM (
-            SELECT
-                e.mentor_id,
-                e.in_minutes,
-                row_number() OVER (
-                    ORDER BY
-                        e.in_minutes ASC,
-                        m.rating DESC NULLS LAST,
-                        m.review_count DESC,
-                        m.total_sessions DESC,
-                        m.id ASC
-                ) AS place
-            FROM (
-                SELECT
-                    u.mentor_id,
-                    min(u.in_minutes) AS in_minutes
-                FROM (
-                    SELECT
-                        s.mentor_id,
-                        s.in_minutes
-                    FROM earliest_starts(sample || others, first_minute) AS s
-                    UNION ALL
-                    SELECT
-                        i.mentor_id,
-                        i.in_minutes
-                    FROM irregular_starts(begins, least(reach, minutes)) AS i
-                ) AS u
-                WHERE u.in_minutes < minutes AND u.in_minutes <= reach
-                GROUP BY u.mentor_id
-            ) AS e
-            INNER JOIN mentors AS m ON m.id = e.mentor_id
-            WHERE
-                m.visibility = 'public'
-                AND m.accepting_requests
-                AND (passing IS NULL OR get_bit(passing, m.number) = 1)
-                AND m.id <> ALL (checked)
-        ) AS c;
-
+        candidates := availability_candidates(
+            passing, begins, minutes, wanted, sample_size, checked
+        );
         place := 1;
         LOOP
-            -- Mentors that are not checked yet cannot be free before this time. Those of them that
-            -- may be free at this time come after the checked ones in the order of the list.
+            next_time := coalesce(candidates.times[place], candidates.bound);
+            -- Of the mentors who may be free at this time, the next candidates come after the
+            -- checked ones in the order of the list.
             SELECT wanted - count(*) INTO missing
             FROM unnest(found_starts, found_times) AS f (start_time, candidate_time)
             WHERE
-                f.start_time < coalesce(times[place], begins + make_interval(mins => reach))
-                OR f.start_time = f.candidate_time
-                AND f.start_time = coalesce(times[place], begins + make_interval(mins => reach));
-            EXIT WHEN missing <= 0 OR times[place] IS NULL OR cardinality(checked) >= 1000;
+                f.start_time < next_time
+                OR f.start_time = next_time AND f.candidate_time = next_time;
+            EXIT WHEN
+                missing <= 0
+                OR candidates.times[place] IS NULL
+                OR cardinality(checked) >= 1000;
             batch := greatest(missing, 5);
             SELECT
                 found || coalesce(array_agg(c.id ORDER BY c.place), '{}'),
@@ -389,39 +448,16 @@ BEGIN
                 found_slots || coalesce(array_agg(free.slots ORDER BY c.place), '{}')
             INTO found, found_times, found_starts, found_slots
             FROM unnest(
-                candidates[place:place + batch - 1], times[place:place + batch - 1]
+                candidates.ids[place:place + batch - 1], candidates.times[place:place + batch - 1]
             ) WITH ORDINALITY AS c (id, candidate_time, place)
             INNER JOIN mentors AS m ON m.id = c.id
-            CROSS JOIN LATERAL (
-                SELECT
-                    min(s.start_time) AS first_start,
-                    json_agg(
-                        slot_json(s.start_time, s.end_time, m.session_duration)::json
-                        ORDER BY s.start_time
-                    ) AS slots
-                FROM (
-                    SELECT
-                        o.start_time,
-                        o.end_time
-                    FROM mentor_slots(
-                        m,
-                        (begins AT TIME ZONE 'UTC')::date,
-                        (to_time AT TIME ZONE 'UTC')::date
-                    ) AS o
-                    WHERE o.start_time >= from_time AND o.end_time <= to_time
-                    ORDER BY o.start_time
-                    LIMIT 3
-                ) AS s
-            ) AS free
+            CROSS JOIN LATERAL first_slots(m, begins, to_time) AS free
             WHERE free.first_start IS NOT NULL;
-            checked := checked || candidates[place:place + batch - 1];
+            checked := checked || candidates.ids[place:place + batch - 1];
             place := place + batch;
         END LOOP;
 
-        EXIT WHEN
-            missing <= 0
-            OR cardinality(sample) < sample_size
-            OR cardinality(checked) >= 1000;
+        EXIT WHEN missing <= 0 OR candidates.is_all OR cardinality(checked) >= 1000;
         sample_size := 10 * sample_size;
     END LOOP;
 
