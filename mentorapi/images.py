@@ -237,7 +237,7 @@ async def _bucket_call() -> AsyncIterator[None]:
         async with asyncio.timeout(BUCKET_SECONDS):
             yield
     except TimeoutError:
-        raise OSError(f"no answer within {BUCKET_SECONDS:.0f} seconds") from None
+        raise OSError(f"no response within {BUCKET_SECONDS:.0f} seconds") from None
     except BaseError as error:
         # The first line and the server's error code; the rest is a dump of the library's state.
         first_line = str(error).partition("\n")[0].partition("<")[0].strip()

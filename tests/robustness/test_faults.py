@@ -550,7 +550,7 @@ async def test_lose_every_packet_is_unavailable_until_it_passes(
     dba = await asyncpg.connect(database_url)
     await dba.execute("UPDATE mentors SET headline = 'Unheard of' WHERE id = $1", mentor.id)
     await dba.close()
-    # The cache must not answer with old data.
+    # The cache must not serve old data.
     while (response := await proxied.nobody.get(path)).status == 200:
         assert response.json["headline"] is None
         await asyncio.sleep(0.02)

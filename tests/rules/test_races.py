@@ -448,14 +448,14 @@ async def test_change_visibilities_at_once_waits_for_no_other(api: Api) -> None:
             "UPDATE mentors SET visibility = 'private' WHERE id = $1", mentors[0].id
         )
         for turn in range(4):
-            answers = await at_once(
+            responses = await at_once(
                 *(
                     mentor.patch("/mentor/me", {"visibility": ("public", "private")[turn % 2]})
                     for turn, mentor in enumerate(mentors[1:], start=turn)
                 ),
                 api.user(f"ann-{turn}").patch("/mentor/me", {}),
             )
-            assert set(answers) == {(200, None)}
+            assert set(responses) == {(200, None)}
     # Three of the seven, and the four new ones.
     shown = await api.nobody.get("/mentors")
     assert int(shown.headers["X-Total-Count"]) == len(shown.json) == 3 + 4
