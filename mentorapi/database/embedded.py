@@ -244,6 +244,7 @@ class _Server:
     # Watch ---------------------------------------------------------------------------------------
 
     def _watch(self, ended: threading.Event) -> None:
+        logged = ""
         while not ended.wait(_WATCH_SECONDS):
             if not self._has_died():
                 continue
@@ -251,15 +252,22 @@ class _Server:
                 with self._control_lock():
                     # Another process may have started it by now.
                     if self._has_died():
-                        log.error("The PostgreSQL in %s died; starting it again", self.folder)
+                        if not logged:
+                            log.error("The PostgreSQL in %s died; starting it again", self.folder)
                         self._ensure_started()
                         log.warning("The PostgreSQL in %s is back", self.folder)
+                logged = ""
             except (StartupError, OSError) as error:
-                log.error("%s", error)
+                # Tried again, for example until a full disk has room.
+                if str(error) != logged:
+                    log.error("%s", error)
+                    logged = str(error)
 
     def _has_died(self) -> bool:
-        """Whether it ended without a shutdown, which would have removed its file."""
-        return self._postmaster() is None and self.pid_file.exists()
+        """Whether it ended without a shutdown: that removes its file, and has the exit code 0."""
+        if self._postmaster() is not None:
+            return False
+        return self.pid_file.exists() or bool(self.child and self.child.returncode)
 
     # Look ----------------------------------------------------------------------------------------
 
@@ -280,7 +288,11 @@ class _Server:
             process = psutil.Process(int(self.pid_file.read_text().partition("\n")[0]))
         except (psutil.Error, OSError, ValueError):
             return None
-        return process.pid if self._is_ours(process) else None
+        if not self._is_ours(process):
+            return None
+        # Another process has started it: how the child ended no longer matters.
+        self.child = None
+        return process.pid
 
     def _runs(self) -> bool:
         """Whether the server or a child of it runs, whichever process has started it."""

@@ -381,21 +381,36 @@ async def listens(api: Api, mentor_id: str) -> None:
 
 
 def test_kill_embedded_postgres_starts_it_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(embedded, "_WATCH_SECONDS", 0.05)
     data_dir = tmp_path / "var"
+    rules, aside = data_dir / "postgres" / "pg_hba.conf", tmp_path / "aside"
     with embedded.running(data_dir) as url, embedded.running(data_dir):
         for _ in range(2):
             dead = psutil.Process(postmaster(data_dir))
             kill_postgres(data_dir)
             wait_until(lambda: reachable(url))
             wait_until(lambda process=dead: not process.is_running())
+        # If it does not start, it is tried again, and the cause is logged once.
+        rules.rename(aside)
+        kill_postgres(data_dir)
+        wait_until(lambda: failed_starts(data_dir) > 2)
+        aside.rename(rules)
+        wait_until(lambda: reachable(url))
+        assert caplog.text.count("did not start: could not load") == 1
+        assert caplog.text.count("died; starting it again") == 3
+        wait_until(lambda: caplog.text.count("is back") == 3)
         # A database that was shut down is not started again.
         os.kill(postmaster(data_dir), signal.SIGINT)
         wait_until(lambda: nothing_left_of(data_dir))
         time.sleep(1)
         assert nothing_left_of(data_dir)
+
+
+def failed_starts(data_dir: Path) -> int:
+    logs = (data_dir / "postgres" / "log").glob("*.log")
+    return sum(each.read_text().count("could not load") for each in logs)
 
 
 def reachable(url: str) -> bool:
