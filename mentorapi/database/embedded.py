@@ -258,10 +258,11 @@ class _Server:
                         log.warning("The PostgreSQL in %s is back", self.folder)
                 logged = ""
             except (StartupError, OSError) as error:
-                # Tried again, for example until a full disk has room.
-                if str(error) != logged:
+                # Tried again, for example until a full disk has room. Names of files may contain the
+                # number of a process.
+                if (cause := re.sub("[0-9]+", "", str(error))) != logged:
                     log.error("%s", error)
-                    logged = str(error)
+                    logged = cause
 
     def _has_died(self) -> bool:
         """Whether it ended without a shutdown: that removes its file, and has the exit code 0."""
@@ -292,7 +293,7 @@ class _Server:
             return None
         # Another process has started it: how the child ended no longer matters.
         self.child = None
-        return process.pid
+        return int(process.pid)
 
     def _runs(self) -> bool:
         """Whether the server or a child of it runs, whichever process has started it."""
