@@ -244,7 +244,7 @@ class _Server:
     # Watch ---------------------------------------------------------------------------------------
 
     def _watch(self, ended: threading.Event) -> None:
-        logged = ""
+        logged: set[str] = set()
         while not ended.wait(_WATCH_SECONDS):
             if not self._has_died():
                 continue
@@ -256,13 +256,13 @@ class _Server:
                             log.error("The PostgreSQL in %s died; starting it again", self.folder)
                         self._ensure_started()
                         log.warning("The PostgreSQL in %s is back", self.folder)
-                logged = ""
+                logged.clear()
             except (StartupError, OSError) as error:
-                # Tried again, for example until a full disk has room. Names of files may contain the
-                # number of a process.
-                if (cause := re.sub("[0-9]+", "", str(error))) != logged:
+                # Tried again, for example until a full disk has room. Each cause is logged once;
+                # the name of a file in it may contain the number of a process.
+                if (cause := re.sub("[0-9]+", "", str(error))) not in logged:
                     log.error("%s", error)
-                    logged = cause
+                    logged.add(cause)
 
     def _has_died(self) -> bool:
         """Whether it ended without a shutdown: that removes its file, and has the exit code 0."""

@@ -166,14 +166,14 @@ class Listener:
                 await self.wait_until_current()
             log.warning("The event log cannot be read: responding without the cache")
             self._connection.terminate()
-            logged = ""
+            logged: set[str] = set()
             while self._lost.is_set():
                 try:
                     await self._listen()
                 except Exception as error:
                     # Any error at all: if this task ended, the cache would stay closed.
-                    if (cause := repr(error)) != logged:
+                    if (cause := repr(error)) not in logged:
                         log.warning("The event log cannot be read yet: %s", cause)
-                        logged = cause
+                        logged.add(cause)
                     await asyncio.sleep(RETRY_SECONDS)
             log.info("Reading the event log again")
