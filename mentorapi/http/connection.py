@@ -1,4 +1,16 @@
-"""A client's connection: passes its requests to Tornado's handlers and sends their responses."""
+"""A client's connection: passes its requests to Tornado's handlers and sends their responses.
+
+It serves one request after the other, and is in one of these states:
+
+- ``head``: the head of a request is read, once the client has taken most of the response before.
+- ``handling``: the request is being answered. Up to ``MAX_READ_AHEAD`` of its body are read.
+- ``body``: the handler waits for the body. Then ``handling`` again.
+- ``skipping``: the response is complete. The rest of the body is read, and ``head`` follows.
+- ``closing``: no request follows, or the connection is lost. What the client sends is dropped.
+
+``finish`` ends the handling, and chooses between ``head``, ``skipping`` and ``closing``. All states
+but ``handling`` have a deadline. What is known of the current request is in the parser.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +19,7 @@ import math
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tornado.httputil import HTTPConnection, ResponseStartLine
 
@@ -39,38 +51,33 @@ FIRST_REQUEST_SECONDS = 0.5
 #: once.
 MAX_PIECES = 32
 
+State = Literal["head", "handling", "body", "skipping", "closing"]
+
 
 class Connection(asyncio.Protocol, HTTPConnection):
-    """Serves one request after the other: the next one is parsed after the response to the last."""
+    """A protocol of asyncio, and the connection to which Tornado's handlers write."""
 
     def __init__(self, server: Server, accepted: socket.socket, address: str) -> None:
         self._server, self._socket, self._address = server, accepted, address
         self._loop = asyncio.get_running_loop()
         self._parser = RequestParser(server.max_head_bytes)
-        self._is_parsing = self._is_closing = self._has_ended = False
-        #: Both in the time of ``time.monotonic()``: when the client is too slow, and from when on
-        #: a connection without a request is idle.
-        self._deadline = time.monotonic() + server.head_seconds
+        self._enter("head", server.head_seconds)
+        #: When a connection without a request counts as idle.
         self._idle_from = time.monotonic() + FIRST_REQUEST_SECONDS
         #: Bytes of the response that wait to be sent, and since when their number is the same.
         self._unsent, self._unsent_since = 0, math.inf
-        #: Until when bytes are dropped at most.
-        self._dropping_ends = math.inf
         #: Done unless too many bytes of the response wait to be sent.
         self._writable = self._loop.create_future()
         self._writable.set_result(None)
-        self._expect_request()
-
-    def _expect_request(self) -> None:
-        self._parser.begin()
-        self._request: Request | None = None
-        self._answered = self._keep_alive = False
-        #: Whether the client sends the body only after ``100 Continue``.
-        self._client_waits = False
-        self._max_body: float = math.inf
-        self._body_waiter: asyncio.Future[None] | None = None
-        #: Why the body cannot be read.
+        self._is_parsing = False
+        #: Whether the client has closed its sending side.
+        self._has_ended = False
+        #: Why the body cannot be read. No further request is read then.
         self._body_failure: errors.ApiError | None = None
+
+    def _enter(self, state: State, seconds: float = math.inf) -> None:
+        """Begin a state, in which the client has these seconds to send what is expected."""
+        self._state, self._deadline = state, time.monotonic() + seconds
 
     # Events of the socket ------------------------------------------------------------------
 
@@ -79,7 +86,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self._server.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_closing:
+        if self._state == "closing":
             self._deadline = min(time.monotonic() + DROP_SECONDS, self._dropping_ends)
         else:
             self._parser.add(data)
@@ -88,14 +95,14 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def eof_received(self) -> bool:
         """Keep the connection open while the client, which sends no more, waits for a response."""
         self._has_ended = True
-        waits = self._request is not None and self._parser.received and not self._answered
-        return waits or not self._writable.done()
+        self._parse()
+        return self._state != "closing"
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._is_closing = True
+        self._fail_body(errors.RequestTimeout())
+        self._state = "closing"
         self._server.connections.discard(self)
         self._server.on_close()
-        self._fail_body(errors.RequestTimeout())
         _wake(self._writable)
 
     def pause_writing(self) -> None:
@@ -116,12 +123,13 @@ class Connection(asyncio.Protocol, HTTPConnection):
         for _ in range(MAX_PIECES):
             if not self._may_parse():
                 # While it closes, what the client sends is read and dropped.
-                if self._parser.unparsed and not self._is_closing:
+                if self._parser.unparsed and self._state != "closing":
                     self._transport.pause_reading()
                 break
             try:
                 if not self._parser.advance():
                     if self._has_ended:
+                        # The rest of the request will never arrive.
                         self._transport.close()
                     break
             except errors.ApiError as error:
@@ -134,12 +142,12 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self._is_parsing = False
 
     def _may_parse(self) -> bool:
-        if self._is_closing or self._body_failure is not None:
-            return False
-        if self._request is None:
+        if self._state == "head":
             return self._writable.done()
-        is_wanted = self._answered or self._body_waiter is not None
-        return not self._parser.received and (is_wanted or len(self._parser.body) < MAX_READ_AHEAD)
+        if self._state == "handling":
+            is_complete = self._parser.received or self._body_failure is not None
+            return not is_complete and len(self._parser.body) < MAX_READ_AHEAD
+        return self._state != "closing"
 
     def _continue(self) -> None:
         if not self._has_ended:
@@ -148,66 +156,60 @@ class Connection(asyncio.Protocol, HTTPConnection):
             self._parse()
 
     def _handle_piece(self) -> None:
-        parser = self._parser
-        if self._request is None:
-            if parser.head_received:
-                self._keep_alive = parser.keep_alive
-                expected = parser.headers.get("expect", "").lower()
-                self._client_waits = expected == "100-continue" and parser.is_1_1
+        if self._state == "head":
+            if self._parser.head_received:
                 self._server.app.answer(self._make_request())
-        elif len(parser.body) > self._max_body:
-            self._fail_body(errors.BodyTooLarge())
-        elif parser.received:
-            _wake(self._body_waiter)
-            if self._answered:
-                self._end()
+        elif self._parser.received:
+            if self._state == "skipping":
+                self._expect_request()
+            else:
+                self._wake_handler()
 
     def _make_request(self) -> Request:
+        self._enter("handling")
         address = self._address
         if self._server.behind_proxy:
             address = client_behind_proxy(self._parser.headers, address)
-        self._request = Request(self, self._parser, address)
-        self._deadline = math.inf
-        return self._request
+        return Request(self, self._parser, address)
 
     def _refuse(self, error: errors.ApiError) -> None:
         """Answer bytes that are no request, and close the connection."""
-        if self._request is None:
+        if self._state == "head":
             self._parser.begin()
             self._parser.method = "-"
             self._server.app.answer_error(self._make_request(), error)
         else:
             # The handler answers when it reads the body.
             self._fail_body(error)
-            if self._answered:
-                self._end()
 
     def limit_body(self, max_bytes: int) -> None:
         """Admit no larger body. Raises BodyTooLarge if a larger one is announced."""
-        self._max_body = max_bytes
+        self._parser.max_body = max_bytes
         if len(self._parser.body) + (self._parser.missing or 0) > max_bytes:
             self._fail_body(errors.BodyTooLarge())
             raise errors.BodyTooLarge
 
     async def read_body(self) -> bytes:
         """Wait for the body. Raises BodyTooLarge, RequestTimeout and BadRequest."""
-        if not self._parser.received:
-            if self._client_waits and not self._parser.body:
+        if not self._parser.received and self._body_failure is None:
+            if self._parser.expects_continue and not self._parser.body:
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._client_waits = False
-            self._deadline = time.monotonic() + self._server.body_seconds
+            self._enter("body", self._server.body_seconds)
             self._body_waiter = self._loop.create_future()
             self._continue()
-            if self._body_failure is None:
-                await self._body_waiter
-            self._deadline = math.inf
+            await self._body_waiter
         if self._body_failure is not None:
             raise self._body_failure
         return bytes(self._parser.body)
 
     def _fail_body(self, error: errors.ApiError) -> None:
-        self._body_failure, self._keep_alive = error, False
-        _wake(self._body_waiter)
+        self._body_failure, self._parser.keep_alive = error, False
+        self._wake_handler()
+
+    def _wake_handler(self) -> None:
+        if self._state == "body":
+            self._enter("handling")
+            _wake(self._body_waiter)
 
     # Responses: the methods of Tornado's HTTPConnection -------------------------------------
 
@@ -218,10 +220,11 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self, start_line: ResponseStartLine, headers: dict[str, str], chunk: bytes | None = None
     ) -> asyncio.Future[None]:
         """Write a head and the first bytes of its body. Await the result before writing more."""
-        self._keep_alive &= self._may_skip_body() and not self._server.draining
-        if not self._keep_alive:
+        parser = self._parser
+        parser.keep_alive &= self._may_skip_body() and not self._server.draining
+        if not parser.keep_alive:
             headers["Connection"] = "close"
-        elif not self._parser.is_1_1:
+        elif not parser.is_1_1:
             headers["Connection"] = "keep-alive"
         lines = [f"HTTP/1.1 {start_line.code} {start_line.reason}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -234,7 +237,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         """Whether the rest of the body is short, and the client sends it in any case."""
         missing = self._parser.missing
         return self._parser.received or (
-            missing is not None and missing <= MAX_SKIPPED and not self._client_waits
+            missing is not None and missing <= MAX_SKIPPED and not self._parser.expects_continue
         )
 
     def write(self, chunk: bytes) -> asyncio.Future[None]:
@@ -243,39 +246,34 @@ class Connection(asyncio.Protocol, HTTPConnection):
         return self._writable
 
     def finish(self) -> None:
-        """End the response."""
-        self._answered = self._parser.skips_body = True
-        self._end()
+        """End the response. The next request is read after the rest of the body."""
+        if self._state == "closing":
+            return
+        if not self._parser.keep_alive:
+            self._close()
+        elif self._parser.received:
+            self._expect_request()
+        else:
+            self._enter("skipping", self._server.body_seconds)
+            self._continue()
 
     # The end of a request, and of the connection ---------------------------------------------
 
-    def _end(self) -> None:
-        """Expect the next request, or close.
-
-        Called when the response is complete, and when the rest of the body has been skipped.
-        """
-        if self._is_closing:
-            return
-        if not self._keep_alive or (self._has_ended and not self._parser.unparsed):
-            self._close()
-            return
-        if self._parser.received:
-            self._expect_request()
-            self._idle_from, self._deadline = 0.0, time.monotonic() + self._server.head_seconds
-        else:
-            self._deadline = time.monotonic() + self._server.body_seconds
+    def _expect_request(self) -> None:
+        self._parser.begin()
+        self._enter("head", self._server.head_seconds)
+        self._idle_from = 0.0
         self._continue()
 
     def _close(self) -> None:
         """Close after the response is sent, and after the client has stopped sending."""
-        self._is_closing = True
-        if self._parser.received and not self._parser.unparsed:
+        self._enter("closing", DROP_SECONDS)
+        #: Until when bytes are dropped at most.
+        self._dropping_ends = time.monotonic() + self._server.body_seconds
+        if self._has_ended or (self._parser.received and not self._parser.unparsed):
             self._transport.close()
-            return
-        now = time.monotonic()
-        self._deadline, self._dropping_ends = now + DROP_SECONDS, now + self._server.body_seconds
-        self._transport.write_eof()
-        if not self._has_ended:
+        else:
+            self._transport.write_eof()
             self._transport.resume_reading()
 
     def enforce_deadlines(self, now: float) -> None:
@@ -287,7 +285,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
             self.abort()
         if now < self._deadline:
             return
-        if self._body_waiter is not None and not self._body_waiter.done():
+        if self._state == "body":
             self._fail_body(errors.RequestTimeout())
         else:
             self._transport.close()
@@ -295,7 +293,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def close_if_idle(self, now: float) -> None:
         """Close the connection unless it has a request, or is new and may soon get one."""
         has_bytes = self._parser.unparsed or self._transport.get_write_buffer_size()
-        if self._request is not None or has_bytes or now < self._idle_from:
+        if self._state != "head" or has_bytes or now < self._idle_from:
             return
         try:
             # Bytes that have arrived are a request, although the event loop has not read them yet.
@@ -306,13 +304,13 @@ class Connection(asyncio.Protocol, HTTPConnection):
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
             pass
-        self._is_closing = True
+        self._state = "closing"
         self._transport.close()
 
     def abort(self) -> None:
         self._transport.abort()
 
 
-def _wake(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
         waiter.set_result(None)

@@ -1,5 +1,6 @@
 """Parses the bytes of a connection into requests, one at a time, with llhttp."""
 
+import math
 import re
 from functools import lru_cache
 
@@ -44,15 +45,22 @@ class RequestParser:
         #: Names in lower case. Several headers of one name are joined by commas.
         self.headers: dict[str, str] = {}
         self.body = bytearray()
-        self.skips_body = False
+        self.max_body: float = math.inf
         self.head_received = self.received = False
-        self.is_1_1 = self.keep_alive = False
+        self.is_1_1 = False
+        #: Whether the connection stays open after the response.
+        self.keep_alive = False
         #: Bytes of the body that have not been parsed; None if it is chunked.
         self.missing: int | None = 0
         self._framing_bytes = 0
 
     def add(self, data: bytes) -> None:
         self.unparsed += data
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client sends the body only after ``100 Continue``."""
+        return self.is_1_1 and self.headers.get("expect", "").lower() == "100-continue"
 
     def advance(self) -> bool:
         """Parse the next piece. False if more bytes have to arrive first.
@@ -82,6 +90,8 @@ class RequestParser:
             self._framing_bytes = 0 if len(self.body) > size else self._framing_bytes + len(piece)
             if self._framing_bytes > self._max_head_bytes:
                 raise _not_http()
+        if len(self.body) > self.max_body:
+            raise errors.BodyTooLarge
         return True
 
     def _find_end(self) -> int:
@@ -164,8 +174,7 @@ class RequestParser:
     def on_body(self, chunk: bytes) -> None:
         if self.missing is not None:
             self.missing -= len(chunk)
-        if not self.skips_body:
-            self.body += chunk
+        self.body += chunk
 
     def on_message_complete(self) -> None:
         self.received = True

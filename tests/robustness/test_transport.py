@@ -15,7 +15,9 @@ from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
 from mentorapi import server
+from mentorapi.auth.tokens import Caller, Verifier
 from mentorapi.config import Settings
+from mentorapi.http.connection import Connection
 from mentorapi.http.parser import RequestParser
 from mentorapi.http.transport import Server
 from tests.client import SECRET, Api, is_error
@@ -79,6 +81,29 @@ async def test_close_sending_side_still_gets_all_responses(api: Api) -> None:
     raw = get("/mentors") + get("/requests") + get("/nope")
     responses, rest, closed = await exchange(api.base, raw, half_close=True)
     assert [one.status for one in responses] == [200, 401, 404]
+    assert (rest, closed) == (b"", True)
+
+
+async def test_close_sending_side_after_a_bad_body_still_gets_the_refusal(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the client's bytes arrives before the handler reads the body."""
+    ended = asyncio.Event()
+    eof_received, caller_of = Connection.eof_received, Verifier.caller_of
+
+    def note_end(connection: Connection) -> bool:
+        ended.set()
+        return eof_received(connection)
+
+    async def wait_for_end(verifier: Verifier, header: str | None) -> Caller:
+        await ended.wait()
+        return await caller_of(verifier, header)
+
+    monkeypatch.setattr(Connection, "eof_received", note_end)
+    monkeypatch.setattr(Verifier, "caller_of", wait_for_end)
+    raw = patch(api, b"", Transfer_Encoding="chunked") + b"no chunk"
+    (response,), rest, closed = await exchange(api.base, raw, half_close=True)
+    assert is_error(response, 400, "Not a valid HTTP/1.1 request")
     assert (rest, closed) == (b"", True)
 
 
