@@ -2762,19 +2762,12 @@ CREATE TABLE public.search_postings (
 WITH (toast_tuple_target='128');
 ALTER TABLE ONLY public.search_postings ALTER COLUMN mentors SET STORAGE MAIN;
 
-CREATE VIEW public.search_bitmaps AS
- SELECT field,
-    word,
-    block,
-    bit_xor(mentors) AS mentors
-   FROM public.search_postings
-  GROUP BY field, word, block
- HAVING (bit_xor(mentors) <> public.search_no_mentors());
-
 CREATE VIEW public.public_mentor_count AS
  SELECT (COALESCE(sum(bit_count(mentors)), (0)::numeric))::bigint AS mentors
-   FROM public.search_bitmaps
-  WHERE (field = 'duration'::text);
+   FROM ( SELECT bit_xor(p.mentors) AS mentors
+           FROM public.search_postings p
+          WHERE (p.field = 'duration'::text)
+          GROUP BY p.word, p.block) bitmap;
 
 CREATE VIEW public.request_list AS
  SELECT r.id,
@@ -2787,6 +2780,15 @@ CREATE VIEW public.request_list AS
    FROM ((public.requests r
      LEFT JOIN public.bookings b ON ((b.id = r.booking_id)))
      CROSS JOIN LATERAL public.request_json(r.*, b.*, r.start_time, r.end_time) s(body));
+
+CREATE VIEW public.search_bitmaps AS
+ SELECT field,
+    word,
+    block,
+    bit_xor(mentors) AS mentors
+   FROM public.search_postings
+  GROUP BY field, word, block
+ HAVING (bit_xor(mentors) <> public.search_no_mentors());
 
 ALTER TABLE public.search_postings ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.search_postings_id_seq

@@ -311,11 +311,16 @@ GROUP BY field, word, block
 HAVING bit_xor(mentors) <> search_no_mentors();
 
 -- How many public mentors there are: each has one duration. To count the profiles would take too
--- long. A stored number would be one row for which all writers wait.
+-- long. A stored number would be one row for which all writers wait. This view does not use
+-- search_bitmaps: a query locks this view first, `migrate` that one, and both could deadlock.
 CREATE OR REPLACE VIEW public_mentor_count AS
-SELECT coalesce(sum(bit_count(mentors)), 0)::bigint AS mentors
-FROM search_bitmaps
-WHERE field = 'duration';
+SELECT coalesce(sum(bit_count(bitmap.mentors)), 0)::bigint AS mentors
+FROM (
+    SELECT bit_xor(p.mentors) AS mentors
+    FROM search_postings AS p
+    WHERE p.field = 'duration'
+    GROUP BY p.word, p.block
+) AS bitmap;
 
 -- What search_bitmaps should show, computed from the profiles.
 CREATE OR REPLACE VIEW search_postings_recounted AS

@@ -1,12 +1,9 @@
 -- mentors.list: a page of the public mentors, best first.
 -- $1 limit  bigint
 -- $2 offset bigint
--- returns total and items, a JSON array of mentor cards
+-- returns items, a JSON array of mentor cards, and total
+-- The order is that in which `migrate` replaces the views: in the other one both could deadlock.
 SELECT
-    (
-        SELECT mentors
-        FROM public_mentor_count
-    ) AS total,
     (
         SELECT coalesce(json_agg(page.body), '[]')
         FROM (
@@ -16,4 +13,8 @@ SELECT
             ORDER BY rating DESC NULLS LAST, review_count DESC, total_sessions DESC, id ASC
             LIMIT $1 OFFSET $2
         ) AS page
-    ) AS items;
+    ) AS items,
+    (
+        SELECT mentors
+        FROM public_mentor_count
+    ) AS total;
