@@ -3,7 +3,7 @@
 It serves one request after the other, and is in one of these states:
 
 - ``head``: the head of a request is read, once the client has taken most of the response before.
-- ``handling``: the request is being answered. Up to ``MAX_READ_AHEAD`` of its body are read.
+- ``handling``: a handler works on the request. Up to ``MAX_READ_AHEAD`` of its body are read.
 - ``body``: the handler waits for the body. Then ``handling`` again.
 - ``skipping``: the response is complete. The rest of the body is read, and ``head`` follows.
 - ``closing``: no request follows, or the connection is lost. What the client sends is dropped.
@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def _parse(self) -> None:
         """Parse what has arrived, as far as it may be parsed now."""
         if self._is_parsing:
-            # The request was answered while it was parsed: the loop that is running continues.
+            # The request was handled while it was parsed: the loop that is running continues.
             return
         self._is_parsing = True
         for _ in range(MAX_PIECES):
@@ -158,7 +158,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def _handle_piece(self) -> None:
         if self._state == "head":
             if self._parser.head_received:
-                self._server.app.answer(self._make_request())
+                self._server.app.handle(self._make_request())
         elif self._parser.received:
             if self._state == "skipping":
                 self._expect_request()
@@ -173,13 +173,13 @@ class Connection(asyncio.Protocol, HTTPConnection):
         return Request(self, self._parser, address)
 
     def _refuse(self, error: errors.ApiError) -> None:
-        """Answer bytes that are no request, and close the connection."""
+        """Respond to bytes that are no request, and close the connection."""
         if self._state == "head":
             self._parser.begin()
             self._parser.method = "-"
-            self._server.app.answer_error(self._make_request(), error)
+            self._server.app.send_error(self._make_request(), error)
         else:
-            # The handler answers when it reads the body.
+            # The handler responds when it reads the body.
             self._fail_body(error)
 
     def limit_body(self, max_bytes: int) -> None:

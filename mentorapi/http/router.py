@@ -31,15 +31,15 @@ class ApiApplication(Application):
         # short SQL statement.
         self._pattern = re.compile("|".join(f"({pattern(template)})" for template, _ in routes))
 
-    def answer(self, request: Request) -> None:
-        """Answer a request from the cache, or start its handler."""
+    def handle(self, request: Request) -> None:
+        """Respond from the cache, or start the handler."""
         found = self._pattern.fullmatch(request.path)
         if found is None and is_preflight(request):
             # A browser sends the request only after this, and its script can then read the 404.
             ApiHandler(self, request, "unknown").start([])
             return
         if found is None:
-            self.answer_error(request, errors.NotFound(f"No such route: {request.path}"[:200]))
+            self.send_error(request, errors.NotFound(f"No such route: {request.path}"[:200]))
             return
         # The group of a route closes after the groups of its ids.
         group = found.lastindex or 0
@@ -54,8 +54,8 @@ class ApiApplication(Application):
         unescaped = [url_unescape(text, None, plus=False) for text in ids]
         handler(self, request, template).start(unescaped)
 
-    def answer_error(self, request: Request, error: errors.ApiError) -> None:
-        """Answer a request that no handler belongs to, or bytes that are no request."""
+    def send_error(self, request: Request, error: errors.ApiError) -> None:
+        """Respond to a request that no handler belongs to, or to bytes that are no request."""
         body = orjson.dumps(error.body())
         headers = {errors.CODE_HEADER: error.code, "Content-Length": str(len(body))}
         respond(self._services, request, "unknown", error.status, headers, body, error)

@@ -290,9 +290,9 @@ class TestBehindProxy:
         self, api: Api, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seen = []
-        answer = api.app.answer
+        handle = api.app.handle
         monkeypatch.setattr(
-            api.app, "answer", lambda request: seen.append(request) or answer(request)
+            api.app, "handle", lambda request: seen.append(request) or handle(request)
         )
         for headers in (
             {"X_Forwarded_For": "192.0.2.1, 192.0.2.2"},
