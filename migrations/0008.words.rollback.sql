@@ -10,7 +10,7 @@ BEGIN
         CROSS JOIN unnest(a.objects) WITH ORDINALITY AS o (object, place)
         ORDER BY o.place
     LOOP
-        EXECUTE 'DROP ' || object;
+        EXECUTE regexp_replace(object, '^\w+', 'DROP \& IF EXISTS');
     END LOOP;
 END
 $$;

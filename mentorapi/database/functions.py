@@ -33,6 +33,14 @@ _REFUSED = (
 
 _TRIGGER = re.compile(r"^CREATE OR REPLACE TRIGGER .*?;$", re.MULTILINE | re.DOTALL)
 
+#: A migration may have emptied these tables. In the transaction of the functions, so that a failure
+#: does not leave them empty.
+_FILL = """
+SELECT search_rebuild()
+WHERE EXISTS (SELECT FROM mentors) AND NOT EXISTS (SELECT FROM search_postings);
+SELECT compute_mentor_starts(NULL) WHERE NOT EXISTS (SELECT FROM mentor_starts);
+"""
+
 #: Attempts to apply changed triggers. One can end in a deadlock with a statement that writes.
 _ATTEMPTS = 5
 
@@ -88,6 +96,7 @@ def _apply(connection: psycopg.Connection, *, drop_first: bool = False) -> None:
         made.sort(key=lambda each: each.split(" ")[0], reverse=True)
         if not drop_first:
             _drop(connection, [each for each in recorded if each not in made])
+        connection.execute(_FILL)
         connection.execute("DELETE FROM applied_functions")
         connection.execute(
             "INSERT INTO applied_functions (hash, triggers_hash, objects) VALUES (%s, %s, %s)",

@@ -32,13 +32,6 @@ _SESSION = (
     " -c timezone=UTC -c client_encoding=UTF8"
 )
 
-# A migration may have emptied these tables.
-_FILL = """
-SELECT search_rebuild()
-WHERE EXISTS (SELECT FROM mentors) AND NOT EXISTS (SELECT FROM search_postings);
-SELECT compute_mentor_starts(NULL) WHERE NOT EXISTS (SELECT FROM mentor_starts);
-"""
-
 log = logging.getLogger(__name__)
 
 logging.getLogger("yoyo").setLevel(logging.WARNING)
@@ -60,7 +53,6 @@ def migrate(database_url: str) -> list[str]:
             if _functions_differ(connection):
                 with psycopg.connect(database_url, options=_SESSION, autocommit=True) as session:
                     functions.apply(session)
-                    session.execute(_FILL)
                 applied.append("sql/functions")
             return applied
     except psycopg.Error as error:

@@ -87,9 +87,17 @@ def test_roll_back_and_migrate_again_gives_the_same_schema(
     assert migrate(empty.url) == EVERYTHING
     for keep in reversed(range(len(IDS))):
         assert roll_back(empty.url, keep) == IDS[keep:][::-1]
-        # An empty migration leaves the functions alone.
+        # The rollback of 0011.earlier leaves the functions alone.
         assert migrate(empty.url)[: len(IDS) - keep] == IDS[keep:]
         assert empty.schema() == fresh_schema
+
+
+def test_roll_back_after_an_interrupted_migrate_leaves_the_tables(empty: Database) -> None:
+    migrate(empty.url)
+    # As a migration does, before the functions without this trigger are applied.
+    empty.execute("DROP TRIGGER mentors_recorded ON mentors")
+    for keep in reversed(range(len(IDS))):
+        assert roll_back(empty.url, keep) == [IDS[keep]]
 
 
 def test_roll_back_everything_leaves_extensions_only(empty: Database) -> None:
@@ -190,14 +198,37 @@ def test_migrate_the_words_of_0007_indexes_all_profiles_anew(empty: Database) ->
     assert empty.execute(DRIFT.read_bytes()) == []
 
 
+def test_migrate_again_after_a_failure_fills_the_search(empty: Database) -> None:
+    empty.execute(SCHEMA_0008)
+    migrate(empty.url)
+    empty.execute("DELETE FROM search_postings")
+    empty.execute("UPDATE applied_functions SET hash = 'former'")
+    empty.execute("ALTER TABLE search_postings ADD CONSTRAINT refused CHECK (false)")
+    with pytest.raises(StartupError, match="refused"):
+        migrate(empty.url)
+    empty.execute("ALTER TABLE search_postings DROP CONSTRAINT refused")
+    assert migrate(empty.url) == ["sql/functions"]
+    assert empty.execute(DRIFT.read_bytes()) == []
+
+
 def test_migrate_files_before_their_last_change_gives_the_same_schema(
     empty: Database, fresh_schema: str
 ) -> None:
-    """As 0001.schema and 0003.events were for half an hour each."""
+    """As 0001.schema was for half an hour, and 0003.events for ten minutes."""
     migrate(empty.url)
     empty.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0011.earlier'")
     empty.execute("ALTER TABLE applied_functions DROP COLUMN triggers_hash")
-    empty.execute("ALTER TABLE events ADD CONSTRAINT events_type CHECK (type ~ '[.]')")
+    empty.execute(
+        """
+        ALTER TABLE events
+        ADD CONSTRAINT events_type CHECK (type ~ '^[a-z]+[.][a-z_]+$'),
+        ADD CONSTRAINT events_source CHECK (source IN ('user', 'sweep', 'database')),
+        ADD CONSTRAINT events_user
+        CHECK (NOT is_history OR (source = 'user') = (user_id IS NOT NULL)),
+        ADD CONSTRAINT events_history
+        CHECK (NOT is_history OR num_nulls(object_id, status, source) = 0)
+        """
+    )
     empty.execute("UPDATE applied_functions SET hash = 'former'")
     assert migrate(empty.url) == ["0011.earlier", "sql/functions"]
     # The column is now the last one of its table.
