@@ -3031,7 +3031,7 @@ CREATE TRIGGER reviews_counted AFTER INSERT OR DELETE OR UPDATE ON public.review
 
 CREATE TRIGGER reviews_recorded AFTER INSERT OR DELETE ON public.reviews FOR EACH ROW EXECUTE FUNCTION public.record_review();
 
-CREATE TRIGGER time_off_days_taken BEFORE INSERT OR UPDATE ON public.time_off FOR EACH ROW WHEN ((new.start_date IS NOT NULL)) EXECUTE FUNCTION public.time_off_take_days();
+CREATE TRIGGER time_off_days_taken BEFORE INSERT OR UPDATE OF mentor_id, start_date, end_date, starts_at, ends_at ON public.time_off FOR EACH ROW WHEN ((new.start_date IS NOT NULL)) EXECUTE FUNCTION public.time_off_take_days();
 
 CREATE TRIGGER time_off_recorded AFTER INSERT OR DELETE OR UPDATE ON public.time_off FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('mentor');
 

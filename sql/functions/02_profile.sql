@@ -32,8 +32,8 @@ CREATE OR REPLACE FUNCTION token_name(user_id text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT u.name FROM users AS u WHERE u.id = user_id $$;
 
--- A profile shows the name and the picture of the token until it has its own. The lock on a profile
--- that has both of its own counts, too: another transaction may be about to clear them.
+-- A profile shows the name and the picture of the token until it has its own. A profile that has
+-- both is updated, too: the update waits for a transaction that is about to clear its name.
 CREATE OR REPLACE FUNCTION users_rename_profile() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

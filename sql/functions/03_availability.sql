@@ -623,7 +623,10 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE TRIGGER time_off_days_taken BEFORE INSERT OR UPDATE ON time_off
+-- It locks the mentor, so a change of the note does not run it: a change of the zone locks the
+-- mentor first.
+CREATE OR REPLACE TRIGGER time_off_days_taken
+BEFORE INSERT OR UPDATE OF mentor_id, start_date, end_date, starts_at, ends_at ON time_off
 FOR EACH ROW WHEN (new.start_date IS NOT NULL)
 EXECUTE FUNCTION time_off_take_days();
 

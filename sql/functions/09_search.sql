@@ -311,8 +311,9 @@ GROUP BY field, word, block
 HAVING bit_xor(mentors) <> search_no_mentors();
 
 -- How many public mentors there are: each has one duration. To count the profiles would take too
--- long. A stored number would be one row for which all writers wait. This view does not use
--- search_bitmaps: a query locks this view first, `migrate` that one, and both could deadlock.
+-- long. A stored number would be one row for which all writers wait. This view does not read
+-- search_bitmaps: a query would lock public_mentor_count and then search_bitmaps, `migrate` locks
+-- them in the opposite order, and the two could deadlock.
 CREATE OR REPLACE VIEW public_mentor_count AS
 SELECT coalesce(sum(bit_count(bitmap.mentors)), 0)::bigint AS mentors
 FROM (
@@ -392,9 +393,9 @@ BEGIN
 END
 $$;
 
--- Flips one bit for each element of the arrays: of this field, word and mentor. A bitmap is the XOR
--- of its rows, so it does not matter in which of them. The rows that can be locked become one, or
--- none if no bit is left.
+-- For each place in the arrays, flips the bit of the mentor in the bitmap of the field and the
+-- word. A bitmap is the XOR of its rows, so it does not matter in which of them. The rows that can
+-- be locked become one, or none if no bit is left.
 CREATE OR REPLACE FUNCTION search_flip(fields text[], words text[], numbers integer[]) RETURNS void
 LANGUAGE plpgsql
 AS $$

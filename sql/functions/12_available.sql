@@ -265,8 +265,9 @@ AS $$
 $$;
 
 -- The mentors who may be free within some minutes after `begins`, and when, in the order of this
--- time and then of the list. Nobody else may be free before `bound`; if `is_all`, nobody else after
--- it either. `passing` are the mentors that pass the filters, null: all. `checked` are left out.
+-- time and then of the list. No other mentor can be free before `bound`. If `is_all`, no other
+-- mentor can be free at all. `passing` are the mentors that pass the filters, null: all. `checked`
+-- are left out.
 CREATE OR REPLACE FUNCTION availability_candidates(
     passing varbit,
     begins timestamptz,
