@@ -31,6 +31,12 @@ from mentorapi.schemas.validation import Details, details_of, validator_of
 
 SECRET = "a secret for tests, long enough for HS256"
 
+#: The connections of this database that wait for a lock.
+BLOCKED = """
+    SELECT pid FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
+
 AsyncHTTPClient.configure(SimpleAsyncHTTPClient, max_clients=200)
 
 

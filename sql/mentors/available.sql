@@ -4,7 +4,7 @@
 -- $3 to_time   text
 -- $4 limit     integer
 -- returns items, a JSON array of mentor cards with their first three slots, and seconds_valid,
--- until the first of these slots can no longer be requested
+-- until the first of these slots can no longer be requested; 0 if pending requests count
 SELECT
     coalesce(
         json_agg(
@@ -14,7 +14,8 @@ SELECT
     ) AS items,
     coalesce(
         min(CASE
-            -- Pending requests count, and their changes make no response stale.
+            -- The row of nulls: a mentor with limits was checked. Pending requests count there, and
+            -- their changes make no response stale.
             WHEN free.id IS NULL THEN 0
             ELSE
                 extract(EPOCH FROM free.first_start - now()) - 60 * m.minimum_notice_minutes

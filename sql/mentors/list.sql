@@ -1,8 +1,9 @@
 -- mentors.list: a page of the public mentors, best first.
+-- Its views stand in the order in which `migrate` replaces them. In the opposite order this
+-- statement and `migrate` could deadlock.
 -- $1 limit  bigint
 -- $2 offset bigint
 -- returns items, a JSON array of mentor cards, and total
--- The order is that in which `migrate` replaces the views: in the other one both could deadlock.
 SELECT
     (
         SELECT coalesce(json_agg(page.body), '[]')

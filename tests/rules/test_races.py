@@ -15,6 +15,7 @@ import pytest
 from mentorapi.database import statements
 from tests.client import (
     ALWAYS,
+    BLOCKED,
     Api,
     Mentor,
     Response,
@@ -28,11 +29,6 @@ from tests.client import (
 TAKEN = (409, "Time slot is no longer available")
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-
-BLOCKED = """
-    SELECT pid FROM pg_stat_activity
-    WHERE wait_event_type = 'Lock' AND datname = current_database()
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -450,8 +446,8 @@ async def test_change_visibilities_at_once_waits_for_no_other(api: Api) -> None:
         for turn in range(4):
             responses = await at_once(
                 *(
-                    mentor.patch("/mentor/me", {"visibility": ("public", "private")[turn % 2]})
-                    for turn, mentor in enumerate(mentors[1:], start=turn)
+                    mentor.patch("/mentor/me", {"visibility": ("public", "private")[place % 2]})
+                    for place, mentor in enumerate(mentors[1:], start=turn)
                 ),
                 api.user(f"ann-{turn}").patch("/mentor/me", {}),
             )

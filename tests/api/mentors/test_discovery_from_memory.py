@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mentorapi.cache import responses
-from tests.client import Api, Response, asking, day_after_tomorrow
+from tests.client import BLOCKED, Api, Response, asking, day_after_tomorrow
 
 
 def hits(api: Api) -> int:
@@ -104,12 +104,6 @@ async def test_read_with_a_body_ignores_it(api: Api) -> None:
     assert seen == [seen[0]] * 3
     # Requests with a body do not take the short way through the cache.
     assert hits(api) == 1
-
-
-BLOCKED = """
-    SELECT pid FROM pg_stat_activity
-    WHERE wait_event_type = 'Lock' AND datname = current_database()
-"""
 
 
 @asynccontextmanager
