@@ -141,8 +141,9 @@ class Wrk:
             sent = calls
         file.write_text("\n".join(sent) + "\n")
         command = ["wrk", "-t1", f"-c{self.connections}", f"-d{self.seconds}s", "--latency"]
-        # A `#` must differ from those of earlier rounds.
-        command += ["-s", str(HERE / "drive.lua"), base, "--", str(file), str(self._sent)]
+        # A `#` must differ from those of earlier rounds. Calls to be sent once are sent in order.
+        first = 0 if once else self._sent
+        command += ["-s", str(HERE / "drive.lua"), base, "--", str(file), str(first)]
         out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         count = int(number(r"(\d+) requests in", out))
         if not count:
@@ -218,6 +219,8 @@ def seeded_database(size: int) -> Iterator[tuple[str, Path]]:
                     url,
                     "CREATE EXTENSION pg_stat_statements",
                     "ALTER SYSTEM SET shared_preload_libraries = pg_stat_statements",
+                    # Four servers, each with a pool of up to 40.
+                    "ALTER SYSTEM SET max_connections = 200",
                 )
             )
         url = stack.enter_context(embedded.running(folder / "data"))
