@@ -116,7 +116,7 @@ def start_bare(
     folder: Path,
     pool_size: int,
     endpoints: list[Endpoint],
-    answers: list[str],
+    responses: list[str],
     stack: ExitStack,
 ) -> str:
     plan = {
@@ -129,7 +129,7 @@ def start_bare(
                 "arguments": endpoint.arguments,
                 "column": endpoint.column,
             }
-            for endpoint, content in zip(endpoints, answers, strict=True)
+            for endpoint, content in zip(endpoints, responses, strict=True)
         ],
     }
     file = folder / "plan.json"
@@ -139,7 +139,7 @@ def start_bare(
     return f"http://127.0.0.1:{port}"
 
 
-def answer(base: str, line: str) -> str:
+def fetch(base: str, line: str) -> str:
     method, path, token, body = line.split("\t")
     request = urllib.request.Request(base + path.replace("#", "0"), method=method)
     if token != "-":
@@ -152,17 +152,17 @@ def answer(base: str, line: str) -> str:
 
 
 def compare(endpoint: Endpoint, wrk: Wrk, servers: dict[str, str]) -> str:
-    """The answer of all servers. Of a write, only the fields are the same."""
-    answers = {}
+    """The response of all servers. Of a write, only the fields are the same."""
+    responses = {}
     for name, base in servers.items():
         if endpoint.arguments:
-            answers[name] = answer(base, endpoint.calls[0])
+            responses[name] = fetch(base, endpoint.calls[0])
         else:
             (line,) = wrk.take(endpoint.name, endpoint.calls)
-            answers[name] = str(fields(orjson.loads(answer(base, line))))
-    if len(set(answers.values())) > 1:
-        raise SystemExit(f"{endpoint.name}: the servers answer differently: {answers}")
-    return answers["api"]
+            responses[name] = str(fields(orjson.loads(fetch(base, line))))
+    if len(set(responses.values())) > 1:
+        raise SystemExit(f"{endpoint.name}: the servers respond differently: {responses}")
+    return responses["api"]
 
 
 def fields(value: Any) -> Any:
@@ -174,7 +174,7 @@ def fields(value: Any) -> Any:
 def introduce_users(api: str, calls: list[str]) -> None:
     """Let the API store all users, which it does at the first request of each."""
     for token in {line.split("\t")[2] for line in calls}:
-        answer(api, call("GET", "/api/requests/pending-count", token))
+        fetch(api, call("GET", "/api/requests/pending-count", token))
 
 
 def elsewhere(calls: list[str], path: str) -> list[str]:
@@ -224,11 +224,11 @@ def measure(
     with ExitStack() as stack:
         _, api = stack.enter_context(running_api(url, wrk.folder, pool_size))
         peers = start_peers(url, pool_size, stack) if with_peers else {}
-        answers = [
+        responses = [
             compare(endpoint, wrk, {"api": api} | (peers if endpoint.in_peers else {}))
             for endpoint in endpoints
         ]
-        bare = start_bare(url, wrk.folder, pool_size, endpoints, answers, stack)
+        bare = start_bare(url, wrk.folder, pool_size, endpoints, responses, stack)
         for place, endpoint in enumerate(endpoints):
             print(endpoint.name, file=sys.stderr, flush=True)
             calls, once = endpoint.calls, "" if endpoint.arguments else endpoint.name

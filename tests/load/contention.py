@@ -33,10 +33,10 @@ async def main(base: str, rounds: int, at_once: int) -> None:
 
     async def accept(request_id: str) -> int:
         started = time.perf_counter()
-        answer = await mentor.post(f"/requests/{request_id}/accept")
+        response = await mentor.post(f"/requests/{request_id}/accept")
         waits.append(time.perf_counter() - started)
-        outcomes[answer.status, "" if answer.status == 200 else answer.message] += 1
-        return answer.status
+        outcomes[response.status, "" if response.status == 200 else response.message] += 1
+        return response.status
 
     for number in range(1, rounds + 1):
         # Every second one a quarter of an hour later: some collide, some come too close.

@@ -22,10 +22,10 @@ class Endpoint:
 
     name: str
     sql: str
-    #: What the answer consists of.
+    #: What the response consists of.
     column: str
     calls: list[str]
-    #: Of a public read: calls whose answers the API keeps in memory.
+    #: Of a public read: calls whose responses the API keeps in memory.
     kept: list[str] = field(default_factory=list)
     #: Of a read: the arguments of the statement.
     arguments: list[Any] = field(default_factory=list)

@@ -147,7 +147,7 @@ class Wrk:
         out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         count = int(number(r"(\d+) requests in", out))
         if not count:
-            raise SystemExit(f"no answer within {self.seconds} s; use a larger --seconds")
+            raise SystemExit(f"no response within {self.seconds} s; use a larger --seconds")
         # Requests in flight at the end were sent, too.
         if once:
             self.take(once, calls, count + self.connections)

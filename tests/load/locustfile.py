@@ -63,10 +63,10 @@ class Person(HttpUser):
     def call(self, method: str, path: str, name: str, **more: Any) -> Any:
         with self.client.request(
             method, f"/api{path}", name=f"{method} {name}", catch_response=True, **more
-        ) as answer:
-            if answer.status_code == 409:
-                answer.success()
-            return answer.json() if answer.status_code < 300 else None
+        ) as response:
+            if response.status_code == 409:
+                response.success()
+            return response.json() if response.status_code < 300 else None
 
 
 class Mentee(Person):

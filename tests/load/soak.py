@@ -27,9 +27,9 @@ USERS = 50
 
 
 def kept(base: str) -> float:
-    """Bytes in the memory of answers."""
-    with urllib.request.urlopen(f"{base}/metrics") as answer:
-        found = re.search(r"^mentorapi_cache_bytes (\S+)$", answer.read().decode(), re.MULTILINE)
+    """Bytes in the memory of responses."""
+    with urllib.request.urlopen(f"{base}/metrics") as response:
+        found = re.search(r"^mentorapi_cache_bytes (\S+)$", response.read().decode(), re.MULTILINE)
     assert found
     return float(found[1])
 
@@ -68,9 +68,9 @@ def main() -> None:
             f"| {row['Name']} | {int(row['Request Count']):,} | {row['Failure Count']} "
             f"| {row['50%']} | {row['99%']} |"
         )
-    print("\n| Minute | Memory of the server, MB | Answers in it |\n| ---: | ---: | ---: |")
-    for minute, (whole, answers) in enumerate([*memory[::6], memory[-1]]):
-        print(f"| {minute} | {whole:.1f} | {answers:.1f} |")
+    print("\n| Minute | Memory of the server, MB | Responses in it |\n| ---: | ---: | ---: |")
+    for minute, (whole, responses) in enumerate([*memory[::6], memory[-1]]):
+        print(f"| {minute} | {whole:.1f} | {responses:.1f} |")
     print(f"\nFigures that differ from what they count: {drift}")
 
 
