@@ -2,8 +2,8 @@
 
 It serves one request after the other, and is in one of these states:
 
-- ``head``: the head of a request is read, once the client has taken most of the response before.
-- ``handling``: a handler works on the request. Up to ``MAX_READ_AHEAD`` of its body are read.
+- ``head``: the head of a request is read, once the client has taken most of the previous response.
+- ``handling``: a handler works on the request. About ``MAX_READ_AHEAD`` of its body are read.
 - ``body``: the handler waits for the body. Then ``handling`` again.
 - ``skipping``: the response is complete. The rest of the body is read, and ``head`` follows.
 - ``closing``: no request follows, or the connection is lost. What the client sends is dropped.
@@ -19,6 +19,7 @@ import math
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from tornado.httputil import HTTPConnection, ResponseStartLine
@@ -288,6 +289,8 @@ class Connection(asyncio.Protocol, HTTPConnection):
         if self._state == "body":
             self._fail_body(errors.RequestTimeout())
         else:
+            # Bytes that still wait to be sent are sent. A request behind them is not handled.
+            self._state = "closing"
             self._transport.close()
 
     def close_if_idle(self, now: float) -> None:
@@ -301,7 +304,9 @@ class Connection(asyncio.Protocol, HTTPConnection):
                 return
         except BlockingIOError:
             # The client has to see the end at once: the transport closes in the loop's next round.
-            self._socket.shutdown(socket.SHUT_WR)
+            # It may have been reset since.
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
         except OSError:
             pass
         self._state = "closing"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -122,13 +125,13 @@ def narrow(api: Api, io_loop: IOLoop) -> Iterator[tuple[Server, int]]:
     io_loop.run_sync(http_server.close_all_connections)
 
 
-async def request_description(port: int, client: socket.socket) -> bytes:
-    """Request a long response. Returns the first byte of it."""
+async def request_description(port: int, client: socket.socket, further: bytes = b"") -> bytes:
+    """Request a long response, and send further requests. Returns the first byte."""
     loop = asyncio.get_running_loop()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.setblocking(False)
     await loop.sock_connect(client, ("127.0.0.1", port))
-    await loop.sock_sendall(client, get("/openapi.json"))
+    await loop.sock_sendall(client, get("/openapi.json") + further)
     return await loop.sock_recv(client, 1)
 
 
@@ -163,6 +166,49 @@ async def test_close_sending_side_during_a_response_closes_after_it(
         client.shutdown(socket.SHUT_WR)
         (response,), rest = split_responses(received + await read_to_the_end(client))
     assert (response.status, rest) == (200, b"")
+
+
+async def test_reach_the_deadline_during_a_response_runs_no_further_request(
+    api: Api, narrow: tuple[Server, int]
+) -> None:
+    http_server, port = narrow
+    body = b'{"headline": "Late"}'
+    with socket.socket() as client:
+        write = patch(api, body, Content_Length=str(len(body))) + body
+        received = await request_description(port, client, write)
+        (connection,) = http_server.connections
+        connection.enforce_deadlines(time.monotonic() + server.HEAD_SECONDS)
+        (response,), rest = split_responses(received + await read_to_the_end(client))
+    await http_server.finish_requests(api.services.metrics)
+    assert (response.status, rest) == (200, b"")
+    assert (await api.user("mia").get("/mentor/me")).json["isProfileCreated"] is False
+
+
+class ResetSocket:
+    """A socket whose client resets the connection after no byte was found."""
+
+    def recv(self, *_: int) -> bytes:
+        raise BlockingIOError
+
+    def shutdown(self, _: int) -> None:
+        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+
+
+async def test_reset_an_idle_connection_while_it_is_closed_lets_the_drain_go_on(
+    api: Api, narrow: tuple[Server, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http_server, port = narrow
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setblocking(False)
+        await loop.sock_connect(client, ("127.0.0.1", port))
+        await loop.sock_sendall(client, get("/nope"))
+        assert await loop.sock_recv(client, 1)
+        (connection,) = http_server.connections
+        monkeypatch.setattr(connection, "_socket", ResetSocket())
+        http_server.stop()
+        await http_server.finish_requests(api.services.metrics)
+        await read_to_the_end(client)
 
 
 # Versions ----------------------------------------------------------------------------------------
