@@ -64,7 +64,7 @@ def _cors_headers(allowed: Collection[str], origin: str) -> dict[str, str]:
 
 
 def is_preflight(request: Request) -> bool:
-    """Whether a browser asks if its script may send a request of another kind."""
+    """Whether this is a CORS preflight: a browser asks which requests a script may send."""
     return request.method == "OPTIONS" and "access-control-request-method" in request.headers
 
 

@@ -16,6 +16,14 @@ from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 
 
+class UnknownPath(ApiHandler):
+    """Responds to the preflight of a path that does not exist."""
+
+    @classmethod
+    def allowed(cls) -> list[str]:
+        return ["OPTIONS"]
+
+
 class ApiApplication(Application):
     """``routes`` are path templates and their handlers; the first that fits is taken."""
 
@@ -36,7 +44,7 @@ class ApiApplication(Application):
         found = self._pattern.fullmatch(request.path)
         if found is None and is_preflight(request):
             # A browser sends the request only after this, and its script can then read the 404.
-            ApiHandler(self, request, "unknown").start([])
+            UnknownPath(self, request, "unknown").start([])
             return
         if found is None:
             self.send_error(request, errors.NotFound(f"No such route: {request.path}"[:200]))

@@ -845,6 +845,7 @@ async def test_send_wrong_path_or_method_from_a_page_shows_error(api: Api) -> No
         )
         assert (preflight.status, preflight.body) == (204, b""), path
         assert preflight.headers["Access-Control-Allow-Origin"] == APP
+        assert (preflight.headers["Allow"] == "OPTIONS") == (status == 404)
         assert method in preflight.headers["Access-Control-Allow-Methods"].split(", ")
         assert "authorization" in preflight.headers["Access-Control-Allow-Headers"].lower()
         response = await from_origin(api, APP, path, method=method)
