@@ -247,6 +247,8 @@ class _Server:
         logged: set[str] = set()
         while not ended.wait(_WATCH_SECONDS):
             if not self._has_died():
+                # The next outage is logged anew, also when another process has ended this one.
+                logged.clear()
                 continue
             try:
                 with self._control_lock():
@@ -256,7 +258,6 @@ class _Server:
                             log.error("The PostgreSQL in %s died; starting it again", self.folder)
                         self._ensure_started()
                         log.warning("The PostgreSQL in %s is back", self.folder)
-                logged.clear()
             except (StartupError, OSError) as error:
                 # Tried again, for example until a full disk has room. Each cause is logged once;
                 # the name of a file in it may contain the number of a process.
@@ -265,7 +266,7 @@ class _Server:
                     logged.add(cause)
 
     def _has_died(self) -> bool:
-        """Whether it ended without a shutdown: that removes its file, and has the exit code 0."""
+        """Whether it ended without a shutdown, which removes its file and ends with exit code 0."""
         if self._postmaster() is not None:
             return False
         return self.pid_file.exists() or bool(self.child and self.child.returncode)
