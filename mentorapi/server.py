@@ -97,7 +97,7 @@ def _signal_events() -> tuple[asyncio.Event, asyncio.Event]:
         (hurry if stop.is_set() else stop).set()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup has SIGHUP ignored.
+        # Under nohup, SIGHUP is ignored.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             asyncio.get_running_loop().add_signal_handler(number, received)
     return stop, hurry

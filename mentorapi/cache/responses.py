@@ -121,9 +121,10 @@ class ResponseCache:
     async def join(self, url: str) -> Response | None:
         """Wait for the response to another request of this URL, which reads the database already.
 
-        A response that is not kept may be older than this call, if its read was under way then.
-        The next read began later. None if there is no such request, if it failed, or if its topic
-        changed since it began.
+        No change makes a response stale that expires at once (``seconds_valid`` is 0), so a read
+        that is under way may be too old for this call: wait for its end, and take the response of
+        the next read. None if there is no such request, if it failed, or if its topic changed since
+        it began.
         """
         for _ in range(2):
             load = self._loads.get(url)

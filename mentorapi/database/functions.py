@@ -33,8 +33,8 @@ _REFUSED = (
 
 _TRIGGER = re.compile(r"^CREATE OR REPLACE TRIGGER .*?;$", re.MULTILINE | re.DOTALL)
 
-#: A migration may have emptied these tables. In the transaction of the functions, so that a failure
-#: does not leave them empty.
+#: A migration may have emptied these tables. They are filled in the transaction of the functions: a
+#: failure then leaves neither, and the next run does both.
 _FILL = """
 SELECT search_rebuild()
 WHERE EXISTS (SELECT FROM mentors) AND NOT EXISTS (SELECT FROM search_postings);

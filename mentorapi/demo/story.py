@@ -127,7 +127,7 @@ class Story:
         return request
 
     def _add_session(self, mentor: Row, mentee: str, status: str, start: datetime) -> None:
-        # It was asked for a week earlier, at the same hours.
+        # A rescheduled session was first agreed for the same hour a week earlier.
         moved_by = timedelta(days=7 if status == "rescheduled" else 0)
         request = self._add_request(mentor, mentee, "accepted", start - moved_by)
         session = request | {

@@ -259,7 +259,7 @@ def check_time_off(body: Mapping[str, Any]) -> Details:
         order = "not be before" if in_days else "be after"
         return [entry([last], "order", f"must {order} {first}")]
     if length > timedelta(days=MAX_DAYS_OFF):
-        message = f"must make it at most {MAX_DAYS_OFF} days long"
+        message = f"must make the time off at most {MAX_DAYS_OFF} days long"
         return [entry([last], "out_of_range", message)]
     return []
 
