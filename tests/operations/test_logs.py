@@ -29,7 +29,7 @@ from mentorapi.jobs import all_jobs
 from mentorapi.jobs.runner import Runner
 from mentorapi.telemetry import logs
 from mentorapi.telemetry.context import parse_traceparent
-from tests.client import SECRET, Api, day_after_tomorrow, is_error
+from tests.client import BLOCKED, SECRET, Api, day_after_tomorrow, is_error
 from tests.conftest import execute
 from tests.operations.test_metrics import ask
 from tests.robustness.test_http import raw
@@ -213,10 +213,7 @@ async def test_lose_database_logs_one_line_with_its_cause(api: Api, log: Log) ->
         )
         backend = None
         while backend is None:
-            backend = await api.db.fetchval(
-                "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                "AND datname = current_database()"
-            )
+            backend = await api.db.fetchval(BLOCKED)
         await api.db.fetchval("SELECT pg_cancel_backend($1)", backend)
         response = await asking
     assert response.status == 503
@@ -242,10 +239,7 @@ async def test_kill_backend_within_a_statement_logs_where_and_why(
         )
         backend = None
         while backend is None:
-            backend = await api.db.fetchval(
-                "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                "AND datname = current_database()"
-            )
+            backend = await api.db.fetchval(BLOCKED)
         await api.db.fetchval("SELECT pg_terminate_backend($1)", backend)
         response = await asking
     assert response.status == 503
