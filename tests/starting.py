@@ -149,8 +149,10 @@ class Process:
 
 
 def _prepare(open_files: tuple[int, int] | None) -> None:
-    # A shell ignores SIGINT for what it runs in the background, and so would all children.
+    # A shell ignores SIGINT for what it runs in the background, and nohup SIGHUP. So would all
+    # children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if open_files is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, open_files)
 
