@@ -10,7 +10,7 @@ from mentorapi.database import statements
 from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
 from mentorapi.repositories import profile
-from mentorapi.schemas.validation import parse_instant
+from mentorapi.schemas.validation import is_whole_minute, parse_instant
 
 #: From the first to the last date of a list of slots, both counted.
 MAX_DATES = 92
@@ -196,7 +196,7 @@ async def explain(db: Database, user_id: str, starts_at: str, duration: int | No
     Raises ProfileNotFound, ValidationFailed for a start that no request can name.
     """
     start = parse_instant(starts_at)
-    if start.second or start.microsecond:
+    if not is_whole_minute(start):
         raise errors.ValidationFailed.of("startsAt", "must be a whole minute", "format")
     # As text: asyncpg reads datetime.min and datetime.max as infinity.
     return await statements.availability.explain.body(

@@ -7,7 +7,7 @@ from typing import Any
 from mentorapi import transitions
 from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
-from mentorapi.schemas.validation import Details, entry, parse_instant
+from mentorapi.schemas.validation import Details, entry, is_whole_minute, parse_instant
 from mentorapi.transitions import Transition
 
 STATUS = common.with_example(common.status_of(transitions.SESSION), "confirmed")
@@ -156,12 +156,20 @@ MINUTE = timedelta(minutes=1)
 
 
 def check_new_times(body: Mapping[str, Any]) -> Details:
-    """Check that the new end comes 15 to 180 whole minutes after the new start."""
-    length = parse_instant(body["newEndTime"]) - parse_instant(body["newStartTime"])
+    """Check that both times are whole minutes, the end 15 to 180 of them after the start."""
+    times = {name: parse_instant(body[name]) for name in ("newStartTime", "newEndTime")}
+    details = [
+        entry([name], "format", "must be a whole minute")
+        for name, time in times.items()
+        if not is_whole_minute(time)
+    ]
+    if details:
+        return details
+    length = times["newEndTime"] - times["newStartTime"]
     if length <= timedelta():
         return [entry(["newEndTime"], "order", "must be after newStartTime")]
-    if not 15 * MINUTE <= length <= 180 * MINUTE or length % MINUTE:
-        message = "must be 15 to 180 whole minutes after newStartTime"
+    if not 15 * MINUTE <= length <= 180 * MINUTE:
+        message = "must be 15 to 180 minutes after newStartTime"
         return [entry(["newEndTime"], "out_of_range", message)]
     return []
 
@@ -172,7 +180,8 @@ RESCHEDULE = Operation(
     name="rescheduleSession",
     summary="The mentor moves a session to a new time",
     description="Before it begins. It may leave the weekly windows but not come closer to another "
-    "live session than the buffer. 15 to 180 whole minutes, in the future.",
+    "live session than the buffer. 15 to 180 minutes, in the future. Both times are whole "
+    "minutes.",
     body=common.response_object(
         "Reschedule", newStartTime=common.instant(NEW_START), newEndTime=common.instant(NEW_END)
     ),

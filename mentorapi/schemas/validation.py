@@ -129,6 +129,10 @@ def parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(whole)
 
 
+def is_whole_minute(time: datetime) -> bool:
+    return not time.second and not time.microsecond
+
+
 #: Levels of lists and objects in a body, a token or a key set. Python's own limit differs by
 #: version: a thousand levels in 3.11, many more in 3.13.
 MAX_NESTING = 64
