@@ -143,7 +143,8 @@ def _sweep(settings: Settings, _args: argparse.Namespace) -> None:
 def _demo(settings: Settings, _args: argparse.Namespace) -> None:
     from mentorapi.demo.fill import fill
 
-    print(_with_pool(settings, lambda pool: fill(pool, _with_key(settings))))
+    settings = _with_key(settings)
+    print(_with_pool(settings, lambda pool: fill(pool, settings)))
 
 
 def _openapi(settings: Settings, _args: argparse.Namespace) -> None:
@@ -192,8 +193,14 @@ def _token(settings: Settings, args: argparse.Namespace) -> None:
 
 
 def _with_key(settings: Settings) -> Settings:
+    """The settings with a key. Raises ConfigError."""
     if settings.key_variables:
         return settings
+    if settings.database_url:
+        raise ConfigError(
+            "MENTORAPI_DATABASE_URL is set, so a key must be set too: one of"
+            " MENTORAPI_JWT_SECRET, MENTORAPI_JWT_PUBLIC_KEY, MENTORAPI_JWKS_URL"
+        )
     return replace(settings, jwt_secret=load_or_create_secret(settings.data_dir))
 
 

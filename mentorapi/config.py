@@ -239,10 +239,5 @@ def _check(settings: Settings) -> None:
     keys = settings.key_variables
     if len(keys) > 1:
         raise ConfigError(f"{' and '.join(keys)} exclude each other: set one of them")
-    if settings.database_url and not keys:
-        raise ConfigError(
-            "MENTORAPI_DATABASE_URL is set, so a key must be set too: one of"
-            " MENTORAPI_JWT_SECRET, MENTORAPI_JWT_PUBLIC_KEY, MENTORAPI_JWKS_URL"
-        )
     if settings.reuse_port and settings.host.startswith(UNIX):
         raise ConfigError("MENTORAPI_REUSE_PORT needs a port; MENTORAPI_HOST is a Unix socket")

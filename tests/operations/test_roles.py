@@ -65,7 +65,7 @@ class Server:
         """What a shell prints that is given this script. Raises AssertionError if it fails."""
         script = script.replace("cd /opt/mentorapi", f"cd '{ROOT}'")
         script = script.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
-        surroundings = environment(folder, JWT_SECRET=SECRET) | variables
+        surroundings = environment(folder) | variables
         surroundings["PATH"] = f"{self.programs}{os.pathsep}{surroundings['PATH']}"
         seen = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
@@ -223,7 +223,7 @@ def test_exceed_the_rights_of_a_login_is_refused(
 
 def test_sweep_as_the_reader_ends_with_one_line(installed: str, tmp_path: Path) -> None:
     url = logged_in_as(installed, "reporter")
-    ended = run("sweep", data_dir=tmp_path, DATABASE_URL=url, JWT_SECRET=SECRET)
+    ended = run("sweep", data_dir=tmp_path, DATABASE_URL=url)
     assert ended.stderr == (
         "mentorapi: the database refuses: permission denied for view due_sessions\n"
     )

@@ -65,10 +65,6 @@ WRONG = [
         "MENTORAPI_JWT_SECRET and MENTORAPI_JWKS_URL exclude each other",
     ),
     (
-        {"DATABASE_URL": "postgresql://me:not-to-be-printed@db/x"},
-        "MENTORAPI_DATABASE_URL is set, so a key must be set too",
-    ),
-    (
         {"DATABASE_URL": "mysql://me:not-to-be-printed@db/x", "JWT_SECRET": SECRET},
         "MENTORAPI_DATABASE_URL must be a URL like postgresql://",
     ),
@@ -139,6 +135,15 @@ def test_print_settings_hides_secrets() -> None:
 def test_start_with_wrong_setting_prints_one_line(tmp_path: Path) -> None:
     ended = run(data_dir=tmp_path / "var", PORT="http")
     assert_one_line(ended, 2, "MENTORAPI_PORT")
+    assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize("command", ["serve", "demo", "token --sub ada"])
+def test_start_on_own_database_without_a_key_is_refused(command: str, tmp_path: Path) -> None:
+    url = "postgresql://me:not-to-be-printed@127.0.0.1:1/x"
+    ended = run(*command.split(), data_dir=tmp_path / "var", PORT="0", DATABASE_URL=url)
+    assert_one_line(ended, 2, "MENTORAPI_DATABASE_URL is set, so a key must be set too")
+    assert "not-to-be-printed" not in ended.stderr
     assert not (tmp_path / "var").exists()
 
 

@@ -57,7 +57,7 @@ async def paste(heading: str, url: str, folder: Path) -> str:
     bin_folder = Path(sys.executable).parent
     script = "".join(steps).replace("cd /opt/mentorapi", f"cd '{ROOT}'")
     script = script.replace(".venv/bin/", f"{bin_folder}/")
-    surroundings = environment(folder, JWT_SECRET=SECRET)
+    surroundings = environment(folder)
     surroundings |= {"DB": url, "HOME": str(folder)}
     surroundings["PATH"] = f"{PROGRAMS}{os.pathsep}{surroundings['PATH']}"
     seen = await asyncio.to_thread(
