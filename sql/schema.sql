@@ -242,7 +242,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.bookings_take_place() RETURNS trigger
+CREATE FUNCTION public.bookings_reserve_time() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -2983,11 +2983,11 @@ CREATE TRIGGER bookings_completed_new AFTER INSERT ON public.bookings FOR EACH R
 
 CREATE TRIGGER bookings_history_deleted AFTER DELETE ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.delete_history();
 
-CREATE TRIGGER bookings_moved BEFORE UPDATE ON public.bookings FOR EACH ROW WHEN (((((old.mentor_id IS DISTINCT FROM new.mentor_id) OR (old.start_time IS DISTINCT FROM new.start_time)) OR (old.end_time IS DISTINCT FROM new.end_time)) OR (public.booking_is_live(new.status) AND (NOT public.booking_is_live(old.status))))) EXECUTE FUNCTION public.bookings_take_place();
+CREATE TRIGGER bookings_moved BEFORE UPDATE ON public.bookings FOR EACH ROW WHEN (((((old.mentor_id IS DISTINCT FROM new.mentor_id) OR (old.start_time IS DISTINCT FROM new.start_time)) OR (old.end_time IS DISTINCT FROM new.end_time)) OR (public.booking_is_live(new.status) AND (NOT public.booking_is_live(old.status))))) EXECUTE FUNCTION public.bookings_reserve_time();
 
 CREATE TRIGGER bookings_moved_or_deleted AFTER DELETE OR UPDATE OF mentor_id ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('lists');
 
-CREATE TRIGGER bookings_placed BEFORE INSERT ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.bookings_take_place();
+CREATE TRIGGER bookings_placed BEFORE INSERT ON public.bookings FOR EACH ROW EXECUTE FUNCTION public.bookings_reserve_time();
 
 CREATE TRIGGER bookings_recorded AFTER INSERT ON public.bookings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.record_sessions();
 

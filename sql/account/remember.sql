@@ -1,11 +1,12 @@
--- account.remember: keep what a token says of its user, unless a newer token said it before.
--- What the token leaves out stays as it was. A token without iat counts as older than any other.
+-- account.remember: store the claims of a token about its user.
+-- A token that is older than that of the stored claims changes nothing; one without iat is older
+-- than any other. A claim that the token leaves out stays.
 -- $1 user_id   text
 -- $2 name      text
 -- $3 email     text
 -- $4 picture   text
 -- $5 issued_at bigint
--- returns name, email, picture and claims_issued_at, as kept now; no row when another transaction
+-- returns name, email, picture and claims_issued_at, as stored now; no row when another transaction
 -- stored the same user at this moment
 WITH changed AS (
     INSERT INTO users AS known (id, name, email, picture, claims_issued_at)

@@ -1,16 +1,16 @@
--- Sessions: how they take their time, their place in calendars, and their JSON.
+-- Sessions: the time that they reserve, their state in calendars, their JSON, and what is due.
 --
 -- session_json() is used by every statement that returns a session; session_list by the
 -- lists that are composed from a client's filters.
 
--- Gives a live session its time. It locks the mentor's row first: bare concurrent inserts would
--- deadlock in the exclusion index.
+-- Reserves the time of a live session. It locks the mentor's row first: without that, concurrent
+-- inserts would deadlock in the exclusion index.
 --
 -- A live session takes the mentor's buffer as it is now, and must keep it on both sides. That
 -- buffer is never smaller than those of the sessions booked before (mentors_shrink_buffer), so what
--- passes here passes the constraint bookings_no_overlap. The constraint stands behind this trigger
--- for all that a trigger cannot see.
-CREATE OR REPLACE FUNCTION bookings_take_place() RETURNS trigger
+-- passes here passes the constraint bookings_no_overlap. The constraint remains for changes that a
+-- trigger cannot see.
+CREATE OR REPLACE FUNCTION bookings_reserve_time() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -46,7 +46,7 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER bookings_placed BEFORE INSERT ON bookings
-FOR EACH ROW EXECUTE FUNCTION bookings_take_place();
+FOR EACH ROW EXECUTE FUNCTION bookings_reserve_time();
 
 CREATE OR REPLACE TRIGGER bookings_moved BEFORE UPDATE ON bookings
 FOR EACH ROW
@@ -56,7 +56,7 @@ WHEN (
     )
     OR (booking_is_live(new.status) AND NOT booking_is_live(old.status))
 )
-EXECUTE FUNCTION bookings_take_place();
+EXECUTE FUNCTION bookings_reserve_time();
 
 -- A smaller buffer frees the time that a larger one held.
 CREATE OR REPLACE FUNCTION mentors_shrink_buffer() RETURNS trigger
@@ -157,9 +157,9 @@ FROM bookings AS b
 LEFT JOIN reviews AS v ON v.booking_id = b.id
 CROSS JOIN LATERAL session_json(b, v) AS s;
 
--- Sessions that the sweep owes their next state: since when, and which. sessions.sweep moves them,
--- sessions.lag measures how late it is. A session that was missed while no sweep ran goes straight
--- to pending_completion.
+-- Sessions that the sweep has to move: since when they are due, and to which state. sessions.sweep
+-- moves them, sessions.lag measures how late it is. A session that ended while no sweep ran goes
+-- straight to pending_completion.
 CREATE OR REPLACE VIEW due_sessions AS
 SELECT
     b.id,

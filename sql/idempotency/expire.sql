@@ -1,6 +1,6 @@
--- idempotency.expire: delete some of the keys that have expired.
+-- idempotency.expire: delete keys older than 24 hours, a batch at a time.
 -- $1 batch_size bigint
--- returns forgotten, how many there were
+-- returns deleted, how many there were
 WITH old AS MATERIALIZED (
     SELECT
         user_id,
@@ -10,7 +10,7 @@ WITH old AS MATERIALIZED (
     WHERE created_at <= now() - interval '24 hours'
     ORDER BY created_at
     LIMIT $1
-    -- Another process cleans up, or the key is being used anew.
+    -- A locked row is being deleted by another process, or its key is used again.
     FOR UPDATE SKIP LOCKED
 ),
 
@@ -24,5 +24,5 @@ gone AS (
     RETURNING kept.key
 )
 
-SELECT count(*) AS forgotten
+SELECT count(*) AS deleted
 FROM gone;

@@ -1,4 +1,4 @@
--- requests.create: ask a mentor for a session.
+-- requests.create: request a session with a mentor.
 -- $1 mentor_id  uuid
 -- $2 mentee_id  text
 -- $3 topic      text

@@ -1,6 +1,6 @@
--- sessions.lag: for how long the sweep has owed the oldest due session or request its next state.
--- Due are the rows that sessions.sweep and requests.expire take.
--- returns seconds; 0 when none is due
+-- sessions.lag: how late the sweep is with the oldest due session or request.
+-- Due are the rows that sessions.sweep and requests.expire change.
+-- returns seconds since it became due; 0 when none is due
 SELECT
     extract(EPOCH FROM greatest(
         (
