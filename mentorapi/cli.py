@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add("migrate", _migrate, "Bring the database's schema up to date.")
     add("sweep", _sweep, "Move on sessions and requests whose time has come, once.")
     add("demo", _demo, "Fill an empty database with people and sessions to look around in.")
-    add("openapi", _openapi, "Print the description of the API as OpenAPI 3.1.")
+    add("openapi", _openapi, "Print the OpenAPI document.")
     token = add("token", _token, "Print a token for development.")
     token.add_argument("--sub", required=True, help="the user's id")
     for claim in ("name", "email", "picture"):

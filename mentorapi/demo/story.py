@@ -23,7 +23,7 @@ MENTOR, MENTEE = examples.MENTOR_USER, examples.MENTEE_USER
 #: These mentors have sessions and requests in every state of the lists below with these mentees.
 PARTNERS = {MENTOR: MENTEE, "joao-goncalves": MENTOR}
 
-#: Ids of the first rows of these kinds: the examples of the API's description name them.
+#: Ids of the first rows of these kinds: the examples of the OpenAPI document name them.
 FIXED_IDS = {
     MENTOR: examples.MENTOR_ID,
     examples.FREE_MENTOR_USER: examples.FREE_MENTOR_ID,
