@@ -25,10 +25,9 @@ RESOURCES = (
     requests,
     sessions,
     events,
-    docs,
 )
 
-#: Path templates and their handlers; the first that fits is taken.
+#: The operations: path templates and their handlers; the first that fits is taken.
 ROUTES: list[tuple[str, type[ApiHandler]]] = [
     (PREFIX + path, handler) for module in RESOURCES for path, handler in module.routes
 ]
@@ -36,7 +35,8 @@ ROUTES: list[tuple[str, type[ApiHandler]]] = [
 
 def make_app(services: Services) -> ApiApplication:
     metrics_routes = [] if services.settings.metrics_address else probes.metrics_routes
-    return ApiApplication(services, [*ROUTES, *docs.redirects, *probes.routes, *metrics_routes])
+    others = [*docs.routes, *docs.redirects, *probes.routes, *metrics_routes]
+    return ApiApplication(services, [*ROUTES, *others])
 
 
 def make_metrics_app(services: Services) -> ApiApplication:

@@ -41,11 +41,10 @@ def document(server_url: str | None = None) -> Json:
     for template, handler in ROUTES:
         path = template.removeprefix(PREFIX)
         for method, spec in handler.operations().items():
-            if spec.described:
-                raises = getattr(handler, method.lower()).raises
-                operation = OperationDescription(components, path, method, spec, raises)
-                tag = tags[path.split("/")[1]]
-                paths.setdefault(path, {})[method.lower()] = operation.content(tag)
+            raises = getattr(handler, method.lower()).raises
+            operation = OperationDescription(components, path, method, spec, raises)
+            tag = tags[path.split("/")[1]]
+            paths.setdefault(path, {})[method.lower()] = operation.content(tag)
     return {
         "openapi": "3.1.0",
         "info": fixed["info"] | {"version": version("mentorapi")},

@@ -14,13 +14,13 @@ from tornado.web import Application, HTTPError, RequestHandler
 
 from mentorapi import errors
 from mentorapi.auth.tokens import Caller
-from mentorapi.cache.responses import compress
+from mentorapi.cache.responses import Response, compress
 from mentorapi.database import idempotency as attempts
 from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
 from mentorapi.http import idempotency
 from mentorapi.http.body import read_body
-from mentorapi.http.headers import default_headers, preflight_headers, wants_gzip
+from mentorapi.http.headers import default_headers, preflight_headers, render, wants_gzip
 from mentorapi.http.operation import Method
 from mentorapi.http.query import next_page_link, read_parameters
 from mentorapi.http.request import Request
@@ -137,8 +137,7 @@ class ApiHandler(RequestHandler):
 
     @classmethod
     def allowed(cls) -> list[str]:
-        # Probes and redirects are no operations of the API. They have a GET only.
-        names = list(cls.operations()) or ["GET"]
+        names = list(cls.operations())
         return names + (["HEAD"] if "GET" in names else []) + ["OPTIONS"]
 
     async def run(self, method: Method, ids: Sequence[str]) -> None:
@@ -208,6 +207,14 @@ class ApiHandler(RequestHandler):
     def add_headers(self, headers: Mapping[str, str]) -> None:
         """Set headers as they are. The connection refuses line breaks."""
         self._headers.update(headers)
+
+    def write_response(self, response: Response) -> None:
+        """Write a complete response: with its headers, ETag and compressed form."""
+        status, headers, body = render(response, self.request)
+        self.set_status(status)
+        self.add_headers(headers)
+        if body is not None:
+            self.write(body)
 
     def write_json(self, text: str, status: int = 200, headers: Mapping[str, str] = {}) -> None:
         """Write a JSON text, which is the whole body."""
@@ -284,6 +291,19 @@ class ApiHandler(RequestHandler):
             self.failure = value
         elif not isinstance(value, (errors.ApiError, HTTPError)):
             log.error("Error after the response to %s", self.request.id, exc_info=(typ, value, tb))
+
+
+class PlainHandler(ApiHandler):
+    """A path that is no operation of the API: a GET without token, parameters and body."""
+
+    ID_ARGUMENTS = False
+
+    async def prepare(self) -> None:
+        context.current.set(context.ExecutionContext(self.request.id))
+
+    @classmethod
+    def allowed(cls) -> list[str]:
+        return ["GET", "HEAD", "OPTIONS"]
 
 
 def as_id(text: str) -> str:

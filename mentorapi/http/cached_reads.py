@@ -1,6 +1,5 @@
 """Public reads: sent from the cache while they are current, else read from the database."""
 
-import re
 from collections.abc import Mapping
 from http.client import responses
 from math import inf
@@ -12,31 +11,16 @@ from mentorapi import errors
 from mentorapi.cache.responses import LISTS, Load, Response
 from mentorapi.http import access_log
 from mentorapi.http.base import ApiHandler
-from mentorapi.http.headers import default_headers, wants_gzip
+from mentorapi.http.headers import default_headers
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 
-_ETAG = re.compile(r'\*|"[^"]*"')
 
-
-class ResponseHandler(ApiHandler):
-    """Writes responses that are complete: with their headers, ETag and compressed form."""
-
-    response: Response | None = None
-
-    def write_response(self, response: Response) -> None:
-        self.response = response
-        status, headers, body = render(response, self.request)
-        self.set_status(status)
-        self.add_headers(headers)
-        if body is not None:
-            self.write(body)
-
-
-class CachedReadHandler(ResponseHandler):
+class CachedReadHandler(ApiHandler):
     """Responds from the database, and keeps the response in the cache under the request's URL."""
 
     load: Load | None = None
+    response: Response | None = None
     #: Seconds for which the response is true if nothing changes. Free slots expire.
     seconds_valid = inf
     #: The topic of a response whose path has no id. The topic of the others is their id.
@@ -59,7 +43,8 @@ class CachedReadHandler(ResponseHandler):
 
     def write_json(self, text: str, status: int = 200, headers: Mapping[str, str] = {}) -> None:
         headers = {"Cache-Control": self.spec.cache_control, **headers}
-        self.write_response(Response(text.encode(), headers))
+        self.response = Response(text.encode(), headers)
+        self.write_response(self.response)
 
     def finish(self, chunk: Any = None) -> Any:
         if self.load is not None:
@@ -83,23 +68,10 @@ def respond(
     headers.update(own_headers)
     if body is None:
         del headers["Content-Type"]
+    else:
+        headers["Content-Length"] = str(len(body))
     start_line = ResponseStartLine("", status, responses[status])
     sent = None if request.method == "HEAD" else body
     request.connection.write_headers(start_line, headers, sent)
     request.connection.finish()
     access_log.record(services.metrics, request, route, status, failure=failure)
-
-
-def render(response: Response, request: Request) -> tuple[int, dict[str, str], bytes | None]:
-    """Status, headers and body for this request; a 304 has no body."""
-    headers = {**response.headers, "Etag": response.etag}
-    # Weak comparison (RFC 9110, 13.1.2).
-    known = _ETAG.findall(request.headers.get("if-none-match", ""))
-    if known[:1] == ["*"] or response.etag.removeprefix("W/") in known:
-        return 304, headers, None
-    body = response.body
-    if wants_gzip(request, body):
-        body = response.gzipped
-        headers["Content-Encoding"] = "gzip"
-    headers["Content-Length"] = str(len(body))
-    return 200, headers, body

@@ -8,10 +8,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 from mentorapi import errors
 from mentorapi.cache.responses import Response
-from mentorapi.http.base import ApiHandler
-from mentorapi.http.cached_reads import ResponseHandler
-from mentorapi.http.operation import operation
-from mentorapi.schemas import docs as spec
+from mentorapi.http.base import PlainHandler
 from mentorapi.schemas.common import PREFIX
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -23,7 +20,7 @@ TYPES = {
     ".png": "image/png",
 }
 
-#: The files that are served, and their folders.
+#: The files that the page needs, and their folders. They change with a release only.
 ASSETS = {
     "docs.css": STATIC,
     "docs.js": STATIC,
@@ -40,35 +37,30 @@ POLICY = (
 )
 
 
-class ShowDescription(ResponseHandler):
-    @operation(spec.DOCUMENT)
+class ShowDescription(PlainHandler):
     async def get(self) -> None:
+        self.set_header("Cache-Control", "public, no-cache")
         self.write_response(self.services.description)
 
 
-class ShowPage(ResponseHandler):
-    @operation(spec.PAGE)
+class ShowPage(PlainHandler):
     async def get(self) -> None:
+        self.set_header("Cache-Control", "public, no-cache")
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("Referrer-Policy", "no-referrer")
         self.write_response(read(STATIC, "docs.html"))
 
 
-class ShowAsset(ResponseHandler):
-    ID_ARGUMENTS = False
-
-    @operation(spec.ASSET, raises=(errors.NotFound,))
+class ShowAsset(PlainHandler):
     async def get(self, name: str) -> None:
         if name not in ASSETS:
             raise errors.NotFound
+        self.set_header("Cache-Control", "public, max-age=3600")
         self.write_response(read(ASSETS[name], name))
 
 
-class RedirectToDocs(ApiHandler):
+class RedirectToDocs(PlainHandler):
     """For people who type the server's address into a browser."""
-
-    async def prepare(self) -> None:
-        pass
 
     async def get(self) -> None:
         # 302, since a browser would remember a 301 for ever.
@@ -84,10 +76,9 @@ def read(folder: Path, name: str) -> Response:
 
 
 routes = [
-    ("/openapi.json", ShowDescription),
-    ("/docs", ShowPage),
-    ("/docs/{name}", ShowAsset),
+    (f"{PREFIX}/openapi.json", ShowDescription),
+    (f"{PREFIX}/docs", ShowPage),
+    (f"{PREFIX}/docs/{{name}}", ShowAsset),
 ]
 
-#: Paths outside the API.
 redirects = [(path, RedirectToDocs) for path in ("/", PREFIX, f"{PREFIX}/", "/docs")]

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from tornado.httputil import format_timestamp
 
+from mentorapi.cache.responses import Response
 from mentorapi.config import Settings
 from mentorapi.http.request import Request
 
@@ -31,6 +32,8 @@ _DEFAULTS = {
 }
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+
+_ETAG = re.compile(r'\*|"[^"]*"')
 
 # A weight of 0 means "not acceptable" (RFC 9110, 12.5.3).
 _GZIP = re.compile(r"(?:^|[\s,])gzip\s*(?:$|,|;\s*q=(?!0(?:\.0*)?\s*(?:$|,)))", re.IGNORECASE)
@@ -103,3 +106,17 @@ def wants_gzip(request: Request, body: bytes) -> bool:
     """Whether to compress a body: the client accepts it, and it is worth it."""
     accepted = request.headers.get("accept-encoding", "")
     return len(body) >= MIN_COMPRESSED_BYTES and _GZIP.search(accepted) is not None
+
+
+def render(response: Response, request: Request) -> tuple[int, dict[str, str], bytes | None]:
+    """Status, headers and body for this request; a 304 has no body."""
+    headers = {**response.headers, "Etag": response.etag}
+    # Weak comparison (RFC 9110, 13.1.2).
+    known = _ETAG.findall(request.headers.get("if-none-match", ""))
+    if known[:1] == ["*"] or response.etag.removeprefix("W/") in known:
+        return 304, headers, None
+    body = response.body
+    if wants_gzip(request, body):
+        body = response.gzipped
+        headers["Content-Encoding"] = "gzip"
+    return 200, headers, body

@@ -7,22 +7,16 @@ from typing import ClassVar
 
 from mentorapi import errors
 from mentorapi.database import readiness
-from mentorapi.http.base import ApiHandler
+from mentorapi.http.base import PlainHandler
 from mentorapi.http.services import Services
 from mentorapi.repositories import sessions
-from mentorapi.telemetry import context
 
 #: Time for the database to respond. Programs that probe do not wait much longer.
 DATABASE_SECONDS = 2.0
 
 
-class Probe(ApiHandler):
-    """A path that needs no token, is not counted, and is logged only when it fails."""
-
+class Probe(PlainHandler):
     ROUTINE: ClassVar[bool] = True
-
-    async def prepare(self) -> None:
-        context.current.set(context.ExecutionContext(self.request.id))
 
 
 class ShowLiveness(Probe):

@@ -10,8 +10,8 @@ from tornado.web import Application
 from mentorapi import errors
 from mentorapi.http import access_log
 from mentorapi.http.base import ApiHandler
-from mentorapi.http.cached_reads import CachedReadHandler, render, respond
-from mentorapi.http.headers import is_preflight
+from mentorapi.http.cached_reads import CachedReadHandler, respond
+from mentorapi.http.headers import is_preflight, render
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
 
@@ -64,8 +64,7 @@ class ApiApplication(Application):
 
     def send_error(self, request: Request, error: errors.ApiError) -> None:
         """Respond to a request that no handler belongs to, or to bytes that are no request."""
-        body = orjson.dumps(error.body())
-        headers = {errors.CODE_HEADER: error.code, "Content-Length": str(len(body))}
+        headers, body = {errors.CODE_HEADER: error.code}, orjson.dumps(error.body())
         respond(self._services, request, "unknown", error.status, headers, body, error)
 
 

@@ -25,9 +25,6 @@ class Operation:
     description: str = ""
     status: int = 200
     public: bool = False
-    #: How long a cache may use a response without asking again; only for public reads that change
-    #: with a release. For all others a cache asks each time, with the ETag.
-    cache_seconds: int = 0
     query: Schema | None = None
     body: Schema | None = None
     body_optional: bool = False
@@ -45,14 +42,11 @@ class Operation:
     #: Fields in which the example of the response differs from the examples of its schema; of a
     #: list, all of it.
     example: Mapping[str, Any] | list[Any] = field(default_factory=dict)
-    #: False for the operations that serve the documentation.
-    described: bool = True
 
-    @cached_property
+    @property
     def cache_control(self) -> str:
-        if not self.public:
-            return "no-store"
-        return f"public, max-age={self.cache_seconds}" if self.cache_seconds else "public, no-cache"
+        # A cache asks each time, with the ETag.
+        return "public, no-cache" if self.public else "no-store"
 
     @cached_property
     def _body_validator(self) -> Any:
