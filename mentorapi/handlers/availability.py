@@ -43,8 +43,6 @@ class ListOverrides(ApiHandler):
 
 
 class SetOrDeleteOverride(ApiHandler):
-    ID_ARGUMENTS = False
-
     @operation(spec.SET_OVERRIDE, raises=(errors.ProfileNotFound,))
     async def put(self, day: str) -> None:
         self.write_json(

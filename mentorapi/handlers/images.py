@@ -34,8 +34,6 @@ class UploadImage(ApiHandler):
 
 
 class ShowImage(ApiHandler):
-    ID_ARGUMENTS = False
-
     @operation(spec.SHOW, raises=(errors.ImageNotFound,))
     async def get(self, name: str) -> None:
         image = await self.services.images.read(name)

@@ -1,19 +1,12 @@
 """Public reads: sent from the cache while they are current, else read from the database."""
 
 from collections.abc import Mapping
-from http.client import responses
 from math import inf
 from typing import Any
 
-from tornado.httputil import ResponseStartLine
-
-from mentorapi import errors
 from mentorapi.cache.responses import LISTS, Load, Response
-from mentorapi.http import access_log
 from mentorapi.http.base import ApiHandler
-from mentorapi.http.headers import default_headers
 from mentorapi.http.request import Request
-from mentorapi.http.services import Services
 
 
 class CachedReadHandler(ApiHandler):
@@ -52,26 +45,3 @@ class CachedReadHandler(ApiHandler):
             self.services.cache.end(self.load, response, self.seconds_valid)
             self.load = None
         return super().finish(chunk)
-
-
-def respond(
-    services: Services,
-    request: Request,
-    route: str,
-    status: int,
-    own_headers: Mapping[str, str],
-    body: bytes | None,
-    failure: errors.ApiError | None = None,
-) -> None:
-    """Send a response without a handler."""
-    headers = default_headers(services.settings, request)
-    headers.update(own_headers)
-    if body is None:
-        del headers["Content-Type"]
-    else:
-        headers["Content-Length"] = str(len(body))
-    start_line = ResponseStartLine("", status, responses[status])
-    sent = None if request.method == "HEAD" else body
-    request.connection.write_headers(start_line, headers, sent)
-    request.connection.finish()
-    access_log.record(services.metrics, request, route, status, failure=failure)

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import lru_cache
 
 from tornado.httputil import format_timestamp
@@ -71,9 +71,10 @@ def is_preflight(request: Request) -> bool:
     return request.method == "OPTIONS" and "access-control-request-method" in request.headers
 
 
-def preflight_headers(response: Mapping[str, str], request: Request) -> dict[str, str]:
-    """The headers of the response to a preflight, beside those that it has already."""
-    if "Access-Control-Allow-Origin" not in response:
+def preflight_headers(settings: Settings, request: Request) -> dict[str, str]:
+    """The headers of the response to a preflight, beside the default ones."""
+    usual = default_headers(settings, request)
+    if "Access-Control-Allow-Origin" not in usual:
         return {}
     return {
         # All, so that a script can read the 405 of a wrong one.
@@ -81,7 +82,7 @@ def preflight_headers(response: Mapping[str, str], request: Request) -> dict[str
         "Access-Control-Allow-Headers": allowed_headers(
             request.headers.get("access-control-request-headers", "")
         ),
-        "Vary": response["Vary"].replace(
+        "Vary": usual["Vary"].replace(
             "Accept-Encoding", "Access-Control-Request-Headers, Accept-Encoding"
         ),
         # Seconds for which a browser may keep the response.

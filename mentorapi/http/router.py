@@ -2,26 +2,21 @@
 
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
+from http.client import responses
+from urllib.parse import unquote
 
 import orjson
-from tornado.escape import url_unescape
+from tornado.httputil import ResponseStartLine
 from tornado.web import Application
 
 from mentorapi import errors
 from mentorapi.http import access_log
-from mentorapi.http.base import ApiHandler
-from mentorapi.http.cached_reads import CachedReadHandler, respond
-from mentorapi.http.headers import is_preflight, render
+from mentorapi.http.base import ApiHandler, as_id
+from mentorapi.http.cached_reads import CachedReadHandler
+from mentorapi.http.headers import default_headers, is_preflight, preflight_headers, render
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
-
-
-class UnknownPath(ApiHandler):
-    """Responds to the preflight of a path that does not exist."""
-
-    @classmethod
-    def allowed(cls) -> list[str]:
-        return ["OPTIONS"]
 
 
 class ApiApplication(Application):
@@ -30,11 +25,13 @@ class ApiApplication(Application):
     def __init__(self, services: Services, routes: Sequence[tuple[str, type[ApiHandler]]]) -> None:
         super().__init__(services=services, log_function=access_log.log_handler)
         self._services = services
-        self._routes: dict[int, tuple[str, type[ApiHandler]]] = {}
+        #: By the number of the route's group: the template, the handler, the parameters' names.
+        self._routes: dict[int, tuple[str, type[ApiHandler], list[str]]] = {}
         group = 1
         for template, handler in routes:
-            self._routes[group] = template, handler
-            group += 1 + template.count("{")
+            names = re.findall(r"\{(\w+)\}", template)
+            self._routes[group] = template, handler, names
+            group += 1 + len(names)
         # One pattern for all routes. Tornado tries its rules one by one, which takes longer than a
         # short SQL statement.
         self._pattern = re.compile("|".join(f"({pattern(template)})" for template, _ in routes))
@@ -44,30 +41,64 @@ class ApiApplication(Application):
         found = self._pattern.fullmatch(request.path)
         if found is None and is_preflight(request):
             # A browser sends the request only after this, and its script can then read the 404.
-            UnknownPath(self, request, "unknown").start([])
+            self._send_options(request, "unknown", ["OPTIONS"])
             return
         if found is None:
             self.send_error(request, errors.NotFound(f"No such route: {request.path}"[:200]))
             return
-        # The group of a route closes after the groups of its ids.
+        # The group of a route closes after the groups of its parameters.
         group = found.lastindex or 0
-        template, handler = self._routes[group]
-        ids = found.groups()[group : group + template.count("{")]
+        template, handler, names = self._routes[group]
+        if request.method == "OPTIONS":
+            self._send_options(request, template, handler.allowed())
+            return
         if issubclass(handler, CachedReadHandler) and handler.is_cacheable(request):
             response = self._services.cache.find(request.uri)
             if response is not None:
                 # To create a handler takes longer.
-                respond(self._services, request, template, *render(response, request))
+                self._respond(request, template, *render(response, request))
                 return
-        unescaped = [url_unescape(text, None, plus=False) for text in ids]
-        handler(self, request, template).start(unescaped)
+        texts = found.groups()[group : group + len(names)]
+        handler(self, request, template).start([*map(read_argument, names, texts)])
+
+    def _send_options(self, request: Request, route: str, allowed: Sequence[str]) -> None:
+        headers = {"Allow": ", ".join(allowed)}
+        headers |= preflight_headers(self._services.settings, request)
+        self._respond(request, route, HTTPStatus.NO_CONTENT, headers, None)
 
     def send_error(self, request: Request, error: errors.ApiError) -> None:
         """Respond to a request that no handler belongs to, or to bytes that are no request."""
         headers, body = {errors.CODE_HEADER: error.code}, orjson.dumps(error.body())
-        respond(self._services, request, "unknown", error.status, headers, body, error)
+        self._respond(request, "unknown", error.status, headers, body, error)
+
+    def _respond(
+        self,
+        request: Request,
+        route: str,
+        status: int,
+        own_headers: dict[str, str],
+        body: bytes | None,
+        failure: errors.ApiError | None = None,
+    ) -> None:
+        """Send a response without a handler."""
+        headers = default_headers(self._services.settings, request) | own_headers
+        if body is None:
+            del headers["Content-Type"]
+        else:
+            headers["Content-Length"] = str(len(body))
+        start_line = ResponseStartLine("", status, responses[status])
+        sent = None if request.method == "HEAD" else body
+        request.connection.write_headers(start_line, headers, sent)
+        request.connection.finish()
+        access_log.record(self._services.metrics, request, route, status, failure=failure)
 
 
 def pattern(template: str) -> str:
     """The regular expression of a path template such as ``/mentors/{mentorId}``."""
     return re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(template))
+
+
+def read_argument(name: str, text: str) -> str:
+    """Decode a part of a path. Parameters such as ``mentorId`` are ids."""
+    argument = unquote(text)
+    return as_id(argument) if name.endswith("Id") else argument
