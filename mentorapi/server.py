@@ -35,10 +35,6 @@ from mentorapi.telemetry.metrics import Metrics
 
 MAX_HEAD_BYTES = 16 * 1024
 
-#: Time for the head of a request, counted from the end of the request before it.
-HEAD_SECONDS = 65
-BODY_SECONDS = 30
-
 #: At the end: time for requests in progress, and for the jobs and the pool each.
 DRAIN_SECONDS = 15
 CLOSE_SECONDS = 5
@@ -190,8 +186,6 @@ def http_server(app: ApiApplication, settings: Settings) -> Server:
         max_connections=_max_connections(settings),
         behind_proxy=settings.behind_proxy,
         max_head_bytes=MAX_HEAD_BYTES,
-        head_seconds=HEAD_SECONDS,
-        body_seconds=BODY_SECONDS,
     )
 
 

@@ -37,6 +37,12 @@ MAX_READ_AHEAD = 64 * 1024
 #: Bytes of a body that are skipped after the response, so that the connection stays open.
 MAX_SKIPPED = 64 * 1024
 
+#: Seconds for the head of a request, counted from the end of the request before it.
+HEAD_SECONDS = 65
+
+#: Seconds for the body of a request.
+BODY_SECONDS = 30
+
 #: Bytes that a client still sends are read and dropped before its connection is closed, until it
 #: has sent none for these seconds. A connection that is closed while bytes are unread is reset, and
 #: the client may lose the response.
@@ -62,7 +68,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self._server, self._socket, self._address = server, accepted, address
         self._loop = asyncio.get_running_loop()
         self._parser = RequestParser(server.max_head_bytes)
-        self._enter("head", server.head_seconds)
+        self._enter("head", HEAD_SECONDS)
         #: When a connection without a request counts as idle.
         self._idle_from = time.monotonic() + FIRST_REQUEST_SECONDS
         #: Bytes of the response that wait to be sent, and since when their number is the same.
@@ -195,7 +201,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         if not self._parser.received and self._body_failure is None:
             if self._parser.expects_continue and not self._parser.body:
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._enter("body", self._server.body_seconds)
+            self._enter("body", BODY_SECONDS)
             self._body_waiter = self._loop.create_future()
             self._continue()
             await self._body_waiter
@@ -255,14 +261,14 @@ class Connection(asyncio.Protocol, HTTPConnection):
         elif self._parser.received:
             self._expect_request()
         else:
-            self._enter("skipping", self._server.body_seconds)
+            self._enter("skipping", BODY_SECONDS)
             self._continue()
 
     # The end of a request, and of the connection ---------------------------------------------
 
     def _expect_request(self) -> None:
         self._parser.begin()
-        self._enter("head", self._server.head_seconds)
+        self._enter("head", HEAD_SECONDS)
         self._idle_from = 0.0
         self._continue()
 
@@ -270,7 +276,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
         """Close after the response is sent, and after the client has stopped sending."""
         self._enter("closing", DROP_SECONDS)
         #: Until when bytes are dropped at most.
-        self._dropping_ends = time.monotonic() + self._server.body_seconds
+        self._dropping_ends = time.monotonic() + BODY_SECONDS
         if self._has_ended or (self._parser.received and not self._parser.unparsed):
             self._transport.close()
         else:

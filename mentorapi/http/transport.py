@@ -47,9 +47,6 @@ class Server:
     #: Whether to trust X-Real-IP and X-Forwarded-For.
     behind_proxy: bool
     max_head_bytes: int
-    #: For the head of a request, counted from the end of the request before it.
-    head_seconds: float
-    body_seconds: float
     #: Whether each response closes its connection.
     draining: bool = False
     connections: set[Connection] = field(default_factory=set)

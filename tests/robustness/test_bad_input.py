@@ -496,9 +496,8 @@ SHORT = 0.4
 @pytest.fixture
 def hasty(api: Api, monkeypatch: pytest.MonkeyPatch, io_loop: IOLoop) -> Iterator[str]:
     """A server with short timeouts."""
-    monkeypatch.setattr(server, "HEAD_SECONDS", SHORT)
-    monkeypatch.setattr(server, "BODY_SECONDS", SHORT)
-    monkeypatch.setattr(connection, "READ_SECONDS", SHORT)
+    for name in ("HEAD_SECONDS", "BODY_SECONDS", "READ_SECONDS"):
+        monkeypatch.setattr(connection, name, SHORT)
     http_server = server.http_server(api.app, api.services.settings)
     listening, port = bind_unused_port()
     http_server.add_sockets([listening])

@@ -20,7 +20,7 @@ from tornado.testing import bind_unused_port
 from mentorapi import server
 from mentorapi.auth.tokens import Caller, Verifier
 from mentorapi.config import Settings
-from mentorapi.http.connection import Connection
+from mentorapi.http.connection import HEAD_SECONDS, Connection
 from mentorapi.http.parser import RequestParser
 from mentorapi.http.transport import Server
 from tests.client import SECRET, Api, is_error
@@ -177,7 +177,7 @@ async def test_reach_the_deadline_during_a_response_runs_no_further_request(
         write = patch(api, body, Content_Length=str(len(body))) + body
         received = await request_description(port, client, write)
         (connection,) = http_server.connections
-        connection.enforce_deadlines(time.monotonic() + server.HEAD_SECONDS)
+        connection.enforce_deadlines(time.monotonic() + HEAD_SECONDS)
         (response,), rest = split_responses(received + await read_to_the_end(client))
     await http_server.finish_requests(api.services.metrics)
     assert (response.status, rest) == (200, b"")
