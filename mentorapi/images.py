@@ -10,7 +10,6 @@ import logging
 import os
 import re
 import secrets
-import threading
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -264,7 +263,8 @@ class ImageStore:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="images")
-        self._capacity = threading.BoundedSemaphore(WORKERS + QUEUE_LENGTH)
+        #: Images that are rendered, or wait for it.
+        self._rendering = 0
         self._uploads: dict[str, _UserUploads] = {}
 
     @asynccontextmanager
@@ -323,12 +323,13 @@ class ImageStore:
                 del self._uploads[user_id]
 
     async def _render(self, data: bytes) -> bytes:
-        if not self._capacity.acquire(blocking=False):
+        if self._rendering >= WORKERS + QUEUE_LENGTH:
             raise errors.Unavailable(TOO_BUSY)
-        job = self._threads.submit(render, data)
-        # Released when the thread ends: the request may have been cancelled before that.
-        job.add_done_callback(lambda _job: self._capacity.release())
-        return await asyncio.wrap_future(job)
+        self._rendering += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, render, data)
+        finally:
+            self._rendering -= 1
 
 
 @contextmanager
