@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from mentorapi.auth.keys import MIN_SECRET_BYTES, UnusableKey, key_from_pem, key_from_secret
+from mentorapi.auth.keys import UnusableKey, key_from_pem, key_from_secret
 from mentorapi.errors import StartupError
 from mentorapi.schemas.validation import is_web_url
 
@@ -97,10 +97,6 @@ def _database_url(value: str) -> str:
 
 
 def _secret(value: str) -> str:
-    if len(os.fsencode(value)) < MIN_SECRET_BYTES:
-        raise ValueError(
-            f"must have at least {MIN_SECRET_BYTES} bytes (try: openssl rand -base64 48)"
-        )
     key_from_secret(value)
     return value
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jwt
 
-from mentorapi.auth.keys import MIN_SECRET_BYTES, key_from_secret
+from mentorapi.auth.keys import UnusableKey, key_from_secret
 from mentorapi.errors import StartupError
 
 
@@ -36,11 +36,10 @@ def load_or_create_secret(data_dir: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         cause = error.strerror if isinstance(error, OSError) else "it is not text"
         raise StartupError(f"cannot keep the signing secret in {path}: {cause}") from error
-    if len(secret.encode()) < MIN_SECRET_BYTES:
-        raise StartupError(
-            f"the signing secret in {path} is shorter than {MIN_SECRET_BYTES} bytes:"
-            " remove the file"
-        )
+    try:
+        key_from_secret(secret)
+    except UnusableKey as error:
+        raise StartupError(f"remove {path}: {error}") from error
     return secret
 
 

@@ -36,7 +36,10 @@ def key_from_secret(secret: str | bytes) -> Key:
     # os.environ represents bytes that are not UTF-8 as lone surrogates.
     material = os.fsencode(secret)
     if len(material) < MIN_SECRET_BYTES:
-        raise UnusableKey(f"The signing secret must have at least {MIN_SECRET_BYTES} bytes")
+        raise UnusableKey(
+            f"The signing secret must have at least {MIN_SECRET_BYTES} bytes"
+            " (try: openssl rand -base64 48)"
+        )
     try:
         return Key("HS256", jwt.get_algorithm_by_name("HS256").prepare_key(material))
     except jwt.InvalidKeyError:

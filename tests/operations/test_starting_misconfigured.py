@@ -52,7 +52,10 @@ WRONG = [
     ({"PUBLIC_URL": "https://x.org/?a=1"}, "MENTORAPI_PUBLIC_URL must be a URL without query"),
     ({"CORS_ORIGINS": "app.example.com"}, "'app.example.com' is none"),
     ({"CORS_ORIGINS": "https://a.org, https://b.org/path"}, "'https://b.org/path' is none"),
-    ({"JWT_SECRET": "not-to-be-printed"}, "MENTORAPI_JWT_SECRET must have at least 32 bytes"),
+    (
+        {"JWT_SECRET": "not-to-be-printed"},
+        "MENTORAPI_JWT_SECRET is unusable: The signing secret must have at least 32 bytes",
+    ),
     ({"JWT_SECRET": PUBLIC}, "MENTORAPI_JWT_SECRET is unusable: The signing secret is a public"),
     (
         {"JWT_PUBLIC_KEY": "/no/such/file"},
