@@ -1,5 +1,6 @@
 """The handler that every endpoint extends: token, query, body, method, response, error."""
 
+import hashlib
 import logging
 import re
 from asyncio import get_running_loop
@@ -162,13 +163,10 @@ class ApiHandler(RequestHandler):
             await method(self, *ids)
             return self._written
 
-        attempt = idempotency.make_attempt(
-            self.user_id,
-            f"{self.request.method} {self.route}",
-            self.idempotency_key,
-            self.path_args,
-            self.request.body,
-        )
+        path = "".join(f"{one}\n" for one in ids)
+        fingerprint = hashlib.sha256(path.encode() + self.request.body).digest()
+        route = f"{self.request.method} {self.route}"
+        attempt = attempts.Attempt(self.user_id, route, self.idempotency_key, fingerprint)
         try:
             stored, replayed = await attempts.run_once(pool, attempt, effect)
         finally:

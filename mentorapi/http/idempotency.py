@@ -1,11 +1,8 @@
 """The Idempotency-Key header of POST requests (draft-ietf-httpapi-idempotency-key-header)."""
 
-import hashlib
 import re
-from collections.abc import Sequence
 
 from mentorapi import errors
-from mentorapi.database.idempotency import Attempt
 
 HEADER = "Idempotency-Key"
 
@@ -23,8 +20,3 @@ def read_key(header: str | None) -> str | None:
             HEADER, "must be 1 to 255 visible ASCII characters", "format"
         )
     return key[1]
-
-
-def make_attempt(user_id: str, route: str, key: str, ids: Sequence[str], body: bytes) -> Attempt:
-    fingerprint = hashlib.sha256("".join(f"{one}\n" for one in ids).encode() + body).digest()
-    return Attempt(user_id, route, key, fingerprint)
