@@ -103,7 +103,7 @@ def _serve(settings: Settings, _args: argparse.Namespace) -> None:
 
 
 def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
-    from mentorapi.http.sockets import client_url, port_of, url_of
+    from mentorapi.http.sockets import port_of, url_of
 
     if settings.database_url is None:
         place = f"embedded in {settings.data_dir / 'postgres'}"
@@ -117,10 +117,11 @@ def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
     if settings.jwt_secret:
         lines.append('Next: run.py demo, or run.py token --sub ada --name "Ada". Ctrl-C ends.')
     print("\n".join(lines), flush=True)
-    if settings.public_url is None and not sockets.is_reachable:
+    # They differ for a wildcard and for a Unix socket.
+    if settings.public_url is None and sockets.address != sockets.client_url:
         log.warning(
             "MENTORAPI_PUBLIC_URL is not set: addresses of uploaded images begin with %s",
-            client_url(sockets.host, sockets.port),
+            sockets.client_url,
         )
 
 

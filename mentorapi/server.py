@@ -26,7 +26,7 @@ from mentorapi.events.listener import SESSION, Listener
 from mentorapi.http.limiter import CallerLimiter
 from mentorapi.http.router import ApiApplication
 from mentorapi.http.services import Services
-from mentorapi.http.sockets import Sockets, client_url
+from mentorapi.http.sockets import Sockets
 from mentorapi.http.transport import Server
 from mentorapi.images import Backend, Bucket, Folder, ImageStore
 from mentorapi.jobs import all_jobs
@@ -53,8 +53,7 @@ async def serve(
     """
     stop, hurry = _signal_events()
     _raise_file_limit()
-    own_url = client_url(sockets.host, sockets.port)
-    settings = replace(settings, public_url=settings.public_url or own_url)
+    settings = replace(settings, public_url=settings.public_url or sockets.client_url)
     async with AsyncExitStack() as stack:
         verifier = await _start_verifier(settings, stack)
         services = await open_services(settings, database_url, verifier, stack)

@@ -42,9 +42,8 @@ class Sockets:
         return self.host if self.host.startswith(UNIX) else url_of(self.host, self.port)
 
     @property
-    def is_reachable(self) -> bool:
-        """Whether clients can use that address: not a wildcard, not a Unix socket."""
-        return not self.host.startswith(UNIX) and self.host not in _WILDCARDS
+    def client_url(self) -> str:
+        return client_url(self.host, self.port)
 
     def remove_file(self) -> None:
         """Remove the file of a Unix socket that this process made: new clients are refused."""
