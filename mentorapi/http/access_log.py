@@ -11,6 +11,7 @@ from mentorapi import errors
 from mentorapi.http.base import ApiHandler
 from mentorapi.http.request import Request
 from mentorapi.telemetry import context
+from mentorapi.telemetry.logs import level_and_details
 from mentorapi.telemetry.metrics import Metrics
 
 log = structlog.get_logger("mentorapi.access")
@@ -45,7 +46,7 @@ def record(
     *,
     is_routine: bool = False,
 ) -> None:
-    """Count a request and write its line: a 503 as a warning, other 5xx with their traceback.
+    """Count a request and write its line.
 
     ``route`` is the template of the path, ``failure`` the error that the response reports.
     """
@@ -55,9 +56,6 @@ def record(
         if isinstance(failure, errors.SlotTaken):
             metrics.slots_refused.inc()
     level = logging.DEBUG if is_routine else logging.INFO
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        is_overload = status == HTTPStatus.SERVICE_UNAVAILABLE
-        level = logging.WARNING if is_overload else logging.ERROR
     fields = {
         "method": request.method,
         "route": route,
@@ -70,12 +68,7 @@ def record(
     trace_id = context.parse_traceparent(request.headers.get("traceparent"))
     if trace_id is not None:
         fields["trace_id"] = trace_id
-    if level >= logging.WARNING and failure is not None:
-        running = context.current.get()
-        if running is not None and running.statement is not None:
-            fields |= {"statement": running.statement, "backend": running.backend}
-        if level == logging.WARNING:
-            fields["cause"] = repr(failure.__cause__ or failure)
-        else:
-            fields["exc_info"] = failure
+    if failure is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        level, details = level_and_details(failure)
+        fields |= details
     log.log(level, f"{request.method} {route} {status}", **fields)

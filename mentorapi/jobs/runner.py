@@ -9,8 +9,8 @@ import structlog
 from tornado.ioloop import PeriodicCallback
 
 from mentorapi.database.pool import Database
-from mentorapi.errors import Unavailable
 from mentorapi.telemetry import context
+from mentorapi.telemetry.logs import level_and_details
 from mentorapi.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -67,21 +67,15 @@ class Runner:
 
     async def run(self, job: Job) -> None:
         """Run a job once. Failures are logged and counted, not raised."""
-        running = context.ExecutionContext(job.name)
-        context.current.set(running)
+        context.current.set(context.ExecutionContext(job.name))
         metrics = self._metrics
         try:
             with metrics.job_duration.labels(job.name).time():
                 changed = await job.run(self._db)
         except Exception as error:
             metrics.job_runs.labels(job.name, "failure").inc()
-            fields = {"job": job.name, "statement": running.statement, "backend": running.backend}
-            message = "Job failed; its next run catches up"
-            # As with requests: no traceback for a database that cannot be reached.
-            if isinstance(error, Unavailable):
-                log.warning(message, **fields, cause=repr(error.__cause__ or error))
-            else:
-                log.exception(message, **fields)
+            level, details = level_and_details(error)
+            log.log(level, "Job failed; its next run catches up", job=job.name, **details)
             return
         metrics.job_runs.labels(job.name, "success").inc()
         metrics.job_last_success.labels(job.name).set_to_current_time()

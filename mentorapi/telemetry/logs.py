@@ -17,6 +17,9 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor
 
+from mentorapi.errors import Unavailable
+from mentorapi.telemetry import context
+
 Style: TypeAlias = Literal["text", "json"]
 
 #: Fields that the message of the access log contains already; people need not read them twice.
@@ -56,6 +59,21 @@ def render_json(_logger: object, _method: str, event: EventDict) -> str:
     except TypeError:
         # orjson refuses lone surrogates, integers of more than 64 bits, and keys that are no text.
         return json.dumps(fields, default=str)
+
+
+def level_and_details(error: BaseException) -> tuple[int, EventDict]:
+    """Return the level of a line that reports an error, and the fields that explain it.
+
+    They have the statement that the database refused. An overload, or a database that cannot be
+    reached, is a warning with its cause; other errors have their traceback.
+    """
+    running = context.current.get()
+    details: EventDict = {}
+    if running is not None and running.statement is not None:
+        details = {"statement": running.statement, "backend": running.backend}
+    if isinstance(error, Unavailable):
+        return logging.WARNING, {**details, "cause": repr(error.__cause__ or error)}
+    return logging.ERROR, {**details, "exc_info": error}
 
 
 def processors(style: Style) -> list[Processor]:
