@@ -37,10 +37,11 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
-class Metrics:
+class Metrics(Collector):
     """What is counted as it happens, and what is read at each scrape."""
 
     def __init__(self, pool: Pool, responses: ResponseCache, listener: Listener) -> None:
+        self._responses = responses
         self.registry = CollectorRegistry()
         counter = partial(Counter, namespace=NAMESPACE, registry=self.registry)
         gauge = partial(Gauge, namespace=NAMESPACE, registry=self.registry)
@@ -106,7 +107,7 @@ class Metrics:
             ),
         ):
             gauge(name, help_text).set_function(read)
-        self.registry.register(_CacheReads(responses))
+        self.registry.register(self)
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request whose response has been sent."""
@@ -124,17 +125,11 @@ class Metrics:
         encode, content_type = choose_encoder(accepted)
         return encode(self.registry), content_type
 
-
-class _CacheReads(Collector):
-    """Counters that the cache keeps itself."""
-
-    def __init__(self, cache: ResponseCache) -> None:
-        self._cache = cache
-
     def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counters that the cache keeps itself. The registry calls this."""
         reads = CounterMetricFamily(
             f"{NAMESPACE}_cache_reads", "Reads of the response cache", labels=("result",)
         )
-        reads.add_metric(["hit"], self._cache.hits)
-        reads.add_metric(["miss"], self._cache.misses)
+        reads.add_metric(["hit"], self._responses.hits)
+        reads.add_metric(["miss"], self._responses.misses)
         yield reads
