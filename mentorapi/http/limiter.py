@@ -36,8 +36,6 @@ class CallerLimiter:
 
         Raises Unavailable.
         """
-        semaphore = self.semaphores.get(caller)
-        if semaphore is None:
-            semaphore = self.semaphores[caller] = asyncio.Semaphore(self._max_running)
+        semaphore = self.semaphores.setdefault(caller, asyncio.Semaphore(self._max_running))
         await acquire(semaphore)
         return semaphore.release

@@ -2,7 +2,6 @@
 
 import math
 import re
-from functools import lru_cache
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -180,7 +179,6 @@ class RequestParser:
         self.received = True
 
 
-@lru_cache(maxsize=1024)
 def is_valid_host(host: str) -> bool:
     return _HOST.fullmatch(host) is not None
 
