@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application, RequestHandler
 
 from mentorapi import errors
 from mentorapi.auth.tokens import Caller
@@ -91,9 +91,7 @@ class ApiHandler(RequestHandler):
         running = context.ExecutionContext(self.request.id, caller=self.request.remote_ip)
         context.current.set(running)
         method = self.request.method
-        spec = self.operations().get("GET" if method == "HEAD" else method)
-        if spec is None:
-            raise errors.MethodNotAllowed(self.allowed())
+        spec = self.operations()["GET" if method == "HEAD" else method]
         self.request.connection.limit_body(spec.max_body)
         self.spec, self.db = spec, self.services.db
         self.add_headers({"Cache-Control": spec.cache_control})
@@ -260,9 +258,6 @@ class ApiHandler(RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs["exc_info"][1]
-        if isinstance(error, HTTPError) and status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            # Tornado's own, for methods that are not in SUPPORTED_METHODS.
-            error = errors.MethodNotAllowed(self.allowed())
         if not isinstance(error, errors.ApiError):
             error = errors.ApiError()
         self.add_headers({**error.headers, errors.CODE_HEADER: error.code})
@@ -273,7 +268,7 @@ class ApiHandler(RequestHandler):
         if not self.is_finished:
             # The access log has one line per request, which includes the error.
             self.failure = value
-        elif not isinstance(value, (errors.ApiError, HTTPError)):
+        elif not isinstance(value, errors.ApiError):
             log.error("Error after the response to %s", self.request.id, exc_info=(typ, value, tb))
 
 

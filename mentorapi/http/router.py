@@ -25,12 +25,12 @@ class ApiApplication(Application):
     def __init__(self, services: Services, routes: Sequence[tuple[str, type[ApiHandler]]]) -> None:
         super().__init__(services=services, log_function=access_log.log_handler)
         self._services = services
-        #: By the number of the route's group: the template, the handler, the parameters' names.
-        self._routes: dict[int, tuple[str, type[ApiHandler], list[str]]] = {}
+        #: By the number of the group: the template, the handler, its methods, the parameters.
+        self._routes: dict[int, tuple[str, type[ApiHandler], list[str], list[str]]] = {}
         group = 1
         for template, handler in routes:
             names = re.findall(r"\{(\w+)\}", template)
-            self._routes[group] = template, handler, names
+            self._routes[group] = template, handler, handler.allowed(), names
             group += 1 + len(names)
         # One pattern for all routes. Tornado tries its rules one by one, which takes longer than a
         # short SQL statement.
@@ -48,9 +48,12 @@ class ApiApplication(Application):
             return
         # The group of a route closes after the groups of its parameters.
         group = found.lastindex or 0
-        template, handler, names = self._routes[group]
+        template, handler, allowed, names = self._routes[group]
         if request.method == "OPTIONS":
-            self._send_options(request, template, handler.allowed())
+            self._send_options(request, template, allowed)
+            return
+        if request.method not in allowed:
+            self.send_error(request, errors.MethodNotAllowed(allowed), template)
             return
         if issubclass(handler, CachedReadHandler) and handler.is_cacheable(request):
             response = self._services.cache.find(request.uri)
@@ -66,10 +69,10 @@ class ApiApplication(Application):
         headers |= preflight_headers(self._services.settings, request)
         self._respond(request, route, HTTPStatus.NO_CONTENT, headers, None)
 
-    def send_error(self, request: Request, error: errors.ApiError) -> None:
+    def send_error(self, request: Request, error: errors.ApiError, route: str = "unknown") -> None:
         """Respond to a request that no handler belongs to, or to bytes that are no request."""
-        headers, body = {errors.CODE_HEADER: error.code}, orjson.dumps(error.body())
-        self._respond(request, "unknown", error.status, headers, body, error)
+        headers = {**error.headers, errors.CODE_HEADER: error.code}
+        self._respond(request, route, error.status, headers, orjson.dumps(error.body()), error)
 
     def _respond(
         self,
