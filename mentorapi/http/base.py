@@ -16,12 +16,11 @@ from tornado.web import Application, RequestHandler
 from mentorapi import errors
 from mentorapi.auth.tokens import Caller
 from mentorapi.cache.responses import Response, compress
-from mentorapi.database import idempotency as attempts
+from mentorapi.database import idempotency
 from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
-from mentorapi.http import idempotency
 from mentorapi.http.body import read_body
-from mentorapi.http.headers import default_headers, render, wants_gzip
+from mentorapi.http.headers import default_headers, idempotency_key, render, wants_gzip
 from mentorapi.http.operation import Method
 from mentorapi.http.query import next_page_link, read_parameters
 from mentorapi.http.request import Request
@@ -61,7 +60,7 @@ class ApiHandler(RequestHandler):
     failure: BaseException | None = None
     is_finished = False
     #: The response that ``write_json`` has written.
-    _written: attempts.StoredResponse
+    _written: idempotency.StoredResponse
     _release_caller: Callable[[], None] | None = None
 
     # Request -------------------------------------------------------------------------------
@@ -107,8 +106,7 @@ class ApiHandler(RequestHandler):
             self._release_caller = await limiter.acquire(running.caller)
         self.parameters = read_parameters(self.request.query_arguments, spec)
         if self.request.method == "POST":
-            key = self.request.headers.get(idempotency.HEADER.lower())
-            self.idempotency_key = idempotency.read_key(key)
+            self.idempotency_key = idempotency_key(self.request)
         self.request.body = await self.request.connection.read_body()
         if spec.body is not None:
             content_type = self.request.headers.get("content-type", "")
@@ -156,7 +154,7 @@ class ApiHandler(RequestHandler):
         self.release_caller()
         pool = self.db
 
-        async def effect(connection: Database) -> attempts.StoredResponse:
+        async def effect(connection: Database) -> idempotency.StoredResponse:
             self.db = connection
             await method(self, *ids)
             return self._written
@@ -164,9 +162,9 @@ class ApiHandler(RequestHandler):
         path = "".join(f"{one}\n" for one in ids)
         fingerprint = hashlib.sha256(path.encode() + self.request.body).digest()
         route = f"{self.request.method} {self.route}"
-        attempt = attempts.Attempt(self.user_id, route, self.idempotency_key, fingerprint)
+        attempt = idempotency.Attempt(self.user_id, route, self.idempotency_key, fingerprint)
         try:
-            stored, replayed = await attempts.run_once(pool, attempt, effect)
+            stored, replayed = await idempotency.run_once(pool, attempt, effect)
         finally:
             self.db = pool
         if replayed:
@@ -203,7 +201,7 @@ class ApiHandler(RequestHandler):
         self.set_status(status)
         self.add_headers(headers)
         self.write(text)
-        self._written = attempts.StoredResponse(status, headers.get("Location"), text)
+        self._written = idempotency.StoredResponse(status, headers.get("Location"), text)
 
     def write_created(self, path: str, text: str) -> None:
         """Write a new resource. Its path begins after the prefix."""

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from tornado.httputil import format_timestamp
 
+from mentorapi import errors
 from mentorapi.cache.responses import Response
 from mentorapi.config import Settings
 from mentorapi.http.request import Request
@@ -32,6 +33,9 @@ _DEFAULTS = {
 }
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+
+# The draft wants a quoted string; most clients send a UUID without quotes.
+_KEY = re.compile(r'"?([!#-~]{1,255})"?')
 
 _ETAG = re.compile(r'\*|"[^"]*"')
 
@@ -101,6 +105,22 @@ def allowed_headers(requested: str) -> str:
     names = [name.strip(" \t").lower() for name in requested.split(",")]
     more = [name for name in dict.fromkeys(names) if name not in known and _TOKEN.fullmatch(name)]
     return ", ".join([ACCEPTED_HEADERS, *more])
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The key of a request, None without one. Raises ValidationFailed.
+
+    See draft-ietf-httpapi-idempotency-key-header.
+    """
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return None
+    key = _KEY.fullmatch(header)
+    if key is None:
+        raise errors.ValidationFailed.of(
+            "Idempotency-Key", "must be 1 to 255 visible ASCII characters", "format"
+        )
+    return key[1]
 
 
 def wants_gzip(request: Request, body: bytes) -> bool:
