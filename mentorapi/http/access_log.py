@@ -19,7 +19,6 @@ log = structlog.get_logger("mentorapi.access")
 
 def log_handler(handler: ApiHandler) -> None:
     """Record a finished request. Tornado's ``log_function``."""
-    caller = getattr(handler, "caller", None)
     metrics = handler.services.metrics
     if not handler.ROUTINE:
         metrics.requests_in_progress -= 1
@@ -28,7 +27,7 @@ def log_handler(handler: ApiHandler) -> None:
         handler.request,
         handler.route,
         handler.get_status(),
-        caller and caller.user_id,
+        getattr(handler, "user_id", None),
         handler.failure,
         is_routine=handler.ROUTINE,
     )
