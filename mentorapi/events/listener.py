@@ -46,8 +46,8 @@ class Listener:
     def __init__(self, cache: ResponseCache, connect: Callable[[], Awaitable[Any]]) -> None:
         self._cache = cache
         self._connect = connect
+        #: None while it is lost.
         self._connection: Any = None
-        self._lost = asyncio.Event()
         self._lock = asyncio.Lock()
         #: How many reads of the log have begun, and the number of the last one that ended.
         self._started = self._finished = 0
@@ -65,7 +65,7 @@ class Listener:
 
     @property
     def connected(self) -> bool:
-        return self._connection is not None and not self._lost.is_set()
+        return self._connection is not None
 
     async def close(self) -> None:
         self._cache.close()
@@ -90,7 +90,7 @@ class Listener:
         """
         needed = self._started + 1
         async with self._lock:
-            if self._finished >= needed or self._lost.is_set():
+            if self._finished >= needed or not self.connected:
                 return
             self._started += 1
             with self._lost_on_error():
@@ -141,7 +141,6 @@ class Listener:
             # It was lost before the termination listener was there.
             raise ConnectionResetError
         self._connection = connection
-        self._lost.clear()
         self._cache.open()
 
     def _handle_notification(self, connection: Any, pid: int, *_: object) -> None:
@@ -154,20 +153,21 @@ class Listener:
 
     def _mark_lost(self) -> None:
         self._cache.close()
-        self._lost.set()
+        lost, self._connection = self._connection, None
+        if lost is not None:
+            lost.terminate()
         self._wake.set()
 
     async def _follow(self) -> None:
         while True:
-            while not self._lost.is_set():
+            while self.connected:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
                 self._wake.clear()
                 await self.wait_until_current()
             log.warning("The event log cannot be read: responding without the cache")
-            self._connection.terminate()
             logged: set[str] = set()
-            while self._lost.is_set():
+            while not self.connected:
                 try:
                     await self._listen()
                 except Exception as error:
