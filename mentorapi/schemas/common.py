@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from mentorapi.schemas import examples
-from mentorapi.schemas.validation import DETAIL_CODES, Schema
+from mentorapi.schemas.validation import DETAIL_CODES, LANGUAGE_PATTERN, Schema
 from mentorapi.transitions import TRANSITIONS, Resource
 
 #: The start of all paths of the API.
@@ -115,11 +115,8 @@ LOCATION = line(200) | {"not": SCRIPT_LINK, "x-empty": "null"}
 LANGUAGE = {
     "type": "string",
     "maxLength": 35,
-    # Language, extended language, script, region, variants. Extensions and private tags are
-    # for programs.
-    "pattern": "^[A-Za-z]{2,3}(-[A-Za-z]{3})?(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
-    "(-([0-9A-Za-z]{5,8}|[0-9][0-9A-Za-z]{3}))*$",
-    "x-registry": "bcp-47",
+    "pattern": LANGUAGE_PATTERN,
+    "x-format": "bcp-47",
     "x-message": "must be a BCP 47 tag, such as en or pt-BR",
     "examples": ["en"],
 }
@@ -163,7 +160,7 @@ RATE = {
 CURRENCY = {
     "type": "string",
     "pattern": "^[A-Z]{3}$",
-    "x-registry": "iso-4217",
+    "x-format": "iso-4217",
     "x-message": "must be an ISO 4217 code, such as NGN or USD",
     "description": "An ISO 4217 code.",
     "examples": ["NGN"],

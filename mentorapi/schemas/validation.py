@@ -36,6 +36,12 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+#: Of BCP 47: language, extended language, script, region, variants. Extensions and private tags are
+#: for programs.
+LANGUAGE_PATTERN = (
+    "^[A-Za-z]{2,3}(-[A-Za-z]{3})?(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
+    "(-([0-9A-Za-z]{5,8}|[0-9][0-9A-Za-z]{3}))*$"
+)
 #: ISO 4217, list one, as of 2026.
 _ISO_4217 = """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN
@@ -63,18 +69,18 @@ def _registered() -> frozenset[str]:
     )
 
 
-def is_language(tag: str) -> bool:
-    """Whether a tag of BCP 47 is made of registered parts."""
+@formats.checks("bcp-47")
+def is_language(value: object) -> bool:
+    """A tag of BCP 47 that is made of registered parts."""
     # Importing it takes 40 ms, which a start does not need.
     import langcodes
 
-    try:
-        if not langcodes.tag_is_valid(tag):
-            return False
-    except ValueError:
+    if not isinstance(value, str):
+        return True
+    if not _exact(LANGUAGE_PATTERN).match(value) or not langcodes.tag_is_valid(value):
         return False
     # langcodes accepts all numbers of regions, and extended languages after any language.
-    language, *others = tag.lower().split("-")
+    language, *others = value.lower().split("-")
     for part in others:
         prefix = "" if part.isdecimal() else language
         if len(part) == 3 and f"{prefix}-{part}" not in _registered():
@@ -90,6 +96,11 @@ def canonical_language(tag: str) -> str:
     import langcodes
 
     return str(langcodes.standardize_tag(re.sub("^[A-Za-z]+-(?=[A-Za-z]{3}(-|$))", "", tag)))
+
+
+@formats.checks("iso-4217")
+def _is_currency(value: object) -> bool:
+    return not isinstance(value, str) or value in CURRENCIES
 
 
 @formats.checks("date", raises=ValueError)
@@ -258,30 +269,15 @@ def _line(_: Any, kind: str, value: Any, schema: Schema) -> Iterable[ValidationE
 
 
 def _pattern(_: Any, pattern: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
-    # If there is an x-line, its message is more exact.
-    if isinstance(value, str) and "x-line" not in schema and not _exact(pattern).search(value):
+    # If there is one of our keywords, it checks more, and its message is more exact.
+    ours = "x-line" in schema or "x-format" in schema
+    if isinstance(value, str) and not ours and not _exact(pattern).search(value):
         yield ValidationError("has the wrong form")
 
 
 @cache
 def _exact(pattern: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\$$", r"\\Z", pattern))
-
-
-REGISTRIES: dict[str, Callable[[str], bool]] = {
-    "bcp-47": is_language,
-    "iso-4217": CURRENCIES.__contains__,
-}
-
-
-def _registry(_: Any, name: str, value: Any, schema: Schema) -> Iterable[ValidationError]:
-    """Our own keyword ``x-registry``. `pattern` reports a value of another form.
-
-    Not a `format`, since a strict validator refuses formats that it does not know.
-    """
-    has_form = isinstance(value, str) and re.fullmatch(schema["pattern"], value)
-    if has_form and not REGISTRIES[name](value):
-        yield ValidationError("is not registered")
 
 
 def _decimals(validator: Any, most: int, value: Any, schema: Schema) -> Iterable[ValidationError]:
@@ -299,14 +295,15 @@ _CONTENTS = {
     "pattern": _pattern,
     "properties": _properties,
     "propertyNames": _library["propertyNames"],
+    # For formats of our own: a strict validator refuses a `format` that it does not know.
+    "x-format": _library["format"],
     "x-line": _line,
 }
 
 Validator = extend(
     Draft202012Validator,
     validators={name: _unless_too_large(keyword) for name, keyword in _CONTENTS.items()}
-    | {"dependentRequired": _dependent_required, "x-decimals": _decimals}
-    | {"required": _required, "x-registry": _registry},
+    | {"dependentRequired": _dependent_required, "required": _required, "x-decimals": _decimals},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     ),
@@ -385,7 +382,7 @@ _FINDINGS = {
     "enum": ("not_allowed", "must be one of {}"),
     "format": ("format", "{}"),
     "pattern": ("format", "{}"),
-    "x-registry": ("format", "{}"),
+    "x-format": ("format", "{}"),
     "not": ("invalid", "{}"),
     "blank": ("blank", "must not be blank"),
     "control_character": ("control_character", "must not contain control characters"),
@@ -411,7 +408,7 @@ def _code_and_message(error: ValidationError) -> tuple[str, str]:
             wanted = ", ".join(map(str, wanted))
         case "format":
             wanted = _FORMATS[wanted]
-        case "pattern" | "x-registry":
+        case "pattern" | "x-format":
             wanted = error.schema.get("x-message", error.message)
         case "not":
             wanted = wanted["x-message"]
