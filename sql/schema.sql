@@ -535,7 +535,14 @@ $$;
 
 CREATE FUNCTION public.has_text(words text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT coalesce(words ~ '[^\s\u00a0\u00ad\u200b\u2060\u2800\u3164]', FALSE) $$;
+    AS $$
+    SELECT coalesce(
+        words
+        ~ '[^\u0001-\u0020\u007f-\u00a0\u00ad\u061c\u115f\u1160\u1680\u180e\u2000-\u200f'
+        '\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff\uffa0\U000e0000-\U000e0fff]',
+        FALSE
+    )
+$$;
 
 CREATE FUNCTION public.image_url(m public.mentors) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE

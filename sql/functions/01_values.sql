@@ -16,10 +16,18 @@ RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT (extract(EPOCH FROM end_time - start_time) / 60)::integer $$;
 
--- Whether a text has a character that a person can see.
+-- Whether a text has a character that a person can see. Not visible: control and format characters,
+-- blanks, Hangul fillers, the empty Braille cell, tags. In a collation of C, \s has ASCII only.
 CREATE OR REPLACE FUNCTION has_text(words text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT coalesce(words ~ '[^\s\u00a0\u00ad\u200b\u2060\u2800\u3164]', FALSE) $$;
+AS $$
+    SELECT coalesce(
+        words
+        ~ '[^\u0001-\u0020\u007f-\u00a0\u00ad\u061c\u115f\u1160\u1680\u180e\u2000-\u200f'
+        '\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff\uffa0\U000e0000-\U000e0fff]',
+        FALSE
+    )
+$$;
 
 -- A merge patch (RFC 7396) of a profile's links: null removes a link.
 CREATE OR REPLACE FUNCTION merge_links(links jsonb, patch jsonb) RETURNS jsonb

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
+from mentorapi.schemas.validation import is_visible
 from tests.client import Api, User
 
 MESSAGE = "Complete your profile to get started"
@@ -148,6 +150,23 @@ async def test_show_completeness_after_clearing_a_field_falls(api: Api) -> None:
         await mentor.ok("PATCH", "/mentor/me", changes)
         shown = await mentor.ok("GET", "/mentor/me")
         assert shown["profileCompleteness"] == left, number
+
+
+async def test_show_completeness_does_not_count_invisible_text(api: Api) -> None:
+    """What a required text may not consist of does not complete a profile, either."""
+    user = api.user("john", name=None)
+    seen = "A\u00e9\u4e2d\u05d0\uac00\u0e01\u2022\U0001f600"
+    unseen = [
+        *(chr(code) for code in range(1, 0x10000) if unicodedata.category(chr(code))[0] == "Z"),
+        *"\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202e\u2060\u2064\u2066\u206f",
+        *"\ufeff\u115f\u1160\u3164\uffa0\u2800\U000e0001\U000e0020\U000e007f\n\t\x01\x7f\x9f",
+    ]
+    assert all(is_visible(one) for one in seen)
+    assert not any(is_visible(one) for one in unseen)
+    for bio, completeness in (("".join(unseen), 0), *((one, 15) for one in seen)):
+        await user.ok("PATCH", "/mentor/me", {"bio": bio})
+        shown = await user.ok("GET", "/mentor/me")
+        assert shown["profileCompleteness"] == completeness, bio
 
 
 async def mentor_without_name(
