@@ -7,8 +7,6 @@ from typing import Any
 
 from mentorapi.schemas.validation import Details, Schema, details_of, validator_of
 
-DEFAULT_MAX_BODY = 64 * 1024
-
 
 @dataclass(frozen=True, eq=False)
 class Operation:
@@ -29,7 +27,7 @@ class Operation:
     body: Schema | None = None
     body_optional: bool = False
     #: Bytes. Enough for the largest body that the schema admits, with every character escaped.
-    max_body: int = DEFAULT_MAX_BODY
+    max_body: int = 64 * 1024
     #: The body is a merge patch (RFC 7396): null clears a field. In all other bodies null for an
     #: optional field means the same as leaving it out.
     merge_patch: bool = False
