@@ -6,7 +6,7 @@ import gzip
 import inspect
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -106,7 +106,8 @@ class Client:
                 headers=sent,
                 allow_nonstandard_methods=True,
                 follow_redirects=False,
-                request_timeout=60,
+                connect_timeout=120,
+                request_timeout=120,
                 decompress_response=False,
             ),
             raise_error=False,
@@ -308,16 +309,19 @@ def asking(mentor: Mentor, at: datetime | None = None, **body: Any) -> dict[str,
     } | body
 
 
+#: The day on which the tests began: a test that runs at midnight still sees one day.
+TODAY = datetime.now(UTC).date()
+
+
 def day_after_tomorrow(hour: int = 9, minute: int = 0) -> datetime:
-    day = datetime.now(UTC).date() + timedelta(days=2)
-    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
+    return datetime.combine(TODAY + timedelta(days=2), time(hour, minute), UTC)
 
 
 def coming(day_of_week: int, hour: int = 0, minute: int = 0) -> datetime:
     """The first such day (0 = Monday) that is at least two days from now."""
-    day = datetime.now(UTC).date() + timedelta(days=2)
+    day = TODAY + timedelta(days=2)
     day += timedelta(days=(day_of_week - day.weekday()) % 7)
-    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
+    return datetime.combine(day, time(hour, minute), UTC)
 
 
 def instant(text: str) -> datetime:

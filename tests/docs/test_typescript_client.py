@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +180,10 @@ async def test_run_four_flows_in_browser_of_another_origin_succeeds(
     assert profile["headline"] == "Senior Software Engineer"
 
 
-async def test_run_the_code_of_the_document_books_a_session(api: Api, project: Path) -> None:
+async def test_run_the_code_of_the_document_books_a_session(
+    api: Api, clock: Clock, project: Path
+) -> None:
+    await clock.stop_at(datetime(2027, 10, 1, tzinfo=UTC))
     mentor, jane = await api.mentor("mia"), api.user("jane")
     await api.mentor("max")
     process = await asyncio.create_subprocess_exec(

@@ -116,7 +116,8 @@ MONDAY = in_days(7 - datetime.now(UTC).weekday())
 ASKED = {"topic": "T", "scheduledDate": f"{MONDAY:%Y-%m-%d}", "scheduledTime": "10:00"}
 AT_NIGHT = ASKED | {"scheduledTime": "03:00"}
 TWO_WEEKS = str(in_days(0).date()), str(in_days(14).date())
-OVERRIDDEN = f"{in_days(20):%Y-%m-%d}"
+# Also if the rows are made after midnight: there is one for this day and one for the day before.
+OVERRIDDEN = f"{in_days(21):%Y-%m-%d}"
 NEW_WINDOWS = [{"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"}]
 
 # "a|b": either will do.

@@ -88,7 +88,8 @@ async def test_set_override_of_a_past_day_of_the_zone_is_refused(
     assert [one["date"] for one in await mentor.ok("GET", "/mentor/overrides")] == [today]
 
 
-async def test_set_override_around_midnight_utc_is_on_the_local_day(api: Api) -> None:
+async def test_set_override_around_midnight_utc_is_on_the_local_day(api: Api, clock: Clock) -> None:
+    await clock.stop_at(datetime(2027, 6, 1, tzinfo=UTC))
     mentor = await local_mentor(api, "America/New_York", [])
     await mentor.ok("PUT", "/mentor/overrides/2027-07-01", slots("19:00-22:00"))
     assert await starts(api, mentor, datetime(2027, 7, 1, tzinfo=UTC).date(), 3) == [

@@ -159,7 +159,8 @@ async def test_limit_of_a_day_never_binds_the_mentor(api: Api) -> None:
     await move(mentor, session["id"], at(9))
 
 
-async def test_limit_of_a_day_counts_days_of_the_zone(api: Api) -> None:
+async def test_limit_of_a_day_counts_days_of_the_zone(api: Api, clock: Clock) -> None:
+    await clock.stop_at(datetime.fromisoformat("2027-07-01T12:00Z"))
     mentor = await local_mentor(api, "Pacific/Auckland", ALWAYS)
     await mentor.ok("PUT", PATH, {"maxSessionsPerDay": 1})
     # Noon in UTC is midnight in Auckland, or an hour later.

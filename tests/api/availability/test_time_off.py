@@ -63,7 +63,8 @@ async def test_add_time_off_lists_what_it_meets_and_cancels_nothing(api: Api) ->
     assert accepted["booking"]["status"] == "confirmed"
 
 
-async def test_add_days_off_takes_whole_days_of_the_zone(api: Api) -> None:
+async def test_add_days_off_takes_whole_days_of_the_zone(api: Api, clock: Clock) -> None:
+    await clock.stop_at(datetime(2027, 3, 1, tzinfo=UTC))
     mentor = await local_mentor(api, "America/New_York", ALWAYS)
     body = {"startDate": "2027-03-14", "endDate": "2027-03-15", "note": None}
     added = await mentor.ok("POST", PATH, body)
@@ -76,16 +77,15 @@ async def test_add_days_off_takes_whole_days_of_the_zone(api: Api) -> None:
 
 async def test_change_zone_moves_days_off_and_no_instants(api: Api) -> None:
     mentor = await api.mentor()
-    await mentor.ok("POST", PATH, {"startDate": "2027-07-05", "endDate": "2027-07-05"})
+    day = at(48).date()
+    await mentor.ok("POST", PATH, {"startDate": f"{day}", "endDate": f"{day}"})
     await mentor.ok("POST", PATH, instants(at(9), at(12)))
     body = {"slots": ALWAYS, "availabilityTimezone": "Asia/Tokyo"}
     await mentor.ok("PUT", "/mentor/availability", body)
     by_instant, by_day = await mentor.ok("GET", PATH)
     assert (by_instant["startsAt"], by_instant["endsAt"]) == (iso(at(9)), iso(at(12)))
-    assert (by_day["startsAt"], by_day["endsAt"]) == (
-        "2027-07-04T15:00:00Z",
-        "2027-07-05T15:00:00Z",
-    )
+    # Tokyo is nine hours ahead.
+    assert (by_day["startsAt"], by_day["endsAt"]) == (iso(at(39)), iso(at(63)))
 
 
 async def test_delete_one_of_two_overlapping_keeps_the_other(api: Api) -> None:

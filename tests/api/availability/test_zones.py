@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -139,7 +139,8 @@ async def test_list_slots_of_local_monday_has_the_weekday_in_utc(api: Api) -> No
     assert (slot["date"], slot["dayOfWeek"], slot["startTime"]) == (f"{sunday}", 6, "23:00")
 
 
-async def test_list_slots_of_one_utc_day_takes_two_local_days(api: Api) -> None:
+async def test_list_slots_of_one_utc_day_takes_two_local_days(api: Api, clock: Clock) -> None:
+    await clock.stop_at(datetime(2027, 7, 1, tzinfo=UTC))
     always = [window | {"startTime": "09:00"} for window in ALWAYS]
     mentor = await local_mentor(api, "America/Los_Angeles", always)
     shown = await starts(api, mentor, date(2027, 7, 7), 1)
