@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -155,6 +157,20 @@ def _prepare(open_files: tuple[int, int] | None) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if open_files is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, open_files)
+
+
+#: Below those that the system chooses for sockets; each worker of pytest-xdist has 1,000.
+_ports = itertools.count(
+    20_000 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) + os.getpid() % 900
+)
+
+
+def free_port() -> int:
+    """A port that nothing else takes until the test, or a process of it, listens there."""
+    for port in _ports:
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("unreachable")
 
 
 def responds(url: str) -> bool:

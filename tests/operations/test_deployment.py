@@ -30,7 +30,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
 from tornado.httpclient import AsyncHTTPClient
 from tornado.ioloop import IOLoop
-from tornado.testing import bind_unused_port
 
 from mentorapi import errors, server
 from mentorapi.config import Settings
@@ -39,7 +38,7 @@ from mentorapi.schemas import images, profile
 from tests.client import SECRET, Api, Client
 from tests.clock import Clock
 from tests.rules import test_journeys
-from tests.starting import RUN, wait_until
+from tests.starting import RUN, free_port, wait_until
 
 DEPLOY = RUN.parent / "deploy"
 UNIT = (DEPLOY / "mentorapi.service").read_text()
@@ -173,12 +172,6 @@ class Authority:
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
-
-
-def free_port() -> int:
-    held, port = bind_unused_port()
-    held.close()
-    return port
 
 
 class Nginx:

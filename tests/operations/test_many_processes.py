@@ -24,7 +24,6 @@ import psycopg
 import pytest
 from tornado.httpclient import AsyncHTTPClient
 from tornado.ioloop import IOLoop
-from tornado.testing import bind_unused_port
 
 from mentorapi.database import embedded
 from mentorapi.database.migrate import known
@@ -32,7 +31,7 @@ from tests.client import SECRET, Response, User, asking, is_error
 from tests.conftest import FirstStarts, copy_folder, execute, on, tried
 from tests.robustness import faults
 from tests.robustness.faults import Line, Load, look_for, make_mentor, message
-from tests.starting import Process, environment, responds, wait_until
+from tests.starting import Process, environment, free_port, responds, wait_until
 
 #: For one process to hear of what another has done; it takes milliseconds.
 SOON = 5.0
@@ -332,8 +331,7 @@ def test_restart_on_an_inherited_socket_drops_no_request(
     reason="no systemd-socket-activate: apt-get install systemd",
 )
 def test_connect_to_socket_of_systemd_starts_the_server(database_url: str, tmp_path: Path) -> None:
-    held, port = bind_unused_port()
-    held.close()
+    port = free_port()
     settings = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET}
     names = environment(tmp_path, **settings).keys() - os.environ.keys()
     before = ["systemd-socket-activate", f"--listen=127.0.0.1:{port}"]

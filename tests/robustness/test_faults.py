@@ -50,7 +50,15 @@ from tests.robustness.faults import (
     send_and_leave,
 )
 from tests.serving import serve
-from tests.starting import PATIENCE, Process, nothing_left_of, postmaster, run, wait_until
+from tests.starting import (
+    PATIENCE,
+    Process,
+    free_port,
+    nothing_left_of,
+    postmaster,
+    run,
+    wait_until,
+)
 
 T = TypeVar("T")
 UNAVAILABLE = "Service temporarily unavailable, please try again"
@@ -110,9 +118,7 @@ class Site:
 
 @pytest.fixture
 def site(data_dir: Path, io_loop: IOLoop) -> Site:
-    listening, port = bind_unused_port()
-    listening.close()
-    return Site(data_dir, port, io_loop)
+    return Site(data_dir, free_port(), io_loop)
 
 
 def test_kill_postgres_under_load_loses_nothing_confirmed(site: Site, rounds: int) -> None:

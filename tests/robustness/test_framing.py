@@ -21,7 +21,7 @@ from tests.conftest import tried
 from tests.operations.test_deployment import NGINX, needs_nginx
 from tests.robustness import ambiguous
 from tests.robustness.ambiguous import CASES
-from tests.starting import wait_until
+from tests.starting import free_port, wait_until
 
 #: Method, path and body.
 Read: TypeAlias = tuple[str, str, bytes]
@@ -129,12 +129,11 @@ async def send(port: int, raw: bytes) -> None:
 @needs_nginx
 async def test_send_ambiguous_requests_are_read_as_by_nginx(tmp_path: Path) -> None:
     backend = Backend()
-    sockets = [bind_unused_port() for _ in range(2)]
-    server = await asyncio.start_server(backend.serve, sock=sockets[0][0])
-    sockets[1][0].close()
-    port = sockets[1][1]
+    listening, backend_port = bind_unused_port()
+    server = await asyncio.start_server(backend.serve, sock=listening)
+    port = free_port()
     config = tmp_path / "nginx.conf"
-    config.write_text(CONFIG.format(folder=tmp_path, backend=sockets[0][1], port=port))
+    config.write_text(CONFIG.format(folder=tmp_path, backend=backend_port, port=port))
     command = [str(NGINX), "-c", str(config), "-e", str(tmp_path / "errors")]
     nginx = await asyncio.create_subprocess_exec(*command, stderr=subprocess.DEVNULL)
     try:
