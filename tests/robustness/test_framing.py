@@ -21,7 +21,7 @@ from tests.conftest import tried
 from tests.operations.test_deployment import NGINX, needs_nginx
 from tests.robustness import ambiguous
 from tests.robustness.ambiguous import CASES
-from tests.starting import free_port, wait_until
+from tests.starting import PATIENCE, free_port, wait_until
 
 #: Method, path and body.
 Read: TypeAlias = tuple[str, str, bytes]
@@ -49,6 +49,7 @@ events {{}}
 http {{
     access_log off;
     lingering_close off;
+    lingering_timeout 300ms;
     client_body_temp_path {folder};
     proxy_temp_path {folder};
     fastcgi_temp_path {folder};
@@ -60,7 +61,9 @@ http {{
     keepalive_timeout 300ms;
     upstream backend {{ server 127.0.0.1:{backend}; keepalive 8; }}
     server {{
-        listen 127.0.0.1:{port};
+        # Accept a connection when bytes have arrived. Otherwise the time for the head may be over
+        # before a busy machine has sent them.
+        listen 127.0.0.1:{port} deferred;
         location / {{
             proxy_pass http://backend;
             proxy_http_version 1.1;
@@ -120,7 +123,7 @@ async def send(port: int, raw: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(raw)
     with suppress(ConnectionError, TimeoutError):
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(PATIENCE):
             while await reader.read(65536):
                 pass
     writer.close()
