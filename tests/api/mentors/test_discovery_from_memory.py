@@ -24,11 +24,14 @@ async def is_hit(api: Api, path: str) -> bool:
     return hits(api) > before
 
 
+def slots_path(mentor_id: str) -> str:
+    """A path whose response stays true for a day, and not only until the next full hour."""
+    day = day_after_tomorrow().date()
+    return f"/mentors/{mentor_id}/availability?startDate={day}&endDate={day}"
+
+
 async def slots(api: Api, mentor_id: str) -> list[str]:
-    day = f"{day_after_tomorrow():%Y-%m-%d}"
-    response = await api.nobody.get(
-        f"/mentors/{mentor_id}/availability", startDate=day, endDate=day
-    )
+    response = await api.nobody.get(slots_path(mentor_id))
     return [slot["startTime"] for slot in response.json["slots"]]
 
 
@@ -41,7 +44,7 @@ async def test_read_twice_asks_the_database_once(api: Api) -> None:
         "/mentors/search?q=xx",
         f"/mentors/{mentor.id}",
         f"/mentors/{mentor.id}/reviews",
-        f"/mentors/{mentor.id}/availability",
+        slots_path(mentor.id),
     ]
     first = [await api.nobody.get(path) for path in paths]
     await api.db.execute("ALTER TABLE mentors RENAME TO away")
@@ -140,8 +143,7 @@ async def test_read_many_times_at_once_asks_the_database_once(api: Api) -> None:
 async def test_read_after_own_request_does_not_join_an_older_read(api: Api) -> None:
     mentor = await api.mentor()
     await mentor.ok("PUT", "/mentor/policy", {"maxSessionsPerWeek": 1})
-    day = day_after_tomorrow().date()
-    path = f"/mentors/{mentor.id}/availability?startDate={day}&endDate={day}"
+    path = slots_path(mentor.id)
     # What a read that is still under way has found.
     found = responses.Response((await api.nobody.get(path)).content, {})
     older = api.services.cache.begin(f"/api{path}", mentor.id)
@@ -268,7 +270,7 @@ async def test_read_after_change_by_a_dba_shows_it(api: Api, statement: str) -> 
 
 async def test_change_mentor_evicts_its_responses_only(api: Api) -> None:
     mia, tom = await api.mentor("mia"), await api.mentor("tom")
-    paths = ["/mentors", f"/mentors/{mia.id}", f"/mentors/{tom.id}/availability"]
+    paths = ["/mentors", f"/mentors/{mia.id}", slots_path(tom.id)]
     for path in paths:
         await api.nobody.get(path)
 
@@ -324,7 +326,7 @@ async def test_lose_listening_connection_keeps_nothing_until_it_is_back(api: Api
             if hits(api) > before:
                 return
 
-    await asyncio.wait_for(listening(), 10)
+    await listening()
     await mentor.patch("/mentor/me", {"headline": "Newer"})
     assert (await api.nobody.get(path)).json["headline"] == "Newer"
 
