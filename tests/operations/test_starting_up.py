@@ -200,7 +200,7 @@ def test_leave_while_the_pid_file_is_empty_stops_the_database(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("milestone", ["postgres.new-*", "postgres/postmaster.pid"])
+@pytest.mark.parametrize("milestone", ["postgres*/", "postgres/postmaster.pid"])
 def test_send_signal_while_starting_leaves_nothing_running(
     new_data_dir: Path, number: signal.Signals, milestone: str
 ) -> None:

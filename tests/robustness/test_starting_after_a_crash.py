@@ -38,7 +38,7 @@ def assert_starts_and_ends(data_dir: Path) -> None:
 # In the order in which a start reaches them.
 MILESTONES = [
     "postgres.lock",
-    "postgres.new-*",
+    "postgres*/",
     "postgres*/PG_VERSION",
     "postgres*/base/1",
     "postgres*/base/4",
