@@ -358,7 +358,7 @@ def as_query(value: Any) -> str:
 
 
 async def exchange(
-    base: str, *pieces: bytes, pause: float = 0, patience: float = 5, half_close: bool = False
+    base: str, *pieces: bytes, pause: float = 0, patience: float = 30, half_close: bool = False
 ) -> tuple[list[Response], bytes, bool]:
     """Send raw bytes; return the responses, the bytes that are no response of ours, and whether the
     server closed the connection in time."""

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -30,6 +30,7 @@ from mentorapi.config import Settings
 from mentorapi.http import body as json_body
 from mentorapi.http import connection
 from mentorapi.http.query import read_parameters
+from mentorapi.http.transport import Server
 from tests.client import (
     SECRET,
     Api,
@@ -494,28 +495,36 @@ SHORT = 0.4
 
 
 @pytest.fixture
-def hasty(api: Api, monkeypatch: pytest.MonkeyPatch, io_loop: IOLoop) -> Iterator[str]:
-    """A server with short timeouts."""
+def hasty_server(
+    api: Api, monkeypatch: pytest.MonkeyPatch, io_loop: IOLoop
+) -> Iterator[tuple[Server, int]]:
+    """A server with short timeouts, and its port."""
     for name in ("HEAD_SECONDS", "BODY_SECONDS", "READ_SECONDS"):
         monkeypatch.setattr(connection, name, SHORT)
     http_server = server.http_server(api.app, api.services.settings)
     listening, port = bind_unused_port()
     http_server.add_sockets([listening])
-    yield f"http://127.0.0.1:{port}"
+    yield http_server, port
     http_server.stop()
     io_loop.run_sync(http_server.close_all_connections)
 
 
+@pytest.fixture
+def hasty(hasty_server: tuple[Server, int]) -> str:
+    """Its address."""
+    return f"http://127.0.0.1:{hasty_server[1]}"
+
+
 SLOW = {
-    "who says nothing": [b""] * 100,
-    "whose headers never end": [b"GET /api/mentors HTTP/1.1\r\n"] + [b"X: y\r\n"] * 100,
-    "who sends letter by letter": [b"%c" % letter for letter in b"GET /api/" + b"a" * 100],
+    "who says nothing": [b""] * 400,
+    "whose headers never end": [b"GET /api/mentors HTTP/1.1\r\n"] + [b"X: y\r\n"] * 400,
+    "who sends letter by letter": [b"%c" % letter for letter in b"GET /api/" + b"a" * 400],
     "whose body never ends": [http(POST, Authorization=f"Bearer {GOOD}", Content_Length="1000")]
-    + [b" "] * 100,
-    "whose chunks never end": [http(POST, **CHUNKED)] + [b"1\r\nx\r\n"] * 100,
+    + [b" "] * 400,
+    "whose chunks never end": [http(POST, **CHUNKED)] + [b"1\r\nx\r\n"] * 400,
     "whose giant chunk never comes": [http(POST, b"ffffffffffffffff\r\n", **CHUNKED)]
-    + [b"x"] * 100,
-    "who comes back too late": [http(GET, Connection="keep-alive")] + [b""] * 100,
+    + [b"x"] * 400,
+    "who comes back too late": [http(GET, Connection="keep-alive")] + [b""] * 400,
 }
 
 
@@ -523,23 +532,26 @@ SLOW = {
 async def test_send_request_too_slowly_closes_the_connection(client: str, hasty: str) -> None:
     loop = asyncio.get_running_loop()
     start = loop.time()
-    responses, rest, closed = await exchange(hasty, *SLOW[client], pause=0.05)
+    # It is closed long before the client ends, so what arrives does not extend the time.
+    responses, rest, closed = await exchange(hasty, *SLOW[client], pause=0.05, patience=15)
     assert (rest, closed) == (b"", True)
     in_body = "body" in client or "chunk" in client
     assert not in_body or is_error(responses[0], 408, "The body did not arrive in time")
-    assert SHORT * 0.9 < loop.time() - start < SHORT + 2
+    assert loop.time() - start > SHORT * 0.9
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux cuts these")
-async def test_read_no_responses_closes_the_connection(hasty: str) -> None:
-    loop, asked = asyncio.get_running_loop(), 300
+async def test_read_no_responses_closes_the_connection(hasty_server: tuple[Server, int]) -> None:
+    loop, asked, (http_server, port) = asyncio.get_running_loop(), 300, hasty_server
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.setblocking(False)
-        await loop.sock_connect(client, ("127.0.0.1", urlsplit(hasty).port))
+        await loop.sock_connect(client, ("127.0.0.1", port))
         wanted = http("GET /api/openapi.json HTTP/1.1", Connection="keep-alive")
         await loop.sock_sendall(client, wanted * asked)
-        await asyncio.sleep(SHORT * 4)
+        for is_open in (True, False):
+            while bool(http_server.connections) != is_open:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         received = bytearray()
         with contextlib.suppress(ConnectionError):
             while chunk := await loop.sock_recv(client, 65536):
@@ -553,11 +565,8 @@ async def test_request_beside_many_slow_clients_is_answered_soon(hasty: str) -> 
         for pieces in list(SLOW.values()) * 30
     ]
     await asyncio.sleep(0.1)
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-    response = await Client(hasty).get("/mentors")
+    response = await asyncio.wait_for(Client(hasty).get("/mentors"), 10)
     assert response.status == 200
-    assert loop.time() - start < 2
     assert all(closed for _, _, closed in await asyncio.gather(*slow))
 
 

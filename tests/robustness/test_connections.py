@@ -43,14 +43,13 @@ def waits(logged: Path) -> list[str]:
     return [line for line in logged.read_text().splitlines() if "have to wait" in line]
 
 
-def assert_idle(process: psutil.Process, logged: Path) -> None:
-    """Assert that for a second it uses almost no processor time and logs almost nothing."""
+def is_idle(process: psutil.Process, logged: Path) -> bool:
+    """Whether for a second it uses almost no processor time and logs almost nothing."""
     used, written = cpu_seconds(process), logged.stat().st_size
     time.sleep(1)
     used, written = cpu_seconds(process) - used, logged.stat().st_size - written
     print(f"in 1 s: {used:.2f} s of CPU time, {written} bytes logged")
-    assert used < 0.3
-    assert written < 1000
+    return used < 0.3 and written < 1000
 
 
 @pytest.fixture
@@ -65,7 +64,8 @@ def test_open_more_connections_than_files_leaves_the_server_idle(
     with serving(data_dir) as (process, url, logged):
         connected = connect(clients, url, HARD + 40)  # the rest fits in the backlog
         wait_until(lambda: waits(logged))
-        assert_idle(process, logged)
+        # At first it may still be busy with its start.
+        wait_until(lambda: is_idle(process, logged))
         assert process.num_fds() < HARD - 20
         for connection in connected[:HARD]:
             connection.close()
@@ -83,7 +83,7 @@ def test_run_out_of_files_elsewhere_leaves_the_server_idle(
         process.rlimit(resource.RLIMIT_NOFILE, (spare, HARD))
         connected = connect(clients, url, 50)
         wait_until(lambda: waits(logged))
-        assert_idle(process, logged)
+        wait_until(lambda: is_idle(process, logged))
         for connection in connected:
             connection.close()
         assert responds(url)

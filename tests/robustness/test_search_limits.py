@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from statistics import median
-from time import perf_counter
 
 import asyncpg
 import pytest
 
+from mentorapi.http import limiter
 from mentorapi.jobs.search_vocabulary import BATCH_SIZE
 from mentorapi.repositories import mentors
 from tests.api.mentors.test_mentors_search import found
@@ -146,6 +145,7 @@ async def test_search_longer_than_the_time_limit_is_unavailable(
         # The statement is cancelled on the server as well.
         while await api.db.fetchval(WAITING):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+    monkeypatch.undo()
     assert await found(api, "alpha") == ["mia"]
 
 
@@ -161,9 +161,11 @@ async def test_search_longer_than_the_time_limit_is_unavailable(
     ids=["search", "filter", "sort", "facets", "available"],
 )
 async def test_search_many_times_at_once_leaves_connections_to_others(
-    api: Api, path: str, parameters: dict[str, str]
+    api: Api, monkeypatch: pytest.MonkeyPatch, path: str, parameters: dict[str, str]
 ) -> None:
     """All searches hang. They must not use all connections."""
+    monkeypatch.setattr(mentors, "MAX_SEARCH_SECONDS", 50)
+    monkeypatch.setattr(limiter, "MAX_WAIT_SECONDS", 50)
     mentor = await api.mentor("mia", bio="alpha")
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute(
@@ -175,11 +177,7 @@ async def test_search_many_times_at_once_leaves_connections_to_others(
         ]
         while not api.services.searches.locked():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        seconds = []
         for _ in range(20):
-            started = perf_counter()
             await mentor.ok("GET", "/mentor/dashboard")
-            seconds.append(perf_counter() - started)
-        print(f"others' median {median(seconds) * 1000:.1f} ms")
-        assert max(seconds) < 2
+        assert not any(search.done() for search in searches)
     assert {response.status for response in await asyncio.gather(*searches)} == {200}
