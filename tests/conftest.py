@@ -29,7 +29,7 @@ from tornado.ioloop import IOLoop
 
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
-from mentorapi.database import embedded
+from mentorapi.database import connections, embedded
 from mentorapi.database.migrate import migrate
 from tests.client import Api
 from tests.clock import Clock
@@ -58,6 +58,9 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 1024**3:
 
 # As the standard library's: below WARNING nothing is logged until a test configures it.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+# A test holds a lock until others wait for it. On a busy machine that may take seconds.
+connections.SESSION["lock_timeout"] = "50s"
 
 #: What the tests of a session tried, for its summary: how many by what they are.
 tried: Counter[str] = Counter()
@@ -127,7 +130,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in long]
     for item in items:
         if inspect.iscoroutinefunction(getattr(item, "function", None)):
-            item.add_marker(pytest.mark.gen_test(timeout=60))
+            item.add_marker(pytest.mark.gen_test(timeout=180))
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ import psutil
 import psycopg
 
 RUN = Path(__file__).parent.parent / "run.py"
-PATIENCE = 60
+PATIENCE = 180
 
 
 def environment(data_dir: Path, **settings: str) -> dict[str, str]:

@@ -82,7 +82,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return npm.installed(tmp_path_factory.getbasetemp())
 
 
-@pytest.mark.gen_test(timeout=180)
 @pytest.mark.skipif(not npm.IS_THERE, reason="needs Node 20 and npm")
 @pytest.mark.skipif(npm.CHROMIUM is None, reason="needs chromium")
 async def test_send_request_from_docs_page_in_browser_succeeds(api: Api, node: Path) -> None:

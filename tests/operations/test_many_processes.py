@@ -34,7 +34,7 @@ from tests.robustness.faults import Line, Load, look_for, make_mentor, message
 from tests.starting import Process, environment, free_port, responds, wait_until
 
 #: For one process to hear of what another has done; it takes milliseconds.
-SOON = 5.0
+SOON = 30.0
 
 #: A database to clone.
 MIGRATED = "migrated"

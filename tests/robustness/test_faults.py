@@ -335,9 +335,8 @@ def forgetful(url: str) -> str | None:
 
 @pytest.fixture
 def impatience(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Set all waits to zero. A test requests it before the server's fixture."""
+    """Wait for no lock. A test requests it before the server's fixture."""
     monkeypatch.setitem(connections.SESSION, "lock_timeout", "100ms")
-    monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 0.1)
     return monkeypatch
 
 
@@ -555,10 +554,10 @@ async def test_cut_connection_at_any_message_keeps_one_effect(
 
 @pytest.fixture
 def quick_to_despair(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_COMMAND_SECONDS", 0.5)
-    monkeypatch.setattr(connections, "_CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 0.5)
-    monkeypatch.setattr(listener, "REPLY_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "_COMMAND_SECONDS", 1)
+    monkeypatch.setattr(connections, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 1)
+    monkeypatch.setattr(listener, "REPLY_SECONDS", 1)
     monkeypatch.setattr(listener, "POLL_SECONDS", 0.2)
 
 
@@ -589,11 +588,11 @@ async def test_lose_every_packet_is_unavailable_until_it_passes(
 # What the pool meets -----------------------------------------------------------------------------
 
 
-@pytest.mark.own_server
 async def test_request_with_all_connections_busy_is_unavailable(
-    impatience: pytest.MonkeyPatch, api: Api, settings: Settings
+    api: Api, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mentor, pool = await api.mentor(), api.services.db
+    monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 0.1)
     held = [await pool.acquire() for _ in range(settings.pool_size)]
     assert is_unavailable(await mentor.get("/requests"))
     assert is_unavailable(await mentor.patch("/mentor/me", {"headline": "x"}))
@@ -621,7 +620,9 @@ async def test_wait_for_lock_longer_than_the_limit_is_unavailable(
         await connection.execute("SELECT FROM mentors WHERE id = $1 FOR UPDATE", mentor.id)
         assert is_unavailable(await mentor.post(path, headers=headers))
     await api.db.release(connection)
-    assert (await mentor.post(path, headers=headers)).status == 200
+    # A busy machine may take longer than the limits.
+    while (response := await mentor.post(path, headers=headers)).status != 200:
+        assert is_unavailable(response)
 
 
 TERMINATE = """

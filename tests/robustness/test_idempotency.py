@@ -24,6 +24,14 @@ from tests.client import (
 from tests.clock import Clock
 
 
+@pytest.fixture(autouse=True)
+def usual_wait(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Let repetitions wait as long as a busy machine takes. Returns the usual seconds."""
+    usual = idempotency.WAIT_SECONDS
+    monkeypatch.setattr(idempotency, "WAIT_SECONDS", 50)
+    return usual
+
+
 def with_key(key: str) -> dict[str, str]:
     return {"Idempotency-Key": key}
 
@@ -178,9 +186,9 @@ async def test_repeat_while_the_first_runs_waits_for_its_response(api: Api) -> N
 
 
 async def test_repeat_while_the_first_runs_too_long_is_a_conflict(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    api: Api, monkeypatch: pytest.MonkeyPatch, usual_wait: float
 ) -> None:
-    assert idempotency.WAIT_SECONDS == 5
+    assert usual_wait == 5
     monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.1)
     mentor, jane = await api.mentor(), api.user("jane")
     async with held_up(api, mentor, jane, "one") as first:

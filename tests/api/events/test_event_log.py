@@ -23,7 +23,7 @@ from tests.client import ALWAYS, Api, day_after_tomorrow
 from tests.serving import serve
 
 #: Seconds in which a change must be known; it takes milliseconds.
-SOON = 5.0
+SOON = 30.0
 
 
 @pytest.fixture

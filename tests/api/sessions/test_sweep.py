@@ -188,7 +188,7 @@ async def test_sweep_skips_locked_session(api: Api) -> None:
         (held,) = await connection.fetch(
             "SELECT id, mentor_id FROM bookings WHERE status = 'confirmed' LIMIT 1 FOR UPDATE"
         )
-        assert await asyncio.wait_for(api.sweep(), 5) > 0
+        assert await asyncio.wait_for(api.sweep(), 30) > 0
         statement = "SELECT status FROM bookings WHERE id = $1"
         assert await api.db.fetchval(statement, held["id"]) == "confirmed"
     assert await api.sweep() == 1
@@ -249,7 +249,7 @@ async def test_sweep_skips_locked_request(api: Api) -> None:
     await due_requests(api, 3)
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM requests WHERE mentee_id = 'mentee-1' FOR UPDATE")
-        assert await asyncio.wait_for(api.sweep(), 5) == 2
+        assert await asyncio.wait_for(api.sweep(), 30) == 2
     assert await api.sweep() == 1
 
 
