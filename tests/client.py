@@ -1,4 +1,4 @@
-"""A client that checks every response against what the API says of itself, and small factories."""
+"""A client that checks each response against the OpenAPI document, and helpers that create data."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Response:
 
     @property
     def content(self) -> bytes:
-        """The body, unzipped."""
+        """The body, decompressed."""
         zipped = self.headers.get("Content-Encoding") == "gzip"
         return gzip.decompress(self.body) if zipped else self.body
 
@@ -62,19 +62,19 @@ class Response:
 
 
 def is_error(response: Response, status: int, message: str) -> bool:
-    """In the one error format, with this status and message. Asserts, to show what differs."""
+    """Assert that a response is an error with this status and message. Returns True."""
     assert (response.status, response.message) == (status, message)
     return True
 
 
 def fields_of(response: Response) -> list[str]:
-    """What a failed validation complains about."""
+    """The fields that the response to a failed validation names."""
     assert is_error(response, 400, "Validation failed")
     return [detail["field"] for detail in response.json["details"]]
 
 
 class Client:
-    """Somebody with a token, or nobody."""
+    """A client with a token, or without one."""
 
     def __init__(self, base: str, token: str | None = None) -> None:
         self.base = base
@@ -140,7 +140,7 @@ class User(Client):
         self.sub = sub
 
     async def ok(self, method: str, path: str, json: Any = None, **more: Any) -> Any:
-        """The JSON of a success."""
+        """Send a request; return the JSON of the response, which must be a success."""
         response = await self.request(method, path, json, **more)
         assert response.status < 300, response
         return response.json
@@ -157,7 +157,7 @@ ALWAYS = [{"dayOfWeek": day, "startTime": "00:00", "endTime": "24:00"} for day i
 
 
 class Psql:
-    """A DBA at work beside the server, who looks at it only when it has heard of what he did."""
+    """The pool of a DBA. After each statement it waits until the server's cache is current."""
 
     def __init__(self, pool: Any, listener: Listener) -> None:
         self._pool = pool
@@ -193,7 +193,7 @@ class Api:
     async def mentor(
         self, sub: str = "mia", windows: list[dict[str, Any]] = ALWAYS, **profile: Any
     ) -> Mentor:
-        """``profile`` may hold the settings of the availability as well."""
+        """Create a mentor. ``profile`` may contain the settings of the availability, too."""
         mentor = Mentor(self.base, sub, name=sub.title())
         names = ("sessionDuration", "bufferTime", "timezone", "defaultMeetingLink")
         settings = {name: profile.pop(name) for name in names if name in profile}
@@ -204,13 +204,13 @@ class Api:
     async def request(
         self, mentee: User, mentor: Mentor, at: datetime | None = None, **body: Any
     ) -> dict[str, Any]:
-        """A pending request, for the day after tomorrow at nine unless told otherwise."""
+        """Create a pending request, by default for 09:00 on the day after tomorrow."""
         return await mentee.ok("POST", "/requests", asking(mentor, at, **body))
 
     async def session(
         self, mentee: User, mentor: Mentor, at: datetime | None = None, **body: Any
     ) -> dict[str, Any]:
-        """A confirmed session."""
+        """Create a confirmed session."""
         request = await self.request(mentee, mentor, at, **body)
         accepted = await mentor.ok("POST", f"/requests/{request['id']}/accept")
         return accepted["booking"]
@@ -218,14 +218,14 @@ class Api:
     async def completed(
         self, mentee: User, mentor: Mentor, at: datetime | None = None, **body: Any
     ) -> dict[str, Any]:
-        """A session that both sides agree took place. Its times are moved into the past by hand."""
+        """Create a completed session. An UPDATE moves its times into the past."""
         session = await self.session(mentee, mentor, at, **body)
         await self.make_past(session["id"])
         await mentor.ok("POST", f"/sessions/{session['id']}/complete")
         return await mentee.ok("POST", f"/sessions/{session['id']}/confirm-completion")
 
     async def rate(self, mentor: Mentor, *ratings: int, by: str = "rater") -> None:
-        """Reviews by one mentee, the last one newest (a DBA's inserts)."""
+        """Insert reviews by one mentee with SQL; the last one is the newest."""
         await self.db.execute(
             "INSERT INTO users (id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING", by, by.title()
         )
@@ -257,7 +257,7 @@ class Api:
         at: datetime | None = None,
         minutes: int = 60,
     ) -> str:
-        """The id of a session that a DBA inserted."""
+        """Insert a session with SQL; return its id."""
         at = at or day_after_tomorrow()
         await self.db.execute(
             "INSERT INTO users (id) VALUES ($1) ON CONFLICT DO NOTHING", mentee.sub
@@ -277,7 +277,7 @@ class Api:
         return str(session_id)
 
     async def make_past(self, session_id: str) -> None:
-        """Move a session back so that it ended an hour ago (a DBA's update)."""
+        """Move a session back with SQL, so that it ended an hour ago."""
         await self.db.execute(
             """
             UPDATE bookings SET
@@ -289,7 +289,7 @@ class Api:
         )
 
     async def sweep(self) -> int:
-        """How many sessions and requests moved on."""
+        """Run the sweep; return how many sessions and requests it changed."""
         return sum((await sweep.run(self.services.db)).values())
 
     async def run_job(self, name: str) -> None:
@@ -318,7 +318,7 @@ def day_after_tomorrow(hour: int = 9, minute: int = 0) -> datetime:
 
 
 def coming(day_of_week: int, hour: int = 0, minute: int = 0) -> datetime:
-    """The first such day (0 = Monday) that is at least two days from now."""
+    """The first day with this number (0 is Monday) that is at least two days from now."""
     day = TODAY + timedelta(days=2)
     day += timedelta(days=(day_of_week - day.weekday()) % 7)
     return datetime.combine(day, time(hour, minute), UTC)
@@ -332,7 +332,7 @@ def iso(at: datetime | date) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-# Every response is what the API's description says -----------------------------------------------
+# Check of each response against the OpenAPI document ---------------------------------------------
 
 _ERROR = validator_of(common.ERROR)
 
@@ -359,10 +359,10 @@ def check(method: str, path: str, response: Response) -> None:
 
 def check_documented(method: str, path: str, response: Response) -> None:
     spec = operation_of(method, path)
-    # Too large a body is refused before anybody looks whether one was wanted.
+    # A body that is too large is refused also where no body is expected.
     if spec is None or response.status == 413:
         return
-    # What is wrong with the JSON follows; what is wrong with a token, nobody needs a list of.
+    # A message says what is wrong with the JSON or the token. The document has one for each.
     malformed = errors.MalformedJson.message
     message = malformed if response.message.startswith(malformed) else response.message
     if response.status == errors.Unauthorized.status:
@@ -372,7 +372,7 @@ def check_documented(method: str, path: str, response: Response) -> None:
 
 @cache
 def documented_errors() -> dict[str, set[tuple[int, str]]]:
-    """(status, message) by operation."""
+    """The errors of each operation in the OpenAPI document, as (status, message)."""
     document = openapi.document()
     components = document["components"]
 
@@ -394,7 +394,7 @@ def documented_errors() -> dict[str, set[tuple[int, str]]]:
 
 @lru_cache(maxsize=4096)
 def problems_of(spec: Operation, body: bytes) -> Details:
-    """Remembered, since tests read the same lists over and over."""
+    """Validate a body. Cached, since tests read the same lists often."""
     return details_of(response_validator(spec), orjson.loads(body))
 
 

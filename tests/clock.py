@@ -1,8 +1,8 @@
-"""Time that moves without anybody waiting.
+"""A clock of the database that a test can move, so that no test waits for time to pass.
 
-The server keeps time by ``now()`` of PostgreSQL alone. On a database with this clock a function of
-that name stands before the built-in one on the search path, and it is as far ahead as one likes.
-A view is bound to the function that it was made with, so views that call ``now()`` are made again.
+The server uses no clock but ``now()`` of PostgreSQL. On a database with this clock, a function of
+that name comes before the built-in one on the search path, and a test sets how far it is ahead.
+A view calls the function that it was created with, so views that call ``now()`` are created again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Clock:
         await self._db.execute("UPDATE moved.clock SET ahead = '0', stopped = NULL")
 
     async def move(self, **ahead: float) -> None:
-        """Let time pass: the arguments are those of timedelta."""
+        """Move the clock ahead. The arguments are those of timedelta."""
         await self._db.execute(
             "UPDATE moved.clock SET ahead = ahead + $1, stopped = stopped + $1", timedelta(**ahead)
         )
@@ -58,5 +58,5 @@ class Clock:
         )
 
     async def stop_at(self, instant: datetime) -> None:
-        """Stand still at an instant, to the microsecond."""
+        """Stop the clock at an instant, to the microsecond."""
         await self._db.execute("UPDATE moved.clock SET stopped = $1", instant)

@@ -56,19 +56,19 @@ MEMORY = Path("/dev/shm")
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 1024**3:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
-# As the standard library's: below WARNING nothing is logged until a test configures it.
+# As in the standard library: nothing below WARNING is logged until a test configures it.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 # A test holds a lock until others wait for it. On a busy machine that may take seconds.
 connections.SESSION["lock_timeout"] = "50s"
 
-#: What the tests of a session tried, for its summary: how many by what they are.
+#: What the tests tried, for the summary at the end: the number by its name.
 tried: Counter[str] = Counter()
 
 
 @dataclass(frozen=True)
 class FirstStarts:
-    """Data folders to copy, since a first start takes seconds."""
+    """Data folders that tests copy, since a first start takes seconds."""
 
     #: With an empty database.
     initialized: Path
@@ -77,7 +77,7 @@ class FirstStarts:
 
 
 def copy_folder(source: Path, target: Path) -> Path:
-    """With owners and modes: PostgreSQL's files belong to a user of its own."""
+    """Copy a folder with owners and modes: PostgreSQL's files belong to a user of its own."""
     target.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "-a", source, target], check=True)
     return target
@@ -98,7 +98,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 class Workers:
-    """Of pytest-xdist: each tells at its end what it tried."""
+    """A plugin that adds up what the workers of pytest-xdist tried."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -145,7 +145,7 @@ def io_loop() -> Iterator[IOLoop]:
 
 @contextmanager
 def folder_of_all_workers(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
-    """A folder that one worker at a time may fill. The first one finds it missing."""
+    """Yield a folder that one worker at a time may fill. It does not exist for the first one."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     with folder.with_suffix(".lock").open("w") as lock:
@@ -155,7 +155,7 @@ def folder_of_all_workers(factory: pytest.TempPathFactory, name: str) -> Iterato
 
 @pytest.fixture(scope="session")
 def first_starts(tmp_path_factory: pytest.TempPathFactory) -> FirstStarts:
-    """Made once for all workers."""
+    """The data folders, made once for all workers."""
     with folder_of_all_workers(tmp_path_factory, "first-starts") as folder:
         made = FirstStarts(folder / "initialized", folder / "migrated")
         if not folder.exists():
@@ -169,13 +169,13 @@ def first_starts(tmp_path_factory: pytest.TempPathFactory) -> FirstStarts:
 
 @pytest.fixture
 def new_data_dir(tmp_path: Path) -> Path:
-    """Of a program that has never been started."""
+    """The data folder of a program that was never started."""
     return tmp_path / "var"
 
 
 @pytest.fixture
 def data_dir(tmp_path: Path, first_starts: FirstStarts) -> Path:
-    """As a start has left it: with a migrated database."""
+    """A data folder as a start leaves it: with a migrated database."""
     return copy_folder(first_starts.migrated, tmp_path / "var")
 
 
@@ -183,7 +183,7 @@ def data_dir(tmp_path: Path, first_starts: FirstStarts) -> Path:
 def postgres(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, io_loop: IOLoop
 ) -> Iterator[str]:
-    """URL of a server to make databases on: embedded, or the one of MENTORAPI_TEST_SERVER."""
+    """The URL of a server to create databases on: embedded, or MENTORAPI_TEST_SERVER."""
     with ExitStack() as stack:
         url = os.environ.get("MENTORAPI_TEST_SERVER")
         if not url:
@@ -192,13 +192,13 @@ def postgres(
             url = stack.enter_context(
                 embedded.running(copy_folder(first_starts.migrated, folder / "var"))
             )
-            # Nothing of it outlives the tests (a database made and dropped: 103 ms become 30). What
-            # runs `run.py` has a server of its own, since it refuses one like this.
+            # Its data need not survive a crash: to create and drop a database takes 30 ms, not 103.
+            # Tests that start `run.py` have another server, since `run.py` refuses this one.
             for setting in (
                 "fsync = off",
                 "full_page_writes = off",
                 "max_wal_size = '128MB'",
-                # It would start for each of the databases, which live for a second.
+                # It would start for each of the databases, which exist for a second.
                 "autovacuum = off",
             ):
                 io_loop.run_sync(partial(execute, url, f"ALTER SYSTEM SET {setting}"))
@@ -208,7 +208,7 @@ def postgres(
 
 @pytest.fixture(scope="session")
 def postgres_15() -> Iterator[str]:
-    """URL of a PostgreSQL 15."""
+    """The URL of a PostgreSQL 15."""
     if not (DEBIANS / "postgres").exists():
         pytest.skip(f"no PostgreSQL 15 in {DEBIANS}: apt-get install postgresql-15")
     memory = os.environ.get("PYTEST_DEBUG_TEMPROOT")
@@ -216,7 +216,7 @@ def postgres_15() -> Iterator[str]:
         tempfile.TemporaryDirectory(prefix="postgres-15-", dir=memory) as folder,
         ExitStack() as stack,
     ):
-        # Unlike later ones, 15 must be able to pass the folders above its data.
+        # Unlike later versions, 15 needs the right to pass the folders above its data.
         Path(folder).chmod(0o711)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(embedded, "_binaries", lambda: DEBIANS)
@@ -229,9 +229,9 @@ def postgres_15() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(postgres: str, io_loop: IOLoop) -> Iterator[str]:
-    """Name of a migrated database."""
+    """The name of a migrated database."""
     name = f"template_{os.getpid()}"
-    # Of the embedded server, the database of the URL is migrated; of another one, none is.
+    # On the embedded server, the database of the URL is migrated; on another one, none is.
     source = "template1" if os.environ.get("MENTORAPI_TEST_SERVER") else embedded.DATABASE
     io_loop.run_sync(lambda: execute(postgres, f"CREATE DATABASE {name} TEMPLATE {source}"))
     migrate(on(postgres, name))
@@ -243,7 +243,7 @@ def template(postgres: str, io_loop: IOLoop) -> Iterator[str]:
 def worker_databases(
     postgres: str, template: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[bool], WorkerDatabase]]:
-    """Opens the database of the worker without a clock or the one with it, each once."""
+    """A function that returns the worker's database without a clock, or the one with a clock."""
     with ExitStack() as stack:
 
         @cache
@@ -262,7 +262,7 @@ def emptied(
     worker_databases: Callable[[bool], WorkerDatabase],
     io_loop: IOLoop,
 ) -> WorkerDatabase | None:
-    """The database of the worker, without rows; none for tests marked own_server."""
+    """The worker's database, without rows; None for a test with the mark own_server."""
     if request.node.get_closest_marker("own_server"):
         return None
     database = worker_databases("clock" in request.fixturenames)
@@ -274,7 +274,7 @@ def emptied(
 def database_url(
     emptied: WorkerDatabase | None, postgres: str, template: str, io_loop: IOLoop
 ) -> Iterator[str]:
-    """Of a migrated database without rows."""
+    """The URL of a migrated database without rows."""
     if emptied is not None:
         yield emptied.url
     else:
@@ -284,15 +284,15 @@ def database_url(
 
 @pytest.fixture(scope="module")
 def shared_database_url(postgres: str, template: str, io_loop: IOLoop) -> Iterator[str]:
-    """For modules whose tests leave the database as it is."""
+    """The URL of a database for all tests of a module: they must not change it."""
     with clone(postgres, template, io_loop) as url:
         yield url
 
 
 @pytest.fixture
 def clock(emptied: WorkerDatabase, api: Api) -> Clock:
-    """Moves the time that the server's SQL sees."""
-    # It counts seconds by the real clock.
+    """The clock that the server's SQL reads."""
+    # The cache uses the real clock.
     api.services.cache.close()
     assert emptied.clock is not None
     return emptied.clock
@@ -300,7 +300,7 @@ def clock(emptied: WorkerDatabase, api: Api) -> Clock:
 
 @pytest.fixture
 def settings() -> Settings:
-    """Override in a module to serve with others."""
+    """The settings of the server. A module may override this fixture."""
     return SETTINGS
 
 

@@ -29,7 +29,7 @@ DRIFT = Path(__file__).parent.parent / "deploy" / "database" / "drift.sql"
 SETTINGS = Settings(jwt_secret=SECRET)
 VERIFIER = Verifier.from_secret(SECRET)
 
-#: The next test needs the schema as it is.
+#: Refuses changes of the schema: the next test uses the same database.
 REFUSE_CHANGES = """
 CREATE SCHEMA guard;
 CREATE FUNCTION guard.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -39,8 +39,8 @@ END $$;
 CREATE EVENT TRIGGER guard ON ddl_command_start EXECUTE FUNCTION guard.refuse();
 """
 
-#: Makes the statements that empty all tables. After TRUNCATE PostgreSQL would plan everything anew.
-#: The notification wakes the listener, whose interval a test may have changed.
+#: Returns the statements that empty all tables. After a TRUNCATE, PostgreSQL would plan each
+#: statement again. The notification wakes the listener, whose interval a test may have changed.
 EMPTYING = """
 SELECT concat(
     'SET LOCAL session_replication_role = replica;',
@@ -57,7 +57,7 @@ WHERE
 
 @contextmanager
 def running(generator: AsyncIterator[Any], io_loop: IOLoop) -> Iterator[Any]:
-    """What an asynchronous fixture yields."""
+    """Run an asynchronous generator as a fixture; yield what it yields."""
     yield io_loop.run_sync(lambda: anext(generator))
     io_loop.run_sync(lambda: anext(generator, None))
 
@@ -74,7 +74,7 @@ async def serve(
 
 @dataclass
 class Opened:
-    """What one server after the other can use: an address, and connections to a database."""
+    """An address, and connections to a database, which several servers use in turn."""
 
     socket: socket
     base: str
@@ -143,7 +143,7 @@ class WorkerDatabase:
         services.cache.open()
 
     async def serve(self, folder: Path) -> AsyncIterator[Api]:
-        """Yield a new server. Its connections, cache and limits are those of the tests before."""
+        """Yield a new server with the connections, the cache and the limits of earlier tests."""
         kept = self.place.services
         kept.cache.hits = kept.cache.misses = 0
         services = replace(
@@ -162,9 +162,9 @@ class WorkerDatabase:
 
 
 async def assert_no_drift(db: asyncpg.Pool) -> None:
-    """Whatever a test did: what the database keeps is what it would count."""
+    """Assert that every stored figure equals what drift.sql counts."""
     try:
         drift = await db.fetch(DRIFT.read_text())
     except (asyncpg.PostgresError, OSError):
-        return  # the test took the database apart
+        return  # the test has dropped something, or its database is stopped
     assert not drift, [dict(row) for row in drift]

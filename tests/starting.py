@@ -1,4 +1,4 @@
-"""Runs ``run.py`` in a process of its own, as its users do; waits for conditions, not for time."""
+"""Run ``run.py`` in a process of its own, as its users do."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
 def run(
     *arguments: str, data_dir: Path, elsewhere: Path | None = None, **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command, and wait for its end."""
     return subprocess.run(
         [sys.executable, RUN, *arguments],
         env=environment(data_dir, **settings),
@@ -47,7 +47,7 @@ def run(
 
 
 class Process:
-    """``run.py serve``, from its start on."""
+    """A process of ``run.py serve``."""
 
     def __init__(
         self,
@@ -59,10 +59,10 @@ class Process:
         pass_fds: Sequence[int] = (),
         **settings: str,
     ) -> None:
-        """``complaints``: a file, for a process that has more of them than a pipe holds.
+        """Start it. ``complaints``: a file for stderr, if that is more than a pipe holds.
 
-        ``open_files``: its soft and its hard limit. ``before``: words before the command line, of
-        a program that starts it.
+        ``open_files``: the soft and the hard limit. ``before``: a program that starts it, and its
+        arguments.
         """
         self.data_dir = data_dir
         self.printed = ""
@@ -91,7 +91,7 @@ class Process:
                 pipe.close()
 
     def listening(self) -> str:
-        """The URL that it prints once it serves."""
+        """Wait until it serves; return the URL that it prints."""
         out = self._process.stdout
         assert out is not None
         with self._killed_if_it_hangs():
@@ -102,7 +102,7 @@ class Process:
         raise AssertionError(f"it ended instead of listening: {self.complaint()}")
 
     def next_line(self) -> str:
-        """The next line that it prints after those of `listening`."""
+        """Return the next line that it prints."""
         assert self._process.stdout is not None
         with self._killed_if_it_hangs():
             return self._process.stdout.readline()
@@ -119,7 +119,7 @@ class Process:
         self._process.send_signal(number)
 
     def press_ctrl_c(self) -> None:
-        """The terminal sends SIGINT to everything in the foreground."""
+        """Send SIGINT to the process and its children, as a terminal does."""
         os.killpg(self._process.pid, signal.SIGINT)
 
     def kill(self) -> None:
@@ -127,7 +127,7 @@ class Process:
         self._process.wait(PATIENCE)
 
     def reached(self, milestone: str) -> None:
-        """Wait until its data folder holds something of this pattern."""
+        """Wait until its data folder contains a file that matches this pattern."""
         # The first files of a start are a millisecond apart.
         wait_until(
             lambda: any(self.data_dir.glob(milestone)) or self._process.poll() is not None, 0.002
@@ -135,7 +135,7 @@ class Process:
         assert self._process.returncode is None, f"it ended before {milestone}"
 
     def ended(self) -> int:
-        """Wait for the end; its exit code."""
+        """Wait for its end; return the exit code."""
         with self._killed_if_it_hangs():
             self._process.communicate()
         return self._process.returncode

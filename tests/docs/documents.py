@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: Every document by its path below the project's folder.
+#: Every document by its path in the project.
 DOCUMENTS = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in sorted(
@@ -47,7 +47,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 @cache
 def anchors(document: str) -> set[str]:
-    """The anchors that GitHub makes of a document's headings."""
+    """The anchors that GitHub makes from the headings of a document."""
     text = re.sub(r"^```.*?^```$", "", document, flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^##+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -106,7 +106,7 @@ async def test_review_as_demo_mentee_succeeds(mentee: Client) -> None:
 
 
 async def test_get_public_pages_of_every_mentor_succeeds(api: Api, printed: str) -> None:
-    # The client holds every response against its schema.
+    # The client validates every response against its schema.
     mentors = (await api.nobody.get("/mentors")).json
     private = await api.db.fetchval("SELECT count(*) FROM mentors WHERE visibility = 'private'")
     assert (len(mentors), private) == (11, 2)

@@ -113,7 +113,7 @@ async def test_send_request_from_docs_page_in_browser_succeeds(api: Api, node: P
         assert "Only pending requests can be accepted" in seen["conflict"]
         assert "Time slot is no longer available" in seen["conflict"]
         assert seen["overflow"] == 0
-        # None is left that a theme or a plugin cannot mend.
+        # No finding of axe that is serious or worse, in any part of the page.
         assert seen["findings"] == {"start": [], "dialog": [], "open": []}
         assert seen["limit"] == "20"
         assert 0 < seen["firstOperation"] < height

@@ -1,4 +1,4 @@
-"""The documents say what is so: their tables against the code, their commands by running them."""
+"""The documents are true: tables are compared with the code, commands and SQL are run."""
 
 from __future__ import annotations
 
@@ -158,9 +158,9 @@ def test_follow_every_link_of_a_document(name: str) -> None:
             assert anchor in anchors(DOCUMENTS[str(target.relative_to(ROOT))]), link
 
 
-#: Names files of its examples, which do not exist. test_recipes.py follows it.
+#: Names files of examples that do not exist. test_recipes.py follows it.
 EXAMPLES = "docs/contributing.md"
-#: Says what was.
+#: Names files of earlier versions.
 HISTORY = "CHANGELOG.md"
 
 
@@ -174,9 +174,8 @@ def test_find_every_file_that_a_document_names(name: str) -> None:
         assert (ROOT / path).exists() or path.endswith("/"), path
 
 
-def test_find_every_room_on_the_maps() -> None:
-    """The map of the README and the tree of docs/architecture.md name every module and package
-    directly below mentorapi/."""
+def test_find_every_module_on_the_maps() -> None:
+    """The README and docs/architecture.md name every module and package directly in mentorapi/."""
     modules = {path.name for path in ROOT.glob("mentorapi/[a-z]*.py")}
     packages = {f"{path.parent.name}/" for path in ROOT.glob("mentorapi/*/__init__.py")}
     assert modules | packages <= set(re.findall(r"\w+\.py|\w+/", section(README, "Map")))
@@ -215,7 +214,7 @@ def test_find_names_of_the_code_that_a_document_uses(document: str, name: str) -
     assert re.search(rf"\b{name}\b", "\n".join(path.read_text() for path in sources))
 
 
-# What a reader pastes ----------------------------------------------------------------------------
+# Commands and SQL to paste -----------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="the tour calls with curl")

@@ -8,7 +8,7 @@ from mentorapi import errors, openapi
 from tests.client import Api, Response, asking, day_after_tomorrow
 from tests.robustness.test_http import raw
 
-#: Clients compare with these. More may come; none of them changes or goes.
+#: Clients compare with these. Codes may be added, never changed or removed.
 CODES = """
 already_reviewed bad_request body_too_large completion_not_confirmable duplicate_request
 idempotency_key_in_use idempotency_key_reused image_not_found internal_error invalid_image

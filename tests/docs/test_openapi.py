@@ -1,5 +1,5 @@
-"""The description of the API says what is true: held against the routes, the errors, the examples
-and the demo's data."""
+"""The OpenAPI document is true: it is compared with routes, errors and examples, and the examples
+are sent to a server with the demo data."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DOCUMENT = openapi.document()
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Method, path and description."""
+    """Yield the method, the path and the content of each operation."""
     for path, methods in DOCUMENT["paths"].items():
         for method, described in methods.items():
             yield method.upper(), path, described
@@ -88,13 +88,13 @@ def test_lint_document_with_redocly_finds_no_errors(
     )
     found = json.loads(done.stdout[done.stdout.index("{") :])
     assert found["totals"]["errors"] == 0, found
-    # The guide's own paths: /requests/my-requests/{mentorId} could be a request's action.
+    # Paths of the guide: /requests/my-requests/{mentorId} also fits /requests/{requestId}/….
     assert {problem["ruleId"] for problem in found["problems"]} <= {"no-ambiguous-paths"}
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the tools of tests/node/document.mjs say of the document."""
+    """The findings of the tools of tests/node/document.mjs in the document."""
     folder = npm.installed(tmp_path_factory.getbasetemp())
     (folder / "openapi.json").write_bytes(orjson.dumps(DOCUMENT))
     seen: dict[str, Any] = json.loads(npm.run(folder, "node", "document.mjs"))
@@ -115,7 +115,7 @@ def test_read_document_with_strict_ajv_and_mocks_finds_nothing(found: dict[str, 
     }
 
 
-#: Types of JavaScript's own that a generated type of the same name would hide.
+#: Built-in types of JavaScript. A generated type of the same name would hide them.
 JAVASCRIPTS = {"Error", "Request", "Response", "Notification", "Event", "Date", "Object", "Map"}
 
 
@@ -176,7 +176,7 @@ def test_read_operations_have_unique_ids_and_descriptions() -> None:
 
 
 def test_read_document_names_each_shared_schema() -> None:
-    """What a client's types are made of: no response is an object without a name."""
+    """Generators name types after schemas, so no response is an object without a name."""
     for _, path, described in operations():
         for response in described["responses"].values():
             schema = resolve(response).get("content", {}).get("application/json", {}).get("schema")
@@ -223,7 +223,7 @@ def with_later_field(value: Any) -> Any:
 
 
 def test_add_field_to_responses_keeps_them_valid() -> None:
-    """A generated client goes on working when a later version shows more."""
+    """So a generated client also reads the responses of a later version."""
     for schema, example in responses():
         check_example(schema, with_later_field(example))
 
@@ -271,7 +271,7 @@ def test_validate_example_bodies_as_the_api_does_succeeds() -> None:
 
 # Its errors ------------------------------------------------------------------------------------
 
-#: What others derive from; no client meets them by themselves.
+#: Base classes, which no operation raises.
 FAMILIES = {errors.BadRequest, errors.Forbidden, errors.NotFound, errors.Conflict}
 
 
@@ -281,7 +281,7 @@ def test_compare_errors_with_document_finds_each() -> None:
         for child in error.__subclasses__():
             yield from descend(child)
 
-    # Any request may get these; the introduction tells of them.
+    # Any request may get these; the introduction names their status.
     general = {errors.MethodNotAllowed, errors.RequestTimeout, errors.HeadTooLarge}
     for error in general:
         assert str(error.status) in DOCUMENT["info"]["description"]
@@ -365,12 +365,12 @@ def test_print_document_without_database_succeeds(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# Against the demo's data -----------------------------------------------------------------------
+# On the demo data -------------------------------------------------------------------------------
 
 
 async def test_send_example_reads_on_demo_data_succeeds(api: Api) -> None:
     await fill.fill(api.services.db, api.services.settings)
-    # Their tokens name nobody, so that they keep the names they have.
+    # Tokens without a name, so that the users keep theirs.
     mentor, mentee = (
         api.user(sub, name=None) for sub in (examples.MENTOR_USER, examples.MENTEE_USER)
     )
@@ -394,7 +394,7 @@ async def test_send_example_reads_on_demo_data_succeeds(api: Api) -> None:
     assert booked["mentee"]["name"] == common.MENTEE["properties"]["name"]["examples"][0]
 
 
-#: One after the other, these go through on the demo's data as their examples stand.
+#: Operations whose examples succeed on the demo data, in this order.
 WRITES = [
     (examples.MENTEE_USER, "createRequest"),
     (examples.MENTEE_USER, "cancelRequest"),

@@ -1,4 +1,4 @@
-"""Every error that the description promises can be met, operation by operation, over HTTP."""
+"""Every error of each operation in the OpenAPI document can be caused over HTTP."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DOCUMENTED = {
     .items()
 }
 
-#: Those of the server and not of a client's doing. Other tests make them happen.
+#: Errors that the server causes and not the client. Other tests cause them.
 NOT_PROVOKED = {
     "Fault": "a bug",
     "TooManyRequests": "the proxy's, see test_deployment.py",
@@ -46,7 +46,7 @@ NOT_PROVOKED = {
 
 @dataclass
 class Cast:
-    """Two people with something between them, and somebody else; ids are those of the paths."""
+    """A mentor, a mentee, a third user, and the ids for the paths."""
 
     api: Api
     mentor: Mentor
@@ -65,7 +65,7 @@ def path_with(path: str, ids: dict[str, str]) -> str:
 async def send(
     user: User, operation: str, ids: dict[str, str], json: Any = None, **more: Any
 ) -> Response:
-    """With the example of a body, unless told otherwise."""
+    """Send a request, by default with the example of its body."""
     method, path, described = DESCRIBED[operation]
     media = described.get("requestBody", {}).get("content", {}).get("application/json")
     if media is not None and json is None and "body" not in more:
@@ -75,7 +75,7 @@ async def send(
 
 def assert_documented(response: Response, operation: str, example: str) -> None:
     status, message = DOCUMENTED[operation, example]
-    # What is wrong with the JSON follows.
+    # After a colon, the message says what is wrong with the JSON.
     told = response.message.partition(": ")[0] if example == "MalformedJson" else response.message
     assert (response.status, told) == (status, message), (operation, example)
 
@@ -89,7 +89,7 @@ async def with_a_bad_query(cast: Cast, operation: str) -> Response:
     method, path, described = DESCRIBED[operation]
     if method == "GET":
         queries = [one["name"] for one in described["parameters"] if one.get("in") == "query"]
-        # Those that pages share are references.
+        # The parameters of pages are references.
         name = queries[0] if queries else "page"
         return await cast.mentor.request(method, f"{path_with(path, {})}?{name}=%FF")
     if "multipart/form-data" in described.get("requestBody", {}).get("content", {}):
@@ -132,7 +132,7 @@ async def with_a_huge_body(cast: Cast, operation: str) -> Response:
 async def with_a_used_key(cast: Cast, operation: str) -> Response:
     headers = {"Idempotency-Key": "used"}
     method, path, described = DESCRIBED[operation]
-    # As kept after a success with another body.
+    # As stored after a success with another body.
     await cast.api.db.execute(
         """
         INSERT INTO idempotency_keys (user_id, route, key, fingerprint, status, answer)
@@ -142,7 +142,7 @@ async def with_a_used_key(cast: Cast, operation: str) -> Response:
         f"{method} {openapi.PREFIX}{path}",
     )
     example = described["requestBody"]["content"]["application/json"]["example"]
-    # The same thing said differently is another body.
+    # The same JSON with other blanks is another body.
     body = json.dumps(example) + " "
     return await send(cast.mentor, operation, cast.ids, body=body, headers=headers)
 
@@ -199,7 +199,7 @@ async def test_provoke_shared_error_in_each_operation_is_as_documented(
             assert_documented(await SHARED[example](cast, operation), operation, example)
 
 
-# What is an operation's own --------------------------------------------------------------------
+# Errors of single operations --------------------------------------------------------------------
 
 
 async def nothing(api: Api) -> Cast:
@@ -271,7 +271,7 @@ def move_beside_the_other(cast: Cast) -> dict[str, Any]:
 LATER = {"scheduledTime": "15:00"}
 PAST = {"scheduledDate": "2020-01-06"}
 
-#: Operation, error, what there is, who calls, and the body where the example's is not meant.
+#: Operation, error, what exists before, the caller, and the body if not that of the example.
 OWN: list[tuple[str, str, Callable[[Api], Awaitable[Cast]], str, Any]] = [
     ("createRequest", "RequestToSelf", nothing, "mentor", ask()),
     ("createRequest", "RequestInPast", nothing, "mentee", ask(**PAST)),

@@ -14,8 +14,8 @@ from tests.docs.documents import DOCUMENTS, ROOT
 
 RECIPES = (1, 2, 4)
 
-#: The tests that the recipes add, and those that notice a missing step. Not test_plans.py, which
-#: would take 20 s more.
+#: The tests that the recipes add, and those that find a missing step. Without test_plans.py, which
+#: takes 20 s.
 FILES = (
     "tests/api/mentees",
     "tests/operations/test_job_time_off.py",
@@ -38,8 +38,7 @@ NOT_COPIED = shutil.ignore_patterns(
 
 
 def steps(recipe: int) -> Iterator[tuple[Path, str, list[tuple[str, str]]]]:
-    """Each step of a recipe: the file that it begins with, its text, and its blocks of code with
-    their languages."""
+    """Yield for each step of a recipe its file, its text, and its blocks of code by language."""
     found = re.search(
         rf"^### {recipe}\. .*?(?=^##)",
         DOCUMENTS["docs/contributing.md"],

@@ -1,5 +1,6 @@
-"""A front-end developer's day: types made of the document, and the guide's four flows as a small
-TypeScript program that runs in Node and on a page of another origin. It is in ``tests/node/``."""
+"""A TypeScript program with types generated from the OpenAPI document (``tests/node/``).
+
+It runs the guide's four flows, in Node and on a page of another origin."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ DASHBOARD = {
 }
 
 
-#: The sections of docs/api.md with code, and the modules that are made of them.
+#: The sections of docs/api.md with code, and the modules made from them.
 DOCUMENTED = {
     "A client in TypeScript": "client",
     "Generated types": "generated",
@@ -56,8 +57,11 @@ DOCUMENTED = {
 
 
 def as_module(code: str) -> str:
-    """Code of the document as a module: it exports all, and has what the document takes for
-    granted: the client, the base URL, a token and an id, the latter from the command line."""
+    """Make a module of code from the document.
+
+    It exports everything, imports the client, and reads the base URL, the token and an id from the
+    command line.
+    """
     code = code.replace('"http://127.0.0.1:8000/api"', "baseUrl")
     code = re.sub(r"^(?=(async |function |const |interface |type ))", "export ", code, flags=re.M)
     preamble = []
@@ -67,7 +71,7 @@ def as_module(code: str) -> str:
             preamble.append(f'import {{ {", ".join(client)} }} from "./documented_client";')
         for place, name in enumerate(("baseUrl", "token", "id"), start=2):
             if re.search(rf"\b{name}\b(?!:)", code):
-                # A page has its address in the place of arguments.
+                # A page reads the fragment of its URL instead of arguments.
                 value = (
                     "location.hash.slice(1)" if "document." in code else f"process.argv[{place}]"
                 )
@@ -77,7 +81,7 @@ def as_module(code: str) -> str:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program, with types from the document, built."""
+    """The folder of the built program, with types generated from the document."""
     folder = npm.installed(tmp_path_factory.getbasetemp())
     (folder / "openapi.json").write_bytes(orjson.dumps(openapi.document()))
     for heading, name in DOCUMENTED.items():
@@ -111,7 +115,7 @@ class ShowPage(RequestHandler):
 
 @pytest.fixture
 def page_port(project: Path, io_loop: IOLoop) -> Iterator[int]:
-    """Of a server of pages that is not the API's."""
+    """The port of a server of pages: another origin than the API."""
     app = Application(
         [
             ("/", ShowPage, {"page": PAGE}),
@@ -205,7 +209,7 @@ async def test_run_the_code_of_the_document_books_a_session(
 async def test_open_discovery_page_of_the_document_filters_mentors(
     api: Api, settings: Settings, project: Path, page_port: int, tmp_path: Path
 ) -> None:
-    """The page of docs/api.md with the demo data, wide and on a phone."""
+    """In a wide window and in one of a phone's size."""
     await fill.fill(api.services.db, settings)
     process = await asyncio.create_subprocess_exec(
         *("node", "discovery.mjs", str(npm.CHROMIUM)),
@@ -236,7 +240,7 @@ async def assert_both_sessions(jane: User) -> None:
 
 
 async def converse(folder: Path, command: list[str], api: Api, clock: Clock) -> dict[str, Any]:
-    """Run the program and let time pass when it asks; returns what it says at the end."""
+    """Run the program, move the clock when it asks for that, and return its last line."""
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -1,8 +1,8 @@
-"""What a client can repeat stays cheap when there is much: it finds its rows through indexes.
+"""Each statement finds its rows through indexes, also in large tables.
 
-Everything runs as in the server, on a database with data (test_plans.sql), and PostgreSQL tells the
-plans of all that it does on the way, in functions, triggers and foreign keys too: generic ones, as
-the server has them made, and plans for the values at hand, as in a session of the DBA's.
+The statements run as in the server, on a database with many rows (test_plans.sql). auto_explain
+reports the plan of each statement, also of those within functions, triggers and foreign keys. Each
+case runs twice: with generic plans, as in the server, and with custom plans, as in a DBA's session.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ from tests.rules.test_sql_files import STATEMENTS
 
 MUCH = Path(__file__).with_suffix(".sql").read_text()
 
-#: What a scan may look at to find what it is after, in rows. Nobody has more than 11 of anything.
+#: Rows that a scan may read. No user has more than 11 rows of a kind.
 FEW = 100
 
-#: Tables that do not grow with the business. Of others there must be much, or plans tell nothing.
+#: Tables that do not grow. All others must have many rows, or their plans say nothing.
 SMALL_TABLES = {"applied_functions"}
 
 EXPLAIN = """
@@ -120,7 +120,7 @@ TWO_WEEKS = str(in_days(0).date()), str(in_days(14).date())
 OVERRIDDEN = f"{in_days(21):%Y-%m-%d}"
 NEW_WINDOWS = [{"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"}]
 
-# "a|b": either will do.
+# "a|b": one of the two.
 WINDOWS = "availability_windows_no_overlap|availability_windows_by_mentor"
 OFF = "time_off_by_mentor|time_off_by_start"
 CALENDAR = f"{WINDOWS} availability_overrides_pkey {OFF} bookings_no_overlap"
@@ -130,11 +130,11 @@ async def find_stale(db: Any) -> None:
     await statements.events.stale(db, since="900000:900009:900001,900002")
 
 
-# The words that are meant, the mentors who have them, and the best of those.
+# The indexes for the meanings of a word, for the mentors who have it, and for the best of them.
 FEW_FOUND = "search_vocabulary_keys search_postings_pkey mentors_number"
 MANY_FOUND = "search_vocabulary_keys search_postings_pkey mentors_best_first"
 
-#: What the server does, and the indexes by which it finds its way.
+#: Calls of the server, and the indexes that their plans must use.
 CASES: dict[str, tuple[Run, str]] = {
     "mentors": (call(mentors.find, *PAGE), "mentors_best_first"),
     "search": (call(mentors.find, *PAGE, "best", "8f14e45f"), FEW_FOUND),
@@ -404,7 +404,7 @@ for role, index in {
             )
 
 
-#: The first reads the index of the list down to this rating, the second the first 400 mentors.
+#: The first reads the index of the list down to a rating, the second the first 400 mentors.
 READS_MANY = {"mentors of a rating", "mentors free in a week"}
 
 
@@ -420,7 +420,7 @@ class Work:
 
     def add(self, message: asyncpg.PostgresLogMessage) -> None:
         _, found, plan = message.message.partition("plan:\n")
-        # asyncpg asks for types that it doesn't know yet.
+        # A query of asyncpg for types that it does not know yet.
         if found and "typeinfo_tree" not in plan:
             explained = json.loads(plan)
             name = re.match(r"-- (\w+(\.\w+)?)", explained["Query Text"])
@@ -447,7 +447,7 @@ class Work:
 class Records:
     work: dict[tuple[str, str], Work]
     rows: dict[str, float]
-    #: How often two statements that ran ten times were planned: for all values, and for these.
+    #: For two statements that ran ten times: the number of generic and of custom plans.
     planned: list[tuple[int, int]]
 
 
@@ -455,7 +455,7 @@ class Records:
 def records(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, io_loop: IOLoop
 ) -> Records:
-    """Made once for all workers: it takes 13 s."""
+    """The work of all cases, recorded once for all workers: it takes 13 s."""
     with folder_of_all_workers(tmp_path_factory, "plans") as folder:
         kept = folder / "records"
         if not folder.exists():
@@ -511,7 +511,7 @@ async def work_for(run: Run, connection: Any) -> Work:
     connection.add_log_listener(listen)
     try:
         await run(connection)
-        # The last statement's plan is told when the next one comes, to listeners a turn later.
+        # PostgreSQL reports a plan with the next statement, asyncpg in the next round of the loop.
         await connection.execute("SELECT")
         await asyncio.sleep(0)
     except Exception as error:
@@ -536,7 +536,7 @@ def test_run_statement_on_many_rows_uses_indexes(records: Records, case: str, mo
 
 def test_compare_cases_with_files_finds_every_statement(records: Records) -> None:
     seen = set().union(*(work.statements for work in records.work.values()))
-    # The statements of "database" read no table of ours.
+    # The statements of "database" read system tables only.
     expected = {one.name for one in STATEMENTS if not one.name.startswith("database.")}
     assert expected <= seen
 

@@ -1,4 +1,4 @@
-"""People: stored with their first request, renamed by their tokens, and otherwise left alone."""
+"""Users are stored with their first request, and updated by newer tokens only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COUNT = "/requests/pending-count"
 
 
 def picture() -> bytes:
-    """A form with a small image in it."""
+    """Return a form with a small image."""
     out = BytesIO()
     Image.new("RGB", (8, 8)).save(out, "PNG")
     head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="me"\r\n\r\n'
@@ -64,7 +64,7 @@ async def test_send_token_without_a_claim_keeps_the_stored_one(api: Api) -> None
 
 
 def issued(api: Api, iat: int | None, **claims: object) -> User:
-    """Jane with a token that was issued then; None: one that does not say when."""
+    """Return Jane with a token that has this ``iat``, or none."""
     user = api.user("jane", **claims)
     payload = jwt.decode(user.token, SECRET, algorithms=["HS256"], options={"verify_iat": False})
     del payload["iat"]
@@ -79,7 +79,7 @@ async def test_send_older_token_keeps_name_and_picture(api: Api) -> None:
     await issued(api, 2000, name="New", picture=new).ok("GET", COUNT)
     await older.ok("GET", COUNT)
     assert await stored(api) == [("jane", "New", None, new)]
-    # Nor does it when the server has forgotten everything.
+    # The same with an empty memory of known users.
     api.services.known_users.clear()
     await older.ok("GET", COUNT)
     await older.ok("GET", COUNT)
@@ -108,7 +108,7 @@ async def test_send_older_token_costs_no_statement(api: Api) -> None:
         assert await user.ok("GET", COUNT) == 0
 
 
-#: Everything that a user without a row of their own can write.
+#: Every write of a user without a mentor profile.
 WRITES = {
     "update profile": lambda user, mentor: user.patch("/mentor/me", {"bio": "x"}),
     "set availability": lambda user, mentor: user.put("/mentor/availability", {"slots": ALWAYS}),
@@ -128,7 +128,7 @@ WRITES = {
 async def test_delete_user_in_database_stores_it_again(api: Api, write: str) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     await jane.ok("GET", COUNT)
-    # As after a restore from a backup that did not know her.
+    # As after a restore from a backup without her.
     await api.db.execute("DELETE FROM users WHERE id = 'jane'")
     response = await WRITES[write](jane, mentor)
     assert response.status in (200, 201), response
@@ -183,7 +183,7 @@ async def test_send_known_token_costs_no_statement(api: Api) -> None:
         assert await jane.ok("GET", COUNT) == 0
     same_claims = api.user("jane")
     assert await same_claims.ok("GET", COUNT) == 0
-    # And it is the users that newcomers and new names are looked for in.
+    # New users and new names do need the table.
     for newcomer in (api.user("joe"), api.user("jane", name="Janet")):
         assert is_error(await newcomer.get(COUNT), 500, "Internal server error")
 

@@ -1,4 +1,4 @@
-"""DELETE /mentor/availability/:id: one weekly window less."""
+"""DELETE /mentor/availability/:id: delete one weekly window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PUT /mentor/availability: new windows for old, settings merged."""
+"""PUT /mentor/availability: replace the windows, merge the settings."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_put_settings_shows_them_in_profile_and_slots(api: Api) -> None:
         assert (shown["sessionDuration"], shown["bufferTime"], shown["timezone"]) == (30, 15, "WAT")
 
 
-#: Settings, what they may be, and what not.
+#: Settings, values that are valid, and values that are not.
 RANGES: list[tuple[str, list[Any], list[Any]]] = [
     (
         "sessionDuration",
@@ -345,7 +345,7 @@ async def test_put_without_ids_keeps_those_of_unchanged_windows(api: Api) -> Non
 async def test_put_with_an_id_changes_that_window(api: Api) -> None:
     user = api.user("mia")
     one, other = ids(await put(user, window(), window(day=1)))
-    # They change places, and the old place of the second goes to a new window.
+    # The windows swap their times, and a new window gets the old time of the second one.
     moved = await put(
         user,
         window(day=1, id=one.upper()),

@@ -1,4 +1,4 @@
-"""GET /mentors/:id/availability: what is offered, and that exactly this is admitted."""
+"""GET /mentors/:id/availability: the slots that are offered, which are those that are admitted."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def window(start: str, end: str, day: int = 0) -> dict[str, Any]:
 async def availability(
     api: Api, mentor: Mentor, start: date | None = None, days: int = 1
 ) -> dict[str, Any]:
-    """Of so many days, from next Monday on unless told otherwise."""
+    """Return the slots of this many days, by default from next Monday on."""
     start = start or MONDAY
     response = await api.nobody.get(
         f"/mentors/{mentor.id}/availability",
@@ -56,7 +56,7 @@ async def starts(api: Api, mentor: Mentor, *day: Any) -> list[str]:
     return [slot["startTime"] for slot in (await availability(api, mentor, *day))["slots"]]
 
 
-# What is offered ---------------------------------------------------------------------------------
+# Slots that are offered --------------------------------------------------------------------------
 
 
 async def test_list_slots_of_the_guides_example_returns_its_response(api: Api) -> None:
@@ -180,7 +180,7 @@ async def test_list_slots_near_midnight_belongs_to_that_day(api: Api) -> None:
     assert await starts(api, mentor) == ["22:30", "23:00"]
 
 
-# What keeps a time from being offered ------------------------------------------------------------
+# Times that are not offered ----------------------------------------------------------------------
 
 
 async def test_list_slots_without_buffer_keeps_those_beside_a_session(api: Api) -> None:
@@ -430,12 +430,12 @@ async def test_list_slots_with_malformed_dates_is_refused(api: Api) -> None:
     assert fields_of(response) == ["endDate", "startDate"]
 
 
-# What is offered is admitted, and the other way round ---------------------------------------------
+# Offered and admitted times are the same ----------------------------------------------------------
 
 
 @dataclass
 class Week:
-    """Windows as ``day HH:MM-HH:MM``, sessions as minutes from Monday 00:00 and their length."""
+    """Windows as ``day HH:MM-HH:MM``; sessions as minutes from Monday 00:00, and their length."""
 
     windows: str
     duration: int = 60
@@ -443,7 +443,7 @@ class Week:
     sessions: list[tuple[int, int]] = field(default_factory=list)
 
     def open_times(self) -> list[tuple[int, int]]:
-        """In minutes from Monday 00:00."""
+        """Return the windows in minutes from Monday 00:00."""
         found = []
         for words in self.windows.split(", "):
             day, _, times = words.partition(" ")
@@ -686,7 +686,7 @@ async def test_list_slots_without_dates_is_cached_until_midnight(api: Api, clock
         assert seconds_valid == seconds, (start, end)
 
 
-# Whatever the windows and sessions ----------------------------------------------------------------
+# Random windows and sessions ----------------------------------------------------------------------
 
 DURATIONS, BUFFERS = (30, 60, 90, 120), (0, 15, 30, 45)
 
@@ -700,7 +700,7 @@ minutes_of_a_day = st.one_of(
 
 @st.composite
 def weekly_windows(draw: st.DrawFn) -> list[tuple[int, int]]:
-    """In minutes from Monday 00:00. Windows of a day that follow each other often touch."""
+    """Draw windows in minutes from Monday 00:00. Neighbours within a day often touch."""
     if draw(st.integers(0, 5)) == 0:
         return [(day * 1440, day * 1440 + 1440) for day in range(7)]
     windows = []

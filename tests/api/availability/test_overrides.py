@@ -33,7 +33,7 @@ async def test_set_override_replaces_the_windows_of_its_day_only(api: Api) -> No
     expected = hours(0, "12:30", "16:00") + hours(1, "09:00") + hours(7, "09:00", "10:00")
     assert await starts(api, mentor, MONDAY.date(), 8) == expected
     assert await mentor.ok("GET", "/mentor/overrides") == [saved]
-    # It is another day's business.
+    # A change of the weekly windows does not change the day of the override.
     weekly = windows_of("08:00-09:00", 0)
     await mentor.ok("PUT", "/mentor/availability", {"slots": weekly})
     assert await starts(api, mentor, MONDAY.date(), 8) == hours(0, "12:30", "16:00") + hours(

@@ -55,7 +55,7 @@ async def test_set_policy_replaces_it_and_fills_in_defaults(api: Api) -> None:
         "acceptingRequests": False,
     }
     assert await mentor.ok("PUT", PATH, policy) == policy
-    # Another call changes nothing of it.
+    # Another call does not change it.
     await mentor.ok("PUT", "/mentor/availability", {"slots": []})
     assert await mentor.ok("GET", PATH) == policy
     assert await mentor.ok("PUT", PATH, {"horizonDays": 1}) == DEFAULTS | {"horizonDays": 1}
@@ -275,7 +275,7 @@ async def test_keep_slots_in_the_cache_ends_when_they_change(api: Api, clock: Cl
 
 
 async def test_read_slots_after_each_change_shows_it(api: Api) -> None:
-    """From the cache: each change makes the response stale."""
+    """The response is cached, and each change makes it stale."""
     mentor = await api.mentor("mia", windows_of("09:00-10:00", 0))
     nine, override = [iso(at(9))], f"/mentor/overrides/{MONDAY:%Y-%m-%d}"
     time_off = {"startsAt": iso(at(9)), "endsAt": iso(at(10))}

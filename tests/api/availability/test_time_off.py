@@ -108,7 +108,7 @@ async def test_list_time_off_shows_what_is_not_over(api: Api, clock: Clock) -> N
     response = await mentor.get(PATH, limit=1)
     assert [one["startsAt"] for one in response.json] == [iso(at(12))]
     assert response.headers["X-Total-Count"] == "1"
-    # What has begun may still be taken.
+    # Time off may have begun already.
     await mentor.ok("POST", PATH, instants(at(8), at(11, 1)))
 
 

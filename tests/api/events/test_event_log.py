@@ -1,4 +1,4 @@
-"""The event log: what is in it, who reads it, and that no reader misses a change."""
+"""The event log: its rows and its readers, which miss no change."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -22,7 +22,7 @@ from mentorapi.repositories import events
 from tests.client import ALWAYS, Api, day_after_tomorrow
 from tests.serving import serve
 
-#: Seconds in which a change must be known; it takes milliseconds.
+#: Seconds in which a reader must see a change. It takes milliseconds.
 SOON = 30.0
 
 
@@ -35,7 +35,7 @@ def other(
     io_loop: IOLoop,
     tmp_path: Path,
 ) -> Iterator[Api]:
-    """A second server on the database."""
+    """A second server on the same database."""
     running = serve(database_url, settings, verifier, tmp_path / "other")
     yield io_loop.run_sync(lambda: anext(running))
     io_loop.run_sync(lambda: anext(running, None))
@@ -43,7 +43,7 @@ def other(
 
 @asynccontextmanager
 async def psql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that no server knows of."""
+    """Connect to the database beside the server."""
     connection = await asyncpg.connect(database_url)
     try:
         yield connection
@@ -52,14 +52,14 @@ async def psql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    """Ask again as soon as the response is there."""
+    """Repeat a request until its result is true."""
     async with asyncio.timeout(SOON):
         while not await condition():
             pass
 
 
 async def location(api: Api, mentor_id: str) -> str | None:
-    """Not in the search, whose index would make two profiles wait for each other."""
+    """Return the location that a mentor's public page shows."""
     return (await api.nobody.get(f"/mentors/{mentor_id}")).json["location"]
 
 
@@ -75,7 +75,7 @@ async def follow(api: Api, after: str = "0-0") -> list[dict[str, Any]]:
 
 
 async def follow_all(api: Api, after: str = "0-0") -> list[dict[str, Any]]:
-    """Wait until no transaction of another test or of a notification is older than the last row."""
+    """Read all events, once no transaction that still runs is older than the last one."""
     settled = "SELECT max(xid) < pg_snapshot_xmin(pg_current_snapshot()) FROM events"
     await until(lambda: api.db.fetchval(settled))
     return await follow(api, after)

@@ -1,4 +1,4 @@
-"""Every change of a state leaves a row, whoever makes it, and the two parties can read it."""
+"""Every change of a state is recorded, also one by SQL, and the two parties can read it."""
 
 from __future__ import annotations
 

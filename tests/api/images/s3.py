@@ -24,7 +24,7 @@ class S3:
         self._answer = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._app, True, request_handler=Quiet)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        #: Methods that get a 500, as from a server out of order.
+        #: Methods that get a 500.
         self.refused: set[str] = set()
 
     @property
@@ -53,8 +53,8 @@ class S3:
         urllib.request.urlopen(request).close()
 
     def get(self, path: str) -> tuple[str, bytes]:
-        """Content type and bytes, as the bucket has them."""
-        # moto wants a signature, but believes every one.
+        """Return the content type and the bytes of an object."""
+        # moto needs a signature, but does not check it.
         signed = {
             "Authorization": "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request"
         }

@@ -1,4 +1,4 @@
-"""Images off the machine: MENTORAPI_MEDIA_URL=s3://bucket/prefix, against a real S3 server."""
+"""Images in a bucket (MENTORAPI_MEDIA_URL=s3://bucket/prefix), with a real S3 server."""
 
 from __future__ import annotations
 

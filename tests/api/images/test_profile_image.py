@@ -1,4 +1,4 @@
-"""PATCH /mentor/profile-image: what is uploaded, what comes of it, and when it goes again."""
+"""PATCH /mentor/profile-image: uploads, the images made of them, and when these are deleted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 
 
 def form(*parts: Part) -> bytes:
-    """Parts are field name, file name (none for a plain field), content."""
+    """Return a form. A part is a field name, a file name (empty for a plain field) and content."""
     lines = []
     for name, filename, content in parts:
         disposition = f'form-data; name="{name}"' + (f'; filename="{filename}"' if filename else "")
@@ -71,7 +71,7 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def picture(width: int = 300, height: int = 200) -> Image.Image:
-    """Red on the left, blue on the right."""
+    """Return an image that is red on the left and blue on the right."""
     image = Image.new("RGB", (width, height), (255, 0, 0))
     image.paste((0, 0, 255), (width // 2, 0, width, height))
     return image
@@ -99,7 +99,7 @@ def png_of_size(width: int, height: int, rows: bytes = b"") -> bytes:
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
-# What comes of an image --------------------------------------------------------------------------
+# The stored image --------------------------------------------------------------------------------
 
 
 async def test_upload_image_serves_a_webp_without_token(api: Api) -> None:
@@ -350,7 +350,7 @@ async def test_upload_many_at_once_leaves_one_image(api: Api) -> None:
     assert (await fetch(api, left)).status == 200
 
 
-# What is refused ---------------------------------------------------------------------------------
+# Refused uploads ---------------------------------------------------------------------------------
 
 
 async def test_upload_unknown_format_is_refused(api: Api) -> None:
@@ -414,7 +414,7 @@ async def test_upload_while_another_user_sends_many_succeeds(api: Api) -> None:
     attacker, other = api.user("max"), api.user("mia")
     slow = encoded(Image.new("RGB", (2500, 10_000)), "PNG")
     attack = [asyncio.create_task(upload(attacker, slow)) for _ in range(12)]
-    # The first response is a refusal: all that the attacker can take is taken.
+    # The first response is a refusal: the uploads of the attacker are at their limit.
     done, _ = await asyncio.wait(attack, return_when=asyncio.FIRST_COMPLETED)
     assert is_error(done.pop().result(), 503, "Too many images at once, please try again")
     assert (await upload(other, PNG)).status == 200
@@ -575,7 +575,7 @@ async def test_show_image_after_a_new_public_address_follows_it(
             for row in await reader.ok("GET", path):
                 assert row["mentor"]["avatar"] == url, path
 
-        # A form that was filled before the move sends the old address.
+        # A form that was loaded before the move sends the old address.
         kept = await mentor.ok("PATCH", "/mentor/me", {"profileImageUrl": uploaded})
         assert kept["profileImageUrl"] == url
         assert (await there.nobody.get(f"/images/{url.rpartition('/')[2]}")).status == 200

@@ -1,4 +1,4 @@
-"""Public reads are served from memory, and never with what was true before."""
+"""Public reads are served from the cache, and never from a stale response."""
 
 from __future__ import annotations
 
@@ -105,13 +105,13 @@ async def test_read_with_a_body_ignores_it(api: Api) -> None:
         response = await api.nobody.request("GET", f"/mentors/{mentor.id}", body=body)
         seen.append((response.status, response.json))
     assert seen == [seen[0]] * 3
-    # Requests with a body do not take the short way through the cache.
+    # Requests with a body are not served from the cache.
     assert hits(api) == 1
 
 
 @asynccontextmanager
 async def slots_that_must_wait(api: Api, path: str) -> AsyncIterator[asyncio.Task[Response]]:
-    """Somebody is reading them; within the block the database gives them to nobody."""
+    """Yield a read of slots that waits for a lock of the database until the block ends."""
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE availability_windows IN ACCESS EXCLUSIVE MODE")
         first = asyncio.create_task(api.nobody.get(path))
@@ -144,7 +144,7 @@ async def test_read_after_own_request_does_not_join_an_older_read(api: Api) -> N
     mentor = await api.mentor()
     await mentor.ok("PUT", "/mentor/policy", {"maxSessionsPerWeek": 1})
     path = slots_path(mentor.id)
-    # What a read that is still under way has found.
+    # The response of a read that still runs.
     found = responses.Response((await api.nobody.get(path)).content, {})
     older = api.services.cache.begin(f"/api{path}", mentor.id)
     await api.request(api.user("jane"), mentor)
@@ -297,7 +297,7 @@ async def test_change_during_a_read_does_not_keep_its_response(api: Api) -> None
     mentor = await api.mentor(headline="Old")
     path = f"/mentors/{mentor.id}"
     async with api.db.acquire() as connection, connection.transaction():
-        # The read waits for this lock with its snapshot taken or not; either way it ends after.
+        # The read waits for this lock, so it ends after the change.
         await connection.execute("LOCK mentors IN ACCESS EXCLUSIVE MODE")
         reading = asyncio.ensure_future(api.nobody.get(path))
         await connection.execute("UPDATE mentors SET headline = 'New'")
@@ -348,7 +348,7 @@ async def test_read_slots_after_the_first_has_begun_asks_the_database(
 
 @pytest.fixture
 def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory for four responses of 4,000 bytes."""
+    """A cache for four responses of 4,000 bytes."""
     monkeypatch.setattr(responses, "MAX_BYTES", 20_000)
 
 

@@ -25,7 +25,7 @@ async def available(api: Api, start: datetime, end: datetime, **query: Any) -> l
 
 
 async def free(api: Api, start: datetime, end: datetime, **query: Any) -> dict[str, list[str]]:
-    """Starts of slots by user id, in the order of the response."""
+    """Return the starts of the slots by user id, in the order of the response."""
     found = await available(api, start, end, **query)
     return {one["userId"]: [slot["startsAt"] for slot in one["slots"]] for one in found}
 
@@ -98,7 +98,7 @@ async def test_list_available_leaves_out_the_past(api: Api) -> None:
 
 
 async def test_list_available_follows_sessions_and_hours_at_once(api: Api) -> None:
-    """The response is kept in memory, and every change makes it stale."""
+    """The response is cached, and every change makes it stale."""
     mia, tom = await api.mentor("mia", ALWAYS), await api.mentor("tom", [])
     at = coming(0, 9)
     period = at, at + timedelta(hours=1)
@@ -176,7 +176,7 @@ async def test_list_available_at_the_ends_of_time_is_empty(api: Api) -> None:
         assert (response.status, response.json[:0]) == (200, [])
 
 
-# The index only picks ----------------------------------------------------------------------------
+# Compared with mentor_slots() of each mentor -----------------------------------------------------
 
 ASKED_EACH = """
 SELECT m.id, min(s.start_time) AS first_start
@@ -242,7 +242,7 @@ def settings(chance: random.Random) -> dict[str, Any]:
 
 
 async def set_calendar(chance: random.Random, mentor: Mentor) -> None:
-    """A zone, a policy, overrides and time off."""
+    """Give a mentor a random zone, policy, overrides and time off."""
     today = datetime.now(UTC).date()
     windows = (await mentor.ok("GET", "/mentor/availability"))["slots"]
     zone = chance.choice(["UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe"])
@@ -274,7 +274,7 @@ def time_of(minute: int) -> str:
 
 
 async def add_sessions(api: Api, chance: random.Random, mentor: Mentor) -> None:
-    """Sessions at any time, whether or not the mentor is open."""
+    """Insert sessions at random times, within and outside of the windows."""
     async with api.db.acquire() as connection:
         for _ in range(chance.choice([0, 3, 25])):
             start = datetime.now(UTC).replace(second=0, microsecond=0)

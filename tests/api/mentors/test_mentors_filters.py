@@ -41,7 +41,7 @@ RATED = {"mentor1": [5], "mentor2": [4, 5], "mentor3": [4], "mentor5": [3], "men
 def api(
     shared_database_url: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
-    """One server for all tests: they only read."""
+    """One server for all tests, which only read."""
     running = serve(
         shared_database_url,
         Settings(jwt_secret=SECRET),
@@ -54,7 +54,7 @@ def api(
 
 @pytest.fixture(scope="module", autouse=True)
 def cards(api: Api, io_loop: IOLoop) -> list[dict[str, Any]]:
-    """The public mentors as the whole list shows them, best first."""
+    """Create the mentors; return the public ones as the whole list shows them, best first."""
 
     async def make() -> list[dict[str, Any]]:
         for sub, profile in PEOPLE.items():
@@ -71,7 +71,7 @@ def cards(api: Api, io_loop: IOLoop) -> list[dict[str, Any]]:
 
 
 async def found(api: Api, path: str = "/mentors", **query: Any) -> list[str]:
-    """User ids of all pages, which agree with the total."""
+    """Return the user ids of a list. Without a limit, asserts that their number is the total."""
     response = await api.nobody.get(f"{path}?{urlencode(query, doseq=True)}")
     assert response.status == 200, response
     if "limit" not in query:
@@ -84,7 +84,7 @@ def having(**filters: Any) -> set[str]:
 
 
 def passes(sub: str, profile: dict[str, Any], filters: dict[str, Any]) -> bool:
-    """What the filters mean."""
+    """Return whether a profile passes the filters."""
     ratings = RATED.get(sub, [0])
     language = filters.get("language", "").lower()
     return (
@@ -98,7 +98,7 @@ def passes(sub: str, profile: dict[str, Any], filters: dict[str, Any]) -> bool:
 
 
 def matches(tag: str, language: str) -> bool:
-    """Basic filtering of RFC 4647."""
+    """Return whether a range matches a tag (RFC 4647, basic filtering)."""
     return tag == language or tag.startswith(f"{language}-")
 
 
@@ -208,7 +208,7 @@ async def test_sort_by_unknown_order_is_refused(api: Api) -> None:
     assert (await api.nobody.get("/mentors/facets?sort=worst&limit=0&x=1")).status == 200
 
 
-# All together -----------------------------------------------------------------------------------
+# Random filters ---------------------------------------------------------------------------------
 
 
 FILTERS = st.fixed_dictionaries(
@@ -278,7 +278,7 @@ def counts(facet: Iterable[dict[str, Any]]) -> dict[str, int]:
 
 
 async def total(api: Api, query: dict[str, Any], name: str, facet: dict[str, Any]) -> int:
-    """How many the search finds with one more filter; a filter that occurs once is replaced."""
+    """Count what the search finds with one more filter; it replaces a filter that occurs once."""
     if name == "expertise":
         narrowed = query | {name: [*query.get(name, []), facet["value"]]}
         return len(await found(api, "/mentors/search", **narrowed))

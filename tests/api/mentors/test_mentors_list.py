@@ -1,4 +1,4 @@
-"""GET /mentors: who is listed, in which order, a page at a time."""
+"""GET /mentors: the mentors that are listed, their order, and pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET /mentors/search: what is found, and what comes first."""
+"""GET /mentors/search: the mentors that are found, and their order."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ async def test_search_every_single_slip_finds_the_word(api: Api) -> None:
 
 
 async def test_search_part_of_a_word_finds_all_that_contain_it(api: Api) -> None:
-    """Parts of three letters also find words of four letters by a slip: these come last."""
+    """Three letters also find words of four letters with a typing error, which come last."""
     chance = random.Random(8)
     texts = {}
     for number in range(30):
@@ -336,8 +336,7 @@ async def test_search_misspelled_orders_expertise_before_bio(api: Api) -> None:
 
 
 async def many(api: Api, count: int) -> None:
-    """Mentors 1 to ``count``, who are found by `lead` in one of four fields, and by `design` too if
-    their number is odd."""
+    """Insert ``count`` mentors, all with `lead` in one of four fields, odd ones with `design`."""
     await api.db.execute(
         """
         INSERT INTO users (id) SELECT 'm' || n FROM generate_series(1, $1::integer) AS n
@@ -362,14 +361,14 @@ async def many(api: Api, count: int) -> None:
 
 
 async def test_search_in_pages_has_each_match_once(api: Api) -> None:
-    """Few of a kind are sorted, and for many the list is walked down: it depends on the page."""
+    """Pages have one order, whether their mentors are sorted or read from the index of the list."""
     await many(api, 240)
     for number in random.Random(5).sample(range(1, 241), 60):
         mentor = api.user(f"m{number}")
         mentor.id = (await mentor.ok("GET", "/mentor/me"))["profile"]["id"]
         await api.rate(mentor, *[number % 5 + 1] * (1 + number % 3))
     listed = [sub for page in (1, 2, 3) for sub in await found_in_list(api, page)]
-    # In four tiers, `Leader` last, and as in the list within each.
+    # Four tiers, `Leader` last; within each, the order of the list.
     expected = [sub for tier in (0, 2, 3, 1) for sub in listed if int(sub[1:]) % 4 == tier]
     for limit in (2, 15, 100):
         paged = [
@@ -440,7 +439,7 @@ async def test_search_after_concurrent_updates_finds_all(api: Api) -> None:
 
 
 async def test_update_profiles_beside_an_open_transaction_succeeds(api: Api) -> None:
-    """They share words, and words that the index does not have yet, with what it has changed."""
+    """The profiles share words with the profile that the transaction has changed, also new ones."""
     mia, tom, ann = [await api.mentor(name, bio="Chess") for name in ("mia", "tom", "ann")]
     reworded = {"bio": "Astronomy at night", "languages": ["de"]}
     for ending in ("COMMIT", "ROLLBACK"):

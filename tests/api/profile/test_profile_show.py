@@ -11,7 +11,7 @@ from tests.client import Api, User
 MESSAGE = "Complete your profile to get started"
 WINDOW = {"dayOfWeek": 0, "startTime": "09:00", "endTime": "10:00"}
 
-#: The field or setting, what fills it, and what it weighs.
+#: The field or setting, a value, and what it adds to the completeness.
 WEIGHTS = [
     ("fullName", "John Doe", 15),
     ("headline", "Engineer", 15),
@@ -143,7 +143,7 @@ async def test_show_completeness_after_clearing_a_field_falls(api: Api) -> None:
             ({"links": None}, 50),
             ({"location": " \u200b"}, 45),
             ({"profileImageUrl": None}, 35),
-            # What is left is the name of the token.
+            # The name of the token remains.
             ({"fullName": None}, 35),
         ]
     ):

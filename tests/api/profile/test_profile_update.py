@@ -66,7 +66,7 @@ async def refused(user: User, **changes: Any) -> list[str]:
     return sorted(set(fields_of(await user.patch(PATH, changes))))
 
 
-# What a merge patch is ---------------------------------------------------------------------------
+# Merge patch -------------------------------------------------------------------------------------
 
 
 async def test_patch_first_time_creates_the_profile(api: Api) -> None:
@@ -110,7 +110,7 @@ async def test_patch_one_field_keeps_the_others(api: Api) -> None:
     }
     assert news.keys() == FILLED.keys()
     for name, value in news.items():
-        # Links are merged: what is not named stays in them, too.
+        # Links are merged: those that are not named stay.
         expected = profile | {name: profile[name] | value if name == "links" else value}
         profile = await patch(user, **{name: value})
         assert profile == expected
@@ -142,7 +142,7 @@ async def test_update_expertise_replaces_it_as_a_whole(api: Api) -> None:
 
 
 async def test_update_links_merges_them(api: Api) -> None:
-    """RFC 7396: what is not named stays, null removes, also what was not there."""
+    """RFC 7396: a link that is not named stays; null removes it, also if there was none."""
     user = api.user("john")
     a, b, c = (f"https://{name}.example" for name in "abc")
     for links, merged in (

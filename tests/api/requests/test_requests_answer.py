@@ -36,7 +36,7 @@ def by_patch(status: str) -> Act:
     return lambda user, request_id: user.patch(f"/requests/{request_id}", {"status": status})
 
 
-# The state that an action leads to, with the two ways to it.
+# The state that an action leads to, and its two calls.
 WAYS = {
     "accept": ("accepted", by_path("POST", "accept")),
     "accept by patch": ("accepted", by_patch("accepted")),
@@ -53,7 +53,7 @@ def actor_of(state: str, mentor: Mentor, mentee: User) -> User:
 
 
 async def settled(api: Api, mentor: Mentor, mentee: User, state: str) -> dict[str, Any]:
-    """A request in this state, for a time of its own."""
+    """Create a request in this state; each state has another time."""
     hour = ["pending", "accepted", "rejected", "cancelled"].index(state) * 3
     request = await api.request(mentee, mentor, day_after_tomorrow(hour))
     if state == "pending":
@@ -62,7 +62,7 @@ async def settled(api: Api, mentor: Mentor, mentee: User, state: str) -> dict[st
     return await actor.ok("PATCH", f"/requests/{request['id']}", {"status": state})
 
 
-# What comes of it ---------------------------------------------------------------------------------
+# Effects ------------------------------------------------------------------------------------------
 
 
 async def test_accept_request_creates_a_confirmed_session(api: Api) -> None:
@@ -143,7 +143,7 @@ async def test_show_request_tells_the_state_and_time_of_its_session(api: Api) ->
     shown = await ann.ok("GET", f"/requests/{request['id']}")
     assert shown["booking"]["status"] == "rescheduled"
     assert instant(shown["booking"]["startTime"]) == day_after_tomorrow(15)
-    # What was asked for stays what it was.
+    # The times of the request do not change.
     assert shown["startTime"] == request["startTime"]
     assert await ann.ok("GET", "/requests") == [shown]
 

@@ -1,4 +1,4 @@
-"""POST /requests: who may ask which mentor for which time."""
+"""POST /requests: the mentors and the times that a mentee can request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def window(day: int, start: str, end: str) -> dict[str, Any]:
 
 
 async def ask(mentee: User, mentor: Mentor, at: datetime, **body: Any) -> tuple[int, str | None]:
-    """The status, and the message of an error."""
+    """Create a request; return the status, and the message of an error."""
     response = await mentee.post("/requests", asking(mentor, at, **body))
     return response.status, response.message if response.status >= 400 else None
 
@@ -43,7 +43,7 @@ async def ask(mentee: User, mentor: Mentor, at: datetime, **body: Any) -> tuple[
 async def admitted(
     api: Api, mentor: Mentor, day: datetime, asked: Iterable[tuple[str, int]]
 ) -> dict[tuple[str, int], int]:
-    """The status for each start and length, each asked by another mentee."""
+    """Return the status for each start and length, each requested by another mentee."""
     found = {}
     for place, (start, duration) in enumerate(asked):
         hour, minute = map(int, start.split(":"))
@@ -54,7 +54,7 @@ async def admitted(
     return found
 
 
-# What comes of it ---------------------------------------------------------------------------------
+# Effects ------------------------------------------------------------------------------------------
 
 
 async def test_create_request_has_exactly_the_fields_of_the_contract(api: Api) -> None:
@@ -125,7 +125,7 @@ async def test_create_request_with_empty_location_keeps_meeting_link(api: Api) -
 
 
 async def test_create_request_after_expiry_of_the_last_succeeds(api: Api, clock: Clock) -> None:
-    """Whether or not the sweep has been there, and however many ask at once."""
+    """An expired request blocks no new one, also before the sweep has ended it."""
     mentor, ann = await api.mentor(), api.user("ann")
     path = f"/requests/my-requests/{mentor.id}"
     stale = await api.request(ann, mentor, day_after_tomorrow(9))
@@ -147,7 +147,7 @@ async def test_create_request_after_expiry_of_the_last_succeeds(api: Api, clock:
         [("pending", "mentee", None), ("rejected", "system", EXPIRED)],
         [("pending", "mentee", None)],
     ]
-    # It is written down; there is nothing left for the sweep.
+    # The statement has ended the old request, so the sweep finds none.
     assert await api.sweep() == 0
 
 

@@ -1,4 +1,4 @@
-"""GET /requests and what belongs to it: one request, the active ones, how many are pending."""
+"""GET /requests, one request, the active requests, and the number of pending ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def ids(requests: list[dict[str, Any]]) -> list[str]:
 
 
 async def walk(user: User, path: str, **query: Any) -> list[list[str]]:
-    """The ids on each page, following the links."""
+    """Return the ids on each page; follows the links."""
     response = await user.get(path, **query)
     pages = [ids(response.json)]
     while "Link" in response.headers:

@@ -1,4 +1,4 @@
-"""GET /mentors/:id/reviews: what mentees say, newest first, in {data, meta}."""
+"""GET /mentors/:id/reviews: the reviews of a mentor, newest first, in {data, meta}."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET /mentor/reviews: received as a mentor, given as a mentee."""
+"""GET /mentor/reviews: reviews received as a mentor, or given as a mentee."""
 
 from __future__ import annotations
 

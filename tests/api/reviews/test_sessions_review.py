@@ -1,4 +1,4 @@
-"""POST /sessions/:id/review: what a mentee may say, and where it is seen."""
+"""POST /sessions/:id/review: the input, and where the review is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET /sessions/:id/calendar.ics, read back by a library that did not write it."""
+"""GET /sessions/:id/calendar.ics, read by another library than the one that writes it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def fetch(who: User, session: dict[str, object]) -> Response:
 
 
 async def entry(who: User, session: dict[str, object]):
-    """The one event of the calendar."""
+    """Fetch the calendar; return its only event."""
     return read(await fetch(who, session))
 
 
@@ -178,7 +178,7 @@ async def test_get_calendar_with_unusual_characters_keeps_them(api: Api, text: s
     mentor, jane = await api.mentor("john", fullName="Doe; John, \\N"), api.user("jane")
     topic = text[:200]
     session = await api.session(jane, mentor, message=text)
-    # The API takes no line breaks in these two; a row made by hand may hold them.
+    # The API accepts no line breaks in these two; a row inserted by SQL may contain them.
     await api.db.execute("UPDATE bookings SET topic = $1, location = $2", topic, text[:100])
     response = await fetch(jane, session)
     lines = response.body.split(b"\r\n")

@@ -1,4 +1,4 @@
-"""What the database holds whoever writes: no two live sessions too close, figures always right."""
+"""Invariants enforced for every writer: distance of live sessions, and stored figures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def at(hour: int, minute: int = 0) -> datetime:
 
 
 async def refusal(writing: Any) -> str | None:
-    """The constraint that refuses it, if any."""
+    """Return the constraint that refuses a write, or None."""
     try:
         await writing
     except asyncpg.IntegrityConstraintViolationError as error:

@@ -150,7 +150,7 @@ async def test_list_sessions_in_pages_has_links_and_total(api: Api) -> None:
 
 
 async def rest(user: User, link: str | None) -> list[list[str]]:
-    """The ids on the pages that follow."""
+    """Return the ids on each of the following pages."""
     pages = []
     while link is not None:
         url, _, relation = link.partition(">; ")

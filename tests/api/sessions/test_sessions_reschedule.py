@@ -29,7 +29,7 @@ WEEKDAYS_NINE_TO_TEN = [
 
 
 def to(start: datetime | str, end: datetime | str | None = None) -> dict[str, Any]:
-    """A body; the end an hour later unless told otherwise."""
+    """Return a body. By default the session takes an hour."""
     if end is None:
         end = (instant(start) if isinstance(start, str) else start) + timedelta(hours=1)
     return {

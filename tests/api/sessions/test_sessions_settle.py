@@ -1,4 +1,4 @@
-"""Confirming, completing, settling and cancelling a session: rights, states, and what counts."""
+"""Confirming, completing, disputing and cancelling a session: rights, states and figures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _numbers = itertools.count(20)
 
 @dataclass(frozen=True)
 class Action:
-    """``wrong_state`` is the response in a state that ``leads`` does not name."""
+    """``leads`` maps states to the next state; ``wrong_state`` is the response in all others."""
 
     method: str
     verb: str
@@ -104,12 +104,12 @@ CONFIRM, COMPLETE, CONFIRM_COMPLETION, DISPUTE, CANCEL, RESCHEDULE, REVIEW = ACT
 each_action = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.verb)
 
 
-#: What ends with the start of a session; all else comes after its end.
+#: Actions before the start of a session. All others come after its end.
 BEFORE_THE_START = (CANCEL, RESCHEDULE)
 
 
 async def sessions_for(api: Api, action: Action, mentor: Mentor, mentee: User) -> dict[str, str]:
-    """One in each state, all over or all to come, as the action wants it."""
+    """Insert a session in each state, all in the past or all in the future, for this action."""
     if action not in BEFORE_THE_START:
         return await ended_sessions(api, mentor, mentee)
     now = datetime.now(UTC)
@@ -120,7 +120,7 @@ async def sessions_for(api: Api, action: Action, mentor: Mentor, mentee: User) -
 
 
 async def ended_sessions(api: Api, mentor: Mentor, mentee: User) -> dict[str, str]:
-    """One in each state, all over."""
+    """Insert a session in each state, all in the past."""
     now = datetime.now(UTC)
     return {
         state: await api.by_hand(mentee, mentor, state, now - timedelta(hours=2 + 2 * place))
@@ -245,11 +245,11 @@ async def test_complete_session_as_stranger_precedes_the_time(api: Api) -> None:
         assert is_error(await COMPLETE(user, session["id"]), 403, COMPLETE.forbidden)
 
 
-# What counts --------------------------------------------------------------------------------------
+# Figures ------------------------------------------------------------------------------------------
 
 
 async def figures(mentor: Mentor) -> tuple[int, int, float]:
-    """Sessions, mentees, earnings, on the dashboard and where they are public."""
+    """Return the mentor's sessions, mentees and earnings. All pages show the same number."""
     dashboard = await mentor.ok("GET", "/mentor/dashboard")
     public = await mentor.ok("GET", f"/mentors/{mentor.id}")
     (card,) = (one for one in await mentor.ok("GET", "/mentors") if one["id"] == mentor.id)

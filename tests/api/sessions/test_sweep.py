@@ -1,4 +1,4 @@
-"""The sweep: what time alone does to sessions, and that several of them do it once."""
+"""The sweep: it moves due sessions once, also if several sweeps run at the same time."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ async def test_sweep_session_to_its_end_frees_its_time(api: Api, clock: Clock) -
 
 
 async def fill(api: Api, count: int, mentors: int) -> None:
-    """Sessions of many mentors, due: half of them over, half of them under way."""
+    """Insert due sessions. Of each mentor, the newest one has not ended."""
     ids = [(await api.mentor(f"mentor-{number}")).id for number in range(mentors)]
     await api.db.execute("INSERT INTO users (id) VALUES ('ann') ON CONFLICT DO NOTHING")
     await api.db.execute(
@@ -167,7 +167,7 @@ async def fill(api: Api, count: int, mentors: int) -> None:
 async def test_sweep_twelve_hundred_sessions_moves_all(api: Api) -> None:
     await fill(api, 1200, 3)
     assert await states(api) == {"confirmed": 400, "rescheduled": 400, "in_progress": 400}
-    # The first hour of each of the three is under way: one of them already in progress.
+    # The newest session of each of the three mentors has not ended; one is in_progress already.
     assert await api.sweep() == 1199
     assert await states(api) == {"in_progress": 3, "pending_completion": 1197}
     assert await api.sweep() == 0
@@ -195,7 +195,7 @@ async def test_sweep_skips_locked_session(api: Api) -> None:
     assert set(await states(api)) == {"in_progress", "pending_completion"}
 
 
-# Requests that nobody answers ---------------------------------------------------------------------
+# Requests without an answer -----------------------------------------------------------------------
 
 EXPIRED = "Expired without an answer"
 
