@@ -15,7 +15,8 @@ import orjson
 
 from mentorapi import openapi
 from mentorapi.app import make_app, make_metrics_app
-from mentorapi.auth.keys import UnusableKey
+from mentorapi.auth.jwks import KeySet
+from mentorapi.auth.keys import Key, UnusableKey, key_from_pem, key_from_secret
 from mentorapi.auth.tokens import Verifier
 from mentorapi.cache.responses import Response, ResponseCache
 from mentorapi.config import Settings
@@ -146,14 +147,15 @@ async def open_services(
 
 
 async def _start_verifier(settings: Settings, stack: AsyncExitStack) -> Verifier:
-    keys = (
-        (Verifier.from_secret, settings.jwt_secret),
-        (Verifier.from_public_key, settings.jwt_public_key),
-        (Verifier.from_jwks, settings.jwks_url),
-    )
-    build, key = next((build, key) for build, key in keys if key)
+    if settings.jwt_secret:
+        keys: Key | KeySet = key_from_secret(settings.jwt_secret)
+    elif settings.jwt_public_key:
+        keys = key_from_pem(settings.jwt_public_key)
+    else:
+        assert settings.jwks_url
+        keys = KeySet(settings.jwks_url)
+    verifier = Verifier(keys, issuer=settings.jwt_issuer, audience=settings.jwt_audience)
     try:
-        verifier = build(key, issuer=settings.jwt_issuer, audience=settings.jwt_audience)
         await verifier.start()
     except UnusableKey as error:
         raise StartupError(str(error)) from error

@@ -15,6 +15,7 @@ from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
 from mentorapi.app import make_app
+from mentorapi.auth.keys import key_from_secret
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.http.services import KnownUsers, Services
@@ -27,7 +28,7 @@ from tests.clock import Clock
 DRIFT = Path(__file__).parent.parent / "deploy" / "database" / "drift.sql"
 
 SETTINGS = Settings(jwt_secret=SECRET)
-VERIFIER = Verifier.from_secret(SECRET)
+VERIFIER = Verifier(key_from_secret(SECRET))
 
 #: Refuses changes of the schema: the next test uses the same database.
 REFUSE_CHANGES = """

@@ -13,7 +13,7 @@ from mentorapi.auth.keys import UnusableKey, key_from_secret
 from mentorapi.errors import StartupError
 
 
-def make_token(secret: str | bytes, *, sub: str, ttl_seconds: float, **claims: object) -> str:
+def make_token(secret: str, *, sub: str, ttl_seconds: float, **claims: object) -> str:
     """An HS256 token, as the platform's issuer would sign it.
 
     Claims that are None are left out. Raises UnusableKey.

@@ -31,7 +31,7 @@ class Key:
     kid: str | None = None
 
 
-def key_from_secret(secret: str | bytes) -> Key:
+def key_from_secret(secret: str) -> Key:
     """Key for HS256. Raises UnusableKey if the secret is short, or a public key by mistake."""
     # os.environ represents bytes that are not UTF-8 as lone surrogates.
     material = os.fsencode(secret)
@@ -46,13 +46,12 @@ def key_from_secret(secret: str | bytes) -> Key:
         raise UnusableKey("The signing secret is a public key or certificate") from None
 
 
-def key_from_pem(pem: str | bytes) -> Key:
+def key_from_pem(pem: str) -> Key:
     """Key from a public RSA, P-256 or Ed25519 key in PEM format. Raises UnusableKey."""
-    material = pem.encode() if isinstance(pem, str) else pem
-    if b"PRIVATE KEY" in material:
+    if "PRIVATE KEY" in pem:
         raise UnusableKey("The key is a private key: configure its public half")
     try:
-        public_key = load_pem_public_key(material)
+        public_key = load_pem_public_key(pem.encode())
     except Exception:
         raise UnusableKey("The key is not a public key in PEM format") from None
     return key_from_public_key(public_key)

@@ -5,8 +5,6 @@ Times are seconds since 1970 in UTC. ``exp`` is exact; ``nbf`` and ``iat`` may b
 issued it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import re
@@ -21,7 +19,7 @@ from cachetools import LRUCache
 
 from mentorapi import errors
 from mentorapi.auth.jwks import KeySet
-from mentorapi.auth.keys import Key, key_from_pem, key_from_secret
+from mentorapi.auth.keys import Key
 from mentorapi.schemas.validation import MAX_NESTING, is_nested_deeper, is_visible, is_web_url
 
 log = logging.getLogger(__name__)
@@ -62,8 +60,7 @@ class Caller:
 class Verifier:
     """Verifies tokens with one key, or with the keys of one key set.
 
-    Create it with one of the `from_…` methods, `start` it once, then share it. Belongs to one
-    event loop.
+    `start` it once, then share it. Belongs to one event loop.
     """
 
     def __init__(
@@ -74,22 +71,8 @@ class Verifier:
         self._audience = audience
         self._verified: LRUCache[bytes, Caller] = LRUCache(MAX_CACHED_TOKENS)
 
-    @classmethod
-    def from_secret(cls, secret: str | bytes, **claims: str | None) -> Verifier:
-        """Verifier of HS256 tokens. Raises UnusableKey."""
-        return cls(key_from_secret(secret), **claims)
-
-    @classmethod
-    def from_public_key(cls, pem: str | bytes, **claims: str | None) -> Verifier:
-        """Verifier of RS256, ES256 or EdDSA tokens, as the key's type says. Raises UnusableKey."""
-        return cls(key_from_pem(pem), **claims)
-
-    @classmethod
-    def from_jwks(cls, url: str, **claims: str | None) -> Verifier:
-        """Verifier with the keys published at a URL. `start` raises UnusableKey."""
-        return cls(KeySet(url), **claims)
-
     async def start(self) -> None:
+        """Fetch the key set. Raises UnusableKey."""
         if isinstance(self._keys, KeySet):
             await self._keys.start(on_change=self._verified.clear)
 

@@ -16,7 +16,6 @@ import asyncpg
 import psycopg
 import pytest
 
-from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import embedded, migrate
 from tests.client import SECRET, Api
@@ -34,7 +33,7 @@ from tests.operations.roles import (
 from tests.operations.test_dba import story
 from tests.operations.undoing import pending, roll_back
 from tests.schema_dump import SCHEMA
-from tests.serving import DRIFT, serve
+from tests.serving import DRIFT, VERIFIER, serve
 from tests.starting import RUN, environment, run
 
 ROOT = RUN.parent
@@ -127,7 +126,7 @@ async def serving(url: str, folder: Path) -> AsyncIterator[Api]:
     """Serves as the application's login. What a DBA does by hand, a DBA does."""
     async with AsyncExitStack() as stack:
         login = logged_in_as(url, "mentorapi")
-        running = serve(login, Settings(jwt_secret=SECRET), Verifier.from_secret(SECRET), folder)
+        running = serve(login, Settings(jwt_secret=SECRET), VERIFIER, folder)
         api = await anext(running)
         stack.push_async_callback(anext, running, None)
         api.db = await stack.enter_async_context(asyncpg.create_pool(url, min_size=1, max_size=1))

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mentorapi.auth.jwks import KeySet
 from mentorapi.auth.keys import UnusableKey
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import ConfigError, Settings
@@ -248,7 +249,7 @@ async def test_start_with_unreachable_key_set_hides_its_password() -> None:
     settings = Settings.from_env({"MENTORAPI_JWKS_URL": url})
     assert "not-to-be-printed" not in repr(settings)
     with pytest.raises(UnusableKey, match=r"127.0.0.1.*MENTORAPI_JWKS_URL.*refused") as raised:
-        await Verifier.from_jwks(url).start()
+        await Verifier(KeySet(url)).start()
     assert "not-to-be-printed" not in str(raised.value)
 
 

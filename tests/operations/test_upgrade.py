@@ -17,7 +17,6 @@ import orjson
 import pytest
 from tornado.ioloop import IOLoop
 
-from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import embedded, migrate
 from tests.client import SECRET, Api
@@ -26,7 +25,7 @@ from tests.docs.documents import UPGRADING
 from tests.operations.roles import create_logins, create_roles, drop_roles, logged_in_as
 from tests.operations.test_dba import PROGRAMS
 from tests.operations.undoing import pending
-from tests.serving import serve
+from tests.serving import VERIFIER, serve
 from tests.starting import RUN, environment
 
 ROOT = RUN.parent
@@ -114,7 +113,7 @@ def assert_intact(
 @asynccontextmanager
 async def serving(url: str, folder: Path) -> AsyncIterator[Api]:
     """Serve the database, and look for drift at the end."""
-    running = serve(url, Settings(jwt_secret=SECRET), Verifier.from_secret(SECRET), folder)
+    running = serve(url, Settings(jwt_secret=SECRET), VERIFIER, folder)
     yield await anext(running)
     await anext(running, None)
 

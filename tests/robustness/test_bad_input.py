@@ -25,7 +25,6 @@ from tornado.testing import bind_unused_port
 
 from mentorapi import errors, server
 from mentorapi.auth.development import make_token
-from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.http import body as json_body
 from mentorapi.http import connection
@@ -51,7 +50,7 @@ from tests.robustness.bad_input import (
     calls,
     exchange,
 )
-from tests.serving import serve
+from tests.serving import VERIFIER, serve
 
 INPUTS = 1000
 
@@ -69,7 +68,7 @@ def api(
     running = serve(
         shared_database_url,
         Settings(jwt_secret=SECRET),
-        Verifier.from_secret(SECRET),
+        VERIFIER,
         tmp_path_factory.mktemp("bad_input"),
     )
     yield io_loop.run_sync(lambda: anext(running))

@@ -16,14 +16,13 @@ import psycopg
 import pytest
 from tornado.ioloop import IOLoop
 
-from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import connections, embedded
 from mentorapi.database.migrate import migrate
 from tests.client import SECRET, Api, is_error
 from tests.operations.test_metrics import ask
 from tests.operations.test_starting_misconfigured import assert_one_line
-from tests.serving import serve
+from tests.serving import VERIFIER, serve
 from tests.starting import run
 
 
@@ -71,7 +70,7 @@ def test_write_after_primary_became_read_only_reaches_the_new_one(
     url = f"{pair.both}&target_session_attrs=read-write"
 
     async def scenario() -> None:
-        async for api in serve(url, settings, Verifier.from_secret(SECRET), tmp_path / "images"):
+        async for api in serve(url, settings, VERIFIER, tmp_path / "images"):
             await fail_over(api)
 
     async def fail_over(api: Api) -> None:

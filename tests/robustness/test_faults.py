@@ -49,7 +49,7 @@ from tests.robustness.faults import (
     read_response,
     send_and_leave,
 )
-from tests.serving import serve
+from tests.serving import VERIFIER, serve
 from tests.starting import (
     PATIENCE,
     Process,
@@ -342,7 +342,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_crash_postgres_leaves_the_service_working(tmp_path: Path, io_loop: IOLoop) -> None:
     async def scenario(url: str) -> None:
-        async for api in serve(url, settings, Verifier.from_secret(SECRET), tmp_path / "images"):
+        async for api in serve(url, settings, VERIFIER, tmp_path / "images"):
             await crash_and_look(api)
 
     async def crash_and_look(api: Api) -> None:

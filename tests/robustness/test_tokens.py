@@ -24,6 +24,8 @@ from tornado.web import Application, RequestHandler
 from mentorapi import errors
 from mentorapi.auth import jwks, tokens
 from mentorapi.auth.development import make_token
+from mentorapi.auth.jwks import KeySet
+from mentorapi.auth.keys import key_from_pem, key_from_secret
 from mentorapi.auth.tokens import Verifier
 from tests.client import SECRET, Api, Client, Response, is_error
 
@@ -50,7 +52,7 @@ def pem_of(algorithm: str) -> str:
 def verifier(request: pytest.FixtureRequest) -> Verifier:
     """A verifier of HS256, or the one that an ``indirect`` parameter creates."""
     build: Callable[[], Verifier] = getattr(
-        request, "param", functools.partial(Verifier.from_secret, SECRET)
+        request, "param", lambda: Verifier(key_from_secret(SECRET))
     )
     return build()
 
@@ -338,7 +340,7 @@ ALGORITHMS = ("RS256", "ES256", "EdDSA")
 OF_PUBLIC_KEYS = pytest.mark.parametrize(
     ("verifier", "algorithm"),
     [
-        (lambda algorithm=algorithm: Verifier.from_public_key(pem_of(algorithm)), algorithm)
+        (lambda algorithm=algorithm: Verifier(key_from_pem(pem_of(algorithm))), algorithm)
         for algorithm in ALGORITHMS
     ],
     indirect=["verifier"],
@@ -376,7 +378,7 @@ async def test_send_token_signed_with_public_key_as_secret_is_unauthorized(
 
 
 @pytest.mark.parametrize(
-    "verifier", [lambda: Verifier.from_public_key(pem_of("RS256"))], indirect=True
+    "verifier", [lambda: Verifier(key_from_pem(pem_of("RS256")))], indirect=True
 )
 async def test_send_token_of_other_rsa_algorithm_is_unauthorized(api: Api) -> None:
     for algorithm in ("RS384", "RS512", "PS256", "PS512"):
@@ -389,7 +391,7 @@ async def test_send_token_of_other_rsa_algorithm_is_unauthorized(api: Api) -> No
 
 @pytest.mark.parametrize(
     "verifier",
-    [lambda: Verifier.from_secret(SECRET, issuer="https://id.example", audience="mentorship")],
+    [lambda: Verifier(key_from_secret(SECRET), issuer="https://id.example", audience="mentorship")],
     indirect=True,
 )
 async def test_send_other_issuer_or_audience_is_unauthorized_if_configured(api: Api) -> None:
@@ -464,7 +466,7 @@ async def publishing(issuer: Issuer) -> AsyncIterator[Verifier]:
     server = HTTPServer(Application([("/jwks", ShowKeys)]))
     socket, port = bind_unused_port()
     server.add_socket(socket)
-    verifier = Verifier.from_jwks(f"http://127.0.0.1:{port}/jwks")
+    verifier = Verifier(KeySet(f"http://127.0.0.1:{port}/jwks"))
     await verifier.start()
     yield verifier
     verifier.close()

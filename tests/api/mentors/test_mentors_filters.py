@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tornado.ioloop import IOLoop
 
-from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from tests.client import SECRET, Api, fields_of
 from tests.conftest import tried
-from tests.serving import serve
+from tests.serving import VERIFIER, serve
 
 EXPERTISE = ["Go", "System design", "Café culture", "C++", "50%_off\\"]
 LANGUAGES = ["en", "pt", "pt-BR", "zh-Hans-CN", "zh"]
@@ -45,7 +44,7 @@ def api(
     running = serve(
         shared_database_url,
         Settings(jwt_secret=SECRET),
-        Verifier.from_secret(SECRET),
+        VERIFIER,
         tmp_path_factory.mktemp("filters"),
     )
     yield io_loop.run_sync(lambda: anext(running))
