@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from mentorapi import errors
 from mentorapi.app import ROUTES
-from mentorapi.http.operation import Raised
+from mentorapi.http.base import Raised
 from mentorapi.schemas import common
 from mentorapi.schemas.common import PREFIX
 from mentorapi.schemas.operation import Operation

@@ -1,9 +1,8 @@
 """A mentor's calendar: weekly windows, overrides of days, time off, policy, and the free slots."""
 
 from mentorapi import errors
-from mentorapi.http.base import ApiHandler
+from mentorapi.http.base import ApiHandler, operation
 from mentorapi.http.cached_reads import CachedReadHandler
-from mentorapi.http.operation import operation
 from mentorapi.repositories import availability
 from mentorapi.schemas import availability as spec
 from mentorapi.schemas.validation import formats

@@ -1,7 +1,6 @@
 """The changes of a request or a session."""
 
-from mentorapi.http.base import ApiHandler
-from mentorapi.http.operation import operation
+from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import events
 from mentorapi.schemas import events as spec
 from mentorapi.transitions import REQUEST, SESSION

@@ -2,8 +2,7 @@
 
 from mentorapi import errors, images
 from mentorapi.http import body
-from mentorapi.http.base import ApiHandler
-from mentorapi.http.operation import operation
+from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import profile
 from mentorapi.schemas import images as spec
 

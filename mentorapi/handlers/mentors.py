@@ -4,8 +4,8 @@ from contextlib import nullcontext
 
 from mentorapi import errors
 from mentorapi.cache.responses import ANY
+from mentorapi.http.base import operation
 from mentorapi.http.cached_reads import CachedReadHandler
-from mentorapi.http.operation import operation
 from mentorapi.repositories import mentors
 from mentorapi.schemas import mentors as spec
 from mentorapi.schemas.validation import parse_instant

@@ -5,8 +5,7 @@ from typing import Any
 import orjson
 
 from mentorapi import errors
-from mentorapi.http.base import ApiHandler
-from mentorapi.http.operation import operation
+from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import profile
 from mentorapi.schemas import profile as spec
 

@@ -1,8 +1,7 @@
 """Requests: a mentee requests a time, the mentor answers."""
 
 from mentorapi import errors, transitions
-from mentorapi.http.base import ApiHandler, as_id
-from mentorapi.http.operation import operation
+from mentorapi.http.base import ApiHandler, as_id, operation
 from mentorapi.repositories import requests
 from mentorapi.schemas import requests as spec
 

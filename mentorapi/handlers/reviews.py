@@ -1,9 +1,8 @@
 """Reviews of completed sessions."""
 
 from mentorapi import errors, transitions
-from mentorapi.http.base import ApiHandler
+from mentorapi.http.base import ApiHandler, operation
 from mentorapi.http.cached_reads import CachedReadHandler
-from mentorapi.http.operation import operation
 from mentorapi.repositories import reviews
 from mentorapi.schemas import reviews as spec
 

@@ -1,8 +1,7 @@
 """Sessions, from confirmed to completed."""
 
 from mentorapi import transitions
-from mentorapi.http.base import ApiHandler
-from mentorapi.http.operation import operation
+from mentorapi.http.base import ApiHandler, operation
 from mentorapi.repositories import sessions
 from mentorapi.schemas import sessions as spec
 from mentorapi.schemas.operation import Operation

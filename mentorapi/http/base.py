@@ -1,13 +1,16 @@
-"""The handler that every endpoint extends: token, query, body, method, response, error."""
+"""The handler that every endpoint extends: token, query, body, method, response, error.
+
+Each of its methods is an operation of the API, with a schema.
+"""
 
 import hashlib
 import logging
 import re
 from asyncio import get_running_loop
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache, wraps
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
 import orjson
@@ -21,7 +24,6 @@ from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
 from mentorapi.http.body import read_body
 from mentorapi.http.headers import default_headers, idempotency_key, render, wants_gzip
-from mentorapi.http.operation import Method
 from mentorapi.http.query import next_page_link, read_parameters
 from mentorapi.http.request import Request
 from mentorapi.http.services import Services
@@ -35,6 +37,29 @@ log = logging.getLogger("mentorapi")
 NO_ID = str(UUID(int=0))
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+Method: TypeAlias = Callable[..., Awaitable[None]]
+
+#: An instance if its message is not the default one of its class.
+Raised: TypeAlias = type[errors.ApiError] | errors.ApiError
+
+
+def operation(spec: Operation, raises: Sequence[Raised] = ()) -> Callable[[Method], Method]:
+    """Decorate a method with its schemas and with the errors that are its own.
+
+    Errors that any operation of its kind may raise are not listed.
+    """
+
+    def decorate(method: Method) -> Method:
+        @wraps(method)
+        async def run(handler: ApiHandler, *ids: str) -> None:
+            await handler.run(method, ids)
+
+        run.spec, run.raises = spec, raises  # type: ignore[attr-defined]
+        return run
+
+    return decorate
 
 
 class ApiHandler(RequestHandler):
