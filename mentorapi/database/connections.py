@@ -46,6 +46,8 @@ SESSION = {
     "statement_timeout": "30s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
+    # Statements wait for a lock, and then read what was committed meanwhile.
+    "default_transaction_isolation": "read committed",
     "timezone": "UTC",
     # The JSON of free slots contains dates as PostgreSQL writes them.
     "datestyle": "ISO",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import random
 from collections import Counter
 from collections.abc import Awaitable, Iterator
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from mentorapi.database import statements
+from mentorapi.database.connections import connect
+from mentorapi.repositories import profile
 from tests.client import (
     ALWAYS,
     BLOCKED,
@@ -435,6 +438,30 @@ async def test_rename_user_while_own_name_is_cleared_renames_both(api: Api) -> N
     call = mentor.patch("/mentor/me", {"fullName": None})
     await commit_while(api, "UPDATE users SET name = 'New'", call)
     assert (await mentor.ok("GET", "/mentor/me"))["profile"]["fullName"] == "New"
+
+
+async def test_update_profile_while_isolation_is_stricter_waits_its_turn(
+    api: Api, database_url: str
+) -> None:
+    mentor = await api.mentor()
+    name = await api.db.fetchval("SELECT current_database()")
+    setting = "default_transaction_isolation"
+    await api.db.execute(f"ALTER DATABASE {name} SET {setting} = 'repeatable read'")
+    connection = await connect(database_url)
+    try:
+        async with api.db.acquire() as other, other.transaction():
+            await other.execute("UPDATE mentors SET bio = 'By hand'")
+            running = asyncio.ensure_future(
+                profile.update(connection, mentor.sub, {"headline": "New"})
+            )
+            while not running.done() and not await api.db.fetch(BLOCKED):
+                pass
+        body, _ = await running
+    finally:
+        await connection.close()
+        await api.db.execute(f"ALTER DATABASE {name} RESET {setting}")
+    shown = json.loads(body)
+    assert (shown["bio"], shown["headline"]) == ("By hand", "New")
 
 
 async def test_change_visibilities_at_once_waits_for_no_other(api: Api) -> None:
