@@ -29,8 +29,10 @@ from tornado.ioloop import IOLoop
 
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
-from mentorapi.database import connections, embedded
+from mentorapi.database import connections, embedded, statements
 from mentorapi.database.migrate import migrate
+from mentorapi.http import limiter, probes
+from mentorapi.repositories import mentors
 from tests.client import Api
 from tests.clock import Clock
 from tests.serving import SETTINGS, VERIFIER, WorkerDatabase, running, serve
@@ -59,8 +61,14 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 1024**3:
 # As in the standard library: nothing below WARNING is logged until a test configures it.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
-# A test holds a lock until others wait for it. On a busy machine that may take seconds.
+# A busy machine pauses a process for seconds, also while a test holds a lock until others wait for
+# it. The tests of these limits set shorter ones.
 connections.SESSION["lock_timeout"] = "50s"
+limiter.MAX_WAIT_SECONDS = 50
+mentors.MAX_SEARCH_SECONDS = 50
+probes.DATABASE_SECONDS = 50
+statements.ACQUIRE_SECONDS = 50
+statements.SLOW_SECONDS = 50
 
 #: What the tests tried, for the summary at the end: the number by its name.
 tried: Counter[str] = Counter()

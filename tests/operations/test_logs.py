@@ -405,8 +405,8 @@ async def test_send_malformed_traceparent_logs_no_trace_id(api: Api, log: Log) -
 async def test_run_slow_statement_logs_it(
     api: Api, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statements, "SLOW_SECONDS", 0.2)
     mentor = await api.mentor()
+    monkeypatch.setattr(statements, "SLOW_SECONDS", 0.2)
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE mentors IN ACCESS EXCLUSIVE MODE")
         asking = asyncio.ensure_future(

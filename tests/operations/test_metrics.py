@@ -125,7 +125,7 @@ async def test_probe_with_all_connections_taken_answers_in_time(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probes, "DATABASE_SECONDS", 0.2)
-    # Other requests would wait until the test fails.
+    # Other requests wait until the test fails.
     monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 3600)
     pool = api.services.db
     taken = [await pool.acquire() for _ in range(pool.get_max_size())]

@@ -559,7 +559,10 @@ class TestOfAKeySet:
         assert (await ask(api, issuer.token("good", "RS256", 1))).status == 200
 
 
-async def test_send_many_unknown_key_ids_fetches_the_key_set_once(issuer: Issuer) -> None:
+async def test_send_many_unknown_key_ids_fetches_the_key_set_once(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "RETRY_SECONDS", 3600)
     running = publishing(issuer)
     verifier = await anext(running)
     for number in range(50):
