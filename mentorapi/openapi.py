@@ -201,7 +201,7 @@ class OperationDescription:
         if self.spec.body is not None:
             yield from (errors.MalformedJson, errors.BodyTooLarge, errors.UnsupportedMediaType)
         if self.spec.body is not None or self.spec.form:
-            yield errors.UnsupportedCoding
+            yield from (errors.RequestTimeout, errors.UnsupportedCoding)
         if not self.spec.public:
             yield errors.Unauthorized
         if self.method == "POST":

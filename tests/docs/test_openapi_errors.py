@@ -38,6 +38,7 @@ DOCUMENTED = {
 #: Errors that the server causes and not the client. Other tests cause them.
 NOT_PROVOKED = {
     "Fault": "a bug",
+    "RequestTimeout": "a slow client, see test_bad_input.py",
     "TooManyRequests": "the proxy's, see test_deployment.py",
     "Unavailable": "a database that is away or overloaded",
     "TooManyImagesAtOncePleaseTryAgain": "a burst of uploads",
