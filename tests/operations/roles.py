@@ -23,7 +23,7 @@ def logged_in_as(url: str, role: str) -> str:
 
 
 def create_roles(url: str) -> None:
-    """``url``: the database as a superuser."""
+    """Create the roles and the logins. ``url``: the database, as a superuser."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(ROLES)
 
@@ -35,7 +35,7 @@ def create_logins(url: str) -> None:
 
 
 def drop_roles(url: str) -> None:
-    """After the databases that know them. ``url``: the server as a superuser."""
+    """Drop them, after the databases that use them. ``url``: the server, as a superuser."""
     logins = [statement.split()[2] for statement in LOGINS if statement.startswith("CREATE")]
     groups = sorted(set(re.findall(r"\bmentorapi_\w+", ROLES)))
     with psycopg.connect(url, autocommit=True) as connection:

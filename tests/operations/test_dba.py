@@ -25,7 +25,7 @@ PROGRAMS = embedded._binaries()
 
 
 async def story(api: Api) -> None:
-    """Touches every table that the server writes."""
+    """Write to every table that the server writes to."""
     mentor, jane = await api.mentor("mia", bio="Former words"), api.user("jane", name="Jane")
     # A word that no profile contains any more.
     await mentor.ok("PATCH", "/mentor/me", {"bio": "Words"})

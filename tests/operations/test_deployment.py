@@ -1,4 +1,4 @@
-"""What deploy/ has for a machine: a systemd unit, and an nginx site that a journey goes through."""
+"""The systemd units and the nginx site of deploy/, tried with systemd and with nginx."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ UNIT = (DEPLOY / "mentorapi.service").read_text()
 SOCKET = (DEPLOY / "mentorapi.socket").read_text()
 SITE = (DEPLOY / "nginx.conf").read_text()
 
-# Debian has it where a user's PATH does not lead.
+# Debian installs it in a folder that is not in the PATH of users.
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="no nginx: apt-get install nginx-light")
 needs_systemd = pytest.mark.skipif(
@@ -54,7 +54,7 @@ needs_systemd = pytest.mark.skipif(
 
 
 def replaced(text: str, *changes: tuple[str, str]) -> str:
-    """Every pattern must be there, or the test would try something else than it says."""
+    """Replace patterns. Asserts that the text contains each of them."""
     for pattern, replacement in changes:
         text, times = re.subn(pattern, lambda _, r=replacement: r, text, flags=re.MULTILINE)
         assert times, pattern
@@ -66,7 +66,7 @@ def replaced(text: str, *changes: tuple[str, str]) -> str:
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """A folder with the units. systemd looks for what they start: the paths are this machine's."""
+    """A folder with the units. They name the programs of this machine: systemd looks for them."""
     (tmp_path / "mentorapi.socket").write_text(SOCKET)
     (tmp_path / "mentorapi.service").write_text(
         replaced(
@@ -103,7 +103,7 @@ def test_verify_units_of_several_processes_finds_no_errors(units: Path) -> None:
 
 @needs_systemd
 def test_rate_security_of_unit_finds_little_exposed(units: Path) -> None:
-    """Of 10.0, which is everything; a unit without any hardening has 9.6."""
+    """At most 2.0 of 10.0; a unit without any hardening has 9.6."""
     unit = units / "mentorapi.service"
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit]
     seen = subprocess.run(command, capture_output=True, text=True)
@@ -136,7 +136,7 @@ def settings() -> Settings:
 
 @dataclass
 class Authority:
-    """Who vouches for 127.0.0.1 and api.example.com."""
+    """A certificate authority, with a certificate for 127.0.0.1 and api.example.com."""
 
     folder: Path
     certificate: Path = field(init=False)
@@ -175,7 +175,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 class Nginx:
-    """The site as it stands in deploy/, but for ports, files and what the test changes."""
+    """nginx with the site of deploy/. Only ports, files and what the test changes differ."""
 
     def __init__(
         self, folder: Path, authority: Authority, upstream: int, *changes: tuple[str, str]
@@ -280,7 +280,7 @@ def proxied(
     io_loop: IOLoop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Nginx:
-    """From here on, ``api`` is reached through nginx."""
+    """nginx in front of ``api``, whose clients call it from now on."""
 
     async def trust() -> None:
         monkeypatch.setitem(AsyncHTTPClient().defaults, "ca_certs", str(authority.certificate))
@@ -297,7 +297,7 @@ Lines = list[MutableMapping[str, Any]]
 
 @pytest.fixture
 def access_lines() -> Iterator[Lines]:
-    """Lines of the log with their fields."""
+    """The lines of the access log, with their fields."""
     configuration = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     with structlog.testing.capture_logs() as lines:
@@ -309,7 +309,7 @@ def port_of(api: Api) -> int:
     return int(api.base.rpartition(":")[2])
 
 
-#: Those that nginx has responses of its own for.
+#: Codes of the responses that nginx sends itself.
 CODES = {
     400: "bad_request",
     404: "not_found",
@@ -326,12 +326,12 @@ CODES = {
 def is_ours(
     received: tuple[http.client.HTTPResponse, bytes], status: int, message: str
 ) -> dict[str, Any]:
-    """In the one error format, with the headers that errors have. Returns the headers."""
+    """Assert that a response is an error of this API, with its headers; return the headers."""
     response, body = received
     assert response.status == status, body
     assert response.headers["Content-Type"].startswith("application/json")
     told = json.loads(body)
-    # What a status is called is the Python version's to say.
+    # The name of a status depends on the version of Python.
     phrases = {HTTPStatus(status).phrase, told["error"] if status in (413, 414) else ""}
     assert told.pop("error") in phrases - {""}
     assert told == {"statusCode": status, "message": message}
@@ -363,7 +363,7 @@ async def test_request_through_nginx_to_unix_socket_succeeds(
 ) -> None:
     path = tmp_path / "api.sock"
     (listening,) = sockets.bind(replace(settings, host=f"unix:{path}")).main
-    # nginx's workers are of another user, as in its group.
+    # The workers of nginx run as another user.
     path.chmod(0o666)
     on_socket = server.http_server(api.app, settings)
     on_socket.add_sockets([listening])

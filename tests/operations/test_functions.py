@@ -58,7 +58,7 @@ WHERE
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of sql/functions/, which migrate() reads instead."""
+    """A copy of sql/functions/ that migrate() reads instead of the original."""
     copy = shutil.copytree(functions.FUNCTIONS, tmp_path / "functions")
     monkeypatch.setattr(functions, "FUNCTIONS", copy)
     return copy
@@ -71,7 +71,7 @@ def database(database_url: str) -> Iterator[psycopg.Connection]:
 
 
 def edit(files: Path, place: str, old: str, new: str) -> None:
-    """Replace a text behind a place that is in exactly one of the files."""
+    """Replace a text that follows ``place``, which exactly one of the files contains."""
     (path,) = (path for path in files.glob("*.sql") if place in path.read_text())
     before, after = path.read_text().split(place)
     assert old in after
@@ -88,7 +88,7 @@ def value(database: psycopg.Connection, query: str) -> object:
 
 
 async def clearing(api: Api) -> None:
-    """Wait until the server has heard of all that was committed."""
+    """Wait until the server's cache is current."""
     await api.services.listener.wait_until_current()
 
 
@@ -169,7 +169,7 @@ def test_migrate_drops_what_the_files_no_longer_make(
     assert migrate(database_url) == APPLIED
     assert len(names(database) - before) == 4
 
-    # As a DBA does it, who changes the type of an argument.
+    # As after an edit of the type of an argument.
     more.write_text(more.read_text().replace("words text", "words varchar"))
     assert migrate(database_url) == APPLIED
     assert len(names(database) - before) == 4
@@ -188,7 +188,7 @@ def test_migrate_a_changed_function_waits_for_no_write(
             "LOCK TABLE users, mentors, availability_windows, requests, bookings, reviews"
             " IN ROW EXCLUSIVE MODE"
         )
-        # Otherwise the lock_timeout of the migration ends it.
+        # If it waited for a lock, lock_timeout would end it.
         assert migrate(database_url) == APPLIED
     assert value(database, "SELECT expiry_reason()") == "Ended without an answer"
 
@@ -199,7 +199,7 @@ def test_migrate_a_changed_trigger_survives_a_deadlock(
     edit(files, "TRIGGER requests_touch ", "BEFORE UPDATE", "BEFORE UPDATE OF status")
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'bookings'::regclass"
     with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url) as writer:
-        # So the migration is the one that PostgreSQL ends.
+        # So PostgreSQL ends the migration, and not the writer.
         writer.execute("SET deadlock_timeout = '1min'")
         writer.execute("LOCK TABLE bookings IN ROW EXCLUSIVE MODE")
         migrated = thread.submit(migrate, database_url)

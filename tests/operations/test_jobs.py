@@ -16,7 +16,7 @@ from tests.client import Api
 
 
 class Recorder:
-    """A job that ends each run when it is told to."""
+    """A job whose runs end when ``may_end`` is set."""
 
     def __init__(self, interval: float) -> None:
         self.job = Job("recorder", interval, self.run)

@@ -1,4 +1,4 @@
-"""What the log says of requests: one line each, with what leads on from there, and no secrets."""
+"""The log: one line for each request, with the ids to look for elsewhere, and no secrets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ STYLES: tuple[logs.Style, ...] = ("text", "json")
 
 
 class Log:
-    """What would stand on stderr, in both formats."""
+    """The lines that the server would write to stderr, in both formats."""
 
     def __init__(self) -> None:
         self.streams = {style: io.StringIO() for style in STYLES}
@@ -54,7 +54,7 @@ class Log:
             self.handlers.append(handler)
 
     def write(self, logger: Any, method: str, event: EventDict) -> str:
-        """A processor for structlog: writes the event in both formats."""
+        """Write an event in both formats. A processor of structlog."""
         for style, stream in self.streams.items():
             made: Any = dict(event)
             for process in logs.processors(style):
@@ -118,7 +118,7 @@ async def test_send_request_logs_one_line(api: Api, log: Log) -> None:
         "method": "GET",
         "route": "/api/mentors/{mentorId}",
         "status": 200,
-        # What is public is answered without a look at the token.
+        # A public operation does not read the token.
         "user_id": None,
         "client": "127.0.0.1",
         "trace_id": TRACE,
@@ -306,7 +306,7 @@ async def test_refuse_slot_logs_no_warning(api: Api, log: Log) -> None:
     assert {line["level"] for line in log.json} == {"INFO"}
 
 
-# What must not be there --------------------------------------------------------------------------
+# Secrets and line breaks -------------------------------------------------------------------------
 
 
 async def test_send_secrets_logs_no_token_body_or_query(api: Api, log: Log) -> None:
@@ -342,7 +342,7 @@ async def test_send_line_breaks_logs_no_lines_of_the_client(api: Api, log: Log) 
     for sub, shown in (
         ("m status=500 user_id=admin", '"m status=500 user_id=admin"'),
         ('"m', r'"\"m"'),
-        # Ends a line for some.
+        # Some programs end a line here.
         ("m\u2028m", r'"m\u2028m"'),
     ):
         await api.user(sub).get("/sessions")
@@ -399,7 +399,7 @@ async def test_send_malformed_traceparent_logs_no_trace_id(api: Api, log: Log) -
     assert "trace_id" not in log.json[0]
 
 
-# On to the database ------------------------------------------------------------------------------
+# From a request to its statements ----------------------------------------------------------------
 
 
 async def test_run_slow_statement_logs_it(
@@ -537,7 +537,7 @@ def test_start_server_logs_to_stderr(data_dir: Path) -> None:
 
 
 def line_of_server(data_dir: Path, style: str) -> str:
-    """The line that a server writes for one request. Both styles share the database."""
+    """Return the line that a server writes for a request."""
     with Process(data_dir, LOG_FORMAT=style) as process:
         base = process.listening().removesuffix("/api")
         assert fetch(f"{base}/api/mentors?q=secret", "r-1") == 200

@@ -50,7 +50,7 @@ CACHE_HITS = r'mentorapi_cache_reads_total\{result="hit"\}'
 def server_url(
     tmp_path_factory: pytest.TempPathFactory, first_starts: FirstStarts, io_loop: IOLoop
 ) -> Iterator[str]:
-    """Of a PostgreSQL as it comes. The other tests' is faster than one that it would serve with."""
+    """The URL of a durable PostgreSQL: `run.py` refuses the faster one of the other tests."""
     folder = copy_folder(first_starts.migrated, tmp_path_factory.mktemp("own") / "var")
     with embedded.running(folder) as url:
         clone = f"CREATE DATABASE {MIGRATED} TEMPLATE mentorapi"
@@ -66,7 +66,7 @@ def empty_database_url(server_url: str, io_loop: IOLoop) -> str:
 
 @pytest.fixture
 def database_url(server_url: str, io_loop: IOLoop) -> str:
-    """Of a migrated database."""
+    """The URL of a migrated database."""
     name = f"test_{next(_numbers)}"
     clone = f"CREATE DATABASE {name} TEMPLATE {MIGRATED}"
     io_loop.run_sync(lambda: execute(server_url, clone))
@@ -78,7 +78,7 @@ def database_url(server_url: str, io_loop: IOLoop) -> str:
 
 @pytest.fixture(scope="module")
 def two(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """Where two processes serve that sweep all the time."""
+    """The URLs of two processes that sweep all the time."""
     folder = tmp_path_factory.mktemp("two")
     settings = {"DATABASE_URL": server_url, "JWT_SECRET": SECRET, "SWEEP_INTERVAL": "0.05"}
     with ExitStack() as stack:
@@ -263,7 +263,7 @@ def test_restart_with_reuse_port_under_load_drops_no_request(
 
 
 class CarefulLine(Line):
-    """Sends nothing on a connection that the server has closed."""
+    """A connection that a client does not use again after the server has closed it."""
 
     async def ask(self, *arguments: Any, **more: Any) -> Response:
         if self._streams is not None:
@@ -283,7 +283,7 @@ def assert_nothing_dropped(load: Load, database_url: str, log: Path, io_loop: IO
 
 
 def passing(listening: socket.socket) -> dict[str, Any]:
-    """Arguments for a process that gets this socket as systemd passes it."""
+    """Return the arguments for a process that gets this socket as from systemd."""
     number = listening.fileno()
     script = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&{number}'
     return {"before": ["bash", "-c", script, "bash"], "pass_fds": [number]}
@@ -338,7 +338,7 @@ def test_connect_to_socket_of_systemd_starts_the_server(database_url: str, tmp_p
     before += [f"--setenv={name}" for name in names]
     with Process(tmp_path, before=before, **settings) as server:
         url = f"http://127.0.0.1:{port}/api"
-        # Until systemd listens.
+        # Wait until systemd listens.
         wait_until(lambda: responds(url))
         assert server.listening() == url
         server.signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""/livez, /readyz and /metrics, read as Prometheus does; and the alerts that go by the figures."""
+"""/livez, /readyz and /metrics, read as Prometheus does, and the alerts on the metrics."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def test_probe_with_missing_migration_names_it(api: Api) -> None:
 
 
 async def test_probe_with_newer_schema_is_ready(api: Api) -> None:
-    """In a rolling upgrade, the old servers go on."""
+    """In a rolling upgrade, the old servers stay ready."""
     api.services.migrations = api.services.migrations[:-1]
     assert (await ask(api.base, "/readyz")).status == 200
 
@@ -274,7 +274,7 @@ async def test_refuse_slot_counts_it(api: Api) -> None:
             "/requests", asking(mentor, day_after_tomorrow()), headers=again
         )
         assert is_error(response, 409, "Time slot is no longer available")
-    # Another 409, which is about something else.
+    # A 409 for another reason does not count.
     assert (await mentor.post(f"/requests/{wishes[0]['id']}/accept")).status == 409
     # A refusal is not kept, so its repetition is refused anew.
     assert (await figures(api)).of("mentorapi_slots_refused_total") == 3
@@ -294,7 +294,7 @@ async def test_run_sweep_counts_what_it_changed(api: Api) -> None:
 
     session = await api.session(ada, mentor)
     await api.make_past(session["id"])
-    # It began two hours ago and was never moved on.
+    # It began two hours ago, and no sweep has moved it.
     assert (await figures(api)).of("mentorapi_sweep_lag_seconds") == pytest.approx(7200, abs=30)
 
     started = time.time()
@@ -359,7 +359,7 @@ async def test_read_metrics_has_figures_of_the_pool(api: Api) -> None:
     found = await figures_without_the_database(api)
     assert found.of("mentorapi_pool_idle_connections") == 10
     assert found.of("mentorapi_pool_waiting") == 0
-    # Who ada is, her sessions, and for the first figures the migrations and the lag.
+    # At least two: to store ada, and to read her sessions.
     assert found.of("mentorapi_pool_wait_seconds_count") >= waits + 2
     assert slow_waits(found) == slow + 1
 

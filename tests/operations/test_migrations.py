@@ -1,4 +1,4 @@
-"""Migrations up, down and up again, on the newest PostgreSQL and on the oldest."""
+"""Migrations applied, rolled back and applied again, on PostgreSQL 18 and 15."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVERYTHING = [*IDS, "sql/functions"]
 #: A database that has applied the former migrations 0001 to 0008, with data.
 SCHEMA_0008 = Path(__file__).with_name("schema_0008.sql").read_bytes()
 
-#: The former migrations whose ids a database of the time before the squash may have.
+#: Former migrations, which a database from before the squash may have applied.
 FORMER = [
     *("0002.rules", "0003.shapes", "0004.idempotency", "0005.calendar", "0006.discovery"),
     *("0007.history", "0008.search", "0009.general", "0010.search_limits", "0011.images"),
@@ -44,10 +44,10 @@ class Database:
 
     def schema(self) -> str:
         """The schema as SQL, without yoyo's own tables."""
-        # The server's own pg_dump: a newer one may leave out what only an older server has.
+        # pg_dump of the server's version: a newer one may leave out what only an older server has.
         command = [self.binaries / "pg_dump", "--schema-only", "--exclude-table=*yoyo*", self.url]
         dumped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        # Random text in the first line and in the last.
+        # The first and the last line contain random text.
         return re.sub(r"^\\(un)?restrict .*", "", dumped, flags=re.MULTILINE)
 
     def execute(self, query: str | bytes) -> list[tuple[object, ...]]:
@@ -168,7 +168,7 @@ def test_migrate_the_schema_of_0008_keeps_its_data(empty: Database, fresh_schema
 
 
 def test_migrate_the_schema_of_0013_changes_nothing(empty: Database, fresh_schema: str) -> None:
-    """The tables of 0013 are those of 0002; only the marks of its migrations differ."""
+    """The tables of 0013 are those of 0002.adopt; only the ids of the applied migrations differ."""
     empty.execute(SCHEMA_0008)
     migrate(empty.url)
     roll_back(empty.url, keep=2)
@@ -214,7 +214,7 @@ def test_migrate_again_after_a_failure_fills_the_search(empty: Database) -> None
 def test_migrate_files_before_their_last_change_gives_the_same_schema(
     empty: Database, fresh_schema: str
 ) -> None:
-    """As 0001.schema was for half an hour, and 0003.events for ten minutes."""
+    """0001.schema and 0003.events were changed on the day on which they were written."""
     migrate(empty.url)
     empty.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0011.earlier'")
     empty.execute("ALTER TABLE applied_functions DROP COLUMN triggers_hash")

@@ -25,14 +25,14 @@ from tests.operations.undoing import pending
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where the two clusters are: `old` and `new`."""
+    """The folder of the two clusters, `old` and `new`."""
     if not (DEBIANS / "pg_upgrade").exists():
         pytest.skip(f"no pg_upgrade in {DEBIANS}: apt-get install postgresql-15")
     monkeypatch.setattr(embedded, "_binaries", lambda: DEBIANS)
     monkeypatch.setattr(embedded, "_INITDB_OPTIONS", INITDB_OPTIONS)
     memory = os.environ.get("PYTEST_DEBUG_TEMPROOT")
     with tempfile.TemporaryDirectory(prefix="pg-upgrade-", dir=memory) as name:
-        # PostgreSQL 15 must be able to pass the folders above its data.
+        # PostgreSQL 15 needs the right to pass the folders above its data.
         for path in (Path(name), Path(name) / "old", Path(name) / "new"):
             path.mkdir(exist_ok=True)
             path.chmod(0o711)
@@ -40,13 +40,13 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def run(program: str, *arguments: str | Path, cwd: Path) -> None:
-    """As the user that PostgreSQL runs as."""
+    """Run a program as the user that PostgreSQL runs as."""
     account: dict[str, Any] = embedded._unprivileged_account()
     done = subprocess.run(
         [DEBIANS / program, *arguments], cwd=cwd, capture_output=True, text=True, **account
     )
     if done.returncode:
-        # What failed is in the logs of pg_restore.
+        # The errors are in the logs of pg_restore.
         logs = [path.read_text() for path in cwd.parent.rglob("pg_upgrade_dump_*.log")]
         wrong = [line for text in logs for line in text.splitlines() if "ERROR" in line]
         raise AssertionError("\n".join([done.stdout, done.stderr, *wrong]))
@@ -85,6 +85,6 @@ async def test_pg_upgrade_with_data_keeps_every_row(folder: Path, tmp_path: Path
     with embedded.running(folder / "new") as url:
         assert pending(url) == []
         assert await contents(url) == before
-        # At its end it looks for drift.
+        # At its end it runs drift.sql.
         async with serving(url, tmp_path) as api:
             await journey(api, "tom")

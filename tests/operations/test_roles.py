@@ -1,4 +1,4 @@
-"""The roles for a DBA, from an empty database on, on the newest PostgreSQL and on the oldest."""
+"""The database roles, from an empty database on, on PostgreSQL 18 and 15."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Server:
     programs: Path
 
     def create(self, name: str, owner: str = "postgres") -> str:
-        """URL of a new database, as a superuser."""
+        """Create a database; return its URL as a superuser."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} OWNER {owner}")
         return on(self.url, name)
@@ -61,7 +61,7 @@ class Server:
                 connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def paste(self, script: str, folder: Path, **variables: str) -> str:
-        """What a shell prints that is given this script. Raises AssertionError if it fails."""
+        """Run a script in a shell; return what it prints. Raises AssertionError if it fails."""
         script = script.replace("cd /opt/mentorapi", f"cd '{ROOT}'")
         script = script.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
         surroundings = environment(folder) | variables
@@ -84,7 +84,7 @@ def server(
 ) -> Iterator[Server]:
     with ExitStack() as stack:
         if request.param == "18":
-            # That of the other tests is not safe against crashes, and `run.py` refuses it.
+            # Not that of the other tests: it is not durable, and `run.py` refuses it.
             url = stack.enter_context(embedded.running(tmp_path_factory.mktemp("roles")))
             yield Server(url, embedded._binaries())
         else:
@@ -92,7 +92,7 @@ def server(
 
 
 def block(page: str, first_words: str) -> str:
-    """The block for a shell that begins like this."""
+    """Return the block for a shell that begins with these words."""
     (found,) = (
         script
         for script in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
@@ -123,7 +123,7 @@ def installed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @asynccontextmanager
 async def serving(url: str, folder: Path) -> AsyncIterator[Api]:
-    """Serves as the application's login. What a DBA does by hand, a DBA does."""
+    """Serve as the server's login. ``api.db`` is a superuser's."""
     async with AsyncExitStack() as stack:
         login = logged_in_as(url, "mentorapi")
         running = serve(login, Settings(jwt_secret=SECRET), VERIFIER, folder)
@@ -140,7 +140,7 @@ def owners(url: str) -> set[str]:
 
 
 def comments(url: str) -> set[tuple[str, ...]]:
-    """On tables and columns."""
+    """Return the comments on tables and columns."""
     with psycopg.connect(url) as connection:
         query = (
             "SELECT objoid::regclass::text, description FROM pg_description"
@@ -268,7 +268,7 @@ async def test_add_a_table_later_needs_no_grant_at_once(
 
             server.paste(INSTALLING.splitlines()[-1], tmp_path, MIGRATOR=migrator)
 
-            # No line in grants.sql: the application's login loses the default.
+            # grants.sql has no line for this table, so the server's login loses the default right.
             with (
                 psycopg.connect(logged_in_as(installed, "mentorapi")) as connection,
                 pytest.raises(psycopg.errors.InsufficientPrivilege),
@@ -303,7 +303,7 @@ async def test_restore_for_another_owner_serves_again(
         mentor = await api.mentor("restored", bio="Saved")
         shown = (await api.nobody.get(f"/mentors/{mentor.id}")).json
     dump = tmp_path / "dump"
-    # The login that only reads can take the backup, and can look for drift.
+    # The reader's login can run pg_dump and drift.sql.
     reporter = logged_in_as(installed, "reporter")
     backup = f"pg_dump --format=custom --file='{dump}' '{reporter}'"
     server.paste(backup, tmp_path)
@@ -380,7 +380,7 @@ def test_grant_on_tables_of_a_login_names_the_way_out(
 
 
 def test_create_roles_as_the_owner_needs_no_superuser(server: Server) -> None:
-    """Under other names, since the roles of the other tests belong to a superuser."""
+    """The roles have other names here, since a superuser owns those of the other tests."""
 
     def renamed(statements: str) -> str:
         statements = re.sub(r"\bmentorapi_", "chiefs_", statements)
@@ -411,8 +411,8 @@ def test_create_roles_as_the_owner_needs_no_superuser(server: Server) -> None:
 def test_load_the_schema_into_an_empty_database_works(server: Server, tmp_path: Path) -> None:
     def dump(url: str) -> str:
         dumped = server.paste(f"pg_dump --schema-only '{url}'", tmp_path)
-        # A random word in the first line and in the last. And each time that PostgreSQL reads an
-        # expression, it may drop parentheses that it wrote itself.
+        # The first and the last line contain a random word. PostgreSQL may drop parentheses when it
+        # reads an expression.
         return re.sub(r"^\\(un)?restrict .*|[()]", "", dumped, flags=re.MULTILINE)
 
     try:

@@ -1,4 +1,4 @@
-"""What keeps it from starting is said in one line on stderr, and secrets are not in it."""
+"""A start that fails says why in one line on stderr, without secrets."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_start_on_foreign_address_is_refused(tmp_path: Path) -> None:
     assert_one_line(ended, 1, "192.0.2.1", "MENTORAPI_HOST")
 
 
-#: Tornado leaves the socket of a failed attempt to the garbage collector.
+#: Tornado leaves the socket of a failed attempt open until the garbage collector runs.
 leaves_sockets = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
 )
@@ -276,7 +276,7 @@ def test_start_with_wrong_password_or_database_is_refused(
 
         assert_one_line(attempt("not-to-be-printed-2", "mentorapi"), 1, "password", '"guest"')
         assert_one_line(attempt("not-to-be-printed", "nowhere"), 1, '"nowhere" does not exist')
-        # Right password and database, but a guest may make no tables there.
+        # The right password and database, but a guest may not create tables in it.
         assert_one_line(attempt("not-to-be-printed", "mentorapi"), 1, "guest may not create")
 
 

@@ -1,4 +1,4 @@
-"""``run.py`` without any configuration: the first start, later ones, company, and the end."""
+"""``run.py`` without configuration: first and later starts, several at once, and the end."""
 
 from __future__ import annotations
 
@@ -192,9 +192,9 @@ def test_leave_while_the_pid_file_is_empty_stops_the_database(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with embedded.running(data_dir):
-        # As in the first millisecond of a start.
+        # As PostgreSQL leaves it in the first millisecond of a start.
         (data_dir / "postgres" / "postmaster.pid").write_text("")
-        # PostgreSQL ends by itself when it sees that, after a minute.
+        # By itself, PostgreSQL ends when it finds this, after a minute.
         monkeypatch.setattr(embedded, "_WAIT_SECONDS", 10.0)
     assert nothing_left_of(data_dir)
 
@@ -276,8 +276,8 @@ def test_send_signal_within_requests_answers_them_first(data_dir: Path) -> None:
                 codes.append(response.status)
 
         with database(data_dir) as connection:
-            # The list's own table, which the sweep of the idle server leaves alone: who waits for
-            # it is the request. One lock, so that no two wait for each other.
+            # Only the request uses this view, no job of the idle server. One lock, so there is no
+            # deadlock.
             connection.execute("BEGIN")
             connection.execute("LOCK TABLE mentor_list IN ACCESS EXCLUSIVE MODE")
             asking = threading.Thread(target=ask)

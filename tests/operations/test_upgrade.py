@@ -44,7 +44,7 @@ Rows = list[dict[str, Any]]
 
 
 async def paste(heading: str, url: str, folder: Path) -> str:
-    """What a shell prints for the steps below a heading, without those about machine and code."""
+    """Run the steps below a heading that concern the database; return what they print."""
     section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
     assert section
     steps = [
@@ -72,7 +72,7 @@ async def paste(heading: str, url: str, folder: Path) -> str:
 
 
 async def contents(url: str) -> dict[str, Rows]:
-    """Every row of every table, by table."""
+    """Return the rows of each table."""
     connection = await asyncpg.connect(url)
     try:
         tables = await connection.fetch(
@@ -96,7 +96,7 @@ async def contents(url: str) -> dict[str, Rows]:
 def assert_intact(
     before: dict[str, Rows], after: dict[str, Rows], *, but: Set[str] = frozenset()
 ) -> None:
-    """Compare the tables that are in both, and of these the columns that are in both."""
+    """Compare the tables that both have, and of these the columns that both have."""
 
     def kept(rows: Rows, columns: set[str]) -> list[bytes]:
         # Each migrate that applies functions adds an event of this type.
@@ -112,7 +112,7 @@ def assert_intact(
 
 @asynccontextmanager
 async def serving(url: str, folder: Path) -> AsyncIterator[Api]:
-    """Serve the database, and look for drift at the end."""
+    """Serve the database; run drift.sql at the end."""
     running = serve(url, Settings(jwt_secret=SECRET), VERIFIER, folder)
     yield await anext(running)
     await anext(running, None)
@@ -131,7 +131,7 @@ async def journey(api: Api, sub: str) -> None:
 
 
 async def show_former_sessions(api: Api) -> None:
-    """Those of schema_0008.sql."""
+    """Read the sessions of schema_0008.sql."""
     jane = api.user("jane")
     former = [
         each for each in await jane.ok("GET", "/sessions") if each["mentor"]["userId"] == "ada"
@@ -144,14 +144,14 @@ async def show_former_sessions(api: Api) -> None:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that is safe against crashes. `run.py` refuses that of the other tests."""
+    """The URL of a durable server: `run.py` refuses that of the other tests."""
     with embedded.running(tmp_path_factory.mktemp("upgrade")) as url:
         yield url
 
 
 @pytest.fixture
 def used(server: str, io_loop: IOLoop) -> Iterator[str]:
-    """A database of the former migrations 0001 to 0008 with data, as the login that migrates."""
+    """The URL of a database with data and the former migrations, as the login that migrates."""
     io_loop.run_sync(lambda: execute(server, "CREATE DATABASE used"))
     create_roles(on(server, "used"))
     create_logins(on(server, "used"))

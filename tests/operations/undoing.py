@@ -1,4 +1,4 @@
-"""The migrations that a database lacks; undoing others, as ``yoyo rollback`` does."""
+"""Lists the migrations that a database lacks, and undoes applied ones as ``yoyo rollback`` does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mentorapi.database import migrate
 
 
 def pending(database_url: str) -> list[str]:
-    """The ids of the migrations that the database lacks, oldest first."""
+    """Return the ids of the migrations that the database lacks, oldest first."""
     with psycopg.connect(database_url) as connection:
         applied = connection.execute("SELECT migration_id FROM _yoyo_migration").fetchall()
     return [each for each in migrate.known() if (each,) not in applied]
