@@ -1,4 +1,4 @@
-"""What sql/schema.sql holds. ``python -m tests.schema_dump`` writes it."""
+"""The schema as SQL: ``python -m tests.schema_dump`` writes sql/schema.sql."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mentorapi.database.migrate import migrate
 
 SCHEMA = Path(__file__).parent.parent / "sql" / "schema.sql"
 
-# Functions come in the order of their names, so one may call another that comes later.
+# Functions are in the order of their names, so one may call another that follows.
 _HEADER = "SET check_function_bodies = false;\n"
 _UUIDV7 = re.compile(
     r"^CREATE FUNCTION public\.uuidv7\(\).*?\n\n(?=[A-Z])", re.MULTILINE | re.DOTALL
@@ -20,10 +20,10 @@ _UUIDV7 = re.compile(
 
 
 def dumped(url: str) -> str:
-    """The schema of a migrated database on the embedded PostgreSQL, without owners and rights, and
-    in an order in which PostgreSQL 15 to 18 load it.
+    """Return the schema of a migrated database on the embedded PostgreSQL.
 
-    Only the owner of an extension may comment on it, so those comments are left out.
+    Without owners and rights, and in an order in which PostgreSQL 15 to 18 load it. Without the
+    comments on extensions, which only the owner of an extension may make.
     """
     options = ["--schema-only", "--no-owner", "--no-privileges"]
     dump = subprocess.run(
@@ -44,8 +44,10 @@ def dumped(url: str) -> str:
 
 
 def _uuidv7_before_its_callers(schema: str) -> str:
-    """PostgreSQL 18 has a uuidv7() of its own, so its pg_dump does not know that the tables need
-    ours. PostgreSQL 15 to 17 do need it."""
+    """Move our uuidv7() before the tables, which need it in PostgreSQL 15 to 17.
+
+    PostgreSQL 18 has a uuidv7() of its own, so its pg_dump does not know this dependency.
+    """
     function = _UUIDV7.search(schema)
     assert function
     rest = schema.replace(function[0], "")

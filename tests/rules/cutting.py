@@ -1,4 +1,4 @@
-"""Start times of slots: a second implementation of the contract's rule, minute by minute.
+"""The starts of slots: a second implementation of the contract's rule, minute by minute.
 
 Windows, sessions and times off are in minutes from some Monday 00:00 UTC. Windows are (opens,
 closes), sessions (start, minutes), everything else (begin, end).
@@ -24,9 +24,9 @@ Times = list[tuple[int, int]]
 class Window(NamedTuple):
     opens: int
     closes: int
-    #: It begins with the day.
+    #: Whether it begins with the day.
     from_midnight: bool
-    #: It begins with a Monday, and the whole week before is open.
+    #: Whether it begins with a Monday, and the whole week before is open.
     after_open_week: bool
 
 
@@ -44,7 +44,7 @@ def utc_windows(windows: Iterable[tuple[int, int]]) -> tuple[Window, ...]:
     )
 
 
-# The model asks for the same ones again and again.
+# The model often asks for the same windows.
 @lru_cache(maxsize=64)
 def local_windows(
     zone: str,
@@ -52,10 +52,10 @@ def local_windows(
     overridden: tuple[tuple[date, tuple[tuple[int, int], ...]], ...],
     monday: datetime,
 ) -> tuple[Window, ...]:
-    """The windows from two weeks before a Monday in UTC to three weeks after it, by asking for the
-    local time every 15 minutes.
+    """Return the windows from two weeks before a Monday in UTC to three weeks after it.
 
-    Weekly windows are (day, opens, closes) in local time, those of overrides (opens, closes).
+    Looks up the local time every 15 minutes. Weekly windows are (day, opens, closes) in local
+    time, those of overrides (opens, closes).
     """
     overrides = dict(overridden)
     by_day: dict[int, Times] = {day: [] for day in range(7)}
@@ -95,7 +95,7 @@ def local_windows(
 
 @lru_cache(maxsize=256)
 def starts_of_windows(windows: tuple[Window, ...], duration: int, buffer: int) -> tuple[int, ...]:
-    """The start times given by the windows alone, which must not overlap."""
+    """Return the starts that follow from the windows alone, which must not overlap."""
     groups: list[list[Window]] = []
     for window in windows:
         last = groups[-1][-1] if groups else None
@@ -129,7 +129,7 @@ def free_stretches(
     buffer: int,
     off: tuple[tuple[int, int], ...] = (),
 ) -> Times:
-    """Longest spans of open minutes that keep the buffer to each session, without times off."""
+    """Return the longest spans of open minutes without time off and with the buffer to sessions."""
     free = {minute for window in windows for minute in range(window.opens, window.closes)}
     for start, minutes in sessions:
         free.difference_update(range(start - buffer, start + minutes + buffer))
@@ -156,7 +156,7 @@ def offered(
     off: Iterable[tuple[int, int]] = (),
     allowed: Iterable[tuple[int, int]] = ALWAYS,
 ) -> list[int]:
-    """The start times of all slots. ``allowed`` are the times in which a session may start."""
+    """Return the starts of all slots. ``allowed`` are the times in which a session may start."""
     starts = starts_of_windows(windows, duration, buffer)
     found = []
     for begins, ends in free_stretches(windows, tuple(sessions), buffer, tuple(off)):

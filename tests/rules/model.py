@@ -1,7 +1,7 @@
 """The guide's two state tables and the rules around them, in plain Python.
 
-Written from the guide and the contract alone: no message, no state and no arithmetic comes from the
-product. Time stands still between two moves. Times are whole minutes.
+Written from the guide and the contract: it uses no message, no state and no arithmetic of the
+product. The clock is stopped between two moves. Times are whole minutes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 LIVE = ("pending", "confirmed", "rescheduled", "in_progress")
 
-#: Status, message.
+#: Errors: status and message.
 TAKEN = (409, "Time slot is no longer available")
 PAUSED = (409, "This mentor is not taking requests")
 
@@ -80,7 +80,7 @@ ACTIONS = {
 }
 
 
-#: What a policy that nobody set says.
+#: The default policy.
 POLICY = {
     "minimumNoticeMinutes": 0,
     "horizonDays": None,
@@ -117,7 +117,7 @@ class Mentor(Person):
     windows: list[tuple[int, int, int]] = field(default_factory=list)
     zone: str = "UTC"
     overrides: dict[date, Times] = field(default_factory=dict)
-    #: By their ids.
+    #: Start and end by id.
     time_off: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
     policy: dict[str, Any] = field(default_factory=lambda: dict(POLICY))
     duration: int = 60
@@ -236,7 +236,7 @@ def monday_of(day: date) -> datetime:
 
 
 def weeks_of(mentor: Mentor, monday: datetime) -> tuple[Window, ...]:
-    """The windows from two weeks earlier to two weeks later, in minutes from a Monday 00:00."""
+    """Return the windows from two weeks earlier to two weeks later, in minutes from a Monday."""
     overrides = ((day, tuple(windows)) for day, windows in mentor.overrides.items())
     return local_windows(mentor.zone, tuple(mentor.windows), tuple(overrides), monday)
 
@@ -244,7 +244,7 @@ def weeks_of(mentor: Mentor, monday: datetime) -> tuple[Window, ...]:
 def as_slots(
     mentor: Mentor, starts: Iterable[int], first: date, days: int
 ) -> list[tuple[datetime, datetime]]:
-    """The slots on these dates; the starts are in minutes from the Monday before."""
+    """Return the slots on these dates. The starts are in minutes from the Monday before."""
     times = (monday_of(first) + start * MINUTE for start in starts)
     return [
         (start, start + mentor.duration * MINUTE)
@@ -254,7 +254,7 @@ def as_slots(
 
 
 class World:
-    """All people, requests and sessions. What the API would refuse raises ``Refused``."""
+    """All people, requests and sessions. Raises ``Refused`` where the API refuses an action."""
 
     def __init__(self, now: datetime, people: Iterable[Person]) -> None:
         self.now = now
@@ -338,7 +338,7 @@ class World:
         mentor.overrides[day] = windows
 
     def within(self, mentor: Mentor, start: datetime, end: datetime) -> list[str]:
-        """The ids of the live sessions and the pending requests in this time, soonest first."""
+        """Return the ids of live sessions and pending requests in this time, soonest first."""
         found = [
             one
             for one in [*self.sessions, *self.requests]
@@ -350,7 +350,7 @@ class World:
         return [one.id for one in sorted(found, key=lambda one: (one.start, one.id))]
 
     def grid(self, mentor: Mentor, first: date, days: int) -> list[tuple[datetime, datetime]]:
-        """All slots of the windows, as if each was in the future and free."""
+        """Return all slots of the windows, as if each was in the future and free."""
         windows = weeks_of(mentor, monday_of(first))
         starts = starts_of_windows(windows, mentor.duration, mentor.buffer)
         return as_slots(mentor, starts, first, days)
@@ -366,7 +366,7 @@ class World:
             ((begin - monday) // MINUTE, (end - monday) // MINUTE)
             for begin, end in mentor.time_off.values()
         ]
-        # What the policy says changes with `now`, with the notice, and at midnight somewhere.
+        # The policy allows other times as `now` moves, after the notice, and at local midnight.
         since = (self.now - monday) // MINUTE
         last = (days + 9) * 24 * 60
         edges = {since + 1, since + mentor.policy["minimumNoticeMinutes"], last}
@@ -391,7 +391,7 @@ class World:
     def ask(self, mentor: Mentor, mentee: Person, start: datetime, minutes: int | None) -> Request:
         """Create the request; the caller sets its id."""
         end = start + (minutes or mentor.duration) * MINUTE
-        # Also if it is refused.
+        # An expired request is settled, also if the new one is refused.
         for one in self.requests:
             if one.mentor is mentor and one.mentee is mentee and one.expired:
                 one.settled = True
@@ -584,7 +584,7 @@ class World:
         }
 
     def directory(self) -> list[dict[str, Any]]:
-        """The list of mentors, with the fields that change."""
+        """Return the list of mentors, with the fields that change."""
         shown = [
             {
                 "id": mentor.id,

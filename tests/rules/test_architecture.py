@@ -1,4 +1,4 @@
-"""Rules for the whole project that no linter has. The import contracts are in setup.cfg."""
+"""Rules for the whole project that no linter checks. The import contracts are in setup.cfg."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import mentorapi
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: What ties a file to one machine, and what is secret.
+#: Text that belongs to one machine, and secrets.
 PRIVATE = {
     "a path of one machine": re.compile(r"(?<![\w.*}])/(?:root|work|home/\w+|Users/\w+)/"),
     "a package registry": re.compile(r"index-url|\"resolved\": *\"http|registry\.\w+\.\w+"),
@@ -27,7 +27,7 @@ PRIVATE = {
 
 
 def files(*options: str) -> list[Path]:
-    """The files that git knows, and those that ``options`` add."""
+    """Return the files that git tracks, and those that ``options`` add."""
     command = ["git", "ls-files", "-z", "--cached", *options]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if listed.returncode != 0:
@@ -53,7 +53,7 @@ def test_search_package_for_environment_finds_the_configuration() -> None:
         for path in package.rglob("*.py")
         if re.search(r"\b(environ|getenv)\b", re.sub(r"#.*", "", path.read_text()))
     }
-    # embedded passes PATH on to PostgreSQL; sockets reads what systemd sets, LISTEN_FDS.
+    # embedded passes PATH to PostgreSQL; sockets reads LISTEN_FDS, which systemd sets.
     assert readers == {"config.py", "embedded.py", "sockets.py"}
 
 
@@ -78,7 +78,7 @@ def test_search_the_fence_for_private_members_finds_a_few_of_tornado() -> None:
 
 
 def test_search_modules_for_exceptions_finds_only_classes() -> None:
-    """An instance that is raised again keeps the frames of each time in its traceback."""
+    """The traceback of an instance that is raised again keeps the frames of each time."""
     found = [
         f"{module.name}.{name}"
         for module in pkgutil.walk_packages(mentorapi.__path__, "mentorapi.")
@@ -89,7 +89,7 @@ def test_search_modules_for_exceptions_finds_only_classes() -> None:
 
 
 def private_members(module: ModuleType) -> set[str]:
-    """Names with an underscore that a module uses of another object, or of a library's class."""
+    """Return the names with an underscore that a module uses of other objects or base classes."""
     found = {
         node.attr
         for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text()))
@@ -107,7 +107,7 @@ def private_members(module: ModuleType) -> set[str]:
 
 @cache
 def private_names(one: type) -> set[str]:
-    """Those that a class has or mentions."""
+    """Return the private names that a class has, or that its source contains."""
     try:
         source = inspect.getsource(one)
     except (OSError, TypeError):

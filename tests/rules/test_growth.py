@@ -1,4 +1,4 @@
-"""deploy/database/GROWTH.md: what it tells a DBA to run does what it says."""
+"""deploy/database/GROWTH.md: its statements run, and do what it says."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def block(containing: str) -> list[str]:
 
 
 async def test_run_every_command_of_the_document_succeeds(api: Api) -> None:
-    """Statement by statement, since some refuse to be in a transaction."""
+    """One statement after the other, since some cannot run in a transaction."""
     mentor, jane = await api.mentor(), api.user("jane")
     await api.completed(jane, mentor)
     partitioned = block("PARTITION BY HASH")

@@ -1,5 +1,6 @@
-"""The API against the model: random allowed and forbidden actions while time passes. After each
-step, the API must show what the model says.
+"""The API compared with the model: random allowed and forbidden actions while time passes.
+
+After each step, the API must show what the model shows.
 
 ``pytest tests/rules/test_model.py --model-examples=200 --model-steps=100`` runs longer, with other
 random histories each time.
@@ -55,7 +56,7 @@ STRANGER = "sly"
 
 DAYS_SHOWN = 4
 
-#: None: as before. In New York the clocks change soon after the beginning of each history.
+#: None: no change. In New York the clocks change soon after the beginning of each history.
 ZONES = [None, None, "UTC", "America/New_York", "America/New_York", "Asia/Kathmandu"]
 
 REQUEST_STATES = ("pending", "accepted", "rejected", "cancelled")
@@ -99,8 +100,10 @@ def test_run_random_history_agrees_with_the_model(
 
 
 def dawn(number: int) -> datetime:
-    """The beginning of a history: later than every real date, and than all of earlier ones, and
-    shortly before the clocks change in New York."""
+    """Return the beginning of a history, shortly before the clocks change in New York.
+
+    It is later than every real date, and than all times of earlier histories.
+    """
     month, day = ((3, 9), (11, 2))[number % 2]
     return datetime(2030 + number // 2, month, day, 8, tzinfo=UTC)
 
@@ -112,7 +115,7 @@ class Mentorship(RuleBasedStateMachine):
         self.clock = clock
         self.run = run
         self.step = 0
-        #: What each user saw last.
+        #: The last response to each user.
         self.last: dict[str, Any] = {}
         # Each history has its own users.
         self.world = World(
@@ -127,19 +130,19 @@ class Mentorship(RuleBasedStateMachine):
     # Draws ---------------------------------------------------------------------------------
 
     def person(self, data: st.DataObject, *likely: Person) -> Person:
-        """Usually a person with the right to act."""
+        """Draw a person: usually one of those with the right to act."""
         return data.draw(st.sampled_from([*likely * 6, *self.world.people.values()]), "by")
 
     def mentor(self, data: st.DataObject) -> Mentor:
         return data.draw(st.sampled_from(self.world.mentors), "mentor")
 
     def latest(self, data: st.DataObject, things: list[Any], settled: tuple[str, ...]) -> Any:
-        """One of the last few, usually one that is not settled."""
+        """Draw one of the last few, usually one that is not in these states."""
         open_ones = [one for one in things if one.status not in settled]
         return data.draw(st.sampled_from(open_ones[-6:] * 4 + things[-4:]), "which")
 
     def time(self, data: st.DataObject, mentor: Mentor, minutes: int) -> datetime:
-        """A time on the mentor's grid, or beside a live session, or any time."""
+        """Draw a time on the mentor's grid, beside a live session, or any time."""
         world = self.world
         grid = [start for start, _ in world.grid(mentor, world.now.date(), DAYS_SHOWN)]
         touching = [
@@ -175,7 +178,7 @@ class Mentorship(RuleBasedStateMachine):
         expected: Callable[[], Any],
         status: int = 200,
     ) -> tuple[Response, Any]:
-        """The API's response and the model's. Asserts that both refuse alike, or neither."""
+        """Return the responses of the API and of the model. Both must refuse alike, or neither."""
         response = self.run(lambda: self.clients[by.sub].request(method, f"/{path}", body))
         try:
             result = expected()
@@ -190,8 +193,11 @@ class Mentorship(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def something_happens(self, data: st.DataObject) -> None:
-        """One rule for all actions: Hypothesis would leave out some of several rules in each
-        history, and a session needs many steps."""
+        """Run a random action.
+
+        One rule for all: of several rules, Hypothesis leaves out some in each history, and a
+        session needs many steps.
+        """
         requests, sessions = self.world.requests, self.world.sessions
         some_pending = any(one.status == "pending" for one in requests)
         some_completed = any(one.status == "completed" for one in sessions)
@@ -390,7 +396,7 @@ class Mentorship(RuleBasedStateMachine):
         self.ask(mentee, mentor, start, minutes)
 
     def what_is_offered_is_admitted_and_what_is_not_is_not(self, data: st.DataObject) -> None:
-        """Ask as a user without other requests, who cancels it afterwards."""
+        """Request times as a user without other requests, and cancel the request afterwards."""
         world, mentor = self.world, self.mentor(data)
         if mentor.visibility != "public":
             return
@@ -506,7 +512,7 @@ class Mentorship(RuleBasedStateMachine):
             assert same(response.json, session.shown())
 
     def somebody_meddles(self, data: st.DataObject) -> None:
-        """One person tries every action that is forbidden to them."""
+        """Try every action that is forbidden to one person."""
         by = data.draw(st.sampled_from([self.stranger, *self.world.people.values()]), "by")
         if self.world.requests:
             request = self.latest(data, self.world.requests, ("accepted", "rejected", "cancelled"))
@@ -559,7 +565,7 @@ class Mentorship(RuleBasedStateMachine):
             assert same(response.json, session.shown())
 
     def both_settle_what_is_over(self, data: st.DataObject) -> None:
-        """All steps to the last state, each sent twice: random actions rarely get there."""
+        """Take all steps to the last state, each twice: random actions rarely reach it."""
         over = [
             one
             for one in self.world.sessions
@@ -577,7 +583,7 @@ class Mentorship(RuleBasedStateMachine):
     # Time ----------------------------------------------------------------------------------
 
     def time_passes(self, data: st.DataObject) -> None:
-        """Usually to a moment at which something is due, or a minute before or after."""
+        """Move the clock, usually to a time at which something is due, or a minute beside it."""
         now, off = self.world.now, data.draw(st.sampled_from([0, 0, 0, -1, 1]), "off")
         due = sorted(
             {
@@ -594,7 +600,7 @@ class Mentorship(RuleBasedStateMachine):
 
     async def set_clock(self) -> None:
         await self.clock.stop_at(self.world.now)
-        # The cache takes its times from another clock.
+        # The cache uses another clock.
         self.api.services.cache.close()
         self.api.services.cache.open()
 
@@ -657,7 +663,7 @@ class Mentorship(RuleBasedStateMachine):
             asked.append(call)
             expected.append(what)
 
-        # The mentors check everything; the others take turns, unless their view must have changed.
+        # The mentors compare everything; of the others one in turn, and those with a change.
         for place, (sub, person) in enumerate(world.people.items()):
             lists = world.requests_of(person), world.sessions_of(person)
             turn = isinstance(person, Mentor) or self.step % len(world.people) == place
@@ -676,7 +682,7 @@ class Mentorship(RuleBasedStateMachine):
         await self.compare_public_reads(api)
 
     async def compare_single_reads(self) -> None:
-        """Another resource and another reader in each step."""
+        """Compare one resource, another one for another reader in each step."""
         people = list(self.world.people.values())
         reader = people[self.step % len(people)]
         for things, path, parties in (
@@ -719,7 +725,7 @@ class Mentorship(RuleBasedStateMachine):
             await self.compare_explanations(mentor, [start for start, _ in expected])
 
     async def compare_explanations(self, mentor: Mentor, offered: list[datetime]) -> None:
-        """Of one slot, and of one time on the grid or beside it."""
+        """Compare the explanations of one slot, and of one time on the grid or beside it."""
         grid = [start for start, _ in self.world.grid(mentor, self.world.now.date(), DAYS_SHOWN)]
         times = [one[self.step % len(one)] for one in (offered, grid) if one]
         times += [start + 10 * MINUTE for start in times[-1:]]
@@ -737,8 +743,7 @@ class Mentorship(RuleBasedStateMachine):
 
 
 def same(shown: Any, expected: Any) -> bool:
-    """Compare all but ids of reviews and real times, which the model does not know. Asserts, to
-    show the difference."""
+    """Assert that two responses are equal, except ids of reviews and real times. Returns True."""
     assert without(shown) == expected
     return True
 

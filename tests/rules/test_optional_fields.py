@@ -33,7 +33,7 @@ def test_validate_null_for_optional_field_reads_it_as_absent(name: str) -> None:
     whole = openapi.example_of(schema)
     for field in optional_fields(schema):
         if "null" in schema["properties"][field].get("type", ()):
-            continue  # here null means something
+            continue  # here null is a value
         read = spec.normalize_body(whole | {field: None})
         assert field not in read, field
         assert spec.check_body(read) == [], field
@@ -58,7 +58,7 @@ def test_validate_null_within_list_reads_it_as_absent() -> None:
     body = {"type": "object", "properties": {"slots": {"type": "array", "items": inner}}}
     spec = Operation(name="x", summary="", response={}, body=body)
     assert spec.normalize_body({"slots": [{"id": None, "at": "x"}]}) == {"slots": [{"at": "x"}]}
-    # Null for a required field stays, to be refused.
+    # Null for a required field stays, and validation refuses it.
     assert spec.normalize_body({"slots": [{"at": None}]}) == {"slots": [{"at": None}]}
 
 
@@ -112,7 +112,7 @@ async def test_patch_with_an_empty_url_or_location_clears_it(api: Api) -> None:
         mentor = await api.mentor(**full)
         cleared = await mentor.ok("PATCH", "/mentor/me", dict.fromkeys(full, empty))
         assert (cleared["profileImageUrl"], cleared["location"]) == (None, None)
-    # An empty text is a text elsewhere.
+    # In other fields an empty text is a value.
     assert (await mentor.ok("PATCH", "/mentor/me", {"bio": ""}))["bio"] == ""
     assert fields_of(await mentor.patch("/mentor/me", {"fullName": ""})) == ["fullName"]
     assert fields_of(await mentor.patch("/mentor/me", {"visibility": None})) == ["visibility"]

@@ -1,4 +1,4 @@
-"""Concurrent actions: one of them wins, the others get an error, and the counts stay exact."""
+"""Concurrent actions: one succeeds, the others get an error, and the figures stay exact."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def at_once(*calls: Awaitable[Response]) -> list[tuple[int, str | None]]:
 async def make_requests(
     api: Api, mentor: Mentor, times: list[datetime], **body: Any
 ) -> list[dict[str, Any]]:
-    """Pending requests, each of another mentee."""
+    """Create pending requests, each of another mentee."""
     return await asyncio.gather(
         *(
             api.request(api.user(f"mentee-{number}"), mentor, at, **body)
@@ -91,7 +91,7 @@ def set_buffer(mentor: User, minutes: int) -> Awaitable[Response]:
 
 
 async def is_sound(api: Api) -> bool:
-    """Check the rules that hold for all rows. Asserts, to show the rows that break one."""
+    """Assert the rules that hold for all rows. Returns True."""
     for complaint, sql in CONTRADICTIONS.items():
         assert await api.db.fetch(sql) == [], complaint
     return True
@@ -406,7 +406,7 @@ async def test_read_history_after_waiting_change_has_order_of_commits(api: Api) 
 
 
 async def commit_while(api: Api, change: str, call: Awaitable[Response]) -> None:
-    """Commit a change by psql only after the call has ended, or when it waits for that change."""
+    """Commit a change by SQL when the call has ended, or when it waits for the change."""
     async with api.db.acquire() as connection, connection.transaction():
         await connection.execute(change)
         running = asyncio.ensure_future(call)
@@ -521,7 +521,7 @@ async def test_create_request_while_windows_change_sees_old_or_new_ones(api: Api
 
 
 async def ended(api: Api, mentor: Mentor, count: int, status: str) -> list[str]:
-    """Sessions inserted with SQL, each of another mentee."""
+    """Insert sessions that have ended, each of another mentee."""
     now = datetime.now(UTC)
     return [
         await api.by_hand(api.user(f"mentee-{n}"), mentor, status, now - (2 * n + 3) * HOUR)
@@ -728,7 +728,7 @@ class Waves(Iterator[Awaitable[Response]]):
         return set_buffer(self.chance.choice(self.mentors), self.chance.choice((0, 15, 30, 45)))
 
     def party(self, of: dict[str, Any], side: str) -> User:
-        """Usually the party with the right to act."""
+        """Choose a user: usually the party with the right to act."""
         everybody = [*self.mentors, *self.mentees]
         if self.chance.random() < 0.1:
             return self.chance.choice(everybody)

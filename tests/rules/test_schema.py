@@ -1,4 +1,4 @@
-"""The names in the schema are API: the server, these tests and DBAs know its parts by them."""
+"""Names in the schema are an interface: the server, these tests and DBAs use them."""
 
 from __future__ import annotations
 

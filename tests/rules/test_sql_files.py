@@ -1,4 +1,4 @@
-"""The files of sql/ keep their promises: names, parameters, results, callers."""
+"""The files of sql/ compared with their headers (names, parameters, results) and callers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_read_first_line_of_file_finds_its_name(statement: Statement) -> None:
 async def test_prepare_file_finds_the_types_of_its_header(
     connection: asyncpg.Connection, statement: Statement
 ) -> None:
-    # Fails for more than one statement, too.
+    # Fails also if the file has more than one statement.
     prepared = await connection.prepare(statement.sql)
     wanted = [type_.oid for type_ in prepared.get_parameters()]
     promised = [
@@ -103,7 +103,7 @@ def test_read_file_with_wrong_header_raises_an_error(tmp_path: Path, text: str) 
 def test_change_files_while_serving_changes_no_response(
     tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As between a ``git checkout`` and the restart."""
+    """The server has read the files at its start: a checkout before a restart changes nothing."""
     for name in ("mentorapi", "migrations", "sql"):
         shutil.copytree(SQL.parent / name, tmp_path / name)
     shutil.copy(starting.RUN, tmp_path)
@@ -131,7 +131,7 @@ def test_compare_folders_with_statements_finds_each() -> None:
 
 @pytest.mark.parametrize("path", sorted(FUNCTIONS.glob("*.sql")), ids=lambda path: path.stem)
 def test_read_file_of_functions_finds_what_can_be_replaced(path: Path) -> None:
-    """It says at its top what it is, and can be applied again at any time."""
+    """A file begins with a description, and can be applied again at any time."""
     text = path.read_text()
     assert re.match(r"-- [A-Z](.|\n-- )+\.\n", text)
     without_bodies = re.sub(r"\$\$.*?\$\$|^\s*--[^\n]*\n", "", text, flags=re.DOTALL | re.MULTILINE)

@@ -1,6 +1,6 @@
-"""The table of transitions is the guide's, and the states in the SQL are the table's.
+"""The transitions are those of the guide, and the states in the SQL are those of the transitions.
 
-What the server does with it is asserted in tests/api/requests and tests/api/sessions.
+The behaviour of the server is asserted in tests/api/requests and tests/api/sessions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text that a person reads has something to read, and one line is one line."""
+"""Texts have a visible character, and lines have no control characters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from mentorapi.schemas.validation import is_visible
 from tests.client import ALWAYS, Api, Response, asking
 
-#: Shown as nothing: blanks, format characters, Hangul fillers, Braille, marks, tags.
+#: Invisible: blanks, format characters, Hangul fillers, Braille, marks, tags.
 INVISIBLE = [
     " ",
     "\u00a0\u3000",
@@ -86,7 +86,7 @@ async def test_send_line_with_control_character_is_refused(api: Api) -> None:
             ("location", "control_character"),
             ("topic", "control_character"),
         ]
-    # Longer texts have lines.
+    # Longer texts may have several lines.
     profile = await mentor.ok("PATCH", "/mentor/me", {"bio": "One\n\tTwo"})
     assert profile["bio"] == "One\n\tTwo"
 
