@@ -5,7 +5,6 @@ its bytes, its metadata (phones record where a photo was taken), its type or its
 """
 
 import asyncio
-import functools
 import logging
 import os
 import re
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
@@ -179,35 +178,32 @@ class Folder:
 
 
 class Bucket:
-    """Images in a bucket of S3, or of a compatible service, under a prefix. Raises OSError.
+    """Images in a bucket of S3, or of a compatible service, under a prefix. Raises OSError."""
 
-    obstore reads the endpoint and the credentials from the AWS_* variables.
-    """
+    def __init__(self, store: S3Store) -> None:
+        self._store = store
 
-    def __init__(self, bucket: str, prefix: str) -> None:
-        self._bucket = bucket
-        self._prefix = prefix or None
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Open ``s3://bucket/prefix``, and check that the bucket can be listed.
 
-    @functools.cached_property
-    def _store(self) -> S3Store:
-        return S3Store(
-            self._bucket,
-            prefix=self._prefix,
-            # Without it, an http:// endpoint fails with an unclear message. As a client option,
-            # it would disable the client options that come from the variables.
-            config={"allow_http": True},  # type: ignore[arg-type]
-            retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=BUCKET_SECONDS)},
-        )
-
-    async def check(self) -> None:
-        """Check that the bucket exists and can be listed. Raises OSError.
-
-        Without the permission to list (s3:ListBucket), S3 sends a 403 for a missing object, which
-        cannot be distinguished from a failure.
+        obstore reads the endpoint and the credentials from the AWS_* variables. Without the
+        permission to list (s3:ListBucket), S3 sends a 403 for a missing object, which cannot be
+        distinguished from a failure.
         """
+        name, _, prefix = url.removeprefix("s3://").partition("/")
         async with _bucket_call():
-            async for _ in self._store.list(chunk_size=1):
+            store = S3Store(
+                name,
+                prefix=prefix or None,
+                # Without it, an http:// endpoint fails with an unclear message. As a client option,
+                # it would disable the client options that come from the variables.
+                config={"allow_http": True},  # type: ignore[arg-type]
+                retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=BUCKET_SECONDS)},
+            )
+            async for _ in store.list(chunk_size=1):
                 break
+        return cls(store)
 
     async def write(self, name: str, data: bytes) -> None:
         # An object that was stored without a confirmation has a name that no row refers to.

@@ -166,12 +166,7 @@ async def _start_verifier(settings: Settings, stack: AsyncExitStack) -> Verifier
 async def _image_backend(settings: Settings) -> Backend:
     place = settings.media_url or str(settings.data_dir / "images")
     try:
-        if not place.startswith("s3://"):
-            return Folder(Path(place))
-        name, _, prefix = place.removeprefix("s3://").partition("/")
-        bucket = Bucket(name, prefix)
-        await bucket.check()
-        return bucket
+        return await Bucket.open(place) if place.startswith("s3://") else Folder(Path(place))
     except OSError as error:
         raise StartupError(
             f"cannot keep images in {place} (MENTORAPI_MEDIA_URL): {error.strerror or error}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from obstore.store import S3Store
 
 from mentorapi import images
 from mentorapi.config import Settings
@@ -98,7 +99,8 @@ async def test_use_bucket_that_does_not_answer_is_unavailable(
         silent.listen()
         monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setattr(images, "BUCKET_SECONDS", 0.3)
-        monkeypatch.setattr(api.services.images, "_backend", images.Bucket(BUCKET, ""))
+        bucket = images.Bucket(S3Store(BUCKET, config={"allow_http": True}))
+        monkeypatch.setattr(api.services.images, "_backend", bucket)
         assert is_error(await fetch(api, profile), 503, UNAVAILABLE)
         assert is_error(await upload(mentor, PNG), 503, UNAVAILABLE)
         assert (await mentor.ok("GET", "/mentor/me"))["profile"] == profile
