@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tornado.ioloop import IOLoop
-
 from mentorapi.http.connection import Connection
 from mentorapi.http.router import ApiApplication
 from mentorapi.telemetry.metrics import Metrics
@@ -52,7 +50,7 @@ class Server:
     connections: set[Connection] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._loop = IOLoop.current()
+        self._loop = asyncio.get_event_loop()
         #: Accepted sockets that are not closed yet, and the tasks that make connections of them.
         self._open = 0
         self._opening: set[asyncio.Future[None]] = set()
@@ -90,15 +88,13 @@ class Server:
         if self._accepting:
             self._accepting = False
             for listening in self._listening:
-                self._loop.remove_handler(listening)
+                self._loop.remove_reader(listening)
 
     def _resume(self) -> None:
         if not self._accepting:
             self._accepting = True
             for listening in self._listening:
-                self._loop.add_handler(
-                    listening, lambda listening, _: self._accept(listening), IOLoop.READ
-                )
+                self._loop.add_reader(listening, self._accept, listening)
 
     def _accept(self, listening: socket.socket) -> None:
         try:
@@ -134,7 +130,7 @@ class Server:
         client = str(address[0]) if isinstance(address, tuple) else "0.0.0.0"
         accepted.setblocking(False)
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(
+            await self._loop.connect_accepted_socket(
                 lambda: Connection(self, accepted, client), accepted
             )
         except OSError:
