@@ -88,7 +88,7 @@ FIELDS = (
 
 
 def fields() -> Iterator[bytes]:
-    """Lengths and codings, alone and together."""
+    """Yield lengths and codings, alone and together."""
     for value in LENGTHS:
         yield post(b"Content-Length: " + value)
         yield post(b"Content-Length:" + value, version=b"HTTP/1.0")
@@ -113,7 +113,7 @@ def fields() -> Iterator[bytes]:
 
 
 def bodies() -> Iterator[bytes]:
-    """Chunks."""
+    """Yield chunked bodies."""
     for size in SIZES:
         yield chunked(size + b"\r\nabc\r\n0\r\n\r\n")
     for size in LAST_SIZES:

@@ -95,7 +95,7 @@ UNICODE = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
 def valid(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
-    """Values that fit a schema, or almost. Knows the keywords of JSON Schema that are used here."""
+    """A strategy for values that fit a schema, or almost. Knows the keywords that are used here."""
     if "anyOf" in schema:
         return st.one_of([valid(one) for one in schema["anyOf"]])
     if "enum" in schema:
@@ -153,7 +153,7 @@ def of_string(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
 
 @st.composite
 def mutated(draw: st.DrawFn, schema: Mapping[str, Any]) -> Any:
-    """A value that fits the schema, with one or two mistakes."""
+    """Draw a value that fits the schema, with one or two mistakes."""
     value = deepcopy(draw(valid(schema)))
     for _ in range(draw(st.integers(1, 2))):
         places = list(places_in(value))
@@ -178,7 +178,7 @@ def mutated(draw: st.DrawFn, schema: Mapping[str, Any]) -> Any:
 
 
 def places_in(value: Any) -> Any:
-    """Every (container, key) within a value."""
+    """Yield each (container, key) within a value."""
     if isinstance(value, dict | list):
         for key in list(value) if isinstance(value, dict) else range(len(value)):
             yield value, key
@@ -191,7 +191,7 @@ DEEP = (b"[" * 100_000, b"[" * 500 + b"]" * 500, b'{"a":' * 70 + b"1" + b"}" * 7
 
 @st.composite
 def broken_text(draw: st.DrawFn, schema: Mapping[str, Any]) -> bytes:
-    """A JSON text with a mistake in the text."""
+    """Draw a JSON text with a mistake in it."""
     text = json.dumps(draw(valid(schema)))
     raw = text.encode()
     match draw(st.integers(0, 9)):
@@ -391,7 +391,7 @@ async def exchange(
 
 
 def split_responses(received: bytes) -> tuple[list[Response], bytes]:
-    """The application's responses, checked, and the remaining bytes."""
+    """Check the responses of the application; return them, and the remaining bytes."""
     responses = []
     while received:
         head, end, rest = received.partition(b"\r\n\r\n")

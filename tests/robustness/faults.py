@@ -213,7 +213,7 @@ class Load:
     async def _confirmed(
         self, line: Line, keep: bool, user: User, path: str, json: Any = None
     ) -> Any:
-        """The response to a call, repeated if necessary; None if no repetition got one."""
+        """Repeat a call until it gets a response; return that, or None if none came."""
         key = os.urandom(8).hex()
         headers = {KEY: key} | ({} if keep else {"Connection": "close"})
         while True:
@@ -247,7 +247,7 @@ class Load:
         json: Any = None,
         **headers: str,
     ) -> Response | None:
-        """A success, or None for an allowed failure; anything else fails the test."""
+        """Return a success, or None for an allowed failure; anything else fails the test."""
         try:
             response = await line.ask(method, path, token, json, **headers)
         except Refused:
@@ -267,7 +267,7 @@ class Load:
             return response
         self.met[str(response.status)] += 1
         if response.status == 409:
-            # The previous call still waits for a response that will not come.
+            # The previous call still waits for a response, which does not come.
             assert "still being processed" in response.message, response
         else:
             assert response.status == 503, (method, path, response)
@@ -283,7 +283,7 @@ async def make_mentor(base: str, sub: str) -> Mentor:
     return mentor
 
 
-# What became of it -----------------------------------------------------------------------------
+# Comparison with the database ------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -338,7 +338,7 @@ def note(load: Load, found: Found, what_was_killed: str, times: int) -> None:
 
 
 def kill_postgres(data_dir: Path) -> None:
-    """The postmaster and all its children, killed at once, as in a power failure."""
+    """Kill the postmaster and all its children at once, as in a power failure."""
     children = postgres_processes(data_dir)
     os.kill(postmaster(data_dir), signal.SIGKILL)
     for process in children:
@@ -363,7 +363,7 @@ class Proxy:
         self.silent = False
 
     async def start(self) -> str:
-        """The URL of the database through this proxy."""
+        """Start it; return the URL of the database through this proxy."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
         user = self._upstream.netloc.rpartition("@")[0]

@@ -1,5 +1,5 @@
-"""Any input: no fault, no response outside the error format, checks in their order, and only
-effects that were requested.
+"""Random input: no 500, each error in the one format, checks in their order, and only effects
+that were requested.
 
 ``pytest tests/robustness/test_bad_input.py --inputs=20000`` tries more, with
 other random inputs each time.
@@ -55,7 +55,7 @@ from tests.serving import VERIFIER, serve
 
 INPUTS = 1000
 
-#: Shares of them: over all operations, Authorization headers, bytes on a socket.
+#: Their shares: all operations, Authorization headers, bytes on a socket.
 CALLS, TOKENS, WIRE = 0.8, 0.08, 0.12
 
 UNKNOWN = "01a1b2c3-0000-7000-8000-000000000000"
@@ -65,7 +65,7 @@ UNKNOWN = "01a1b2c3-0000-7000-8000-000000000000"
 def api(
     shared_database_url: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
-    """One server for all tests: what one test sends must not affect the next."""
+    """One server for all tests: the input of one test must not affect the next."""
     running = serve(
         shared_database_url,
         Settings(jwt_secret=SECRET),
@@ -147,7 +147,7 @@ def test_send_random_input_to_any_operation_is_answered_without_fault(
         elif not target.spec.public and caller is api.nobody:
             assert response.status == 401
         elif input_is_wrong(target, call):
-            # Whether or not the resource exists, for every caller.
+            # For every caller, also if the resource does not exist.
             assert response.status in (400, 415)
 
     send()
@@ -351,7 +351,7 @@ async def test_send_endless_chunked_body_closes_the_connection(api: Api) -> None
     assert closed
 
 
-# HTTP that is hardly any ------------------------------------------------------------------------
+# Malformed HTTP ---------------------------------------------------------------------------------
 
 JSON = {"Content_Type": "application/json"}
 CHUNKED = {"Authorization": f"Bearer {GOOD}", "Transfer_Encoding": "chunked"}

@@ -31,7 +31,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 #: Cases sent at the same time.
 AT_ONCE = 150
 
-#: Correct requests, in the eyes of all but nginx. They never get here when it stands in front.
+#: Correct requests that nginx refuses. Behind nginx, the server never gets them.
 REFUSED_BY_NGINX = {
     ambiguous.post(b"Content-Length: \t3"),
     ambiguous.post(b"Content-Length: 3\t"),
@@ -75,7 +75,7 @@ http {{
 
 
 class Reader:
-    """Reads the bytes of one connection as the server does."""
+    """The server's reading of the bytes of one connection."""
 
     def __init__(self) -> None:
         self.parser = RequestParser(16 * 1024)
@@ -95,7 +95,7 @@ class Reader:
 
 
 class Backend:
-    """Behind nginx: records what it reads, by the number of the case."""
+    """A server behind nginx that records what it reads, by the number of the case."""
 
     def __init__(self) -> None:
         self.seen: dict[str, list[Read]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""What holds for every request: methods, bodies, queries, headers, origins, and broken things."""
+"""Rules for every request: methods, bodies, queries, headers, origins and failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.client import SECRET, Api, Response, User, asking, check, fields_of, 
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
-#: The quick reference of the guide; (M) is for the mentor, and so on: all of those need a token.
+#: The quick reference of the guide. All operations but the public ones need a token.
 GUIDE = """
 GET     /mentors                                public
 GET     /mentors/search                         public
@@ -63,7 +63,7 @@ POST    /sessions/{id}/review
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest) -> Settings:
-    """With what ``indirect`` parameters say."""
+    """The settings, with those of an ``indirect`` parameter."""
     return replace(Settings(jwt_secret=SECRET), **getattr(request, "param", {}))
 
 
@@ -72,7 +72,7 @@ def with_origins(*origins: str) -> pytest.MarkDecorator:
 
 
 def path_of(template: str) -> str:
-    """A path that fits, without the prefix."""
+    """Return a path that fits a template, without the prefix."""
     return re.sub(r"\{\w+\}", NO_ID, template).removeprefix("/api")
 
 
@@ -88,7 +88,7 @@ def test_compare_routes_with_guide_finds_each() -> None:
     for line in GUIDE.strip().splitlines():
         method, path, *public = line.split()
         assert found.pop((method, f"/api{path}")) is bool(public), line
-    # What there is beside them: only reads are for everybody.
+    # Of the operations that the guide does not name, only reads are public.
     assert {method for (method, _), public in found.items() if public} == {"GET"}
     assert not [path for (_, path), public in found.items() if public and "/mentor/" in path]
 
@@ -491,7 +491,7 @@ async def test_send_body_above_limit_of_operation_is_refused(api: Api) -> None:
 
 
 async def test_send_largest_useful_body_succeeds(api: Api) -> None:
-    """Written at length: indented, with every character escaped."""
+    """The text is indented, and every character is escaped."""
     user = api.user("mia")
     rocket = "\N{ROCKET}"
     profile = {
@@ -828,7 +828,7 @@ async def test_send_preflight_with_any_headers_allows_them(api: Api) -> None:
 
 @with_origins(APP)
 async def test_send_wrong_path_or_method_from_a_page_shows_error(api: Api) -> None:
-    """A browser shows a refused preflight as a fault of CORS, which hides the wrong path."""
+    """For a refused preflight a browser reports CORS, which would hide the wrong path."""
     for method, path, status in (
         ("GET", "/mentor/mee", 404),
         ("PATCH", "/sessions//cancel", 404),
@@ -871,7 +871,7 @@ async def test_send_two_origins_gets_each_its_own_headers(api: Api) -> None:
     assert not cors_headers(await from_origin(api, "https://evil.example"))
 
 
-# When things break -------------------------------------------------------------------------------
+# Failures ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.own_server
@@ -927,7 +927,7 @@ async def test_lose_database_answers_with_retry_after(api: Api, postgres: str) -
 
 
 async def raw(api: Api, request_line: str, *headers: str) -> Response:
-    """What comes back for a request that no client would send."""
+    """Send bytes on a socket; return what the server sends."""
     address = urlsplit(api.base)
     stream = await TCPClient().connect("127.0.0.1", address.port or 0)
     lines = [request_line, f"Host: {address.netloc}", "Connection: close", *headers, "", ""]

@@ -168,7 +168,7 @@ async def test_repeat_while_the_first_runs_waits_for_its_response(api: Api) -> N
     mentor, jane = await api.mentor(), api.user("jane")
     await jane.ok("GET", "/requests")
     async with held_up(api, mentor, jane, "one") as first:
-        # More than the pool has connections; other requests are still answered.
+        # More than the pool has connections: others still get their responses.
         repeated = [
             asyncio.create_task(jane.post("/requests", asking(mentor), headers=with_key("one")))
             for _ in range(30)

@@ -1,4 +1,4 @@
-"""The pool of connections: turns, deadlines, fair shares, and connections that break."""
+"""The pool of connections: its queue, deadlines, fair shares, and lost connections."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ MISSING = "Missing or invalid token"
 
 @functools.cache
 def key_of(algorithm: str, which: int = 0) -> Any:
-    """A private key. ``which`` distinguishes several of one algorithm."""
+    """Return a private key. ``which`` distinguishes several of one algorithm."""
     if algorithm == "RS256":
         return rsa.generate_private_key(65537, 2048)
     if algorithm == "ES256":
@@ -50,7 +50,7 @@ def pem_of(algorithm: str) -> str:
 
 @pytest.fixture
 def verifier(request: pytest.FixtureRequest) -> Verifier:
-    """A verifier of HS256, or the one that an ``indirect`` parameter creates."""
+    """The verifier: of HS256, or the one that an ``indirect`` parameter creates."""
     build: Callable[[], Verifier] = getattr(
         request, "param", lambda: Verifier(key_from_secret(SECRET))
     )
@@ -58,7 +58,7 @@ def verifier(request: pytest.FixtureRequest) -> Verifier:
 
 
 def claims(**more: Any) -> dict[str, Any]:
-    """Claims of a valid token; None leaves one out."""
+    """Return the claims of a valid token; None leaves one out."""
     found = {"sub": "ada", "exp": int(time.time()) + 60} | more
     return {name: value for name, value in found.items() if value is not None}
 
@@ -68,7 +68,7 @@ def in_base64(data: bytes) -> str:
 
 
 def signed(payload: Any, secret: str = SECRET, **header: Any) -> str:
-    """An HS256 token over any payload, made by hand."""
+    """Return an HS256 token with any payload."""
     head = in_base64(json.dumps({"alg": "HS256", "typ": "JWT"} | header).encode())
     text = payload if isinstance(payload, str) else json.dumps(payload)
     body = in_base64(text.encode("utf-8", "surrogatepass"))
@@ -96,7 +96,7 @@ async def is_refused(api: Api, token: str, message: str | None = None) -> bool:
     return True
 
 
-# How it is sent ----------------------------------------------------------------------------------
+# The Authorization header ------------------------------------------------------------------------
 
 
 async def test_send_token_as_bearer_is_accepted(api: Api) -> None:
@@ -138,7 +138,7 @@ async def test_send_token_in_query_or_cookie_is_unauthorized(api: Api) -> None:
     assert (await api.nobody.get(PATH, headers=cookie)).status == 401
 
 
-# What it says ------------------------------------------------------------------------------------
+# Claims ------------------------------------------------------------------------------------------
 
 
 async def test_send_sub_with_any_letters_identifies_the_user_exactly(api: Api) -> None:
@@ -251,7 +251,7 @@ async def test_send_token_before_nbf_or_iat_is_unauthorized(api: Api) -> None:
         assert (await ask(api, signed(claims(**{claim: now + 2})))).status == 200
 
 
-# Who signed it -----------------------------------------------------------------------------------
+# Signature ---------------------------------------------------------------------------------------
 
 
 async def test_send_token_of_another_secret_is_unauthorized(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""What the HTTP transport owes to its clients: order, limits, and patience for others."""
+"""The HTTP transport: order of responses, limits, slow readers, and versions of HTTP."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def get(path: str, **headers: str) -> bytes:
 
 
 def patch(api: Api, body: bytes, **headers: str) -> bytes:
-    """A change of the profile, without its body."""
+    """Return the head of a change of the profile."""
     token = {"Authorization": f"Bearer {api.user('mia').token}"}
     kind = {"Content_Type": "application/json"}
     return head("PATCH /api/mentor/me HTTP/1.1", **token, **kind, **headers)
