@@ -76,10 +76,14 @@ log = logging.getLogger(__name__)
 def check_server(database_url: str) -> str:
     """Return the version of the server, such as ``18.1``.
 
-    Raises StartupError if it is out of reach, too old, read-only, or may lose confirmed writes.
+    Raises StartupError if it is out of reach, too old, read-only, or may lose confirmed writes, and
+    if the database cannot hold every character.
     """
     try:
-        with psycopg.connect(database_url, connect_timeout=_CONNECT_SECONDS) as connection:
+        # Without an encoding, psycopg returns the bytes of an SQL_ASCII database.
+        with psycopg.connect(
+            database_url, connect_timeout=_CONNECT_SECONDS, client_encoding="utf8"
+        ) as connection:
             query = "SELECT name, setting FROM pg_settings"
             settings: dict[str, str] = dict(connection.execute(query).fetchall())
     except psycopg.Error as error:
@@ -91,6 +95,11 @@ def check_server(database_url: str) -> str:
     if major < OLDEST:
         raise StartupError(
             f"the database runs PostgreSQL {version}; {OLDEST} to {NEWEST} are supported"
+        )
+    if settings["server_encoding"] != "UTF8":
+        raise StartupError(
+            f"the encoding of the database is {settings['server_encoding']}:"
+            " create one with ENCODING 'UTF8'"
         )
     if settings["transaction_read_only"] == "on":
         raise StartupError(

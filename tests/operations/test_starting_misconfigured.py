@@ -19,7 +19,7 @@ from mentorapi.config import ConfigError, Settings
 from mentorapi.database import embedded
 from mentorapi.errors import StartupError
 from mentorapi.http.sockets import bind
-from tests.conftest import FirstStarts, copy_folder
+from tests.conftest import FirstStarts, copy_folder, on
 from tests.starting import Process, run, wait_until
 
 SECRET = "not-to-be-printed-" * 3
@@ -149,6 +149,21 @@ def test_start_on_own_database_without_a_key_is_refused(command: str, tmp_path: 
     assert_one_line(ended, 2, "MENTORAPI_DATABASE_URL is set, so a key must be set too")
     assert "not-to-be-printed" not in ended.stderr
     assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_start_on_database_of_another_encoding_is_refused(
+    encoding: str, postgres: str, tmp_path: Path
+) -> None:
+    name = f"encoded_in_{encoding}".lower()
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+            " STRATEGY file_copy"
+        )
+        ended = run("sweep", data_dir=tmp_path, DATABASE_URL=on(postgres, name))
+        admin.execute(f"DROP DATABASE {name}")
+    assert_one_line(ended, 1, f"the encoding of the database is {encoding}", "UTF8")
 
 
 def test_start_on_port_in_use_is_refused(tmp_path: Path) -> None:
