@@ -24,7 +24,7 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^\s/?#@:\[\]]+|\[[0-9a-f:.]+\])(?
 
 
 class ConfigError(StartupError):
-    """A setting is wrong; names its variable."""
+    """A wrong setting. The message names its variable."""
 
     exit_code = 2
 
@@ -115,7 +115,7 @@ def _public_key(value: str) -> str:
 
 
 def _text(value: str) -> str:
-    """Raises UnicodeError for bytes that are not UTF-8: os.environ has surrogates for them."""
+    """Text in UTF-8. Raises UnicodeError: os.environ has surrogates for other bytes."""
     value.encode()
     return value
 

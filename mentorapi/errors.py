@@ -3,7 +3,7 @@
 The body is exactly ``{"statusCode", "message", "error"}`` (and ``details`` for a failed
 validation). ``code`` is the stable name for programs, sent in the header ``X-Error-Code``: by
 default the name of the class in snake_case. A class that is renamed keeps its code.
-This module knows nothing of the rest of the project.
+This module imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ class UserMissing(Exception):
 
 
 class StartupError(Exception):
-    """What keeps the program from starting: one sentence for the terminal.
+    """The reason why the program does not start: one sentence for the terminal.
 
     It names what to change, and never a secret.
     """

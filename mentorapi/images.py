@@ -284,7 +284,7 @@ class ImageStore:
             raise
 
     async def read(self, name: str) -> bytes:
-        """Raises errors.ImageNotFound, also for a malformed name, or errors.Unavailable."""
+        """The bytes of an image. Raises errors.ImageNotFound and errors.Unavailable."""
         if not _NAME.fullmatch(name):
             raise errors.ImageNotFound
         with _backend_errors():

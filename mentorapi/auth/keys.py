@@ -21,7 +21,7 @@ PublicKey: TypeAlias = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 
 class UnusableKey(ValueError):
-    """A configured key, secret or key set cannot be used; the message is for the operator."""
+    """A configured key, secret or key set that cannot be used. The message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)

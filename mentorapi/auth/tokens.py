@@ -161,7 +161,7 @@ def caller_from(claims: Mapping[str, Any]) -> Caller:
 
 
 def _instant(claims: Mapping[str, Any], claim: str) -> float | None:
-    """None if absent. Raises errors.Unauthorized for anything but a finite number."""
+    """The number of a claim; None if absent. Raises errors.Unauthorized unless it is finite."""
     value = claims.get(claim)
     if value is None:
         return None

@@ -23,7 +23,7 @@ class Attempt(NamedTuple):
     #: Method and path template, such as ``POST /api/requests/{requestId}/accept``.
     route: str
     key: str
-    #: Of the ids in the path, and of the body.
+    #: A digest of the ids in the path, and of the body.
     fingerprint: bytes
 
 

@@ -24,7 +24,7 @@ CLOSE_SECONDS = 5.0
 
 
 class Connection(asyncpg.Connection):
-    """asyncpg's, with what the pool and the log need to know of it."""
+    """A connection of asyncpg, with what the pool and the log need."""
 
     #: Process id of its backend. asyncpg's ``get_server_pid()`` raises once the connection is lost.
     backend: int | None = None

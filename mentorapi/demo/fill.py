@@ -16,7 +16,7 @@ TOKEN_DAYS = 30
 
 
 async def fill(pool: Database, settings: Settings) -> str:
-    """Return the text for the terminal. Raises StartupError if the database is not empty."""
+    """Fill a database; return the text for the terminal. Raises StartupError if it is not empty."""
     async with statements.transaction(pool) as connection:
         # No other transaction can add a user until this one ends.
         await connection.execute("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE")

@@ -189,7 +189,7 @@ class Story:
         row |= {"status": status, "updated_at": at}
 
     def _starts(self, mentor: Row, days: Iterable[int]) -> list[datetime]:
-        """When the mentor's windows of these days begin."""
+        """The starts of the mentor's windows on these days."""
         zone = ZoneInfo(mentor["availability_timezone"])
         return [
             datetime.combine(day, time.fromisoformat(window["start_time"]), zone).astimezone(UTC)

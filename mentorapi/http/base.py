@@ -112,6 +112,7 @@ class ApiHandler(RequestHandler):
         self.task = get_running_loop().create_task(handling)
 
     async def prepare(self) -> None:
+        """Check size, token, coding, query, key and body. Tornado calls it before the method."""
         running = context.ExecutionContext(self.request.id, caller=self.request.remote_ip)
         context.current.set(running)
         method = self.request.method

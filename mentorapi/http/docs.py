@@ -60,7 +60,7 @@ class ShowAsset(PlainHandler):
 
 
 class RedirectToDocs(PlainHandler):
-    """For people who type the server's address into a browser."""
+    """A redirect for people who type the server's address into a browser."""
 
     async def get(self) -> None:
         # 302, since a browser would remember a 301 for ever.

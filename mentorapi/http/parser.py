@@ -94,7 +94,7 @@ class RequestParser:
         return True
 
     def _find_end(self) -> int:
-        """Where the next piece ends; 0 if more bytes have to arrive first."""
+        """The end of the next piece; 0 if more bytes have to arrive first."""
         arrived = self.unparsed
         if not self.head_received:
             found = _HEAD_END.search(arrived)

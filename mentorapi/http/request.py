@@ -60,7 +60,7 @@ class Request(HTTPServerRequest):
 
     @cached_property
     def query_arguments(self) -> dict[str, list[bytes]]:  # type: ignore[override]
-        """Raises BadRequest."""
+        """The parameters of the query. Raises BadRequest."""
         try:
             return parse_qs_bytes(self.query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
         except ValueError as error:

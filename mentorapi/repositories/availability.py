@@ -103,7 +103,7 @@ async def list_overrides(db: Database, user_id: str, page: int, limit: int) -> P
 async def set_override(
     db: Database, user_id: str, day: str, windows: Sequence[Mapping[str, str]]
 ) -> str:
-    """Raises ProfileNotFound, ValidationFailed for a day that has passed."""
+    """Replace the windows of a day. Raises ProfileNotFound, ValidationFailed for a past day."""
     windows = sorted(windows, key=lambda window: window["startTime"])
     row = await statements.availability.set_override(
         db,

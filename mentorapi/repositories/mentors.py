@@ -46,7 +46,7 @@ async def find(
 
 
 async def count_facets(db: Database, q: str, **filters: Any) -> str:
-    """How many of the mentors that `find` returns have each expertise, language and currency."""
+    """Count which expertise, languages and currencies the mentors have that `find` returns."""
     return await _in_time(statements.mentors.facets.body(db, q=q, filters=_json(filters)))
 
 

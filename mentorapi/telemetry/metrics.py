@@ -38,7 +38,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics(Collector):
-    """What is counted as it happens, and what is read at each scrape."""
+    """The metrics: counted as events happen, or read at each scrape."""
 
     def __init__(self, pool: Pool, responses: ResponseCache, listener: Listener) -> None:
         self._responses = responses
