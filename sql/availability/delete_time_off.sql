@@ -1,4 +1,4 @@
--- availability.delete_time_off: delete time off of one's own.
+-- availability.delete_time_off: delete time off of a mentor.
 -- $1 user_id     text
 -- $2 time_off_id uuid
 -- returns found; no row without a profile

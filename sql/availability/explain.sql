@@ -1,4 +1,4 @@
--- availability.explain: whether a mentee can request a time of one's own, and if not, why.
+-- availability.explain: whether a mentee can request a time of a mentor, and if not, why.
 -- $1 user_id   text
 -- $2 starts_at text
 -- $3 duration  integer

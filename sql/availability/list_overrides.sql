@@ -1,4 +1,4 @@
--- availability.list_overrides: one's own overrides from today on.
+-- availability.list_overrides: the overrides of a mentor from today on.
 -- $1 user_id text
 -- $2 limit   bigint
 -- $3 offset  bigint

@@ -1,4 +1,4 @@
--- availability.list_time_off: one's own time off that is not over, soonest first.
+-- availability.list_time_off: the time off of a mentor that is not over, soonest first.
 -- $1 user_id text
 -- $2 limit   bigint
 -- $3 offset  bigint

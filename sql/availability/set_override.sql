@@ -1,4 +1,4 @@
--- availability.set_override: replace the weekly windows of one day of one's own.
+-- availability.set_override: replace the weekly windows of a mentor on one day.
 -- $1 user_id     text
 -- $2 day         text
 -- $3 start_times text[]

@@ -1,4 +1,4 @@
--- availability.set_policy: replace one's own rules for requests.
+-- availability.set_policy: replace a mentor's rules for requests.
 -- $1 user_id                text
 -- $2 minimum_notice_minutes integer
 -- $3 horizon_days           integer

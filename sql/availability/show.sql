@@ -1,4 +1,4 @@
--- availability.show: one's own weekly windows and settings.
+-- availability.show: a mentor's weekly windows and settings.
 -- $1 user_id text
 -- returns body; no row without a profile
 SELECT settings.body

@@ -1,4 +1,4 @@
--- availability.show_policy: one's own rules for requests.
+-- availability.show_policy: a mentor's rules for requests.
 -- $1 user_id text
 -- returns body; no row without a profile
 SELECT policy_json(m) AS body

@@ -1,4 +1,4 @@
--- profile.ensure: lock one's own mentor profile; create it if it is missing.
+-- profile.ensure: lock a user's mentor profile; create it if it is missing.
 -- $1 user_id text
 -- returns mentor_id, and image_file, the name of the uploaded image, or null
 WITH known AS (

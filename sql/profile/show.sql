@@ -1,4 +1,4 @@
--- profile.show: one's own mentor profile and how complete it is.
+-- profile.show: a user's mentor profile, and how complete it is.
 -- $1 user_id text
 -- returns body and completeness, 0 to 100; no row without a profile
 SELECT

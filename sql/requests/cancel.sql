@@ -1,4 +1,4 @@
--- requests.cancel: cancel one's own pending request.
+-- requests.cancel: cancel a pending request.
 -- $1 request_id uuid
 -- $2 user_id    text
 -- returns body; no row when it is not pending, past, or not this mentee's

@@ -1,4 +1,4 @@
-"""GET /mentor/availability: one's own weekly windows and settings."""
+"""GET /mentor/availability: the mentor's weekly windows and settings."""
 
 from __future__ import annotations
 

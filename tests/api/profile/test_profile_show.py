@@ -1,4 +1,4 @@
-"""GET /mentor/me: one's own profile, and how complete it is."""
+"""GET /mentor/me: the caller's profile, and how complete it is."""
 
 from __future__ import annotations
 
