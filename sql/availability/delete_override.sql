@@ -1,4 +1,4 @@
--- availability.delete_override: delete an override of a mentor; the day has its weekly windows again.
+-- availability.delete_override: delete an override; its day has the weekly windows again.
 -- $1 user_id text
 -- $2 day     text
 -- returns found, and is_past for a day that has passed; no row without a profile
