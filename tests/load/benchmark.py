@@ -309,7 +309,7 @@ def shares(results: dict[str, Runs]) -> str:
         missed = endpoint.startswith("GET") and p99 > MAX_SPREAD * p50
         return f"{p50:.1f} / " + bold(f"{p99:.1f}", missed)
 
-    # The waits of (b) show what PostgreSQL and wrk on one core do to the waits of any server.
+    # The waits of (a) and (b) show what the machine does to the waits of any server.
     pairs = [pair for pair in BARS if any(pair[1] in runs for runs in results.values())]
     short = {name: label.split(" +")[0] for name, label in COLUMNS.items()} | {
         "a": "(a)",
@@ -323,9 +323,9 @@ def shares(results: dict[str, Runs]) -> str:
         for row, endpoint in zip(rows, results, strict=True):
             row += [share_cell(endpoint, ours, other) for other in others]
             row.append(waits_cell(endpoint, ours))
-    head.append("(b), p50 / p99, ms")
+    head += ["(a), p50 / p99, ms", "(b), p50 / p99, ms"]
     for row, endpoint in zip(rows, results, strict=True):
-        row.append(waits_cell(endpoint, "b"))
+        row += [waits_cell(endpoint, "a"), waits_cell(endpoint, "b")]
     for row, runs in zip(rows, results.values(), strict=True):
         row.append(f"{statistics.median(figure.statements for figure in runs['api']):.1f}")
     return markdown([*head, "Statements"], rows)
