@@ -17,6 +17,9 @@ import orjson
 
 CODE_HEADER = "X-Error-Code"
 
+#: Names of statuses in RFC 9110 that Python has since 3.13 only.
+_NEW_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
 #: A failed validation names this many problems at most.
 MAX_DETAILS = 50
 #: Size of all details as JSON.
@@ -51,7 +54,7 @@ class ApiError(Exception):
         body = {
             "statusCode": self.status,
             "message": self.message,
-            "error": HTTPStatus(self.status).phrase,
+            "error": _NEW_PHRASES.get(self.status, HTTPStatus(self.status).phrase),
         }
         return body if self.details is None else body | {"details": self.details}
 
