@@ -36,7 +36,7 @@ class Connection(asyncpg.Connection):
 
 
 class Pool:
-    """At most ``max_size`` connections; ``connect`` opens one when it is needed.
+    """A pool of at most ``max_size`` connections; ``connect`` opens one when it is needed.
 
     ``prepare`` runs each time before a connection is handed out.
     """

@@ -1,4 +1,4 @@
-"""What a DBA gets: a dump of the schema, backups that serve, and a query for drift."""
+"""The schema as SQL, backups that can be served, and the query for drift."""
 
 from __future__ import annotations
 

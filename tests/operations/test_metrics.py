@@ -365,7 +365,7 @@ async def test_read_metrics_has_figures_of_the_pool(api: Api) -> None:
 
 
 def slow_waits(found: Figures) -> float:
-    """How many waits for a connection took more than a quarter of a second."""
+    """Return the number of waits for a connection that took more than a quarter of a second."""
     return found.of("mentorapi_pool_wait_seconds_count") - found.of(
         "mentorapi_pool_wait_seconds_bucket", le="0.25"
     )

@@ -1,4 +1,4 @@
-"""What this server reads as one request, nginx in front of it reads as one request."""
+"""Framing: this server and nginx in front of it read the same bytes as one request."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ class Mentorship(RuleBasedStateMachine):
             self.somebody_reviews: 3 if some_completed else bool(sessions),
             self.somebody_inserts_a_session_by_hand: 1,
             self.what_is_offered_is_admitted_and_what_is_not_is_not: 2,
-            self.somebody_meddles: 2,
+            self.somebody_tries_what_is_forbidden: 2,
             self.mentor_sets_availability: 2,
             self.mentor_changes_profile: 2,
             self.mentor_overrides_a_day: 2,
@@ -511,7 +511,7 @@ class Mentorship(RuleBasedStateMachine):
         if response.status == 200:
             assert same(response.json, session.shown())
 
-    def somebody_meddles(self, data: st.DataObject) -> None:
+    def somebody_tries_what_is_forbidden(self, data: st.DataObject) -> None:
         """Try every action that is forbidden to one person."""
         by = data.draw(st.sampled_from([self.stranger, *self.world.people.values()]), "by")
         if self.world.requests:

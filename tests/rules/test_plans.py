@@ -410,7 +410,7 @@ READS_MANY = {"mentors of a rating", "mentors free in a week"}
 
 @dataclass
 class Work:
-    """What PostgreSQL did for one case."""
+    """The statements and scans of one case."""
 
     statements: set[str] = field(default_factory=set)
     indexes: set[str] = field(default_factory=set)
