@@ -47,7 +47,7 @@ async def find(
 
 async def count_facets(db: Database, q: str, **filters: Any) -> str:
     """Count which expertise, languages and currencies the mentors have that `find` returns."""
-    return await _in_time(statements.mentors.facets.body(db, q=q, filters=_json(filters)))
+    return await _in_time(statements.mentors.count_facets.body(db, q=q, filters=_json(filters)))
 
 
 async def list_available(
@@ -64,7 +64,7 @@ async def list_available(
         message = f"must be at most {MAX_PERIOD.days} days after from"
         raise errors.ValidationFailed.of("to", message, "out_of_range")
     # As text: asyncpg reads datetime.max as infinity.
-    found = statements.mentors.available(
+    found = statements.mentors.list_available(
         db,
         filters=_json(filters),
         from_time=start.isoformat(),

@@ -105,4 +105,4 @@ def as_stored(name: str, value: Any) -> Any:
 
 
 async def show_dashboard(db: Database, user_id: str) -> str:
-    return await statements.profile.dashboard.body(db, errors.ProfileNotFound, user_id=user_id)
+    return await statements.profile.show_dashboard.body(db, errors.ProfileNotFound, user_id=user_id)

@@ -75,7 +75,7 @@ def compose_list(role: str | None, by_status: bool) -> str:
 
 async def list_active(db: Database, user_id: str, mentor_id: str, page: int, limit: int) -> Page:
     """List pending requests to the mentor, and accepted ones with a live session; soonest first."""
-    return await statements.requests.active.page(
+    return await statements.requests.list_active.page(
         db, page, limit, errors.MentorNotFound, mentor_id=mentor_id, mentee_id=user_id
     )
 

@@ -16,7 +16,9 @@ async def list_of_mentor(db: Database, mentor_id: str, page: int, limit: int) ->
 
 async def list_own(db: Database, user_id: str, role: str, page: int, limit: int) -> Page:
     """List reviews received (role ``mentor``) or given (role ``mentee``)."""
-    statement = statements.reviews.received if role == "mentor" else statements.reviews.given
+    statement = (
+        statements.reviews.list_received if role == "mentor" else statements.reviews.list_given
+    )
     return await statement.page(db, page, limit, errors.ProfileNotFound, user_id=user_id)
 
 

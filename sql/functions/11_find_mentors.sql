@@ -11,7 +11,7 @@
 -- 4. search_page() takes the tiers from the best one down until the page is full. Equal matches
 --    stand in the order of the list of mentors.
 --
--- sql/mentors/facets.sql counts the bits of all matches in the bitmaps of the filters.
+-- sql/mentors/count_facets.sql counts the bits of all matches in the bitmaps of the filters.
 
 -- The numbers of the mentors in a bitmap of all blocks. In its text, each 1 ends a run of zeros.
 CREATE OR REPLACE FUNCTION search_numbers(mentors varbit) RETURNS TABLE (number integer)
@@ -246,7 +246,7 @@ AS $$
     WHERE words IS NULL
 $$;
 
--- The mentors of each block that a search finds, for sql/mentors/facets.sql.
+-- The mentors of each block that a search finds, for sql/mentors/count_facets.sql.
 CREATE OR REPLACE FUNCTION search_matches(q text, filters jsonb)
 RETURNS TABLE (block integer, mentors bit)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10

@@ -1,6 +1,6 @@
 -- The mentors with a free slot between two instants, soonest first: GET /mentors/available.
 --
--- mentors_available() is the entry point; sql/mentors/available.sql calls it.
+-- mentors_available() is the entry point; sql/mentors/list_available.sql calls it.
 --
 -- mentor_slots() decides who is free. To call it for every mentor takes too long, so it is called
 -- for candidates only, in the order of the earliest instant at which a slot of theirs may start.

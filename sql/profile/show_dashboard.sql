@@ -1,4 +1,4 @@
--- profile.dashboard: a mentor's own figures.
+-- profile.show_dashboard: a mentor's own figures.
 -- $1 user_id text
 -- returns body; no row without a profile
 SELECT

@@ -1,4 +1,4 @@
--- requests.active: a mentee's active requests to a mentor, soonest first.
+-- requests.list_active: a mentee's active requests to a mentor, soonest first.
 -- Active are pending ones, and accepted ones whose session is live; the times are the session's.
 -- $1 mentor_id uuid
 -- $2 mentee_id text

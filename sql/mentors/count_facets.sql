@@ -1,4 +1,4 @@
--- mentors.facets: how many mentors that match have each expertise, language and currency.
+-- mentors.count_facets: how many mentors that match have each expertise, language and currency.
 -- $1 q       text
 -- $2 filters jsonb
 -- returns body, with 50 of each at most

@@ -1,4 +1,4 @@
--- mentors.available: the mentors with a free slot from one instant to another, soonest first.
+-- mentors.list_available: the mentors with a free slot from one instant to another, soonest first.
 -- $1 filters   jsonb
 -- $2 from_time text
 -- $3 to_time   text
