@@ -64,7 +64,7 @@ async def list_slots(
     the database's today, ``end`` to 14 days after the start.
     Raises ValidationFailed, MentorNotFound.
     """
-    row = await statements.availability.slots(
+    row = await statements.availability.list_slots(
         db, mentor_id=mentor_id, start_date=start, end_date=end, max_dates=MAX_DATES
     )
     if row["dates"] < 1:

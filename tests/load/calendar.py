@@ -48,7 +48,7 @@ async def measure(url: str, calls: int = 2000) -> None:
     connection = await asyncpg.connect(
         url, server_settings={"plan_cache_mode": "force_generic_plan"}
     )
-    statement = await connection.prepare((SQL / "availability" / "slots.sql").read_text())
+    statement = await connection.prepare((SQL / "availability" / "list_slots.sql").read_text())
     pid = await connection.fetchval("SELECT pg_backend_pid()")
     first = 0.0
     for what, change in STEPS.items():

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 SQL = Path(__file__).parents[3] / "sql"
 LIST = (SQL / "mentors/list.sql").read_text()
 SHOW = (SQL / "mentors/show.sql").read_text()
-SLOTS = (SQL / "availability/slots.sql").read_text()
+SLOTS = (SQL / "availability/list_slots.sql").read_text()
 COUNT_PENDING = (SQL / "requests/count_pending.sql").read_text()
 CREATE = (SQL / "requests/create.sql").read_text()
 ACCEPT = (SQL / "requests/accept.sql").read_text()

@@ -1,4 +1,4 @@
--- availability.slots: the times at which a public mentor can be booked.
+-- availability.list_slots: the times at which a public mentor can be booked.
 -- $1 mentor_id  uuid
 -- $2 start_date text
 -- $3 end_date   text
