@@ -77,8 +77,8 @@ BARS: dict[tuple[str, str], dict[str, float]] = {
 #: The most that p99 may be in p50, of a read.
 MAX_SPREAD = 2.5
 
-#: Of each connection, whichever program opens it.
-SETTINGS = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
+#: Of each connection, whichever program opens it. A backslash keeps a space within its value.
+SETTINGS = " ".join(f"-c {name}=" + value.replace(" ", "\\ ") for name, value in SESSION.items())
 
 #: Of one endpoint: the rounds of each column.
 Runs = dict[str, list[Figure]]
