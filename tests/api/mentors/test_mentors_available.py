@@ -13,8 +13,7 @@ import pytest
 from tests.client import ALWAYS, Api, Mentor, coming, fields_of, instant, iso
 from tests.clock import Clock
 
-#: A Monday.
-MONDAY = datetime(2031, 2, 10, tzinfo=UTC)
+MONDAY = coming(0)
 
 
 async def available(api: Api, start: datetime, end: datetime, **query: Any) -> list[Any]:
@@ -38,11 +37,8 @@ def hours(*texts: str, day: int = 0) -> list[dict[str, Any]]:
 async def test_list_available_shows_cards_with_three_slots(api: Api) -> None:
     mentor = await api.mentor("mia", hours("09:00-17:00"), bufferTime=15, languages=["en"])
     (found,) = await available(api, MONDAY, MONDAY + timedelta(days=7))
-    slots = (
-        await api.nobody.get(
-            f"/mentors/{mentor.id}/availability", startDate="2031-02-10", endDate="2031-02-16"
-        )
-    ).json["slots"]
+    days = {"startDate": MONDAY.date(), "endDate": MONDAY.date() + timedelta(days=6)}
+    slots = (await api.nobody.get(f"/mentors/{mentor.id}/availability", **days)).json["slots"]
     assert found.pop("slots") == slots[:3]
     assert [found] == (await api.nobody.get("/mentors")).json
 
