@@ -60,7 +60,9 @@ class Listener:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        await self._listen()
+        """Begin to follow the log, also while no connection can be had."""
+        with self._lost_on_error():
+            await self._listen()
         self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._notify())]
 
     @property

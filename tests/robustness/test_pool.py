@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -17,10 +18,12 @@ from mentorapi.database import fair_queue, statements
 from mentorapi.database import pool as pools
 from mentorapi.database.connections import connect, open_pool
 from mentorapi.database.pool import Pool
+from mentorapi.events import listener
 from mentorapi.http import limiter as limiters
 from mentorapi.http.limiter import CallerLimiter
 from tests.client import Api
 from tests.conftest import execute
+from tests.serving import SETTINGS, VERIFIER, serve
 
 
 @asynccontextmanager
@@ -350,3 +353,20 @@ async def test_acquire_without_any_connection_fails_at_its_deadline(
         await other.close()
         pool.release(await waiting)
         await pool.close()
+
+
+async def test_start_with_a_single_connection_serves_without_the_cache(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(listener, "RETRY_SECONDS", 0.05)
+    async with limited(database_url, 1) as url:
+        name = urlsplit(url).username
+        grant = f"EXECUTE format('GRANT %I TO {name}', current_user)"
+        await execute(database_url, f"DO $$BEGIN {grant}; END$$")
+        async for api in serve(url, SETTINGS, VERIFIER, tmp_path):
+            for _ in range(2):
+                assert (await api.nobody.get("/mentors")).status == 200
+            assert api.services.cache.hits == 0
+            await execute(database_url, f"ALTER ROLE {name} CONNECTION LIMIT 2")
+            while not api.services.cache.hits:
+                assert (await api.nobody.get("/mentors")).status == 200
