@@ -17,8 +17,10 @@ import pytest
 from mentorapi import cli, errors
 from mentorapi.app import PREFIX, ROUTES
 from mentorapi.config import Settings
+from mentorapi.database import connections
 from mentorapi.database.errors import CONSTRAINTS
 from mentorapi.demo import fill
+from mentorapi.events import listener
 from mentorapi.http import docs
 from mentorapi.schemas.validation import DETAIL_CODES
 from tests.client import Api
@@ -105,6 +107,21 @@ def commands() -> dict[str, argparse.ArgumentParser]:
         if isinstance(action, argparse._SubParsersAction)
     )
     return dict(action.choices)
+
+
+def test_compare_pgbouncer_settings_with_those_of_connections() -> None:
+    (ini,), statements = blocks(OPERATIONS, "ini"), "".join(blocks(OPERATIONS, "sql"))
+    settings = dict(re.findall(r"ALTER ROLE mentorapi SET (\S+) = '(.*)';", statements))
+    # PgBouncer passes these on.
+    passed = {"application_name", "timezone", "datestyle"}
+    own = connections.SESSION.keys() - passed | {"mentorapi.public_url"}
+    assert settings.keys() == own
+    ignored = ini.removeprefix("ignore_startup_parameters = ").strip().split(", ")
+    assert {*ignored} == {"options", *own, *listener.SESSION}
+    # The tests' own connections have longer limits.
+    source = Path(connections.__file__).read_text()
+    del settings["mentorapi.public_url"]
+    assert [name for name, value in settings.items() if f'"{name}": "{value}"' not in source] == []
 
 
 def test_compare_commands_table_with_options_of_each_command() -> None:
