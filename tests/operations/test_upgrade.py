@@ -72,8 +72,8 @@ async def paste(heading: str, url: str, folder: Path) -> str:
 
 
 async def contents(url: str) -> dict[str, Rows]:
-    """Return the rows of each table."""
-    connection = await asyncpg.connect(url)
+    """Return the rows of each table. Their times are in UTC, whatever the zone of the server."""
+    connection = await asyncpg.connect(url, server_settings={"timezone": "UTC"})
     try:
         tables = await connection.fetch(
             "SELECT relname FROM pg_class"
