@@ -36,7 +36,7 @@ def primary_and_standby(delay_ms: int) -> Iterator[tuple[str, Path]]:
         folder = Path(name)
         with embedded.running(folder / "data") as url:
             migrate(url)
-            seed(url, MENTORS)
+            asyncio.run(seed(url, MENTORS))
             settings = {
                 # Those of the standby do nothing on the primary, so that one copy has them all.
                 "primary_conninfo": f"host={folder / 'data' / 'postgres'} user=postgres",
