@@ -223,11 +223,14 @@ class Folder:
         def __getattr__(self, name: str) -> Statement: ...
 
 
-# Each folder but that of the functions is an attribute of this module.
-for _path in SQL.iterdir():
-    if _path.is_dir() and _path.name != "functions":
-        globals()[_path.name] = Folder(_path)
-
-if TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Folder: ...
+idempotency = Folder(SQL / "idempotency")
+account = Folder(SQL / "account")
+mentors = Folder(SQL / "mentors")
+profile = Folder(SQL / "profile")
+availability = Folder(SQL / "availability")
+requests = Folder(SQL / "requests")
+sessions = Folder(SQL / "sessions")
+events = Folder(SQL / "events")
+transitions = Folder(SQL / "transitions")
+reviews = Folder(SQL / "reviews")
+database = Folder(SQL / "database")
