@@ -20,7 +20,9 @@ from tornado.tcpclient import TCPClient
 
 from mentorapi.app import ROUTES
 from mentorapi.config import Settings
+from mentorapi.http import connection
 from mentorapi.http.base import NO_ID
+from mentorapi.repositories import mentors
 from tests.client import SECRET, Api, Response, User, asking, check, fields_of, is_error
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -852,6 +854,43 @@ async def test_send_wrong_path_or_method_from_a_page_shows_error(api: Api) -> No
         assert response.status == status
         assert response.headers["Access-Control-Allow-Origin"] == APP
     assert (await from_origin(api, APP, "/mentor/mee", method="OPTIONS")).status == 404
+
+
+@with_origins(APP)
+async def test_send_what_no_handler_gets_may_be_read_by_a_page(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*arguments: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(mentors, "show", fail)
+    monkeypatch.setattr(connection, "BODY_SECONDS", 0.1)
+    get, post = "GET /api/mentors HTTP/1.1", "POST /api/requests HTTP/1.1"
+    token = f"Authorization: Bearer {api.user('jane').token}"
+    json_type = "Content-Type: application/json"
+    # Of these heads no origin is known.
+    for start, header, status in (
+        (get, f"Authorization: Bearer {'e' * 20_000}", 431),
+        (f"GET /api/mentors/search?q={'x' * 20_000} HTTP/1.1", "A: b", 431),
+        (get, "A b: c", 400),
+        ("GET /api/mentors HTTP/2.0", "A: b", 400),
+        (post, f"Content-Length: {10**30}", 413),
+    ):
+        response = await raw(api, start, f"Origin: {APP}", header)
+        assert response.status == status
+        assert response.headers["Access-Control-Allow-Origin"] == "*", (start[:40], header[:40])
+        assert "X-Error-Code" in response.headers["Access-Control-Expose-Headers"]
+    for start, headers, status in (
+        (post, [token, "Content-Length: 9999999"], 413),
+        (post, [token, json_type, "Content-Length: 9"], 408),
+        ("GET /api/nope HTTP/1.1", [], 404),
+        ("BREW /api/mentors HTTP/1.1", [], 405),
+        (f"GET /api/mentors/{NO_ID} HTTP/1.1", [], 500),
+    ):
+        response = await raw(api, start, f"Origin: {APP}", *headers)
+        assert response.status == status
+        assert response.headers["Access-Control-Allow-Origin"] == APP, (start, status)
+        assert "X-Error-Code" in response.headers["Access-Control-Expose-Headers"]
 
 
 @with_origins("*")
