@@ -12,12 +12,14 @@ from pathlib import Path
 
 from tests.docs.documents import DOCUMENTS, ROOT
 
-RECIPES = (1, 2, 4)
+RECIPES = (1, 2, 3, 4, 5)
 
 #: The tests that the recipes add, and those that find a missing step. Without test_plans.py, which
 #: takes 20 s.
 FILES = (
     "tests/api/mentees",
+    "tests/api/events/test_review_changed.py",
+    "tests/api/availability/test_horizon.py",
     "tests/operations/test_job_time_off.py",
     "tests/operations/test_starting_misconfigured.py",
     "tests/rules/test_sql_files.py",
@@ -27,6 +29,8 @@ FILES = (
 SELECTED = (
     "mentees",
     "time_off",
+    "correct_a_review",
+    "beyond_the_horizon",
     "MAX_HEAD_BYTES",
     "table",
     "unique_ids_and_descriptions",
