@@ -10,7 +10,7 @@ from mentorapi.database import statements
 from mentorapi.database.page import Page
 from mentorapi.database.pool import Database
 from mentorapi.repositories import profile
-from mentorapi.schemas.validation import is_whole_minute, parse_instant
+from mentorapi.schemas.validation import parse_instant
 
 #: From the first to the last date of a list of slots, both counted.
 MAX_DATES = 92
@@ -191,13 +191,7 @@ async def set_policy(db: Database, user_id: str, policy: Mapping[str, Any]) -> s
 
 
 async def explain(db: Database, user_id: str, starts_at: str, duration: int | None) -> str:
-    """Return as JSON whether this time is free for a mentee, and the reasons why not.
-
-    Raises ProfileNotFound, ValidationFailed for a start that no request can name.
-    """
-    start = parse_instant(starts_at)
-    if not is_whole_minute(start):
-        raise errors.ValidationFailed.of("startsAt", "must be a whole minute", "format")
+    """Return as JSON whether this time is free for a mentee, and the reasons why not."""
     # As text: asyncpg reads datetime.min and datetime.max as infinity.
     return await statements.availability.explain.body(
         db, errors.ProfileNotFound, user_id=user_id, starts_at=starts_at, duration=duration

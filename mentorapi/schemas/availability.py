@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
-from mentorapi.schemas.validation import Details, entry, parse_instant
+from mentorapi.schemas.validation import Details, check_whole_minutes, entry, parse_instant
 
 DAY_OF_WEEK = common.with_example(common.integer(0, 6), 0, "0 is Monday, 6 is Sunday.")
 
@@ -378,6 +378,7 @@ EXPLAIN = Operation(
     query=common.query_object(
         ["startsAt"], startsAt=common.SESSION_START, duration=common.DURATION
     ),
+    rules=lambda query: check_whole_minutes({"startsAt": parse_instant(query["startsAt"])}),
     response=common.response_object(
         "Explanation",
         free=common.boolean(False),

@@ -1,10 +1,12 @@
 """Public mentors: list, search, facets, those with a free slot, one profile."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from mentorapi.schemas import availability, common, examples
 from mentorapi.schemas.operation import Operation
+from mentorapi.schemas.validation import Details, entry, parse_instant
 
 RATING = common.with_example(
     {"type": ["number", "null"], "minimum": 1, "maximum": 5},
@@ -112,6 +114,16 @@ FACETS = Operation(
     ),
 )
 
+
+def check_period(query: Mapping[str, Any]) -> Details:
+    length = parse_instant(query["to"]) - parse_instant(query["from"])
+    if length <= timedelta():
+        return [entry(["to"], "order", "must be after from")]
+    if length > timedelta(days=31):
+        return [entry(["to"], "out_of_range", "must be at most 31 days after from")]
+    return []
+
+
 AVAILABLE = Operation(
     name="listAvailableMentors",
     summary="The mentors with a free slot between two instants, soonest first",
@@ -125,6 +137,7 @@ AVAILABLE = Operation(
         to=common.instant(f"{examples.FRIDAY}T00:00:00Z"),
         limit=common.paging_parameters(20, 50)["limit"],
     ),
+    rules=check_period,
     response=common.array_of(
         common.response_object(
             "AvailableMentor",

@@ -33,7 +33,8 @@ class Operation:
     merge_patch: bool = False
     #: Whether a write may make a cached response stale. A pending request changes none.
     affects_cache: bool = True
-    #: Rules that JSON Schema cannot express; checked when the body fits its schema.
+    #: Rules that JSON Schema cannot express, for the body, or for the query of an operation without
+    #: a body. They are checked when it fits its schema.
     rules: Callable[[Any], Details] | None = None
     #: The parts of a multipart/form-data body, which the handler reads itself.
     form: Schema | None = None
@@ -69,11 +70,14 @@ class Operation:
         return normalize(self.body or {}, value, drop_nulls=not self.merge_patch)
 
     def check_body(self, value: object) -> Details:
-        details = details_of(self._body_validator, value)
-        return details or (self.rules(value) if self.rules is not None else [])
+        return details_of(self._body_validator, value) or self._check_rules(value)
 
     def check_query(self, values: object) -> Details:
-        return details_of(self._query_validator, values)
+        details = details_of(self._query_validator, values)
+        return details or ([] if self.body else self._check_rules(values))
+
+    def _check_rules(self, value: object) -> Details:
+        return self.rules(value) if self.rules is not None else []
 
 
 def accepts_null(schema: Schema) -> bool:

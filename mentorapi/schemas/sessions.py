@@ -7,7 +7,7 @@ from typing import Any
 from mentorapi import transitions
 from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
-from mentorapi.schemas.validation import Details, entry, is_whole_minute, parse_instant
+from mentorapi.schemas.validation import Details, check_whole_minutes, entry, parse_instant
 from mentorapi.transitions import Transition
 
 STATUS = common.with_example(common.status_of(transitions.SESSION), "confirmed")
@@ -158,12 +158,7 @@ MINUTE = timedelta(minutes=1)
 def check_new_times(body: Mapping[str, Any]) -> Details:
     """Check that both times are whole minutes, the end 15 to 180 of them after the start."""
     times = {name: parse_instant(body[name]) for name in ("newStartTime", "newEndTime")}
-    details = [
-        entry([name], "format", "must be a whole minute")
-        for name, time in times.items()
-        if not is_whole_minute(time)
-    ]
-    if details:
+    if details := check_whole_minutes(times):
         return details
     length = times["newEndTime"] - times["newStartTime"]
     if length <= timedelta():

@@ -140,10 +140,6 @@ def parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(whole)
 
 
-def is_whole_minute(time: datetime) -> bool:
-    return not time.second and not time.microsecond
-
-
 #: Levels of lists and objects in a body, a token or a key set. Python's own limit differs by
 #: version: a thousand levels in 3.11, many more in 3.13.
 MAX_NESTING = 64
@@ -333,6 +329,14 @@ def details_of(validator: Any, value: object) -> Details:
 def entry(path: Iterable[str], code: str, message: str) -> dict[str, str]:
     """One of the ``details`` of a failed validation."""
     return {"field": ".".join(path), "code": code, "message": message}
+
+
+def check_whole_minutes(times: Mapping[str, datetime]) -> Details:
+    return [
+        entry([name], "format", "must be a whole minute")
+        for name, time in times.items()
+        if time.second or time.microsecond
+    ]
 
 
 #: The values of ``code``, and what each says about the field.
