@@ -1,4 +1,4 @@
-"""Hands the command line to mentorapi.cli."""
+"""The program: hands the command line to mentorapi.cli."""
 
 import sys
 

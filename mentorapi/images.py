@@ -249,7 +249,7 @@ class _UserUploads:
 
 
 class ImageStore:
-    """Renders and stores uploads, and reads images of `CONTENT_TYPE` by name.
+    """The store that renders and keeps uploads, and reads images of `CONTENT_TYPE` by name.
 
     A thread with a bounded queue renders the images, so that uploads leave processors and memory
     to the rest of the server. Each user has one place in that queue. When the backend fails, the

@@ -58,7 +58,7 @@ class Caller:
 
 
 class Verifier:
-    """Verifies tokens with one key, or with the keys of one key set.
+    """A verifier of tokens, with one key or the keys of one key set.
 
     `start` it once, then share it. Belongs to one event loop.
     """

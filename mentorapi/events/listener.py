@@ -1,4 +1,4 @@
-"""Reads the event log, and makes the cached responses stale that a new event concerns.
+"""The reader of the event log: makes the cached responses stale that a new event concerns.
 
 A process reads the log before it responds to a write of its own, and when another process notifies
 it. It also reads at intervals, to find changes by psql and those whose notification was lost.
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 class Listener:
-    """Holds a connection of its own. While that is lost, the cache is closed."""
+    """The connection that reads the log. While it is lost, the cache is closed."""
 
     def __init__(self, cache: ResponseCache, connect: Callable[[], Awaitable[Any]]) -> None:
         self._cache = cache

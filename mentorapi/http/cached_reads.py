@@ -10,7 +10,7 @@ from mentorapi.http.request import Request
 
 
 class CachedReadHandler(ApiHandler):
-    """Responds from the database, and keeps the response in the cache under the request's URL."""
+    """A read from the database that keeps its response in the cache, under the request's URL."""
 
     load: Load | None = None
     response: Response | None = None

@@ -1,4 +1,4 @@
-"""Parses the bytes of a connection into requests, one at a time, with llhttp."""
+"""The parser of a connection: from bytes to requests, one at a time, with llhttp."""
 
 import math
 import re
@@ -26,7 +26,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]
 
 
 class RequestParser:
-    """Feeds llhttp pieces that end where a head or a chunked body may end.
+    """A parser that gives llhttp pieces which end where a head or a chunked body may end.
 
     So no piece has bytes of two requests, and bytes that follow a request wait unparsed.
     """

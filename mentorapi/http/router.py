@@ -1,4 +1,4 @@
-"""Sends a request to the cache, or to the handler of its path."""
+"""The router: responds from the cache, or starts the handler of the path."""
 
 import re
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Server:
-    """Holds at most ``max_connections``.
+    """A server that holds at most ``max_connections``.
 
     Beyond that limit, and while the system has no file descriptor left, it does not accept: new
     connections wait in the system's queue.

@@ -1,4 +1,4 @@
-"""Deletes the events of long ago that are not part of a history."""
+"""The clean-up of events: deletes those older than 30 days that are not part of a history."""
 
 from mentorapi.database import statements
 from mentorapi.database.pool import Database

@@ -1,4 +1,4 @@
-"""Deletes the idempotency keys that have expired."""
+"""The clean-up of idempotency keys: deletes those older than 24 hours."""
 
 from mentorapi.database import statements
 from mentorapi.database.pool import Database

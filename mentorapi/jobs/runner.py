@@ -1,4 +1,4 @@
-"""Runs the background jobs: at the start of the server, and then at their intervals."""
+"""The runner of the background jobs: at the start of the server, and then at their intervals."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ class Job:
 
 
 class Runner:
-    """Runs jobs, each in a task of its own; logs failures and keeps the metrics of each job."""
+    """The jobs of a server, each in a task of its own, with log lines of failures and metrics."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Deletes the words of the search that no public profile contains any more."""
+"""The clean-up of the search: deletes words that no public profile contains any more."""
 
 from mentorapi.database.pool import Database
 from mentorapi.repositories import mentors

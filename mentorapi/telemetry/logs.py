@@ -102,7 +102,7 @@ _RENDERERS: dict[Style, Processor] = {"text": render_text, "json": render_json}
 
 
 class StderrLogger:
-    """Writes the finished lines of a structlog logger."""
+    """A writer of the finished lines of a structlog logger."""
 
     def __init__(self, name: str) -> None:
         self.name = name

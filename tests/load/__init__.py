@@ -1,1 +1,1 @@
-"""How fast it is: benchmarks, and users for soak tests."""
+"""Benchmarks, and users for soak tests."""

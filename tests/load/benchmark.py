@@ -1,4 +1,4 @@
-"""How fast this API is, beside what it is made of and what others would build, in one run.
+"""The speed of this API, beside what it is made of and what others would build, in one run.
 
 ``python -m tests.load.benchmark --peers`` seeds a database, starts all servers, and lets wrk ask
 them in turns for the same things:
@@ -183,7 +183,7 @@ def elsewhere(calls: list[str], path: str) -> list[str]:
 
 
 def pgbench(url: str, wrk: Wrk, pool_size: int, endpoint: Endpoint) -> Figure:
-    """Reads only: the arguments of a write cannot be repeated."""
+    """The speed of a read: the arguments of a write cannot be repeated."""
     sql = endpoint.sql
     for place, value in reversed(list(enumerate(endpoint.arguments, 1))):
         sql = sql.replace(f"${place}", literal(value))

@@ -1,4 +1,4 @@
-"""How long accepts wait that collide.
+"""The waits of accepts that collide.
 
 ``python -m tests.load.contention`` starts the server on an empty database. In each round, mentees
 request overlapping times of one mentor, and all requests are accepted at once, over as many

@@ -1,4 +1,4 @@
-"""What the benchmarks ask for: the calls, and the statement that the API runs for each."""
+"""The calls of the benchmarks, and the statement that the API runs for each."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Endpoint:
 
 
 class Captured(Exception):
-    """Carries the statement that a repository was about to run."""
+    """The statement that a repository was about to run, and its arguments."""
 
 
 class Capture:
-    """In the place of a connection."""
+    """A stand-in for a connection that runs nothing."""
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Any:
         raise Captured(sql, list(arguments))

@@ -1,4 +1,4 @@
-"""What the scripts of this folder share: a seeded database, servers on a core of their own, wrk."""
+"""The shared parts of this folder's scripts: a seeded database, servers on a core of their own, wrk."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def token_of(user: str) -> str:
 
 @dataclass
 class Figure:
-    """What one round measured: requests per second, and waits in milliseconds."""
+    """The result of one round: requests per second, and waits in milliseconds."""
 
     rate: float
     p50: float = 0.0
@@ -113,7 +113,7 @@ class Figure:
 
 
 class Wrk:
-    """Drives servers for ``seconds`` each."""
+    """A run of wrk against servers, for ``seconds`` each."""
 
     def __init__(self, folder: Path, seconds: int, connections: int = CONNECTIONS) -> None:
         self.folder, self.seconds, self.connections = folder, seconds, connections

@@ -1,4 +1,4 @@
-"""What the event log costs where each commit waits for a synchronous standby 20 ms away.
+"""The cost of the event log where each commit waits for a synchronous standby 20 ms away.
 
 ``python -m tests.load.standby`` starts two PostgreSQL. The standby applies each commit 20 ms after
 it was made, and the primary waits for that (remote_apply). 16 clients accept requests, in turns

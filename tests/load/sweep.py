@@ -1,4 +1,4 @@
-"""How long a sweep of 10,000 sessions takes, and whether readers notice it.
+"""The duration of a sweep of 10,000 sessions, and whether readers notice it.
 
 ``python -m tests.load.sweep`` makes that many sessions due at once, as after a night without a
 server, and sweeps them while wrk reads a mentor and a mentee's sessions from the database.

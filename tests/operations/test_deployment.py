@@ -257,7 +257,7 @@ Started = Callable[..., Nginx]
 
 @pytest.fixture
 def nginx(tmp_path: Path, authority: Authority) -> Iterator[Started]:
-    """Starts it in front of a port."""
+    """A function that starts nginx in front of a port."""
     running: list[Nginx] = []
 
     def start(upstream: int, *changes: tuple[str, str]) -> Nginx:

@@ -1,4 +1,4 @@
-"""Lists the migrations that a database lacks, and undoes applied ones as ``yoyo rollback`` does."""
+"""The migrations that a database lacks, and the undoing of applied ones as by ``yoyo rollback``."""
 
 from __future__ import annotations
 

@@ -423,7 +423,7 @@ JWK = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
 
 
 class Issuer:
-    """Publishes keys over HTTP. ``hits`` counts the requests for them."""
+    """An issuer that publishes keys over HTTP. ``hits`` counts the requests for them."""
 
     def __init__(self) -> None:
         self.keys: dict[str, tuple[str, Any]] = {}
