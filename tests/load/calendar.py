@@ -1,5 +1,7 @@
-"""The cost of overrides, time off, a policy and a zone: PostgreSQL's processor time for the free slots
-of two weeks, with 40 windows and 20 sessions.
+"""The cost of overrides, time off, a policy and a zone.
+
+It is the processor time of PostgreSQL for the free slots of two weeks, with 40 windows and 20
+sessions.
 
 ``python -m tests.load.calendar`` gives the first mentor more and more of a calendar and compares
 each with none, on one connection. Linux only.

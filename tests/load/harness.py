@@ -1,4 +1,4 @@
-"""The shared parts of this folder's scripts: a seeded database, servers on a core of their own, wrk."""
+"""The shared parts of the scripts: a seeded database, servers on a core of their own, wrk."""
 
 from __future__ import annotations
 
