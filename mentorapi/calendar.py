@@ -27,7 +27,7 @@ class Text(vText):
 
 
 def write(entry: Mapping[str, Any]) -> bytes:
-    """Write a row of ``sql/sessions/calendar.sql``."""
+    """Write a row of ``sql/sessions/show_calendar_entry.sql``."""
     event = Event()
     # The same at every address of the service: a calendar identifies the event by it.
     event.add("uid", f"{entry['id']}@mentorapi")

@@ -90,7 +90,7 @@ def _apply(connection: psycopg.Connection, *, drop_first: bool = False) -> None:
                 raise
             except psycopg.Error as error:
                 raise StartupError(f"sql/functions/{name} failed: {reason(error)}") from error
-        row = connection.execute(statements.database.made.sql.encode()).fetchone()
+        row = connection.execute(statements.database.list_made.sql.encode()).fetchone()
         made = [*(row[0] if row else []), *kept]
         # The kinds in reverse, views, triggers, functions: in this order they can be dropped.
         made.sort(key=lambda each: each.split(" ")[0], reverse=True)

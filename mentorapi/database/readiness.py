@@ -16,7 +16,7 @@ async def find_obstacles(db: Database, migrations: Sequence[str]) -> tuple[bool,
     """
     async with statements.connection(db) as connection:
         try:
-            row = await statements.database.state(connection, migration_ids=list(migrations))
+            row = await statements.database.show_state(connection, migration_ids=list(migrations))
         except asyncpg.UndefinedTableError:
             # The database was never migrated.
             return False, list(migrations)

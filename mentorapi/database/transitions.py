@@ -41,7 +41,7 @@ async def refusal(
     This is a second statement because the first one would still see its old snapshot.
     """
     resource, refusals = transition.resource, transition.refusals
-    row = await statements.transitions.refused(db, **ids(resource, row_id), user_id=user_id)
+    row = await statements.transitions.explain_refusal(db, **ids(resource, row_id), user_id=user_id)
     if row is None:
         return resource.not_found()
     if not any(row[f"is_{party}"] for party in transition.by):

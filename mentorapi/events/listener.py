@@ -101,7 +101,7 @@ class Listener:
 
     async def _read(self, connection: Any) -> None:
         row = await connection.fetchrow(
-            statements.events.stale.sql, self._snapshot, timeout=REPLY_SECONDS
+            statements.events.list_stale.sql, self._snapshot, timeout=REPLY_SECONDS
         )
         self._snapshot = row["snapshot"]
         for topic in row["topics"]:

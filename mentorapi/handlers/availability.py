@@ -29,9 +29,9 @@ class ShowOrReplaceAvailability(ApiHandler):
 
 
 class DeleteWindow(ApiHandler):
-    @operation(spec.DELETE, raises=(errors.ProfileNotFound, errors.WindowNotFound))
+    @operation(spec.DELETE_WINDOW, raises=(errors.ProfileNotFound, errors.WindowNotFound))
     async def delete(self, window_id: str) -> None:
-        await availability.delete(self.db, self.user_id, window_id)
+        await availability.delete_window(self.db, self.user_id, window_id)
         self.write_json('{"message":"Availability pattern deleted"}')
 
 

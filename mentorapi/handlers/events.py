@@ -7,7 +7,7 @@ from mentorapi.transitions import REQUEST, SESSION
 
 
 class ListRequestChanges(ApiHandler):
-    @operation(spec.LIST_OF_REQUEST, raises=REQUEST.read_errors)
+    @operation(spec.LIST_REQUEST_CHANGES, raises=REQUEST.read_errors)
     async def get(self, request_id: str) -> None:
         changes = await events.list_changes(
             self.db, REQUEST, request_id, self.user_id, **self.parameters
@@ -16,7 +16,7 @@ class ListRequestChanges(ApiHandler):
 
 
 class ListSessionChanges(ApiHandler):
-    @operation(spec.LIST_OF_SESSION, raises=SESSION.read_errors)
+    @operation(spec.LIST_SESSION_CHANGES, raises=SESSION.read_errors)
     async def get(self, session_id: str) -> None:
         changes = await events.list_changes(
             self.db, SESSION, session_id, self.user_id, **self.parameters

@@ -30,7 +30,7 @@ class SearchMentors(ListMentors):
 
 
 class CountFacets(CachedReadHandler):
-    @operation(spec.FACETS)
+    @operation(spec.COUNT_FACETS)
     async def get(self) -> None:
         async with self.services.search_slot():
             facets = await mentors.count_facets(self.db, **self.parameters)
@@ -40,7 +40,7 @@ class CountFacets(CachedReadHandler):
 class ListAvailableMentors(CachedReadHandler):
     TOPIC = ANY
 
-    @operation(spec.AVAILABLE)
+    @operation(spec.LIST_AVAILABLE)
     async def get(self) -> None:
         from_time, to_time = (parse_instant(self.parameters.pop(name)) for name in ("from", "to"))
         async with self.services.search_slot():

@@ -32,7 +32,7 @@ class ShowOrUpdateProfile(ApiHandler):
 
 
 class ShowDashboard(ApiHandler):
-    @operation(spec.DASHBOARD, raises=(errors.ProfileNotFound,))
+    @operation(spec.SHOW_DASHBOARD, raises=(errors.ProfileNotFound,))
     async def get(self) -> None:
         self.write_json(await profile.show_dashboard(self.db, self.user_id))
 

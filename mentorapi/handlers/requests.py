@@ -10,7 +10,7 @@ ANSWER_ERRORS = tuple(dict.fromkeys(error for one in transitions.ANSWERS for err
 
 
 class ListOrCreateRequests(ApiHandler):
-    @operation(spec.LIST)
+    @operation(spec.LIST_OWN)
     async def get(self) -> None:
         self.write_list(await requests.list_own(self.db, self.user_id, **self.parameters))
 

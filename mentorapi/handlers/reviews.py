@@ -8,7 +8,7 @@ from mentorapi.schemas import reviews as spec
 
 
 class ListMentorReviews(CachedReadHandler):
-    @operation(spec.LIST, raises=(errors.MentorNotFound,))
+    @operation(spec.LIST_OF_MENTOR, raises=(errors.MentorNotFound,))
     async def get(self, mentor_id: str) -> None:
         self.write_data(await reviews.list_of_mentor(self.db, mentor_id, **self.parameters))
 

@@ -10,7 +10,7 @@ from mentorapi.transitions import Transition
 
 
 class ListSessions(ApiHandler):
-    @operation(spec.LIST)
+    @operation(spec.LIST_OWN)
     async def get(self) -> None:
         self.write_list(await sessions.list_own(self.db, self.user_id, **self.parameters))
 
@@ -21,13 +21,13 @@ class ShowSession(ApiHandler):
         self.write_json(await sessions.show(self.db, session_id, self.user_id))
 
 
-class ShowInCalendar(ApiHandler):
-    @operation(spec.CALENDAR, raises=transitions.SESSION.read_errors)
+class ShowCalendarEntry(ApiHandler):
+    @operation(spec.SHOW_CALENDAR_ENTRY, raises=transitions.SESSION.read_errors)
     async def get(self, session_id: str) -> None:
         # Imported here, because icalendar takes a tenth of a start.
         from mentorapi import calendar
 
-        entry = await sessions.calendar_entry(self.db, session_id, self.user_id)
+        entry = await sessions.show_calendar_entry(self.db, session_id, self.user_id)
         self.set_header("Content-Type", calendar.CONTENT_TYPE)
         self.set_header("Content-Disposition", f'attachment; filename="session-{session_id}.ics"')
         self.write(calendar.write(entry))
@@ -62,7 +62,7 @@ class RescheduleSession(ApiHandler):
 routes = [
     ("/sessions", ListSessions),
     ("/sessions/{sessionId}", ShowSession),
-    ("/sessions/{sessionId}/calendar.ics", ShowInCalendar),
+    ("/sessions/{sessionId}/calendar.ics", ShowCalendarEntry),
     ("/sessions/{sessionId}/confirm", move(spec.CONFIRM, transitions.CONFIRM)),
     ("/sessions/{sessionId}/complete", move(spec.COMPLETE, transitions.COMPLETE)),
     (

@@ -38,7 +38,7 @@ class ShowMetrics(Probe):
         with suppress(errors.Unavailable, TimeoutError):
             await check_readiness(self.services)
             async with asyncio.timeout(DATABASE_SECONDS):
-                ready, lag = 1, await sessions.lag(self.services.db)
+                ready, lag = 1, await sessions.measure_lag(self.services.db)
         metrics.ready.set(ready)
         metrics.sweep_lag.set(lag)
         accepted = self.request.headers.get("accept", "")

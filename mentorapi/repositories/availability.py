@@ -47,8 +47,8 @@ async def replace(
         return await show(connection, user_id)
 
 
-async def delete(db: Database, user_id: str, window_id: str) -> None:
-    row = await statements.availability.delete(
+async def delete_window(db: Database, user_id: str, window_id: str) -> None:
+    row = await statements.availability.delete_window(
         db, errors.ProfileNotFound, user_id=user_id, window_id=window_id
     )
     if not row["found"]:

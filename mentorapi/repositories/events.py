@@ -11,7 +11,7 @@ async def list_changes(
     db: Database, resource: Resource, row_id: str, user_id: str, page: int, limit: int
 ) -> Page:
     """Return the changes of one request or session, oldest first."""
-    row = await statements.events.list(
+    row = await statements.events.list_changes(
         db, **ids(resource, row_id), user_id=user_id, limit=limit, offset=offset(page, limit)
     )
     require_party(row, resource)

@@ -41,7 +41,7 @@ async def create(
     )
     if row is not None:
         return str(row["request_id"]), row["body"]
-    why = await statements.requests.create_refused(db, errors.MentorNotFound, **asked)
+    why = await statements.requests.explain_refusal(db, errors.MentorNotFound, **asked)
     if why["to_self"]:
         raise errors.RequestToSelf
     if why["past"]:

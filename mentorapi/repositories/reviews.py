@@ -9,7 +9,7 @@ from mentorapi.transitions import REVIEW
 
 
 async def list_of_mentor(db: Database, mentor_id: str, page: int, limit: int) -> Page:
-    return await statements.reviews.list.page(
+    return await statements.reviews.list_of_mentor.page(
         db, page, limit, errors.MentorNotFound, mentor_id=mentor_id
     )
 

@@ -51,9 +51,9 @@ async def show(db: Database, session_id: str, user_id: str) -> str:
     return str(require_party(row, SESSION)["body"])
 
 
-async def calendar_entry(db: Database, session_id: str, user_id: str) -> Any:
+async def show_calendar_entry(db: Database, session_id: str, user_id: str) -> Any:
     """Return the columns of a session that :mod:`mentorapi.calendar` writes."""
-    row = await statements.sessions.calendar(db, session_id=session_id, user_id=user_id)
+    row = await statements.sessions.show_calendar_entry(db, session_id=session_id, user_id=user_id)
     return require_party(row, SESSION)
 
 
@@ -94,7 +94,7 @@ async def reschedule(
     return str(row["body"])
 
 
-async def lag(db: Database) -> float:
+async def measure_lag(db: Database) -> float:
     """Return the seconds by which the sweep is late with the oldest due session or request."""
-    row = await statements.sessions.lag(db)
+    row = await statements.sessions.measure_lag(db)
     return float(row["seconds"])

@@ -179,7 +179,7 @@ REPLACE = Operation(
 
 MESSAGE = common.response_object("Message", message=common.text("Availability pattern deleted"))
 
-DELETE = Operation(
+DELETE_WINDOW = Operation(
     name="deleteAvailabilityWindow",
     summary="Delete one weekly window",
     description="Sessions that were booked in the window stay.",

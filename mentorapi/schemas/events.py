@@ -20,14 +20,14 @@ CHANGE = common.response_object(
     at=common.INSTANT,
 )
 
-LIST_OF_REQUEST = Operation(
+LIST_REQUEST_CHANGES = Operation(
     name="listRequestChanges",
     summary="How a request's state has changed, oldest first",
     description="Who made each change and why, for the mentor and the mentee.",
     **common.list_of(CHANGE),
 )
 
-LIST_OF_SESSION = Operation(
+LIST_SESSION_CHANGES = Operation(
     name="listSessionChanges",
     summary="How a session's state and times have changed, oldest first",
     description="Who made each change and why, for the mentor and the mentee.",

@@ -98,7 +98,7 @@ def counted(value: str) -> dict[str, Any]:
     return common.with_example(common.array_of(FACET, 50), [{"value": value, "count": 12}])
 
 
-FACETS = Operation(
+COUNT_FACETS = Operation(
     name="countMentorFacets",
     summary="How many mentors have each expertise, language and currency",
     description="Counts the mentors that `GET /mentors/search` finds with the same parameters. "
@@ -124,7 +124,7 @@ def check_period(query: Mapping[str, Any]) -> Details:
     return []
 
 
-AVAILABLE = Operation(
+LIST_AVAILABLE = Operation(
     name="listAvailableMentors",
     summary="The mentors with a free slot between two instants, soonest first",
     description="The public mentors that pass all filters and have a slot between `from` and `to`, "

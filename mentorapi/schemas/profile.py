@@ -75,7 +75,7 @@ UPDATE = Operation(
     response=PROFILE,
 )
 
-DASHBOARD = Operation(
+SHOW_DASHBOARD = Operation(
     name="getDashboard",
     summary="The figures of a mentor",
     description="Sessions count when the mentee has confirmed them. Earnings are those in the "

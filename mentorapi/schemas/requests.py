@@ -66,7 +66,7 @@ CREATE = Operation(
     },
 )
 
-LIST = Operation(
+LIST_OWN = Operation(
     name="listRequests",
     summary="The caller's requests, newest first",
     description="`role=sent`: as a mentee. `role=received`: as a mentor. Without `role`: both. A "

@@ -26,7 +26,7 @@ META = common.response_object(
     totalPages=common.count(3),
 )
 
-LIST = Operation(
+LIST_OF_MENTOR = Operation(
     name="listMentorReviews",
     summary="The reviews of a mentor, newest first",
     description="A page of them. `meta` has the number of all.",

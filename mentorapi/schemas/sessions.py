@@ -48,7 +48,7 @@ SESSION = common.response_object(
 
 FLAG = {"type": "boolean", "default": False}
 
-LIST = Operation(
+LIST_OWN = Operation(
     name="listSessions",
     summary="The caller's sessions",
     description="`upcoming=true` lists soonest first, everything else latest first. Without "
@@ -89,7 +89,7 @@ END:VEVENT
 END:VCALENDAR
 """.replace("\n", "\r\n")
 
-CALENDAR = Operation(
+SHOW_CALENDAR_ENTRY = Operation(
     name="getSessionCalendar",
     summary="A session for the calendar of one of its two parties",
     description="iCalendar. The entry keeps its UID; its SEQUENCE rises when the session is moved, "

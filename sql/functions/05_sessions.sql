@@ -158,8 +158,8 @@ LEFT JOIN reviews AS v ON v.booking_id = b.id
 CROSS JOIN LATERAL session_json(b, v) AS s;
 
 -- Sessions that the sweep has to move: since when they are due, and to which state. sessions.sweep
--- moves them, sessions.lag measures how late it is. A session that ended while no sweep ran goes
--- straight to pending_completion.
+-- moves them, sessions.measure_lag says how late it is. A session that ended while no sweep ran
+-- goes straight to pending_completion.
 CREATE OR REPLACE VIEW due_sessions AS
 SELECT
     b.id,

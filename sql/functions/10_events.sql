@@ -5,7 +5,7 @@
 -- The log has three uses:
 -- * The history of requests and sessions: the rows with is_history, which stay.
 -- * The caches of the servers: `stale` says which responses have become stale, those about the
---   `mentor`, those and the `lists`, or `all` (sql/events/stale.sql).
+--   `mentor`, those and the `lists`, or `all` (sql/events/list_stale.sql).
 -- * Reading all events in order (sql/events/follow.sql).
 --
 -- A table with a column mentor_id becomes part of a mentor's public data by one trigger:

@@ -27,7 +27,7 @@ from mentorapi.demo import fill
 from mentorapi.http import docs
 from mentorapi.schemas import common, examples
 from mentorapi.schemas.operation import Operation
-from mentorapi.schemas.sessions import CALENDAR as SESSION_CALENDAR
+from mentorapi.schemas.sessions import SHOW_CALENDAR_ENTRY
 from tests import npm
 from tests.client import Api, is_error, phrase
 from tests.clock import Clock
@@ -148,7 +148,7 @@ async def test_compare_calendar_example_with_demo_has_the_same_fields(api: Api) 
     await fill.fill(api.services.db, api.services.settings)
     mentee = api.user(examples.MENTEE_USER, name=None)
     served = await mentee.get(f"/sessions/{examples.SESSION_ID}/calendar.ics")
-    shown = SESSION_CALENDAR.response["examples"][0]
+    shown = SHOW_CALENDAR_ENTRY.response["examples"][0]
     (described,) = icalendar.Calendar.from_ical(shown).walk("VEVENT")
     (given,) = icalendar.Calendar.from_ical(served.body.decode()).walk("VEVENT")
     assert described.keys() - {"URL"} <= given.keys() | {"DESCRIPTION"}

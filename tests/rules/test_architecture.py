@@ -15,6 +15,8 @@ from types import ModuleType
 import pytest
 
 import mentorapi
+from mentorapi import schemas
+from mentorapi.schemas.operation import Operation
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,3 +143,30 @@ def test_count_lines_of_modules_finds_none_above_450() -> None:
     package = Path(mentorapi.__path__[0])
     lines = {path: len(path.read_text().splitlines()) for path in package.rglob("*.py")}
     assert [path.name for path, count in lines.items() if count > 450] == []
+
+
+#: Functions of repositories that serve several operations.
+SHARED_FUNCTIONS = {
+    "mentors.list": "find",
+    "mentors.search": "find",
+    "sessions.confirm": "move",
+    "sessions.complete": "move",
+    "sessions.confirm_completion": "move",
+    "sessions.dispute": "move",
+    "events.list_request_changes": "list_changes",
+    "events.list_session_changes": "list_changes",
+}
+
+
+def test_compare_operations_with_repositories_finds_the_same_names() -> None:
+    """``LIST_OWN`` of ``schemas/requests.py`` is ``list_own`` of ``repositories/requests.py``."""
+    without_function = []
+    # Images are kept as files, not in the database.
+    for word in {module.name for module in pkgutil.iter_modules(schemas.__path__)} - {"images"}:
+        constants = vars(importlib.import_module(f"mentorapi.schemas.{word}"))
+        for constant in [one for one in constants if isinstance(constants[one], Operation)]:
+            name = f"{word}.{constant.lower()}"
+            repository = importlib.import_module(f"mentorapi.repositories.{word}")
+            if not hasattr(repository, SHARED_FUNCTIONS.get(name, constant.lower())):
+                without_function.append(name)
+    assert without_function == []

@@ -127,7 +127,7 @@ CALENDAR = f"{WINDOWS} availability_overrides_pkey {OFF} bookings_no_overlap"
 
 
 async def find_stale(db: Any) -> None:
-    await statements.events.stale(db, since="900000:900009:900001,900002")
+    await statements.events.list_stale(db, since="900000:900009:900001,900002")
 
 
 # The indexes for the meanings of a word, for the mentors who have it, and for the best of them.
@@ -260,7 +260,7 @@ CASES: dict[str, tuple[Run, str]] = {
         f"mentors_one_per_user mentors_pkey {WINDOWS}",
     ),
     "window deleted": (
-        call(availability.delete, "mentor7", id_of("window", "1.7")),
+        call(availability.delete_window, "mentor7", id_of("window", "1.7")),
         "mentors_one_per_user availability_windows_pkey",
     ),
     "request made": (
@@ -308,7 +308,7 @@ CASES: dict[str, tuple[Run, str]] = {
         "bookings_pkey mentors_pkey users_pkey reviews_one_per_booking",
     ),
     "session for a calendar": (
-        call(sessions.calendar_entry, SESSION_7, "mentor7"),
+        call(sessions.show_calendar_entry, SESSION_7, "mentor7"),
         "bookings_pkey mentors_pkey users_pkey",
     ),
     "history of a session": (
@@ -363,7 +363,7 @@ CASES: dict[str, tuple[Run, str]] = {
         "bookings_live_by_start bookings_pkey mentors_pkey",
     ),
     "lag of the sweep": (
-        call(sessions.lag),
+        call(sessions.measure_lag),
         "bookings_live_by_start requests_pending_by_start",
     ),
     "user renamed": (call(account.remember, "mentee7", RENAMED), "reviews_by_mentee"),

@@ -137,20 +137,20 @@ async def test_operations_that_skip_the_log_make_nothing_stale(api: Api) -> None
     assert {spec.name for spec in operations if not spec.affects_cache} == skipping
     mentor, mentee = await api.mentor(), api.user("ada")
     await mentee.get("/requests/pending-count")
-    since = (await statements.events.stale(api.services.db, since=None))["snapshot"]
+    since = (await statements.events.list_stale(api.services.db, since=None))["snapshot"]
     for user, method, action in ((mentor, "POST", "reject"), (mentee, "PATCH", "cancel")):
         request = await api.request(mentee, mentor)
         response = await user.request(method, f"/requests/{request['id']}/{action}")
         assert response.status == 200
     assert len(await api.db.fetch("SELECT FROM events WHERE object_id = $1", request["id"])) == 2
-    assert (await statements.events.stale(api.services.db, since=since))["topics"] == []
+    assert (await statements.events.list_stale(api.services.db, since=since))["topics"] == []
 
 
 async def test_hold_a_transaction_open_reads_no_row_again(api: Api, database_url: str) -> None:
     mentor, db = await api.mentor(), api.services.db
 
     async def read(since: str | None) -> tuple[str, list[str]]:
-        row = await statements.events.stale(db, since=since)
+        row = await statements.events.list_stale(db, since=since)
         return row["snapshot"], row["topics"]
 
     async with psql(database_url) as dba:
@@ -169,12 +169,12 @@ async def test_hold_a_transaction_open_reads_no_row_again(api: Api, database_url
 
 
 async def test_change_more_than_the_cache_counts_clears_it(api: Api) -> None:
-    first = (await statements.events.stale(api.services.db, since=None))["snapshot"]
+    first = (await statements.events.list_stale(api.services.db, since=None))["snapshot"]
     await api.db.execute(
         "INSERT INTO events (type, mentor_id, stale)"
         " SELECT 'mentor.updated', uuidv7(), 'mentor' FROM generate_series(1, 10001)"
     )
-    assert (await statements.events.stale(api.services.db, since=first))["topics"] == ["all"]
+    assert (await statements.events.list_stale(api.services.db, since=first))["topics"] == ["all"]
 
 
 @pytest.mark.own_server

@@ -1,4 +1,4 @@
--- events.list: a page of the changes of one request or one session, oldest first, for its parties.
+-- events.list_changes: a page of changes of a request or a session, oldest first, for its parties.
 -- $1 request_id uuid
 -- $2 session_id uuid
 -- $3 user_id    text

@@ -1,4 +1,4 @@
--- events.stale: the cached responses that have become stale since a snapshot.
+-- events.list_stale: the cached responses that have become stale since a snapshot.
 -- A row is new when its transaction was not visible in that snapshot: because it had not begun, or
 -- because it was running, which finds rows that commit late, without looking at others again.
 -- $1 since text

@@ -1,4 +1,4 @@
--- reviews.list: a page of the reviews of a public mentor, newest first.
+-- reviews.list_of_mentor: a page of the reviews of a public mentor, newest first.
 -- $1 mentor_id uuid
 -- $2 limit     bigint
 -- $3 offset    bigint

@@ -1,4 +1,4 @@
--- sessions.lag: how late the sweep is with the oldest due session or request.
+-- sessions.measure_lag: how late the sweep is with the oldest due session or request.
 -- Due are the rows that sessions.sweep and requests.expire change.
 -- returns seconds since it became due; 0 when none is due
 SELECT

@@ -1,4 +1,4 @@
--- sessions.calendar: a session as an entry in the calendar of one of its parties.
+-- sessions.show_calendar_entry: a session as an entry in the calendar of one of its parties.
 -- $1 session_id uuid
 -- $2 user_id    text
 -- returns id, sequence, status (one of iCalendar's), topic, message, location, start_time,

@@ -1,4 +1,4 @@
--- database.made: the functions, views and triggers that this transaction has made or replaced.
+-- database.list_made: the functions, views and triggers that this transaction has made or replaced.
 -- returns objects, each as DROP names it, the latest first
 SELECT coalesce(array_agg(o.type || ' ' || o.identity ORDER BY m.id DESC), '{}') AS objects
 FROM (

@@ -1,4 +1,4 @@
--- transitions.refused: why a statement did not change a request or a session.
+-- transitions.explain_refusal: why a statement did not change a request or a session.
 -- $1 request_id uuid
 -- $2 session_id uuid
 -- $3 user_id    text

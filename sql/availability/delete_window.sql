@@ -1,4 +1,4 @@
--- availability.delete: delete a weekly window of a mentor.
+-- availability.delete_window: delete a weekly window of a mentor.
 -- $1 user_id   text
 -- $2 window_id uuid
 -- returns found; no row without a profile

@@ -1,4 +1,4 @@
--- requests.create_refused: why requests.create made no request.
+-- requests.explain_refusal: why requests.create made no request.
 -- $1 mentor_id  uuid
 -- $2 mentee_id  text
 -- $3 start_time timestamptz

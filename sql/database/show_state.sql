@@ -1,4 +1,4 @@
--- database.state: the migrations that the database lacks, and whether it can write.
+-- database.show_state: the migrations that the database lacks, and whether it can write.
 -- $1 migration_ids text[]
 -- returns missing, an array that is empty when the schema is at the level of the code, and
 -- read_only, true on a standby and where default_transaction_read_only is on
