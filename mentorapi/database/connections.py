@@ -131,8 +131,8 @@ async def open_pool(
     open_one = partial(connect, database_url, {"mentorapi.public_url": public_url})
     pool = Pool(open_one, size, prepare=_set_name if trace_sql else None)
     try:
-        async with pool.connection(_START_SECONDS):
-            return pool
+        pool.release(await pool.acquire(_START_SECONDS))
+        return pool
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StartupError(f"no connection to the database: {reason(error)}") from error
 

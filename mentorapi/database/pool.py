@@ -5,8 +5,8 @@
 
 import asyncio
 from asyncio import get_running_loop
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -47,7 +47,7 @@ class Pool:
         max_size: int,
         prepare: Callable[[Connection], Awaitable[object]] | None = None,
     ) -> None:
-        self._connect, self._max_size, self._prepare = connect, max_size, prepare
+        self._connect, self.max_size, self._prepare = connect, max_size, prepare
         self._connections: set[Connection] = set()
         #: The connections that no caller holds; the last one was used last.
         self._idle: list[Connection] = []
@@ -66,9 +66,6 @@ class Pool:
     @property
     def waiting(self) -> int:
         return len(self._queue)
-
-    def get_max_size(self) -> int:
-        return self._max_size
 
     def get_size(self) -> int:
         return sum(not connection.is_closed() for connection in self._connections)
@@ -108,17 +105,6 @@ class Pool:
         else:
             self._keep(connection)
         self._serve()
-
-    @asynccontextmanager
-    async def connection(
-        self, seconds: float = 10.0, caller: str = SYSTEM
-    ) -> AsyncIterator[Connection]:
-        """Acquire a connection, and release it at the end."""
-        connection = await self.acquire(seconds, caller)
-        try:
-            yield connection
-        finally:
-            self.release(connection)
 
     async def close(self) -> None:
         """Close each connection as soon as it is released."""
@@ -172,7 +158,7 @@ class Pool:
             caller, waiter = found
             waiter.set_result(self._take_idle(caller))
         while (
-            len(self._connections) + self._opening < self._max_size and self._opening < self.waiting
+            len(self._connections) + self._opening < self.max_size and self._opening < self.waiting
         ):
             self._opening += 1
             self._start(self._open())

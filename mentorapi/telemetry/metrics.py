@@ -97,7 +97,7 @@ class Metrics(Collector):
         for name, help_text, read in (
             ("pool_connections", "Open database connections", pool.get_size),
             ("pool_idle_connections", "The unused ones among them", pool.get_idle_size),
-            ("pool_max_connections", "The most that the pool opens", pool.get_max_size),
+            ("pool_max_connections", "The most that the pool opens", lambda: pool.max_size),
             ("pool_waiting", "Requests that wait for a connection", lambda: pool.waiting),
             ("cache_bytes", "Size of the cached responses", lambda: responses.bytes_kept),
             (

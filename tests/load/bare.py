@@ -46,8 +46,11 @@ class Statement(RequestHandler):
         await self.run([typed(value) for value in orjson.loads(self.request.body)])
 
     async def run(self, arguments: list[Any]) -> None:
-        async with self.pool.connection() as connection:
+        connection = await self.pool.acquire()
+        try:
             row = await connection.fetchrow(self.sql, *arguments)
+        finally:
+            self.pool.release(connection)
         if row is None:
             self.set_status(409)
             return

@@ -128,7 +128,7 @@ async def test_probe_with_all_connections_taken_answers_in_time(
     # Other requests wait until the test fails.
     monkeypatch.setattr(statements, "ACQUIRE_SECONDS", 3600)
     pool = api.services.db
-    taken = [await pool.acquire() for _ in range(pool.get_max_size())]
+    taken = [await pool.acquire() for _ in range(pool.max_size)]
     response = await ask(api.base, "/readyz")
     assert is_error(response, 503, "The database does not answer")
     for connection in taken:

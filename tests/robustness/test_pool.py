@@ -17,7 +17,8 @@ from mentorapi import errors
 from mentorapi.database import fair_queue, statements
 from mentorapi.database import pool as pools
 from mentorapi.database.connections import connect, open_pool
-from mentorapi.database.pool import Pool
+from mentorapi.database.fair_queue import SYSTEM
+from mentorapi.database.pool import Connection, Pool
 from mentorapi.events import listener
 from mentorapi.http import limiter as limiters
 from mentorapi.http.limiter import CallerLimiter
@@ -35,11 +36,22 @@ async def pool_of(url: str, size: int) -> AsyncIterator[Pool]:
         await pool.close()
 
 
+@asynccontextmanager
+async def acquired(
+    pool: Pool, seconds: float = 10.0, caller: str = SYSTEM
+) -> AsyncIterator[Connection]:
+    connection = await pool.acquire(seconds, caller)
+    try:
+        yield connection
+    finally:
+        pool.release(connection)
+
+
 async def test_acquire_when_busy_serves_waiters_in_order(database_url: str) -> None:
     served: list[int] = []
 
     async def come(number: int) -> None:
-        async with pool.connection(10) as connection:
+        async with acquired(pool, 10) as connection:
             await connection.fetchval("SELECT 1")
             served.append(number)
 
@@ -50,7 +62,7 @@ async def test_acquire_when_busy_serves_waiters_in_order(database_url: str) -> N
 
 async def test_acquire_many_opens_no_more_than_the_maximum(database_url: str) -> None:
     async def look() -> int:
-        async with pool.connection(10) as connection:
+        async with acquired(pool, 10) as connection:
             return int(await connection.fetchval("SELECT pg_backend_pid()"))
 
     async with pool_of(database_url, 3) as pool:
@@ -62,27 +74,27 @@ async def test_acquire_many_opens_no_more_than_the_maximum(database_url: str) ->
 
 async def test_acquire_in_vain_leaves_the_connection_free(database_url: str) -> None:
     async with pool_of(database_url, 1) as pool:
-        async with pool.connection(10):
+        async with acquired(pool, 10):
             for _ in range(3):
                 try:
-                    async with pool.connection(0.01):
+                    async with acquired(pool, 0.01):
                         raise AssertionError("there is only one")
                 except TimeoutError as error:
                     assert str(error) == "no connection within 0.01 s"  # noqa: PT017
-        async with pool.connection(1) as connection:
+        async with acquired(pool, 1) as connection:
             assert await connection.fetchval("SELECT 1") == 1
 
 
 async def test_acquire_with_timeout_waits_that_long(database_url: str) -> None:
     async def come(seconds: float) -> float:
         try:
-            async with pool.connection(seconds):
+            async with acquired(pool, seconds):
                 return 0
         except TimeoutError:
             return seconds
 
     async with pool_of(database_url, 1) as pool:
-        async with pool.connection(10):
+        async with acquired(pool, 10):
             patient = asyncio.create_task(come(10))
             hurried = [asyncio.create_task(come(seconds)) for seconds in (0.03, 0.01, 0.02)]
             assert await asyncio.gather(*hurried) == [0.03, 0.01, 0.02]
@@ -94,18 +106,18 @@ async def test_cancel_waiter_at_its_turn_leaves_the_connection_free(
     database_url: str,
 ) -> None:
     async def come() -> None:
-        async with pool.connection(10):
+        async with acquired(pool, 10):
             raise AssertionError("she had left")
 
     async with pool_of(database_url, 1) as pool:
-        async with pool.connection(10):
+        async with acquired(pool, 10):
             leaving = asyncio.create_task(come())
             await asyncio.sleep(0)
             assert pool.waiting == 1
         leaving.cancel()
         await asyncio.wait([leaving])
         assert leaving.cancelled()
-        async with pool.connection(1) as connection:
+        async with acquired(pool, 1) as connection:
             assert await connection.fetchval("SELECT 1") == 1
 
 
@@ -136,7 +148,7 @@ async def test_acquire_with_close_deadlines_leaves_every_connection_free(databas
 
     async def come() -> None:
         try:
-            async with pool.connection(random.uniform(0, 0.02)):
+            async with acquired(pool, random.uniform(0, 0.02)):
                 await asyncio.sleep(0.001)
         except Exception as error:
             ended.append(type(error))
@@ -147,7 +159,7 @@ async def test_acquire_with_close_deadlines_leaves_every_connection_free(databas
         assert set(ended) == {TimeoutError}
         assert pool.waiting == 0
         assert pool.get_idle_size() == pool.get_size()
-        async with pool.connection(1) as connection:
+        async with acquired(pool, 1) as connection:
             assert await connection.fetchval("SELECT 1") == 1
 
 
@@ -178,7 +190,7 @@ async def test_leave_connections_idle_closes_them(
     monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
     monkeypatch.setattr(pools, "IDLE_SECONDS", 0.05)
-    async with pool_of(database_url, 3) as pool, pool.connection() as used:
+    async with pool_of(database_url, 3) as pool, acquired(pool) as used:
         pool.release(await pool.acquire())
         while pool.get_size() > 1:
             await used.fetchval("SELECT 1")
@@ -191,7 +203,7 @@ async def test_acquire_by_several_callers_takes_turns_between_them(database_url:
     served: list[str] = []
 
     async def come(caller: str) -> None:
-        async with pool.connection(10, caller) as connection:
+        async with acquired(pool, 10, caller) as connection:
             await connection.fetchval("SELECT 1")
             served.append(caller)
 
@@ -255,7 +267,7 @@ async def test_read_while_another_user_waits_for_a_lock_is_answered(
             asyncio.ensure_future(mentor.patch("/mentor/me", {"headline": str(number)}))
             for number in range(40)
         ]
-        while await api.db.fetchval(LOCKED) < api.services.db.get_max_size() - 1:
+        while await api.db.fetchval(LOCKED) < api.services.db.max_size - 1:
             assert not any(write.done() for write in writes)
         for _ in range(5):
             assert (await ada.get("/sessions")).status == 200
@@ -325,7 +337,7 @@ async def limited(database_url: str, connections: int) -> AsyncIterator[str]:
 
 async def test_acquire_beyond_the_servers_limit_waits_for_a_free_one(database_url: str) -> None:
     async def come() -> None:
-        async with pool.connection(30) as connection:
+        async with acquired(pool, 30) as connection:
             await connection.fetchval("SELECT pg_sleep(0.01)")
 
     async with limited(database_url, 3) as url, pool_of(url, 10) as pool:
@@ -339,7 +351,7 @@ async def test_acquire_without_any_connection_fails_at_its_deadline(
     monkeypatch.setattr(pools, "RETRY_SECONDS", 0.05)
     async with limited(database_url, 1) as url, pool_of(url, 2) as other:
         pool = pools.Pool(lambda: connect(url), 2)
-        async with other.connection():
+        async with acquired(other):
             complaint = ""
             # The first attempt to connect may take longer.
             while complaint in ("", "no connection within 0.3 s"):
