@@ -75,6 +75,8 @@ class ResponseCache:
 
     def __init__(self) -> None:
         self.hits = self.misses = 0
+        #: Responses are sent until then, in the time of ``time.monotonic()``.
+        self.current_until = 0.0
         self._open = False
         self._kept: LRUCache[str, Load] = LRUCache(MAX_BYTES, lambda load: load.size)
         self._loads: dict[str, Load] = {}
@@ -163,4 +165,5 @@ class ResponseCache:
         self.clear()
 
     def _is_current(self, load: Load) -> bool:
-        return self._open and load.since >= self._changes.get(load.topic, self._change_of_all)
+        is_open = self._open and monotonic() < self.current_until
+        return is_open and load.since >= self._changes.get(load.topic, self._change_of_all)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -100,6 +101,7 @@ class Listener:
             self._finished = self._started
 
     async def _read(self, connection: Any) -> None:
+        began = monotonic()
         row = await connection.fetchrow(
             statements.events.list_stale.sql, self._snapshot, timeout=REPLY_SECONDS
         )
@@ -109,6 +111,8 @@ class Listener:
                 self._cache.clear()
             else:
                 self._cache.drop(topic)
+        # Unless the process is stopped or PostgreSQL does not respond, the next read is earlier.
+        self._cache.current_until = began + 4 * POLL_SECONDS
 
     async def _notify(self) -> None:
         while True:

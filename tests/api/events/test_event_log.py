@@ -1,14 +1,17 @@
 """The event log: its rows and its readers, which miss no change."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
+import psycopg
 import pytest
 from tornado.ioloop import IOLoop
 
@@ -20,6 +23,7 @@ from mentorapi.events import listener
 from mentorapi.events.listener import Listener
 from mentorapi.repositories import events
 from tests.client import ALWAYS, Api, day_after_tomorrow
+from tests.robustness.faults import message, read_response
 from tests.serving import serve
 
 #: Seconds in which a reader must see a change. It takes milliseconds.
@@ -117,6 +121,27 @@ async def test_change_by_psql_shows_a_moment_later(api: Api, database_url: str) 
     async with psql(database_url) as dba:
         await dba.execute("UPDATE mentors SET location = 'By hand'")
     await until_shown(api, mentor.id, "By hand")
+
+
+async def test_read_when_the_process_was_stopped_shows_the_change(
+    api: Api, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that goes on may find a request before it has read the log."""
+    monkeypatch.setattr(listener, "POLL_SECONDS", 0.01)
+    mentor = await api.mentor()
+    address = urlsplit(api.base)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    with closing(writer):
+        call = message("GET", f"/mentors/{mentor.id}", None)
+        for _ in range(2):
+            writer.write(call)
+            assert (await read_response(reader)).json["location"] is None
+        os.write(writer.get_extra_info("socket").fileno(), call)
+        # Until the next await, the server does not run its event loop.
+        with psycopg.connect(database_url, autocommit=True) as dba:
+            dba.execute("UPDATE mentors SET location = 'By hand'")
+            dba.execute("SELECT pg_sleep(0.1)")
+        assert (await read_response(reader)).json["location"] == "By hand"
 
 
 async def test_commit_late_still_makes_the_cache_stale(api: Api, database_url: str) -> None:

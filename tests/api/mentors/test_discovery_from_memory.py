@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mentorapi.cache import responses
+from mentorapi.events import listener
 from tests.client import BLOCKED, Api, Response, asking, day_after_tomorrow
 
 
@@ -338,12 +339,12 @@ async def test_read_slots_after_the_first_has_begun_asks_the_database(
     path = f"/mentors/{mentor.id}/availability"
     first = (await api.nobody.get(path)).json["slots"][0]
     begins = datetime.fromisoformat(f"{first['date']}T{first['startTime']}Z")
-    seconds = (begins - datetime.now(UTC)).total_seconds()
-    now = time.monotonic()
-    monkeypatch.setattr(responses, "monotonic", lambda: now + seconds - 5)
-    assert await is_hit(api, path)
-    monkeypatch.setattr(responses, "monotonic", lambda: now + seconds + 5)
-    assert not await is_hit(api, path)
+    begins_at = time.monotonic() + (begins - datetime.now(UTC)).total_seconds()
+    for seconds, hit in ((-5, True), (5, False)):
+        for module in (responses, listener):
+            monkeypatch.setattr(module, "monotonic", lambda at=begins_at + seconds: at)
+        await api.services.listener.wait_until_current()
+        assert await is_hit(api, path) is hit
 
 
 @pytest.fixture
