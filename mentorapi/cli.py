@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import uvloop
@@ -35,10 +35,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _leave)
-    # Under nohup, SIGHUP is ignored.
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _leave)
+    _handle_signals(_leave)
     try:
         settings = Settings.from_env()
         logs.configure(settings.log_format)
@@ -47,18 +44,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StartupError as error:
         print(f"mentorapi: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
     except BrokenPipeError:
         # As in `run.py demo | head`. When it ends, Python would write again and print the error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    finally:
+        # From here on, an exception would be printed.
+        _handle_signals(signal.SIG_DFL)
     return 0
 
 
-def _leave(signum: int, _frame: object) -> NoReturn:
-    """End the program as Ctrl-C does, so that the embedded PostgreSQL is stopped."""
-    sys.exit(128 + signum)
+def _handle_signals(handler: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # A shell ignores SIGINT for what it runs in the background, and nohup SIGHUP.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _leave(signum: int, _frame: object) -> None:
+    """End the command by an exception, so that the embedded PostgreSQL is stopped."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        sys.exit(128 + signum)
+    # Between two callbacks: one that is interrupted may never wake the task that waits for it.
+    loop.call_soon_threadsafe(sys.exit, 128 + signum)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -107,6 +107,13 @@ class Process:
         with self._killed_if_it_hangs():
             return self._process.stdout.readline()
 
+    def imported(self, module: str) -> None:
+        """Wait until Python has imported a module. Needs ``PYTHONPROFILEIMPORTTIME``."""
+        assert self._process.stderr is not None
+        with self._killed_if_it_hangs():
+            lines = iter(self._process.stderr.readline, "")
+            assert any(line.split("|")[-1].strip() == module for line in lines)
+
     def complaint(self) -> str:
         assert self._process.stderr is not None
         return self._process.stderr.read()

@@ -31,6 +31,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -229,7 +230,7 @@ class _Server:
             )
 
     def _leave(self, users: int) -> None:
-        with self._control_lock():
+        with _signals_blocked(), self._control_lock():
             if _try_lock(users):
                 self._stop()
         if self.child is not None and self.child.poll() is None:
@@ -238,11 +239,15 @@ class _Server:
 
     def _stop(self) -> None:
         for number in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate shutdown
-            if pid := self._postmaster():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, number)
-            if _wait_until(lambda: not self._runs()):
+            if _wait_until(partial(self._has_ended_after, number)):
                 return
+
+    def _has_ended_after(self, number: int) -> bool:
+        """Send a signal, again at each look: a server that has just started has no file yet."""
+        if pid := self._postmaster():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return not self._runs()
 
     # Watch ---------------------------------------------------------------------------------------
 
@@ -399,7 +404,18 @@ def _system_user() -> pwd.struct_passwd:
     return pwd.getpwnam(_SYSTEM_USER)
 
 
-# Files and waiting -------------------------------------------------------------------------------
+# Signals, files and waiting ----------------------------------------------------------------------
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Delay the signals that end this process."""
+    ending = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
 
 
 @contextmanager

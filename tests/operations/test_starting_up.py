@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -211,6 +212,36 @@ def test_press_ctrl_c_ends_server_and_database(data_dir: Path) -> None:
         server.listening()
         server.press_ctrl_c()
         assert server.ended() == 0
+    assert nothing_left_of(data_dir)
+
+
+@pytest.mark.parametrize("module", ["asyncpg", "mentorapi.app"])
+def test_press_ctrl_c_while_modules_are_imported_ends_quietly(
+    new_data_dir: Path, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    with Process(new_data_dir) as server:
+        server.imported(module)
+        server.press_ctrl_c()
+        assert "Traceback" not in server.complaint()
+        # A shell reports both as 130.
+        assert server.ended() in (-signal.SIGINT, 128 + signal.SIGINT)
+
+
+def test_send_signal_while_the_database_is_stopped_stops_it(
+    tmp_path: Path, first_starts: FirstStarts
+) -> None:
+    data_dir = copy_folder(first_starts.initialized, tmp_path / "var")
+    with Process(data_dir, "migrate") as command, (data_dir / "postgres.lock").open() as lock:
+        command.reached("postgres/postmaster.pid")
+        # Taken between its start and its end, which then has to wait.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = psutil.Process(command.pid)
+        wait_until(lambda: lock.name in {each.path for each in process.open_files()})
+        command.signal(signal.SIGTERM)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert command.complaint() == ""
+        assert command.ended() == 128 + signal.SIGTERM
     assert nothing_left_of(data_dir)
 
 
