@@ -31,6 +31,7 @@ from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.database import connections, embedded, statements
 from mentorapi.database.migrate import migrate
+from mentorapi.events import listener
 from mentorapi.http import limiter, probes
 from mentorapi.repositories import mentors
 from tests.client import Api
@@ -65,6 +66,7 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 # it. The tests of these limits set shorter ones.
 connections.SESSION["lock_timeout"] = "50s"
 limiter.MAX_WAIT_SECONDS = 50
+listener.REPLY_SECONDS = 50
 mentors.MAX_SEARCH_SECONDS = 50
 probes.DATABASE_SECONDS = 50
 statements.ACQUIRE_SECONDS = 50

@@ -28,8 +28,9 @@ SESSION = {"synchronous_commit": "off", "lock_timeout": "100ms"}
 #: Seconds between two attempts to connect.
 RETRY_SECONDS = 1.0
 
-#: Seconds after which a connection that does not respond counts as lost.
-REPLY_SECONDS = 5.0
+#: Seconds after which a connection that does not respond counts as lost. Until then, responses to
+#: writes wait. Under overload, a read of the log took 0.04 seconds at most.
+REPLY_SECONDS = 1.0
 
 #: Seconds between two reads of the log without a notification.
 POLL_SECONDS = 0.5
