@@ -26,7 +26,7 @@ from mentorapi.errors import StartupError
 from mentorapi.events.listener import SESSION, Listener
 from mentorapi.http.limiter import CallerLimiter
 from mentorapi.http.router import ApiApplication
-from mentorapi.http.services import Services
+from mentorapi.http.services import KnownUsers, Services
 from mentorapi.http.sockets import Sockets
 from mentorapi.http.transport import Server
 from mentorapi.images import Backend, Bucket, Folder, ImageStore
@@ -143,6 +143,7 @@ async def open_services(
         searches=asyncio.Semaphore(max(1, settings.pool_size // 2)),
         # Two requests for each connection: enough to keep all connections busy.
         caller_limiter=CallerLimiter(2 * settings.pool_size),
+        known_users=KnownUsers(cache),
     )
 
 

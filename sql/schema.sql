@@ -305,7 +305,7 @@ CREATE TABLE public.events (
     reason text,
     stale text DEFAULT 'nothing'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT events_stale CHECK ((stale = ANY (ARRAY['nothing'::text, 'mentor'::text, 'lists'::text, 'all'::text])))
+    CONSTRAINT events_stale CHECK ((stale = ANY (ARRAY['nothing'::text, 'mentor'::text, 'lists'::text, 'user'::text, 'all'::text])))
 );
 
 CREATE FUNCTION public.change_json(e public.events, mentor_user_id text) RETURNS TABLE(body json)
@@ -1459,20 +1459,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.record_reviewed_mentors() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    PERFORM record_mentor(reviewed.mentor_id, 'mentor')
-    FROM (
-        SELECT DISTINCT v.mentor_id
-        FROM reviews AS v
-        WHERE v.mentee_id = NEW.id
-    ) AS reviewed;
-    RETURN NULL;
-END
-$$;
-
 CREATE FUNCTION public.record_sessions() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1530,6 +1516,21 @@ BEGIN
             (b.status, b.start_time, b.end_time)
             IS DISTINCT FROM (o.status, o.start_time, o.end_time);
     END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.record_user() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO events (type, user_id, stale) VALUES ('user.updated', NEW.id, 'user');
+    PERFORM record_mentor(reviewed.mentor_id, 'mentor')
+    FROM (
+        SELECT DISTINCT v.mentor_id
+        FROM reviews AS v
+        WHERE v.mentee_id = NEW.id
+    ) AS reviewed;
     RETURN NULL;
 END
 $$;
@@ -3042,7 +3043,7 @@ CREATE TRIGGER time_off_days_taken BEFORE INSERT OR UPDATE OF mentor_id, start_d
 
 CREATE TRIGGER time_off_recorded AFTER INSERT OR DELETE OR UPDATE ON public.time_off FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('mentor');
 
-CREATE TRIGGER users_recorded AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.record_reviewed_mentors();
+CREATE TRIGGER users_recorded AFTER UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.record_user();
 
 CREATE TRIGGER users_renamed AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.users_rename_profile();
 

@@ -336,6 +336,20 @@ def api(
         yield api
 
 
+@pytest.fixture
+def other(
+    api: Api,
+    database_url: str,
+    settings: Settings,
+    verifier: Verifier,
+    io_loop: IOLoop,
+    tmp_path: Path,
+) -> Iterator[Api]:
+    """A second server on the same database."""
+    with running(serve(database_url, settings, verifier, tmp_path / "other"), io_loop) as api:
+        yield api
+
+
 @contextmanager
 def clone(postgres: str, template: str, io_loop: IOLoop) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"

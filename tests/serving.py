@@ -152,7 +152,7 @@ class WorkerDatabase:
             settings=replace(kept.settings, data_dir=folder),
             images=ImageStore(Folder(folder / "images")),
             metrics=Metrics(kept.db, kept.cache, kept.listener),
-            known_users=KnownUsers(),
+            known_users=KnownUsers(kept.cache),
         )
         async with self.place.serving(services) as api:
             yield api

@@ -2,7 +2,7 @@
 
 A response is kept under its URL and belongs to a topic: a mentor's id, `LISTS` or `ANY`. Changes
 are numbered. A response has the number of the last change before the database was read. It is
-current as long as its topic has not changed since.
+current as long as its topic has not changed since. Users are topics as well, for `KnownUsers`.
 """
 
 import asyncio
@@ -80,7 +80,8 @@ class ResponseCache:
         self._open = False
         self._kept: LRUCache[str, Load] = LRUCache(MAX_BYTES, lambda load: load.size)
         self._loads: dict[str, Load] = {}
-        self._last_change = 0
+        #: The number of the last change.
+        self.last_change = 0
         #: The number of the last change of each topic, and of the last one of all topics.
         self._changes: dict[str, int] = {}
         self._change_of_all = 0
@@ -103,7 +104,7 @@ class ResponseCache:
         """Call before the database is read. ``end`` must follow, also after an error."""
         self.misses += 1
         outcome = asyncio.get_running_loop().create_future()
-        load = self._loads[url] = Load(url, topic, self._last_change, outcome)
+        load = self._loads[url] = Load(url, topic, self.last_change, outcome)
         return load
 
     def end(self, load: Load, response: Response | None, seconds_valid: float) -> None:
@@ -143,13 +144,13 @@ class ResponseCache:
         """Make the responses of a topic stale, those being loaded included."""
         if len(self._changes) >= MAX_TOPICS:
             self.clear()
-        self._last_change += 1
-        self._changes[topic] = self._changes[ANY] = self._last_change
+        self.last_change += 1
+        self._changes[topic] = self._changes[ANY] = self.last_change
 
     def clear(self) -> None:
         """Make all responses stale, those being loaded included."""
-        self._last_change += 1
-        self._change_of_all = self._last_change
+        self.last_change += 1
+        self._change_of_all = self.last_change
         self._changes.clear()
         self._kept.clear()
 
@@ -164,6 +165,10 @@ class ResponseCache:
         self._open = False
         self.clear()
 
+    def is_unchanged(self, topic: str, since: int) -> bool:
+        """Whether the topic has not changed after the change with this number."""
+        return since >= self._changes.get(topic, self._change_of_all)
+
     def _is_current(self, load: Load) -> bool:
         is_open = self._open and monotonic() < self.current_until
-        return is_open and load.since >= self._changes.get(load.topic, self._change_of_all)
+        return is_open and self.is_unchanged(load.topic, load.since)

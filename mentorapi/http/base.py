@@ -161,7 +161,7 @@ class ApiHandler(RequestHandler):
             await self._run_once(method, ids)
         except errors.UserMissing:
             # For example after a restore. Nothing was changed: store the user and try once more.
-            self.services.known_users.clear()
+            self.services.cache.clear()
             await self._store_caller()
             await self._run_once(method, ids)
         if self.spec.affects_cache and self.request.method not in ("GET", "HEAD"):
@@ -169,7 +169,10 @@ class ApiHandler(RequestHandler):
             await self.services.listener.note_write()
 
     async def _store_caller(self) -> None:
-        if await self.services.known_users.store(self.db, self.caller):
+        # Twice after a change: by reading the log, this process also hears of its own change.
+        for _ in range(2):
+            if not await self.services.known_users.store(self.db, self.caller):
+                break
             await self.services.listener.note_write()
 
     async def _run_once(self, method: Method, ids: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cachetools import LRUCache
 
@@ -23,25 +23,31 @@ MAX_KNOWN_USERS = 100_000
 
 
 class KnownUsers:
-    """The claims of users as the database has them, so that most requests need not store them."""
+    """The claims of users as the database has them, so that most requests need not store them.
 
-    def __init__(self) -> None:
-        self._claims: LRUCache[str, Claims] = LRUCache(MAX_KNOWN_USERS)
+    A change of a user is a change of a topic of the cache.
+    """
+
+    def __init__(self, cache: ResponseCache) -> None:
+        self._cache = cache
+        #: By id: the claims, and the number of the last change before they were read.
+        self._known: LRUCache[str, tuple[Claims, int]] = LRUCache(MAX_KNOWN_USERS)
 
     async def store(self, db: Database, caller: Caller) -> bool:
         """Store the caller's claims if they are new; returns whether they were."""
         claims = Claims(caller.name, caller.email, caller.picture, caller.issued_at)
-        known = self._claims.get(caller.user_id)
-        if known is not None and not claims.change(known):
+        known, read_at = self._known.get(caller.user_id, (None, 0))
+        if (
+            known is not None
+            and self._cache.is_unchanged(f"user:{caller.user_id}", read_at)
+            and not claims.change(known)
+        ):
             return False
+        read_at = self._cache.last_change
         stored = await account.remember(db, caller.user_id, claims)
         if stored is not None:
-            self._claims[caller.user_id] = stored
+            self._known[caller.user_id] = stored, read_at
         return True
-
-    def clear(self) -> None:
-        """Call when the database may have lost users, for example after a restore."""
-        self._claims.clear()
 
 
 @dataclass
@@ -62,7 +68,7 @@ class Services:
     #: Held by each running search.
     searches: asyncio.Semaphore
     caller_limiter: CallerLimiter
-    known_users: KnownUsers = field(default_factory=KnownUsers)
+    known_users: KnownUsers
     draining: bool = False
 
     @asynccontextmanager

@@ -2,11 +2,13 @@
 -- A row is new when its transaction was not visible in that snapshot: because it had not begun, or
 -- because it was running, which finds rows that commit late, without looking at others again.
 -- $1 since text
--- returns snapshot, the one of this statement, and topics: ids of mentors, `lists`, or `all`
+-- returns snapshot, the one of this statement, and topics: ids of mentors, ids of users after
+-- `user:`, `lists`, or `all`
 -- Without a snapshot there are no topics.
 WITH changed AS (
     SELECT
         e.mentor_id,
+        e.user_id,
         e.stale
     FROM events AS e
     WHERE
@@ -17,6 +19,7 @@ WITH changed AS (
     UNION ALL
     SELECT
         e.mentor_id,
+        e.user_id,
         e.stale
     FROM events AS e
     WHERE
@@ -30,7 +33,12 @@ WITH changed AS (
 ),
 
 topics AS (
-    SELECT CASE WHEN c.stale = 'all' THEN 'all' ELSE c.mentor_id::text END AS topic
+    SELECT
+        CASE c.stale
+            WHEN 'all' THEN 'all'
+            WHEN 'user' THEN 'user:' || c.user_id
+            ELSE c.mentor_id::text
+        END AS topic
     FROM changed AS c
     UNION
     SELECT 'lists'

@@ -5,7 +5,8 @@
 -- The log has three uses:
 -- * The history of requests and sessions: the rows with is_history, which stay.
 -- * The caches of the servers: `stale` says which responses have become stale, those about the
---   `mentor`, those and the `lists`, or `all` (sql/events/list_stale.sql).
+--   `mentor`, those and the `lists`, or `all`; or what is remembered of a `user`
+--   (sql/events/list_stale.sql).
 -- * Reading all events in order (sql/events/follow.sql).
 --
 -- A table with a column mentor_id becomes part of a mentor's public data by one trigger:
@@ -300,11 +301,13 @@ $$;
 CREATE OR REPLACE TRIGGER reviews_recorded AFTER INSERT OR DELETE ON reviews
 FOR EACH ROW EXECUTE FUNCTION record_review();
 
--- A review shows the name and the picture of the mentee who wrote it.
-CREATE OR REPLACE FUNCTION record_reviewed_mentors() RETURNS trigger
+-- Servers remember the claims of users. A review shows the name and the picture of the mentee who
+-- wrote it.
+CREATE OR REPLACE FUNCTION record_user() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
+    INSERT INTO events (type, user_id, stale) VALUES ('user.updated', NEW.id, 'user');
     PERFORM record_mentor(reviewed.mentor_id, 'mentor')
     FROM (
         SELECT DISTINCT v.mentor_id
@@ -315,10 +318,8 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE TRIGGER users_recorded AFTER UPDATE OF name, picture ON users
-FOR EACH ROW
-WHEN ((old.name, old.picture) IS DISTINCT FROM (new.name, new.picture))
-EXECUTE FUNCTION record_reviewed_mentors();
+CREATE OR REPLACE TRIGGER users_recorded AFTER UPDATE ON users
+FOR EACH ROW EXECUTE FUNCTION record_user();
 
 -- A change as the two parties see it.
 CREATE OR REPLACE FUNCTION change_json(e events, mentor_user_id text) RETURNS TABLE (body json)

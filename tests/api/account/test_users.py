@@ -79,8 +79,8 @@ async def test_send_older_token_keeps_name_and_picture(api: Api) -> None:
     await issued(api, 2000, name="New", picture=new).ok("GET", COUNT)
     await older.ok("GET", COUNT)
     assert await stored(api) == [("jane", "New", None, new)]
-    # The same with an empty memory of known users.
-    api.services.known_users.clear()
+    # The same when nothing is remembered of the user.
+    api.services.cache.clear()
     await older.ok("GET", COUNT)
     await older.ok("GET", COUNT)
     assert await stored(api) == [("jane", "New", None, new)]
@@ -96,6 +96,22 @@ async def test_send_token_without_iat_counts_as_oldest(api: Api) -> None:
     for iat in (None, -5, 10**-3):
         await issued(api, iat, name="Janet").ok("GET", COUNT)
     assert (await stored(api))[0][1] == "Jo"
+
+
+@pytest.mark.parametrize("iats", [(1000, 2000, 3000), (None, None, None)])
+async def test_send_old_name_after_a_change_elsewhere_stores_it(
+    api: Api, other: Api, iats: tuple[int | None, ...]
+) -> None:
+    first, second, third = iats
+    await issued(api, first, name="Jane").ok("GET", COUNT)
+    await issued(other, second, name="Janet").ok("GET", COUNT)
+    # The other server notifies this one after its response.
+    await api.services.listener.wait_until_current()
+    await issued(api, third, name="Jane").ok("GET", COUNT)
+    await other.services.listener.wait_until_current()
+    assert (await stored(api))[0][1] == "Jane"
+    await issued(other, third, name="Janet").ok("GET", COUNT)
+    assert (await stored(api))[0][1] == "Janet"
 
 
 @pytest.mark.own_server

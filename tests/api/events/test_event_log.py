@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,36 +12,17 @@ import asyncpg
 import orjson
 import psycopg
 import pytest
-from tornado.ioloop import IOLoop
 
 from mentorapi.app import ROUTES
-from mentorapi.auth.tokens import Verifier
-from mentorapi.config import Settings
 from mentorapi.database import statements
 from mentorapi.events import listener
 from mentorapi.events.listener import Listener
 from mentorapi.repositories import events
 from tests.client import ALWAYS, Api, day_after_tomorrow
 from tests.robustness.faults import message, read_response
-from tests.serving import serve
 
 #: Seconds in which a reader must see a change. It takes milliseconds.
 SOON = 30.0
-
-
-@pytest.fixture
-def other(
-    api: Api,
-    database_url: str,
-    settings: Settings,
-    verifier: Verifier,
-    io_loop: IOLoop,
-    tmp_path: Path,
-) -> Iterator[Api]:
-    """A second server on the same database."""
-    running = serve(database_url, settings, verifier, tmp_path / "other")
-    yield io_loop.run_sync(lambda: anext(running))
-    io_loop.run_sync(lambda: anext(running, None))
 
 
 @asynccontextmanager
