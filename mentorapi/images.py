@@ -43,7 +43,7 @@ QUEUE_LENGTH = 8
 #: Uploads of one user, the waiting ones included. They are rendered one after the other.
 MAX_UPLOADS_PER_USER = 5
 
-# Pillow has many more decoders; none of them sees an upload.
+# Uploads are decoded by these decoders of Pillow only; it has many more.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 # A progressive JPEG has about ten scans. One with thousands takes minutes to decode.
 _JPEG_SCAN = b"\xff\xda"

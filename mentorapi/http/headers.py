@@ -51,7 +51,7 @@ def default_headers(settings: Settings, request: Request) -> dict[str, str]:
     """
     headers = _DEFAULTS | {"Date": _date(int(time.time())), "X-Request-Id": request.id}
     if settings.cors_origins:
-        # Of a head that is refused, no origin is known. Its error says nothing that is private.
+        # The origin of a head that is refused is unknown. Its error contains nothing private.
         allowed = settings.cors_origins if request.uri else ("*",)
         headers.update(_cors_headers(allowed, request.headers.get("origin", "")))
     return headers

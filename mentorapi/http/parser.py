@@ -113,7 +113,7 @@ class RequestParser:
     def _read_request_line(self, head: bytes) -> bytes:
         """Read method and version; return the head as llhttp accepts it. Raises BadRequest.
 
-        llhttp refuses unknown methods, which are to get a 405, and bytes above 127 in the target,
+        llhttp refuses unknown methods, which get a 405 here, and bytes above 127 in the target,
         which curl sends as they are typed.
         """
         found = _REQUEST_LINE.match(head)

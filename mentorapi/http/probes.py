@@ -55,7 +55,7 @@ async def check_readiness(services: Services) -> None:
         async with asyncio.timeout(DATABASE_SECONDS):
             read_only, missing = await readiness.find_obstacles(services.db, services.migrations)
     except (errors.Unavailable, TimeoutError) as error:
-        raise errors.Unavailable("The database does not answer") from error.__cause__ or error
+        raise errors.Unavailable("The database does not respond") from error.__cause__ or error
     if read_only:
         raise errors.Unavailable("The database is read-only")
     if missing:

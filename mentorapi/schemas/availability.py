@@ -287,7 +287,7 @@ ADD_TIME_OFF = Operation(
         note=NOTE,
     ),
     response=common.response_object(
-        "NewTimeOffAnswer",
+        "AddedTimeOff",
         **TIME_OFF,
         conflicts=common.array_of(
             common.response_object(

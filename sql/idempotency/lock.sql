@@ -1,4 +1,4 @@
--- idempotency.lock: lock a key until the transaction ends, or tell that another one holds it.
+-- idempotency.lock: lock a key until the transaction ends, or say that another one holds it.
 -- $1 user_id text
 -- $2 route   text
 -- $3 key     text

@@ -9,7 +9,7 @@ WITH matches AS MATERIALIZED (
     FROM search_matches($1::text, $2::jsonb)
 ),
 
--- What a filter asks for is the first line of a word, what profiles show the second.
+-- The first line of a word is what a filter asks for, the second is what profiles show.
 counted AS (
     SELECT
         k.field,

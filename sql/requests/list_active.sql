@@ -1,5 +1,5 @@
 -- requests.list_active: a mentee's active requests to a mentor, soonest first.
--- Active are pending ones, and accepted ones whose session is live; the times are the session's.
+-- Pending requests are active, and accepted ones whose session is live: these have its times.
 -- $1 mentor_id uuid
 -- $2 mentee_id text
 -- $3 limit     bigint

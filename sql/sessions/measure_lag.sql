@@ -1,5 +1,5 @@
 -- sessions.measure_lag: how late the sweep is with the oldest due session or request.
--- Due are the rows that sessions.sweep and requests.expire change.
+-- The rows that sessions.sweep and requests.expire change are due.
 -- returns seconds since it became due; 0 when none is due
 SELECT
     extract(EPOCH FROM greatest(

@@ -209,7 +209,7 @@ async def execute(url: str, *scripts: str) -> None:
 
 @contextmanager
 def seeded_database(size: int) -> Iterator[tuple[str, Path]]:
-    """Its URL and a folder for other files."""
+    """A seeded database: yield its URL, and a folder for other files."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mentorapi-load-")))
         with embedded.running(folder / "data") as url:

@@ -14,10 +14,10 @@ async function use(browser, name, width, height) {
   await page.goto(address);
 
   const names = async (change) => {
-    const answered = page.waitForResponse((response) => /[/]mentors(.available)?[?]/.test(response.url()));
+    const response = page.waitForResponse((one) => /[/]mentors(.available)?[?]/.test(one.url()));
     await change();
-    const found = JSON.stringify((await (await answered).json()).map((mentor) => mentor.fullName));
-    // The answer may be here before the page shows it.
+    const found = JSON.stringify((await (await response).json()).map((mentor) => mentor.fullName));
+    // The response may arrive before the page shows it.
     await page.waitForFunction(
       (names) => JSON.stringify([...document.querySelectorAll("li strong")].map((one) => one.textContent)) === names,
       found,

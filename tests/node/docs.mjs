@@ -76,10 +76,10 @@ async function read(browser, width, height) {
   await me.locator(".opblock-summary-control").click();
   await me.getByRole("button", { name: "Try it out" }).click();
   await me.getByRole("button", { name: "Execute" }).click();
-  const answer = me.locator(".live-responses-table");
-  await answer.waitFor();
-  const status = await answer.locator(".response-col_status").last().innerText();
-  const body = await answer.locator(".response-col_description code").first().innerText();
+  const shown = me.locator(".live-responses-table");
+  await shown.waitFor();
+  const status = await shown.locator(".response-col_status").last().innerText();
+  const body = await shown.locator(".response-col_description code").first().innerText();
 
   const list = page.locator("#operations-Discovery-listMentors");
   await list.locator(".opblock-summary-control").click();

@@ -27,21 +27,21 @@ for (const name of Object.keys(document.components.schemas)) {
   }
 }
 
-// Each operation, answered by a mock made of the document, with what its schema allows.
+// The response of a mock, made from the document, to each operation: it must fit the schema.
 const handlers = await fromOpenApi({ ...document, servers: [{ url: base }] });
 const mocked = {};
 for (const [path, operations] of Object.entries(document.paths)) {
   for (const [method, operation] of Object.entries(operations)) {
     const url = base + path.replaceAll(/\{\w+\}/g, "1");
-    // The mock answers 200 unless told otherwise.
+    // By default the mock responds with 200.
     const status = Object.keys(operation.responses)[0];
     const request = new Request(`${url}?response=${status}`, { method: method.toUpperCase() });
-    const answer = await getResponse(handlers, request);
-    mocked[operation.operationId] = answer?.status ?? null;
-    const media = operation.responses[answer?.status]?.content?.["application/json"];
+    const response = await getResponse(handlers, request);
+    mocked[operation.operationId] = response?.status ?? null;
+    const media = operation.responses[response?.status]?.content?.["application/json"];
     if (media === undefined) continue;
     const valid = compile(media.schema);
-    if (!valid(await answer.json())) {
+    if (!valid(await response.json())) {
       complaints.push(`${operation.operationId}: ${ajv.errorsText(valid.errors)}`);
     }
   }

@@ -492,4 +492,4 @@ async def test_request_with_silent_server_times_out(nginx: Started) -> None:
         site = nginx(
             silent.getsockname()[1], (r"proxy_read_timeout 60s", "proxy_read_timeout 100ms")
         )
-        is_ours(await site.call("GET", "/api/mentors"), 504, "No answer in time")
+        is_ours(await site.call("GET", "/api/mentors"), 504, "No response in time")

@@ -109,7 +109,7 @@ async def test_probe_without_database_is_live_and_not_ready(api: Api, postgres: 
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
         )
         response = await ask(api.base, "/readyz")
-        assert is_error(response, 503, "The database does not answer")
+        assert is_error(response, 503, "The database does not respond")
         assert response.headers["Retry-After"] == "1"
         assert (await ask(api.base, "/livez")).status == 200
         found = await figures(api)
@@ -130,7 +130,7 @@ async def test_probe_with_all_connections_taken_answers_in_time(
     pool = api.services.db
     taken = [await pool.acquire() for _ in range(pool.max_size)]
     response = await ask(api.base, "/readyz")
-    assert is_error(response, 503, "The database does not answer")
+    assert is_error(response, 503, "The database does not respond")
     for connection in taken:
         pool.release(connection)
 

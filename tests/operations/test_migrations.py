@@ -160,7 +160,7 @@ def test_migrate_the_schema_of_0008_keeps_its_data(empty: Database, fresh_schema
     assert empty.execute(image) == [(None, "/api/images/0123456789abcdef.webp")]
     assert empty.execute("SELECT route FROM idempotency_keys") == [("POST /api/requests",)]
     assert empty.execute("SELECT count(*) FROM events WHERE is_history") == [(10,)]
-    # Of the 511 words of one profile, 500 are kept.
+    # 500 of the 511 words of one profile are kept.
     kept = "SELECT word FROM search_postings WHERE word IN ('w1', 'w499', 'w500') ORDER BY word"
     assert empty.execute(kept) == [("w1",), ("w499",)]
     assert empty.execute(DRIFT.read_bytes()) == []

@@ -395,7 +395,7 @@ HARDLY_HTTP = {
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 60 + b"\r\n\r\n", [400]),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
     "HTTP/1.0": (b"GET /api/mentors HTTP/1.0\r\n\r\n", [200]),
-    "a method nobody knows": (http("BREW /api/mentors HTTP/1.1"), [405]),
+    "an unknown method": (http("BREW /api/mentors HTTP/1.1"), [405]),
     "CONNECT": (http("CONNECT example.com:443 HTTP/1.1"), [404, 405]),
     "TRACE": (http("TRACE /api/mentors HTTP/1.1"), [405]),
     "two blanks": (http("GET  /api/mentors HTTP/1.1"), [400]),
@@ -511,20 +511,20 @@ def hasty_server(
 
 @pytest.fixture
 def hasty(hasty_server: tuple[Server, int]) -> str:
-    """Its address."""
+    """The address of the server with short timeouts."""
     return f"http://127.0.0.1:{hasty_server[1]}"
 
 
 SLOW = {
-    "who says nothing": [b""] * 400,
+    "a client that sends nothing": [b""] * 400,
     "whose headers never end": [b"GET /api/mentors HTTP/1.1\r\n"] + [b"X: y\r\n"] * 400,
-    "who sends letter by letter": [b"%c" % letter for letter in b"GET /api/" + b"a" * 400],
+    "a client that sends single letters": [b"%c" % letter for letter in b"GET /api/" + b"a" * 400],
     "whose body never ends": [http(POST, Authorization=f"Bearer {GOOD}", Content_Length="1000")]
     + [b" "] * 400,
     "whose chunks never end": [http(POST, **CHUNKED)] + [b"1\r\nx\r\n"] * 400,
     "whose giant chunk never comes": [http(POST, b"ffffffffffffffff\r\n", **CHUNKED)]
     + [b"x"] * 400,
-    "who comes back too late": [http(GET, Connection="keep-alive")] + [b""] * 400,
+    "a client that continues too late": [http(GET, Connection="keep-alive")] + [b""] * 400,
 }
 
 

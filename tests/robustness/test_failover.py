@@ -1,4 +1,4 @@
-"""Failover: a primary that becomes read-only, a standby, hosts that do not answer."""
+"""Failover: a primary that becomes read-only, a standby, hosts that do not respond."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_start_on_a_standby_alone_ends_with_one_line(pair: Pair, tmp_path: Path)
 
 @contextmanager
 def black_hole() -> Iterator[int]:
-    """A port that accepts connections and never answers."""
+    """A port that accepts connections and never responds."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()

@@ -26,7 +26,7 @@ from tests.starting import PATIENCE, free_port, wait_until
 #: Method, path and body.
 Read: TypeAlias = tuple[str, str, bytes]
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 #: Cases sent at the same time.
 AT_ONCE = 150
@@ -107,7 +107,7 @@ class Backend:
                 for request in requests.feed(data):
                     if number := re.search(r"\d{4}", request[1]):
                         self.seen[number[0]].append(request)
-                    writer.write(ANSWER)
+                    writer.write(RESPONSE)
                 if not requests.open:
                     break
         writer.close()

@@ -868,7 +868,7 @@ async def test_send_what_no_handler_gets_may_be_read_by_a_page(
     get, post = "GET /api/mentors HTTP/1.1", "POST /api/requests HTTP/1.1"
     token = f"Authorization: Bearer {api.user('jane').token}"
     json_type = "Content-Type: application/json"
-    # Of these heads no origin is known.
+    # The origin of these heads is unknown.
     for start, header, status in (
         (get, f"Authorization: Bearer {'e' * 20_000}", 431),
         (f"GET /api/mentors/search?q={'x' * 20_000} HTTP/1.1", "A: b", 431),

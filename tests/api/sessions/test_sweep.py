@@ -144,7 +144,7 @@ async def test_sweep_session_to_its_end_frees_its_time(api: Api, clock: Clock) -
 
 
 async def fill(api: Api, count: int, mentors: int) -> None:
-    """Insert due sessions. Of each mentor, the newest one has not ended."""
+    """Insert due sessions. The newest one of each mentor has not ended."""
     ids = [(await api.mentor(f"mentor-{number}")).id for number in range(mentors)]
     await api.db.execute("INSERT INTO users (id) VALUES ('ann') ON CONFLICT DO NOTHING")
     await api.db.execute(

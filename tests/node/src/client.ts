@@ -20,9 +20,9 @@ export class Refused extends Error {
 
 /** The data of a success; everything else is thrown, in the API's own words. */
 export async function ok<T>(
-  answer: Promise<{ data?: T; error?: ApiError; response: Response }>,
+  result: Promise<{ data?: T; error?: ApiError; response: Response }>,
 ): Promise<T> {
-  const { data, error } = await answer;
+  const { data, error } = await result;
   if (error !== undefined) throw new Refused(error);
   return data as T;
 }

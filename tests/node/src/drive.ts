@@ -41,7 +41,7 @@ try {
             headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
             body: '{"headline": "Written from elsewhere"}',
           }),
-        ].map((answer) => answer.then(() => "answered", String)),
+        ].map((response) => response.then(() => "allowed", String)),
       ),
     [api, mentorToken] as const,
   );

@@ -121,7 +121,7 @@ async function book(
   check(request.location === mentor.defaultMeetingLink, "the mentor's meeting link");
 
   const again = await mentee.POST("/requests", { body, headers: key });
-  check(again.response.headers.get("Idempotent-Replayed") === "true", "a replayed answer");
+  check(again.response.headers.get("Idempotent-Replayed") === "true", "a replayed response");
   check((await ok(Promise.resolve(again))).id === request.id, "the same request");
   const { error } = await mentee.POST("/requests", { body });
   check(error?.message === "You already have a pending request", "a refusal in words");
@@ -175,13 +175,13 @@ async function reschedule(mentor: Client, mentee: Client, session: Session): Pro
 }
 
 async function calendarOf(party: Client, sessionId: string): Promise<string> {
-  const answer = await party.GET("/sessions/{sessionId}/calendar.ics", {
+  const result = await party.GET("/sessions/{sessionId}/calendar.ics", {
     params: { path: { sessionId } },
     parseAs: "text",
   });
-  const name = answer.response.headers.get("Content-Disposition");
+  const name = result.response.headers.get("Content-Disposition");
   check(name?.includes(`filename="session-${sessionId}.ics"`) === true, "a name to save it by");
-  return ok(Promise.resolve(answer));
+  return ok(Promise.resolve(result));
 }
 
 /** Flow 2: from the end of the session to its review. */

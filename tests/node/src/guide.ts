@@ -11,8 +11,8 @@ import { readWeek } from "./documented_week";
 
 const [api, token, mentorId] = process.argv.slice(2) as [string, string, string];
 
-async function refused(answer: Promise<unknown>): Promise<ApiError> {
-  const error = await answer.then(() => null, (reason: unknown) => reason);
+async function refused(result: Promise<unknown>): Promise<ApiError> {
+  const error = await result.then(() => null, (reason: unknown) => reason);
   check(error instanceof ApiError, "an ApiError");
   return error;
 }

@@ -13,6 +13,6 @@ export function mistakes(client: Client) {
   void client.PATCH("/mentor/me", { body: { sessionRate: "free" } });
   // @ts-expect-error no such status
   void client.GET("/sessions", { params: { query: { status: "done" } } });
-  // @ts-expect-error no such field in the answer
+  // @ts-expect-error no such field in the response
   void client.GET("/mentors").then(({ data }) => data?.[0]?.name);
 }
