@@ -518,17 +518,20 @@ CREATE FUNCTION public.fold(words text) RETURNS text
     AS $$
     SELECT CASE
         WHEN octet_length(words) = char_length(words) THEN lower(words)
-        ELSE translate(
-            lower(unaccent(normalize(
-                regexp_replace(
-                    normalize(words, NFKD),
-                    '[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670'
-                    '\u00ad\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]',
-                    '', 'g'
+        ELSE replace(
+            lower(unaccent(translate(
+                normalize(
+                    regexp_replace(
+                        normalize(words, NFKD),
+                        '[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670'
+                        '\u00ad\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]',
+                        '', 'g'
+                    ),
+                    NFKC
                 ),
-                NFKC
+                '–—―', '   '
             ))),
-            'ς–—―', 'σ   '
+            'ς', 'σ'
         )
     END
 $$;
@@ -1928,6 +1931,12 @@ CREATE FUNCTION public.search_keys(word text) RETURNS text[]
     FROM generate_series(1, char_length(word)) AS i
 $$;
 
+CREATE FUNCTION public.search_link(words text, link text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT regexp_replace(words, '(?<=[[:alnum:]]{2})[-_.](?=[[:alnum:]]{2})', link, 'g')
+$$;
+
 CREATE FUNCTION public.search_matches(q text, filters jsonb) RETURNS TABLE(block integer, mentors bit)
     LANGUAGE sql STABLE ROWS 10 PARALLEL SAFE
     AS $$
@@ -2001,7 +2010,11 @@ CREATE FUNCTION public.search_mentors(q text, filters jsonb, sort text, wanted b
     AS $$
 DECLARE
     words CONSTANT text[] := search_query(q);
-    phrase CONSTANT text := CASE WHEN cardinality(words) > 1 THEN array_to_string(words, ' ') END;
+    apart CONSTANT text := search_link(array_to_string(words, ' '), ' ');
+    -- Only several words are a phrase.
+    phrase CONSTANT text := CASE
+        WHEN strpos(apart, ' ') > 0 THEN translate(apart, '-_.', '   ')
+    END;
     -- From the best tier down. Each one includes the matches of the tiers before it.
     tiers varbit[];
     reached varbit;
@@ -2100,9 +2113,9 @@ CREATE FUNCTION public.search_phrase(m public.mentors, phrase text) RETURNS inte
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT CASE
-        WHEN strpos(fold(m.full_name), phrase) > 0 THEN 2
-        WHEN strpos(fold(array_to_string(m.expertise, ', ')), phrase) > 0 THEN 2
-        WHEN strpos(fold(m.headline), phrase) > 0 THEN 1
+        WHEN strpos(translate(fold(m.full_name), '-_.', '   '), phrase) > 0 THEN 2
+        WHEN strpos(translate(fold(array_to_string(m.expertise, ', ')), '-_.', '   '), phrase) > 0 THEN 2
+        WHEN strpos(translate(fold(m.headline), '-_.', '   '), phrase) > 0 THEN 1
         ELSE 0
     END
 $$;
@@ -2268,6 +2281,60 @@ CREATE FUNCTION public.search_texts() RETURNS TABLE(field text, worth integer)
     AS $$ VALUES ('name', 2), ('headline', 1), ('bio', 0) $$;
 
 CREATE FUNCTION public.search_tiers(words text[], passing bit varying) RETURNS TABLE(tier integer, mentors bit varying)
+    LANGUAGE plpgsql STABLE ROWS 12 PARALLEL SAFE
+    AS $$
+DECLARE
+    typed CONSTANT text := array_to_string(words, ' ');
+    apart CONSTANT text := search_link(typed, ' ');
+BEGIN
+    IF apart <> typed THEN
+        RETURN QUERY
+        SELECT
+            t.tier,
+            (bit_or(bit_or(t.mentors)) OVER (ORDER BY t.tier DESC))::varbit
+        FROM (VALUES (typed), (apart), (search_link(typed, ''))) AS reading (words)
+        CROSS JOIN LATERAL search_word_tiers(
+            (string_to_array(reading.words, ' '))[:8], passing
+        ) AS t
+        GROUP BY t.tier;
+    ELSE
+        RETURN QUERY
+        SELECT
+            t.tier,
+            t.mentors
+        FROM search_word_tiers(words, passing) AS t;
+    END IF;
+END
+$$;
+
+CREATE FUNCTION public.search_uses(word text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT bool_or(p.found IS NOT NULL)
+    FROM search_texts() AS f
+    LEFT JOIN LATERAL (
+        SELECT TRUE AS found
+        FROM search_bitmaps
+        WHERE field = f.field AND search_bitmaps.word = search_uses.word
+        LIMIT 1
+    ) AS p ON TRUE
+$$;
+
+CREATE FUNCTION public.search_variants(words text, folded text) RETURNS TABLE(word text)
+    LANGUAGE sql STABLE ROWS 2 PARALLEL SAFE
+    AS $$
+    -- unaccent() does not know U+E000, and makes ß two letters.
+    SELECT replace(s.word, U&'\E000', 'ß')
+    FROM search_split(fold(translate(words, 'ßẞ', U&'\E000\E000'))) AS s
+    WHERE words ~ '[ßẞ]' AND strpos(s.word, U&'\E000') > 0
+    UNION ALL
+    SELECT left(regexp_replace(joined.words[1], '[^[:alnum:]]', '', 'g'), 200)
+    FROM regexp_matches(folded, '[[:alnum:]]+(?:[-/_.][[:alnum:]]+)+', 'g') AS joined (words)
+    -- Not 25 for 2.5.
+    WHERE joined.words[1] ~ '[[:alpha:]]'
+$$;
+
+CREATE FUNCTION public.search_word_tiers(words text[], passing bit varying) RETURNS TABLE(tier integer, mentors bit varying)
     LANGUAGE sql STABLE ROWS 12 PARALLEL SAFE
     AS $$
     WITH found AS MATERIALIZED (
@@ -2334,31 +2401,6 @@ CREATE FUNCTION public.search_tiers(words text[], passing bit varying) RETURNS T
         0,
         passing
     WHERE words IS NULL
-$$;
-
-CREATE FUNCTION public.search_uses(word text) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT bool_or(p.found IS NOT NULL)
-    FROM search_texts() AS f
-    LEFT JOIN LATERAL (
-        SELECT TRUE AS found
-        FROM search_bitmaps
-        WHERE field = f.field AND search_bitmaps.word = search_uses.word
-        LIMIT 1
-    ) AS p ON TRUE
-$$;
-
-CREATE FUNCTION public.search_variants(words text, folded text) RETURNS TABLE(word text)
-    LANGUAGE sql STABLE ROWS 2 PARALLEL SAFE
-    AS $$
-    -- unaccent() does not know U+E000, and makes ß two letters.
-    SELECT replace(s.word, U&'\E000', 'ß')
-    FROM search_split(fold(translate(words, 'ßẞ', U&'\E000\E000'))) AS s
-    WHERE words ~ '[ßẞ]' AND strpos(s.word, U&'\E000') > 0
-    UNION ALL
-    SELECT left(replace(joined.words[1], '/', ''), 200)
-    FROM regexp_matches(folded, '[[:alnum:]]+(?:/[[:alnum:]]+)+', 'g') AS joined (words)
 $$;
 
 CREATE FUNCTION public.session_event(old_status text, new_status text) RETURNS text

@@ -76,17 +76,20 @@ LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT CASE
         WHEN octet_length(words) = char_length(words) THEN lower(words)
-        ELSE translate(
-            lower(unaccent(normalize(
-                regexp_replace(
-                    normalize(words, NFKD),
-                    '[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670'
-                    '\u00ad\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]',
-                    '', 'g'
+        ELSE replace(
+            lower(unaccent(translate(
+                normalize(
+                    regexp_replace(
+                        normalize(words, NFKD),
+                        '[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670'
+                        '\u00ad\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]',
+                        '', 'g'
+                    ),
+                    NFKC
                 ),
-                NFKC
+                '–—―', '   '
             ))),
-            'ς–—―', 'σ   '
+            'ς', 'σ'
         )
     END
 $$;
@@ -120,7 +123,7 @@ AS $$
 $$;
 
 -- Further words of a text, for typing errors and joined spellings: `straße` beside `strasse`, since
--- a slip at ß is one letter, and `cicd` beside `ci` and `cd`.
+-- a slip at ß is one letter, `cicd` for `ci/cd`, and `frontend` beside `front-end`.
 CREATE OR REPLACE FUNCTION search_variants(words text, folded text)
 RETURNS TABLE (word text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 2
@@ -130,8 +133,10 @@ AS $$
     FROM search_split(fold(translate(words, 'ßẞ', U&'\E000\E000'))) AS s
     WHERE words ~ '[ßẞ]' AND strpos(s.word, U&'\E000') > 0
     UNION ALL
-    SELECT left(replace(joined.words[1], '/', ''), 200)
-    FROM regexp_matches(folded, '[[:alnum:]]+(?:/[[:alnum:]]+)+', 'g') AS joined (words)
+    SELECT left(regexp_replace(joined.words[1], '[^[:alnum:]]', '', 'g'), 200)
+    FROM regexp_matches(folded, '[[:alnum:]]+(?:[-/_.][[:alnum:]]+)+', 'g') AS joined (words)
+    -- Not 25 for 2.5.
+    WHERE joined.words[1] ~ '[[:alpha:]]'
 $$;
 
 -- The parts of a word by which profiles are found as well: those of two letters or more, such as

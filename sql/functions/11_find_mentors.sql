@@ -173,10 +173,10 @@ AS $$
     FROM passing
 $$;
 
--- The mentors that pass a filter and have all words of a search in this tier or in better ones, for
+-- The mentors that pass a filter and have all of these words in this tier or in better ones, for
 -- each tier. The higher the tier, the better the match: first by how the word is meant, then by the
 -- field. Tier 0 has all matches. Without words it is the only one; null means all mentors.
-CREATE OR REPLACE FUNCTION search_tiers(words text[], passing varbit)
+CREATE OR REPLACE FUNCTION search_word_tiers(words text[], passing varbit)
 RETURNS TABLE (tier integer, mentors varbit)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 12
 AS $$
@@ -246,6 +246,46 @@ AS $$
     WHERE words IS NULL
 $$;
 
+-- The words of a search with another link between the parts of compounds: with a blank, `front end`
+-- for `front-end`, and with nothing, `frontend`. A single letter says too little to be a word, so
+-- `e-commerce` stays as it is, as `c++` and `.net` do.
+CREATE OR REPLACE FUNCTION search_link(words text, link text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT regexp_replace(words, '(?<=[[:alnum:]]{2})[-_.](?=[[:alnum:]]{2})', link, 'g')
+$$;
+
+-- The tiers of a search, as search_word_tiers() describes them. A search with a compound is read in
+-- three ways: as it is typed, with the parts apart, and with the parts joined. For each mentor the
+-- best one counts.
+CREATE OR REPLACE FUNCTION search_tiers(words text[], passing varbit)
+RETURNS TABLE (tier integer, mentors varbit)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 12
+AS $$
+DECLARE
+    typed CONSTANT text := array_to_string(words, ' ');
+    apart CONSTANT text := search_link(typed, ' ');
+BEGIN
+    IF apart <> typed THEN
+        RETURN QUERY
+        SELECT
+            t.tier,
+            (bit_or(bit_or(t.mentors)) OVER (ORDER BY t.tier DESC))::varbit
+        FROM (VALUES (typed), (apart), (search_link(typed, ''))) AS reading (words)
+        CROSS JOIN LATERAL search_word_tiers(
+            (string_to_array(reading.words, ' '))[:8], passing
+        ) AS t
+        GROUP BY t.tier;
+    ELSE
+        RETURN QUERY
+        SELECT
+            t.tier,
+            t.mentors
+        FROM search_word_tiers(words, passing) AS t;
+    END IF;
+END
+$$;
+
 -- The mentors of each block that a search finds, for sql/mentors/count_facets.sql.
 CREATE OR REPLACE FUNCTION search_matches(q text, filters jsonb)
 RETURNS TABLE (block integer, mentors bit)
@@ -266,14 +306,14 @@ AS $$
 $$;
 
 -- The worth of the field in which a mentor has these words side by side: name or expertise 2,
--- headline 1, otherwise 0.
+-- headline 1, otherwise 0. Blanks stand for the marks of compounds.
 CREATE OR REPLACE FUNCTION search_phrase(m mentors, phrase text) RETURNS integer
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT CASE
-        WHEN strpos(fold(m.full_name), phrase) > 0 THEN 2
-        WHEN strpos(fold(array_to_string(m.expertise, ', ')), phrase) > 0 THEN 2
-        WHEN strpos(fold(m.headline), phrase) > 0 THEN 1
+        WHEN strpos(translate(fold(m.full_name), '-_.', '   '), phrase) > 0 THEN 2
+        WHEN strpos(translate(fold(array_to_string(m.expertise, ', ')), '-_.', '   '), phrase) > 0 THEN 2
+        WHEN strpos(translate(fold(m.headline), '-_.', '   '), phrase) > 0 THEN 1
         ELSE 0
     END
 $$;
@@ -332,7 +372,11 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     words CONSTANT text[] := search_query(q);
-    phrase CONSTANT text := CASE WHEN cardinality(words) > 1 THEN array_to_string(words, ' ') END;
+    apart CONSTANT text := search_link(array_to_string(words, ' '), ' ');
+    -- Only several words are a phrase.
+    phrase CONSTANT text := CASE
+        WHEN strpos(apart, ' ') > 0 THEN translate(apart, '-_.', '   ')
+    END;
     -- From the best tier down. Each one includes the matches of the tiers before it.
     tiers varbit[];
     reached varbit;

@@ -187,15 +187,16 @@ def test_migrate_the_schema_of_0013_changes_nothing(empty: Database, fresh_schem
     assert migrate(empty.url) == []
 
 
-def test_migrate_the_words_of_0007_indexes_all_profiles_anew(empty: Database) -> None:
+def test_migrate_former_words_indexes_all_profiles_anew(empty: Database) -> None:
     empty.execute(SCHEMA_0008)
     migrate(empty.url)
-    empty.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0008.words'")
-    empty.execute("UPDATE applied_functions SET hash = 'former'")
-    empty.execute("DELETE FROM search_postings WHERE word LIKE 'w%'")
-    assert empty.execute(DRIFT.read_bytes()) != []
-    assert migrate(empty.url) == ["0008.words", "sql/functions"]
-    assert empty.execute(DRIFT.read_bytes()) == []
+    for migration in ("0008.words", "0013.compounds"):
+        empty.execute(f"DELETE FROM _yoyo_migration WHERE migration_id = '{migration}'")
+        empty.execute("UPDATE applied_functions SET hash = 'former'")
+        empty.execute("DELETE FROM search_postings WHERE word LIKE 'w%'")
+        assert empty.execute(DRIFT.read_bytes()) != []
+        assert migrate(empty.url) == [migration, "sql/functions"]
+        assert empty.execute(DRIFT.read_bytes()) == []
 
 
 def test_migrate_again_after_a_failure_fills_the_search(empty: Database) -> None:

@@ -522,6 +522,34 @@ async def test_search_slip_at_sharp_s_finds_the_word(api: Api) -> None:
     assert await found(api, "strasse") == await found(api, "STRAẞE") == ["strasse"]
 
 
+async def test_search_compound_finds_each_spelling(api: Api) -> None:
+    apart = ("Machine learning", "Machine\u2014learning", "Machine, learning")
+    compound = ("machine-learning", "machine_learning", "machine\u2011learning", "Machine.Learning")
+    for number, spelling in enumerate((*apart, *compound)):
+        await api.mentor(f"m{number}", headline=spelling)
+    await api.mentor("go", expertise=["Go-to-market", "Node.js"])
+    await api.mentor("net", expertise=["ASP .NET", "C++ & C# & CI-CD", "E-commerce"])
+    for q in (*apart, *compound):
+        assert len(await found(api, q)) == 7, q
+        facets = (await api.nobody.get("/mentors/facets", q=q)).json
+        assert facets["currencies"] == [{"value": "NGN", "count": 7}], q
+    for q in ("go to market", "gotomarket", "nodejs", "node-js", "node js"):
+        assert await found(api, q) == ["go"], q
+    for q in ("asp.net", "ci/cd", "cicd", "ecommerce", "c++", "c#", ".net"):
+        assert await found(api, q) == ["net"], q
+    for q in ("c-sharp", "machine-cooking", "go-learning", "f#"):
+        assert await found(api, q) == [], q
+
+
+async def test_search_compound_orders_it_before_scattered_words(api: Api) -> None:
+    await api.rate(await api.mentor("scattered", expertise=["End", "Front"]), 5)
+    await api.mentor("apart", expertise=["Front end"])
+    await api.mentor("compound", expertise=["Front-end"])
+    for q in ("front-end", "Front_End", "front.end"):
+        assert sorted((await found(api, q))[:2]) == ["apart", "compound"], q
+        assert (await found(api, q))[2:] == ["scattered"], q
+
+
 async def test_search_without_the_slash_finds_joined_words(api: Api) -> None:
     await api.mentor("both", expertise=["CI/CD", "TCP/IP"])
     for q in ("cicd", "tcpip", "ci/cd", "ci", "tcp", "CICD tcpip"):
