@@ -29,7 +29,7 @@ from tornado.ioloop import IOLoop
 
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
-from mentorapi.database import connections, embedded, statements
+from mentorapi.database import connections, embedded, programs, statements
 from mentorapi.database.migrate import migrate
 from mentorapi.events import listener
 from mentorapi.http import limiter, probes
@@ -229,7 +229,7 @@ def postgres_15() -> Iterator[str]:
         # Unlike later versions, 15 needs the right to pass the folders above its data.
         Path(folder).chmod(0o711)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(embedded, "_binaries", lambda: DEBIANS)
+            patch.setattr(programs, "binaries", lambda: DEBIANS)
             patch.setattr(embedded, "_INITDB_OPTIONS", INITDB_OPTIONS)
             url = stack.enter_context(embedded.running(Path(folder)))
         yield url

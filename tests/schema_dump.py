@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from mentorapi.database import embedded
+from mentorapi.database import embedded, programs
 from mentorapi.database.migrate import migrate
 
 SCHEMA = Path(__file__).parent.parent / "sql" / "schema.sql"
@@ -27,7 +27,7 @@ def dumped(url: str) -> str:
     """
     options = ["--schema-only", "--no-owner", "--no-privileges"]
     dump = subprocess.run(
-        [embedded._binaries() / "pg_dump", *options, url],
+        [programs.binaries() / "pg_dump", *options, url],
         capture_output=True,
         text=True,
         check=True,

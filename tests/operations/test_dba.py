@@ -13,7 +13,7 @@ import pytest
 
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
-from mentorapi.database import embedded
+from mentorapi.database import programs
 from mentorapi.jobs import sweep
 from tests.client import Api, asking, coming
 from tests.conftest import execute, on
@@ -21,7 +21,7 @@ from tests.operations.undoing import pending
 from tests.schema_dump import SCHEMA, dumped
 from tests.serving import DRIFT, serve
 
-PROGRAMS = embedded._binaries()
+PROGRAMS = programs.binaries()
 
 
 async def story(api: Api) -> None:

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from yoyo.backends import DatabaseBackend
 
-from mentorapi.database import embedded
+from mentorapi.database import programs
 from mentorapi.database.migrate import MIGRATIONS, migrate
 from mentorapi.errors import StartupError
 from tests.conftest import DEBIANS, on
@@ -60,7 +60,7 @@ class Database:
 def server(request: pytest.FixtureRequest) -> Database:
     newest = request.param == "18"
     url = request.getfixturevalue("postgres" if newest else "postgres_15")
-    return Database(url, embedded._binaries() if newest else DEBIANS)
+    return Database(url, programs.binaries() if newest else DEBIANS)
 
 
 @pytest.fixture

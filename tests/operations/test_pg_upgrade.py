@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mentorapi.config import Settings
-from mentorapi.database import embedded
+from mentorapi.database import embedded, programs
 from mentorapi.database.connections import open_pool
 from mentorapi.database.migrate import migrate
 from mentorapi.demo import fill
@@ -28,7 +28,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of the two clusters, `old` and `new`."""
     if not (DEBIANS / "pg_upgrade").exists():
         pytest.skip(f"no pg_upgrade in {DEBIANS}: apt-get install postgresql-15")
-    monkeypatch.setattr(embedded, "_binaries", lambda: DEBIANS)
+    monkeypatch.setattr(programs, "binaries", lambda: DEBIANS)
     monkeypatch.setattr(embedded, "_INITDB_OPTIONS", INITDB_OPTIONS)
     memory = os.environ.get("PYTEST_DEBUG_TEMPROOT")
     with tempfile.TemporaryDirectory(prefix="pg-upgrade-", dir=memory) as name:
@@ -41,7 +41,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def run(program: str, *arguments: str | Path, cwd: Path) -> None:
     """Run a program as the user that PostgreSQL runs as."""
-    account: dict[str, Any] = embedded._unprivileged_account()
+    account: dict[str, Any] = programs.unprivileged_account()
     done = subprocess.run(
         [DEBIANS / program, *arguments], cwd=cwd, capture_output=True, text=True, **account
     )
@@ -55,7 +55,7 @@ def run(program: str, *arguments: str | Path, cwd: Path) -> None:
 def own(path: Path) -> Path:
     """Make a folder for the user that PostgreSQL runs as."""
     path.mkdir(parents=True)
-    account = embedded._unprivileged_account()
+    account = programs.unprivileged_account()
     if account:
         os.chown(path, account["user"], account["group"])
     return path

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from mentorapi.config import Settings
-from mentorapi.database import embedded, migrate
+from mentorapi.database import embedded, migrate, programs
 from tests.client import SECRET, Api
 from tests.conftest import DEBIANS, on
 from tests.docs.documents import DATABASE, UPGRADING
@@ -86,7 +86,7 @@ def server(
         if request.param == "18":
             # Not that of the other tests: it is not durable, and `run.py` refuses it.
             url = stack.enter_context(embedded.running(tmp_path_factory.mktemp("roles")))
-            yield Server(url, embedded._binaries())
+            yield Server(url, programs.binaries())
         else:
             yield Server(request.getfixturevalue("postgres_15"), DEBIANS)
 

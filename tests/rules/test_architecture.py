@@ -55,8 +55,8 @@ def test_search_package_for_environment_finds_the_configuration() -> None:
         for path in package.rglob("*.py")
         if re.search(r"\b(environ|getenv)\b", re.sub(r"#.*", "", path.read_text()))
     }
-    # embedded passes PATH to PostgreSQL; sockets reads LISTEN_FDS, which systemd sets.
-    assert readers == {"config.py", "embedded.py", "sockets.py"}
+    # programs passes PATH to PostgreSQL; sockets reads LISTEN_FDS, which systemd sets.
+    assert readers == {"config.py", "programs.py", "sockets.py"}
 
 
 #: Where the private members of Tornado and asyncpg may be used.
