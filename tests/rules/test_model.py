@@ -244,7 +244,6 @@ class Mentorship(RuleBasedStateMachine):
     async def wake(self) -> None:
         # What a history sees must depend on its draws alone: Hypothesis runs it again.
         await self.database.empty()
-        self.api.services.known_users.clear()
         await self.set_clock()
 
     def mentor_sets_availability(self, data: st.DataObject) -> None:
