@@ -1527,7 +1527,8 @@ CREATE FUNCTION public.record_user() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    INSERT INTO events (type, user_id, stale) VALUES ('user.updated', NEW.id, 'user');
+    INSERT INTO events (type, user_id, stale)
+    VALUES ('user.updated', coalesce(NEW.id, OLD.id), 'user');
     PERFORM record_mentor(reviewed.mentor_id, 'mentor')
     FROM (
         SELECT DISTINCT v.mentor_id
@@ -3085,7 +3086,7 @@ CREATE TRIGGER time_off_days_taken BEFORE INSERT OR UPDATE OF mentor_id, start_d
 
 CREATE TRIGGER time_off_recorded AFTER INSERT OR DELETE OR UPDATE ON public.time_off FOR EACH ROW EXECUTE FUNCTION public.record_mentor_update('mentor');
 
-CREATE TRIGGER users_recorded AFTER UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.record_user();
+CREATE TRIGGER users_recorded AFTER DELETE OR UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.record_user();
 
 CREATE TRIGGER users_renamed AFTER UPDATE OF name, picture ON public.users FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.picture IS DISTINCT FROM new.picture))) EXECUTE FUNCTION public.users_rename_profile();
 

@@ -307,7 +307,8 @@ CREATE OR REPLACE FUNCTION record_user() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    INSERT INTO events (type, user_id, stale) VALUES ('user.updated', NEW.id, 'user');
+    INSERT INTO events (type, user_id, stale)
+    VALUES ('user.updated', coalesce(NEW.id, OLD.id), 'user');
     PERFORM record_mentor(reviewed.mentor_id, 'mentor')
     FROM (
         SELECT DISTINCT v.mentor_id
@@ -318,7 +319,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE TRIGGER users_recorded AFTER UPDATE ON users
+CREATE OR REPLACE TRIGGER users_recorded AFTER UPDATE OR DELETE ON users
 FOR EACH ROW EXECUTE FUNCTION record_user();
 
 -- A change as the two parties see it.
