@@ -143,7 +143,7 @@ def _encode(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-class Folder:
+class ImageFolder:
     """A folder of images, created if missing. Each image is synced to disk when written."""
 
     def __init__(self, path: Path) -> None:
@@ -177,7 +177,7 @@ class Folder:
             raise
 
 
-class Bucket:
+class ImageBucket:
     """Images in a bucket of S3, or of a compatible service, under a prefix. Raises OSError."""
 
     def __init__(self, store: S3Store) -> None:
@@ -223,7 +223,7 @@ class Bucket:
 
 #: Where images are kept by name. A failure is an OSError; for a missing name, a FileNotFoundError.
 #: After a failed `write` the name does not exist. Names from ImageStore are safe in paths and URLs.
-Backend: TypeAlias = Folder | Bucket
+Backend: TypeAlias = ImageFolder | ImageBucket
 
 
 @asynccontextmanager

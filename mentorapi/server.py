@@ -29,7 +29,7 @@ from mentorapi.http.router import ApiApplication
 from mentorapi.http.services import KnownUsers, Services
 from mentorapi.http.sockets import Sockets
 from mentorapi.http.transport import Server
-from mentorapi.images import Backend, Bucket, Folder, ImageStore
+from mentorapi.images import Backend, ImageBucket, ImageFolder, ImageStore
 from mentorapi.jobs import all_jobs
 from mentorapi.jobs.runner import Runner
 from mentorapi.telemetry.metrics import Metrics
@@ -167,7 +167,9 @@ async def _start_verifier(settings: Settings, stack: AsyncExitStack) -> Verifier
 async def _image_backend(settings: Settings) -> Backend:
     place = settings.media_url or str(settings.data_dir / "images")
     try:
-        return await Bucket.open(place) if place.startswith("s3://") else Folder(Path(place))
+        if place.startswith("s3://"):
+            return await ImageBucket.open(place)
+        return ImageFolder(Path(place))
     except OSError as error:
         raise StartupError(
             f"cannot keep images in {place} (MENTORAPI_MEDIA_URL): {error.strerror or error}"

@@ -19,7 +19,7 @@ from mentorapi.auth.keys import key_from_secret
 from mentorapi.auth.tokens import Verifier
 from mentorapi.config import Settings
 from mentorapi.http.services import KnownUsers, Services
-from mentorapi.images import Folder, ImageStore
+from mentorapi.images import ImageFolder, ImageStore
 from mentorapi.server import http_server, open_services
 from mentorapi.telemetry.metrics import Metrics
 from tests.client import SECRET, Api
@@ -150,7 +150,7 @@ class WorkerDatabase:
         services = replace(
             kept,
             settings=replace(kept.settings, data_dir=folder),
-            images=ImageStore(Folder(folder / "images")),
+            images=ImageStore(ImageFolder(folder / "images")),
             metrics=Metrics(kept.db, kept.cache, kept.listener),
             known_users=KnownUsers(kept.cache),
         )

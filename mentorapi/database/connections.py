@@ -12,7 +12,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from mentorapi.database import statements
-from mentorapi.database.pool import Connection, Pool
+from mentorapi.database.pool import DatabaseConnection, Pool
 from mentorapi.errors import StartupError
 from mentorapi.telemetry import context
 
@@ -137,7 +137,7 @@ async def open_pool(
         raise StartupError(f"no connection to the database: {reason(error)}") from error
 
 
-async def connect(database_url: str, settings: Mapping[str, str] = {}) -> Connection:
+async def connect(database_url: str, settings: Mapping[str, str] = {}) -> DatabaseConnection:
     """Connect to the first host of the URL that responds and satisfies ``target_session_attrs``.
 
     Each host has `_CONNECT_SECONDS` of its own, as with libpq. asyncpg gives them to all hosts
@@ -146,12 +146,12 @@ async def connect(database_url: str, settings: Mapping[str, str] = {}) -> Connec
     failure: Exception | None = None
     for host in _hosts(database_url):
         try:
-            connection: Connection = await asyncpg.connect(
+            connection: DatabaseConnection = await asyncpg.connect(
                 **host,
                 timeout=_CONNECT_SECONDS,
                 command_timeout=_COMMAND_SECONDS,
                 server_settings={**SESSION, **settings},
-                connection_class=Connection,
+                connection_class=DatabaseConnection,
             )
         except _NEXT_HOST as error:
             failure = error
@@ -181,7 +181,7 @@ def _hosts(database_url: str) -> list[dict[str, Any]]:
     ]
 
 
-async def _set_name(connection: Connection) -> None:
+async def _set_name(connection: DatabaseConnection) -> None:
     running = context.current.get()
     # PostgreSQL cuts long names.
     name = f"{_APPLICATION} {running.name}" if running else _APPLICATION

@@ -23,7 +23,7 @@ RETRY_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
 
 
-class Connection(asyncpg.Connection):
+class DatabaseConnection(asyncpg.Connection):
     """A connection of asyncpg, with what the pool and the log need."""
 
     #: Process id of its backend. asyncpg's ``get_server_pid()`` raises once the connection is lost.
@@ -43,14 +43,14 @@ class Pool:
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[Connection]],
+        connect: Callable[[], Awaitable[DatabaseConnection]],
         max_size: int,
-        prepare: Callable[[Connection], Awaitable[object]] | None = None,
+        prepare: Callable[[DatabaseConnection], Awaitable[object]] | None = None,
     ) -> None:
         self._connect, self.max_size, self._prepare = connect, max_size, prepare
-        self._connections: set[Connection] = set()
+        self._connections: set[DatabaseConnection] = set()
         #: The connections that no caller holds; the last one was used last.
-        self._idle: list[Connection] = []
+        self._idle: list[DatabaseConnection] = []
         self._opening = 0
         self._queue = FairQueue(max_size)
         self._share_timer: asyncio.Handle | None = None
@@ -73,7 +73,7 @@ class Pool:
     def get_idle_size(self) -> int:
         return sum(not connection.is_closed() for connection in self._idle)
 
-    async def acquire(self, seconds: float = 10.0, caller: str = SYSTEM) -> Connection:
+    async def acquire(self, seconds: float = 10.0, caller: str = SYSTEM) -> DatabaseConnection:
         """Take a connection, which must be given to `release`.
 
         Raises TimeoutError after ``seconds``, and what ``connect`` and ``prepare`` raise.
@@ -98,7 +98,7 @@ class Pool:
                 raise
         return connection
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: DatabaseConnection) -> None:
         self._queue.release(connection.caller)
         if connection.must_close or connection.is_closed() or connection.is_in_transaction():
             self._discard(connection)
@@ -131,13 +131,13 @@ class Pool:
 
     # Waiters ----------------------------------------------------------------------------------
 
-    async def _wait(self, seconds: float, caller: str) -> Connection:
+    async def _wait(self, seconds: float, caller: str) -> DatabaseConnection:
         waiter = get_running_loop().create_future()
         timer = get_running_loop().call_later(seconds, self._expire, waiter, seconds)
         try:
             self._queue.add(caller, waiter)
             self._serve()
-            connection: Connection = await waiter
+            connection: DatabaseConnection = await waiter
         except BaseException:
             self._queue.remove(caller, waiter)
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
@@ -177,13 +177,13 @@ class Pool:
             self._discard(self._idle.pop())
         return bool(self._idle)
 
-    def _take_idle(self, caller: str) -> Connection:
+    def _take_idle(self, caller: str) -> DatabaseConnection:
         connection = self._idle.pop()
         connection.caller = caller
         self._queue.hold(caller)
         return connection
 
-    def _keep(self, connection: Connection) -> None:
+    def _keep(self, connection: DatabaseConnection) -> None:
         if self._closing:
             self._discard(connection)
             return
@@ -199,7 +199,7 @@ class Pool:
             self._discard(self._idle.pop(0))
         self._idle_timer = loop.call_later(IDLE_SECONDS, self._close_idle) if self._idle else None
 
-    def _discard(self, connection: Connection) -> None:
+    def _discard(self, connection: DatabaseConnection) -> None:
         self._connections.discard(connection)
         if not connection.is_closed():
             self._start(_close(connection))
@@ -231,10 +231,10 @@ class Pool:
         task.add_done_callback(self._tasks.discard)
 
 
-async def _close(connection: Connection) -> None:
+async def _close(connection: DatabaseConnection) -> None:
     with suppress(Exception):
         await connection.close(timeout=CLOSE_SECONDS)
 
 
 #: What a statement runs on: any connection of the pool, or the one of a transaction.
-Database: TypeAlias = Pool | Connection
+Database: TypeAlias = Pool | DatabaseConnection

@@ -18,14 +18,14 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
 from mentorapi.database.errors import CONNECTION_UNUSABLE, RETRIED, translate
 from mentorapi.database.fair_queue import SYSTEM
 from mentorapi.database.page import Page, offset
-from mentorapi.database.pool import Connection, Database, Pool
+from mentorapi.database.pool import Database, DatabaseConnection, Pool
 from mentorapi.errors import Unavailable
 from mentorapi.telemetry import context
 
@@ -43,11 +43,13 @@ SLOW_SECONDS = 1.0
 #: Named in the log like the statements of files.
 BEGIN, COMMIT = "-- BEGIN", "-- COMMIT"
 
+T = TypeVar("T")
+
 log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def connection(db: Database) -> AsyncIterator[Connection]:
+async def connection(db: Database) -> AsyncIterator[DatabaseConnection]:
     """One connection for several statements."""
     if isinstance(db, Pool):
         acquired = await _acquire(db, BEGIN)
@@ -60,7 +62,7 @@ async def connection(db: Database) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def transaction(db: Database) -> AsyncIterator[Connection]:
+async def transaction(db: Database) -> AsyncIterator[DatabaseConnection]:
     """One transaction for several statements; yields the connection to run them on.
 
     Within a transaction it is a savepoint: an error undoes the savepoint only. Statements translate
@@ -105,14 +107,13 @@ async def fetch_row(db: Database, sql: str, *arguments: Any) -> Any:
                 db.release(acquired)
 
 
-async def _acquire(pool: Pool, sql: str) -> Connection:
+async def _acquire(pool: Pool, sql: str) -> DatabaseConnection:
     running = context.current.get()
     caller = SYSTEM if running is None else running.caller
-    connection: Connection = await _translated(pool.acquire(ACQUIRE_SECONDS, caller), sql, None)
-    return connection
+    return await _translated(pool.acquire(ACQUIRE_SECONDS, caller), sql, None)
 
 
-async def _translated(work: Awaitable[Any], sql: str, acquired: Connection | None) -> Any:
+async def _translated(work: Awaitable[T], sql: str, acquired: DatabaseConnection | None) -> T:
     """Await ``work``. Keep for the log what failed and where; mark an unusable connection.
 
     Asks the connection nothing: it may be lost, and its error would hide the first one.
@@ -133,7 +134,7 @@ async def _translated(work: Awaitable[Any], sql: str, acquired: Connection | Non
         raise translated from error
 
 
-def _log_slow(sql: str, seconds: float, acquired: Connection) -> None:
+def _log_slow(sql: str, seconds: float, acquired: DatabaseConnection) -> None:
     running = context.current.get()
     log.warning(
         "Slow statement",

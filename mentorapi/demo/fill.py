@@ -5,7 +5,7 @@ import orjson
 from mentorapi.auth.development import make_token
 from mentorapi.config import Settings
 from mentorapi.database import statements
-from mentorapi.database.pool import Connection, Database
+from mentorapi.database.pool import Database, DatabaseConnection
 from mentorapi.demo.story import MENTEE, MENTOR, Row, Story
 from mentorapi.errors import StartupError
 from mentorapi.http.sockets import client_url
@@ -39,7 +39,7 @@ async def fill(pool: Database, settings: Settings) -> str:
     return _next_steps(rows, settings)
 
 
-async def _insert(connection: Connection, rows: dict[str, list[Row]], *tables: str) -> None:
+async def _insert(connection: DatabaseConnection, rows: dict[str, list[Row]], *tables: str) -> None:
     """Insert the rows of one or more tables with one statement."""
     inserts = []
     for number, table in enumerate(tables, 1):

@@ -18,7 +18,7 @@ from mentorapi.database import fair_queue, statements
 from mentorapi.database import pool as pools
 from mentorapi.database.connections import connect, open_pool
 from mentorapi.database.fair_queue import SYSTEM
-from mentorapi.database.pool import Connection, Pool
+from mentorapi.database.pool import DatabaseConnection, Pool
 from mentorapi.events import listener
 from mentorapi.http import limiter as limiters
 from mentorapi.http.limiter import CallerLimiter
@@ -39,7 +39,7 @@ async def pool_of(url: str, size: int) -> AsyncIterator[Pool]:
 @asynccontextmanager
 async def acquired(
     pool: Pool, seconds: float = 10.0, caller: str = SYSTEM
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[DatabaseConnection]:
     connection = await pool.acquire(seconds, caller)
     try:
         yield connection

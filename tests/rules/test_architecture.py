@@ -145,6 +145,13 @@ def test_count_lines_of_modules_finds_none_above_450() -> None:
     assert [path.name for path, count in lines.items() if count > 450] == []
 
 
+def test_list_classes_of_the_package_finds_each_name_once() -> None:
+    package = Path(mentorapi.__path__[0])
+    code = "".join(path.read_text() for path in package.rglob("*.py"))
+    names = re.findall(r"^class (\w+)", code, re.MULTILINE)
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
 #: Functions of repositories that serve several operations.
 SHARED_FUNCTIONS = {
     "mentors.list": "find",

@@ -99,7 +99,7 @@ async def test_use_bucket_that_does_not_answer_is_unavailable(
         silent.listen()
         monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setattr(images, "BUCKET_SECONDS", 0.3)
-        bucket = images.Bucket(S3Store(BUCKET, config={"allow_http": True}))
+        bucket = images.ImageBucket(S3Store(BUCKET, config={"allow_http": True}))
         monkeypatch.setattr(api.services.images, "_backend", bucket)
         assert is_error(await fetch(api, profile), 503, UNAVAILABLE)
         assert is_error(await upload(mentor, PNG), 503, UNAVAILABLE)
