@@ -17,7 +17,7 @@ from mentorapi.database import programs
 from mentorapi.jobs import sweep
 from tests.client import Api, asking, coming
 from tests.conftest import execute, on
-from tests.operations.undoing import pending
+from tests.operations.rollback import pending
 from tests.schema_dump import SCHEMA, dumped
 from tests.serving import DRIFT, serve
 

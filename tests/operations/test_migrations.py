@@ -20,7 +20,7 @@ from mentorapi.database import programs
 from mentorapi.database.migrate import MIGRATIONS, migrate
 from mentorapi.errors import StartupError
 from tests.conftest import DEBIANS, on
-from tests.operations.undoing import pending, roll_back
+from tests.operations.rollback import pending, roll_back
 from tests.serving import DRIFT
 
 IDS = [path.stem for path in sorted(MIGRATIONS.glob("*.sql")) if ".rollback" not in path.name]

@@ -19,8 +19,8 @@ from mentorapi.database.migrate import migrate
 from mentorapi.demo import fill
 from tests.client import SECRET
 from tests.conftest import DEBIANS, INITDB_OPTIONS
+from tests.operations.rollback import pending
 from tests.operations.test_upgrade import contents, journey, serving
-from tests.operations.undoing import pending
 
 
 @pytest.fixture

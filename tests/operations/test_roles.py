@@ -30,8 +30,8 @@ from tests.operations.roles import (
     drop_roles,
     logged_in_as,
 )
+from tests.operations.rollback import pending, roll_back
 from tests.operations.test_dba import story
-from tests.operations.undoing import pending, roll_back
 from tests.schema_dump import SCHEMA
 from tests.serving import DRIFT, VERIFIER, serve
 from tests.starting import RUN, environment, run

@@ -23,8 +23,8 @@ from tests.client import SECRET, Api
 from tests.conftest import execute, on
 from tests.docs.documents import UPGRADING
 from tests.operations.roles import create_logins, create_roles, drop_roles, logged_in_as
+from tests.operations.rollback import pending
 from tests.operations.test_dba import PROGRAMS
-from tests.operations.undoing import pending
 from tests.serving import VERIFIER, serve
 from tests.starting import RUN, environment
 

@@ -1,4 +1,4 @@
-"""The migrations that a database lacks, and the undoing of applied ones as by ``yoyo rollback``."""
+"""The migrations that a database lacks, and the rollback of applied ones, as by ``yoyo``."""
 
 from __future__ import annotations
 
