@@ -47,7 +47,7 @@ def test_read_openapi_lists_every_code_of_each_error() -> None:
                 assert ("X-Error-Code" in response["headers"]) == (int(status) >= 400)
 
 
-async def test_raise_error_in_handler_answers_with_its_code(api: Api) -> None:
+async def test_raise_error_in_handler_responds_with_its_code(api: Api) -> None:
     mentor, jane, ken = await api.mentor(), api.user("jane"), api.user("ken")
     request = await api.request(jane, mentor)
     accept = f"/requests/{request['id']}/accept"
@@ -61,7 +61,7 @@ async def test_raise_error_in_handler_answers_with_its_code(api: Api) -> None:
 
 
 @pytest.mark.own_server
-async def test_raise_error_outside_handlers_answers_with_its_code(api: Api) -> None:
+async def test_raise_error_outside_handlers_responds_with_its_code(api: Api) -> None:
     jane = api.user("jane")
     assert code_of(await api.nobody.get("/requests")) == "unauthorized"
     assert code_of(await api.nobody.get("/nope")) == "not_found"

@@ -50,7 +50,7 @@ async def test_start_runs_job_at_once(api: Api) -> None:
         await recorder.ended.get()
 
 
-async def test_interval_passes_runs_job_again(api: Api) -> None:
+async def test_pass_the_interval_runs_job_again(api: Api) -> None:
     recorder = Recorder(interval=0.01)
     recorder.may_end.set()
     async with running(api, recorder.job):
@@ -80,7 +80,7 @@ async def test_stop_waits_for_the_run_in_progress(api: Api) -> None:
         assert recorder.ended.qsize() == 1
 
 
-async def test_job_fails_and_runs_again(api: Api) -> None:
+async def test_fail_job_runs_it_again(api: Api) -> None:
     runs: asyncio.Queue[int] = asyncio.Queue()
     numbers = itertools.count(1)
 

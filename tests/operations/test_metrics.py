@@ -121,7 +121,7 @@ async def test_probe_without_database_is_live_and_not_ready(api: Api, postgres: 
     assert (await ask(api.base, "/readyz")).status == 200
 
 
-async def test_probe_with_all_connections_taken_answers_in_time(
+async def test_probe_with_all_connections_taken_responds_in_time(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probes, "DATABASE_SECONDS", 0.2)
@@ -470,7 +470,7 @@ def test_check_alert_rules_with_promtool_finds_no_errors(promtool: str) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_alerts_with_promtool_fires_as_expected(promtool: str) -> None:
+def test_run_promtool_on_alerts_finds_no_failure(promtool: str) -> None:
     ended = prove(promtool, "test", "rules", "alerts_test.yml")
     assert ended.returncode == 0, ended.stdout + ended.stderr
 

@@ -350,7 +350,7 @@ def test_restore_without_roles_belongs_to_the_owner(
             connection.execute("DROP ROLE alone")
 
 
-def test_grant_on_tables_of_a_login_names_the_way_out(
+def test_grant_on_tables_of_a_login_says_what_to_do(
     server: Server, installed: str, tmp_path: Path
 ) -> None:
     url = server.create("owned")

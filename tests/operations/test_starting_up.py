@@ -323,7 +323,7 @@ def test_start_with_own_database_uses_it_and_keeps_it_running(
             connection.execute("SELECT")
 
 
-def test_send_signal_within_requests_answers_them_first(data_dir: Path) -> None:
+def test_send_signal_within_requests_finishes_them_first(data_dir: Path) -> None:
     with Process(data_dir) as server:
         url = server.listening()
         codes: list[int] = []

@@ -127,7 +127,7 @@ def trying(request: pytest.FixtureRequest, share: float) -> Callable[[Any], Any]
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=str)
-def test_send_random_input_to_any_operation_is_answered_without_fault(
+def test_send_random_input_to_any_operation_causes_no_fault(
     target: Target,
     api: Api,
     people: list[Client],
@@ -422,7 +422,7 @@ async def test_send_malformed_http_is_refused_without_fault(case: str, api: Api)
     assert [one.status in allowed for one in responses] == [True]
 
 
-async def test_send_pipelined_requests_answers_them_in_order(api: Api) -> None:
+async def test_send_pipelined_requests_responds_in_order(api: Api) -> None:
     paths = ["mentors", f"mentors/{UNKNOWN}", "nowhere", "requests"] * 10
     *row, last = [f"GET /api/{path} HTTP/1.1" for path in paths]
     raw = b"".join(http(start, Connection="keep-alive") for start in row) + http(last)
@@ -561,7 +561,7 @@ async def test_read_no_responses_closes_the_connection(hasty_server: tuple[Serve
     assert received.count(b"HTTP/1.1 200") < asked
 
 
-async def test_request_beside_many_slow_clients_is_answered_soon(hasty: str) -> None:
+async def test_request_beside_many_slow_clients_ends_soon(hasty: str) -> None:
     slow = [
         asyncio.create_task(exchange(hasty, *pieces, pause=0.05))
         for pieces in list(SLOW.values()) * 30
@@ -663,7 +663,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("case", FORMS)
-async def test_upload_malformed_form_is_answered_without_fault(
+async def test_upload_malformed_form_causes_no_fault(
     case: str, api: Api, people: list[Client]
 ) -> None:
     content_type, body, allowed = FORMS[case]

@@ -237,7 +237,7 @@ async def first_response(api: Api, raw: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("announced", ANNOUNCED, ids=["length", "chunks"])
-async def test_send_wrong_headers_is_answered_before_the_body(
+async def test_send_wrong_headers_is_refused_before_the_body(
     announced: dict[str, str], api: Api
 ) -> None:
     good = {"Authorization": f"Bearer {api.user('mia').token}", **announced}

@@ -120,7 +120,7 @@ def black_hole() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-async def test_connect_past_a_host_that_never_answers_succeeds(
+async def test_connect_past_a_host_that_never_responds_succeeds(
     monkeypatch: pytest.MonkeyPatch, postgres: str
 ) -> None:
     monkeypatch.setattr(connections, "_CONNECT_SECONDS", 2)

@@ -163,7 +163,7 @@ def test_kill_server_under_load_loses_nothing_confirmed(site: Site, rounds: int)
     site.assert_kept(load, "kills of the server under load", 2 * rounds)
 
 
-def test_terminate_server_under_load_answers_every_request(site: Site, rounds: int) -> None:
+def test_terminate_server_under_load_finishes_every_request(site: Site, rounds: int) -> None:
     load = Load(site.base)
 
     async def end(server: Process, name: str) -> None:
@@ -185,7 +185,7 @@ def test_terminate_server_under_load_answers_every_request(site: Site, rounds: i
     site.assert_kept(load, "ends of the server under load, no request dropped", 2 * rounds)
 
 
-def test_terminate_server_within_a_request_answers_it(site: Site) -> None:
+def test_terminate_server_within_a_request_finishes_it(site: Site) -> None:
     async def send_in_halves(server: Process) -> Response:
         mentor, jane = await make_mentor(site.base, "mia"), await make_mentor(site.base, "jane")
         whole = message("POST", "/requests", jane.token, asking(mentor))
@@ -207,7 +207,7 @@ def test_terminate_server_within_a_request_answers_it(site: Site) -> None:
     assert (response.status, response.headers["Connection"]) == (201, "close")
 
 
-async def test_terminate_server_with_buffered_requests_answers_them(
+async def test_terminate_server_with_buffered_requests_finishes_them(
     api: Api, settings: Settings
 ) -> None:
     server = http_server(make_app(api.services), settings)
@@ -632,7 +632,7 @@ TERMINATE = """
 
 
 @pytest.mark.own_server
-async def test_terminate_backends_is_unavailable_or_answered(api: Api) -> None:
+async def test_terminate_backends_is_unavailable_or_succeeds(api: Api) -> None:
     mentor = await api.mentor()
     for _ in range(3):
         await api.db.execute(TERMINATE, await api.db.fetchval("SELECT current_database()"))

@@ -95,7 +95,7 @@ def test_compare_routes_with_guide_finds_each() -> None:
     assert not [path for (_, path), public in found.items() if public and "/mentor/" in path]
 
 
-async def test_request_without_token_is_answered_on_public_routes_only(api: Api) -> None:
+async def test_request_without_token_works_on_public_routes_only(api: Api) -> None:
     for template, handler in ROUTES:
         for method, spec in handler.operations().items():
             response = await api.nobody.request(method, path_of(template))
@@ -107,7 +107,7 @@ async def test_request_without_token_is_answered_on_public_routes_only(api: Api)
                 assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_request_with_bad_token_is_answered_on_public_routes_only(api: Api) -> None:
+async def test_request_private_route_with_bad_token_is_unauthorized(api: Api) -> None:
     stranger = User(api.base, "eve")
     stranger.token += "x"
     for template, handler in ROUTES:
@@ -437,7 +437,7 @@ async def test_send_body_in_another_coding_is_refused(api: Api) -> None:
         assert response.status == 200, coding
 
 
-async def test_expect_the_unknown_ignores_it(api: Api) -> None:
+async def test_send_unknown_expectation_ignores_it(api: Api) -> None:
     assert (await api.nobody.get("/mentors", headers={"Expect": "x"})).status == 200
 
 
@@ -937,7 +937,7 @@ async def test_cause_fault_shows_nothing_internal(
 
 
 @pytest.mark.own_server
-async def test_lose_database_answers_with_retry_after(api: Api, postgres: str) -> None:
+async def test_lose_database_responds_with_retry_after(api: Api, postgres: str) -> None:
     mentor = await api.mentor()
     name = await api.db.fetchval("SELECT current_database()")
     admin = await asyncpg.connect(postgres)

@@ -255,7 +255,7 @@ async def test_acquire_while_others_are_active_leaves_one_for_them(
         assert pool.get_idle_size() == pool.get_size()
 
 
-async def test_read_while_another_user_waits_for_a_lock_is_answered(
+async def test_read_while_another_user_waits_for_a_lock_succeeds(
     monkeypatch: pytest.MonkeyPatch, api: Api
 ) -> None:
     monkeypatch.setattr(fair_queue, "SHARED_SECONDS", 60)

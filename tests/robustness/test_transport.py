@@ -47,7 +47,7 @@ def chunks(*pieces: bytes, trailer: bytes = b"") -> bytes:
 # Order -------------------------------------------------------------------------------------------
 
 
-async def test_send_pipelined_writes_and_reads_answers_them_in_order(api: Api) -> None:
+async def test_send_pipelined_writes_and_reads_responds_in_order(api: Api) -> None:
     raw = b""
     for number in range(10):
         body = b'{"headline": "%d"}' % number
@@ -271,7 +271,7 @@ def test_parse_whole_url_replaces_the_host() -> None:
 # Bodies ------------------------------------------------------------------------------------------
 
 
-async def test_expect_continue_is_told_to_go_on_when_the_body_is_wanted(api: Api) -> None:
+async def test_expect_continue_gets_a_100_when_the_body_is_wanted(api: Api) -> None:
     parts, body = urlsplit(api.base), b'{"headline": "x"}'
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     for _ in range(2):

@@ -103,7 +103,7 @@ BY_CLIENTS = [one for one in TRANSITIONS if one.by != ("system",)]
 @pytest.mark.parametrize(
     ("resource", "expected"), [(REQUEST, REQUEST_ACTIONS), (SESSION, SESSION_ACTIONS)]
 )
-def test_transitions_leave_each_state_as_the_guide_says(
+def test_compare_transitions_with_states_of_the_guide(
     resource: object, expected: dict[str, set[tuple[str, str]]]
 ) -> None:
     found = {
@@ -118,12 +118,12 @@ def test_transitions_leave_each_state_as_the_guide_says(
     assert found == expected
 
 
-def test_transitions_lead_to_known_states() -> None:
+def test_follow_transitions_leads_to_known_states() -> None:
     for one in TRANSITIONS:
         assert {one.to, *one.states} <= one.resource.states.keys()
 
 
-def test_transitions_are_refused_with_the_errors_of_the_guide() -> None:
+def test_compare_refusals_with_the_errors_of_the_guide() -> None:
     found = {
         (one.resource.name, one.action): {(error.status, error.message) for error in one.errors[1:]}
         for one in BY_CLIENTS
@@ -132,7 +132,7 @@ def test_transitions_are_refused_with_the_errors_of_the_guide() -> None:
     assert {one.errors[0] for one in BY_CLIENTS} == {errors.RequestNotFound, errors.SessionNotFound}
 
 
-def test_transitions_are_described_in_openapi() -> None:
+def test_compare_transitions_with_openapi_finds_each() -> None:
     schemas = openapi.document()["components"]["schemas"]
     for name, resource in (("RequestStatus", REQUEST), ("SessionStatus", SESSION)):
         assert schemas[name]["enum"] == list(resource.states)
@@ -154,7 +154,7 @@ STATEMENTS = {
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_statement_names_the_states_of_its_transition(name: str) -> None:
+def test_read_statement_finds_the_states_of_its_transition(name: str) -> None:
     text = (SQL / f"{name}.sql").read_text()
     conditions = re.findall(r"\.status (?:=|IN) ([^\n]+)", text)
     assert set(re.findall(r"'(\w+)'", " ".join(conditions))) == set(STATEMENTS[name].states)

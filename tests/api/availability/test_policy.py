@@ -88,7 +88,7 @@ async def test_set_policy_without_profile_is_not_found(api: Api) -> None:
     assert is_error(await jane.put(PATH, {}), 404, "Mentor profile not found")
 
 
-async def test_notice_is_offered_as_it_is_admitted(api: Api, clock: Clock) -> None:
+async def test_set_notice_is_offered_as_it_is_admitted(api: Api, clock: Clock) -> None:
     mentor = await api.mentor("mia", windows_of("08:00-12:00", 0))
     await mentor.ok("PUT", PATH, {"minimumNoticeMinutes": 120})
     for now, first in ((at(7), 9), (at(7) + timedelta(seconds=1), 10), (at(8, 30), 11)):
@@ -102,14 +102,16 @@ async def test_notice_is_offered_as_it_is_admitted(api: Api, clock: Clock) -> No
     assert await offered(api, mentor) == []
 
 
-async def test_notice_of_the_rest_of_a_window_offers_the_last_start(api: Api, clock: Clock) -> None:
+async def test_set_notice_of_the_rest_of_a_window_offers_the_last_start(
+    api: Api, clock: Clock
+) -> None:
     mentor = await api.mentor("mia", windows_of("08:00-12:30", 0))
     await mentor.ok("PUT", PATH, {"minimumNoticeMinutes": 60})
     await clock.stop_at(at(10, 15))
     assert await offered(api, mentor) == [iso(at(11, 30))]
 
 
-async def test_horizon_ends_with_a_day_of_the_zone(api: Api, clock: Clock) -> None:
+async def test_set_horizon_ends_with_a_day_of_the_zone(api: Api, clock: Clock) -> None:
     mentor = await local_mentor(api, "America/New_York", ALWAYS)
     await mentor.ok("PUT", PATH, {"horizonDays": 1})
     midnight = datetime.fromisoformat("2027-06-10T04:00Z")
@@ -125,7 +127,7 @@ async def test_horizon_ends_with_a_day_of_the_zone(api: Api, clock: Clock) -> No
         assert response.status == 201
 
 
-async def test_limit_of_a_day_counts_what_is_on_it(api: Api) -> None:
+async def test_limit_sessions_of_a_day_counts_what_is_on_it(api: Api) -> None:
     mentor, jane, joe = await api.mentor(), api.user("jane"), api.user("joe")
     await mentor.ok("PUT", PATH, {"maxSessionsPerDay": 2})
     first = await api.session(jane, mentor, at(9))
@@ -150,7 +152,7 @@ async def test_limit_of_a_day_counts_what_is_on_it(api: Api) -> None:
     assert len(await offered(api, mentor)) == 24
 
 
-async def test_limit_of_a_day_never_binds_the_mentor(api: Api) -> None:
+async def test_limit_sessions_of_a_day_never_binds_the_mentor(api: Api) -> None:
     mentor, jane, joe = await api.mentor(), api.user("jane"), api.user("joe")
     request = await api.request(joe, mentor, at(10))
     session = await api.session(jane, mentor, at(33))
@@ -159,7 +161,7 @@ async def test_limit_of_a_day_never_binds_the_mentor(api: Api) -> None:
     await move(mentor, session["id"], at(9))
 
 
-async def test_limit_of_a_day_counts_days_of_the_zone(api: Api, clock: Clock) -> None:
+async def test_limit_sessions_of_a_day_counts_days_of_the_zone(api: Api, clock: Clock) -> None:
     await clock.stop_at(datetime.fromisoformat("2027-07-01T12:00Z"))
     mentor = await local_mentor(api, "Pacific/Auckland", ALWAYS)
     await mentor.ok("PUT", PATH, {"maxSessionsPerDay": 1})
@@ -170,7 +172,7 @@ async def test_limit_of_a_day_counts_days_of_the_zone(api: Api, clock: Clock) ->
     assert shown == [iso(noon + timedelta(hours=hour)) for hour in (*range(-12, 0), *range(24, 36))]
 
 
-async def test_limit_of_a_week_goes_from_monday_to_sunday(api: Api) -> None:
+async def test_limit_sessions_of_a_week_counts_from_monday_to_sunday(api: Api) -> None:
     mentor = await local_mentor(api, "Asia/Tokyo", ALWAYS)
     await mentor.ok("PUT", PATH, {"maxSessionsPerWeek": 2})
     monday = MONDAY - timedelta(hours=9)
@@ -195,7 +197,7 @@ async def test_request_last_place_of_a_day_50_times_admits_one(api: Api) -> None
     assert {response.message for response in responses if response.status == 409} == {TAKEN}
 
 
-async def test_expired_request_no_longer_counts(api: Api, clock: Clock) -> None:
+async def test_expire_request_no_longer_counts_it(api: Api, clock: Clock) -> None:
     mentor = await api.mentor()
     await mentor.ok("PUT", PATH, {"maxSessionsPerDay": 1})
     await api.request(api.user("jane"), mentor, at(9))
@@ -238,7 +240,7 @@ async def test_cancel_at_the_cutoff_succeeds(api: Api, clock: Clock) -> None:
     assert (await jane.ok("POST", f"/sessions/{session['id']}/cancel"))["status"] == "cancelled"
 
 
-async def test_pause_lists_the_mentor_without_slots(api: Api) -> None:
+async def test_pause_requests_lists_the_mentor_without_slots(api: Api) -> None:
     mentor, jane = await api.mentor(), api.user("jane")
     await mentor.ok("PUT", PATH, {"acceptingRequests": False})
     assert [one["id"] for one in (await api.nobody.get("/mentors")).json] == [mentor.id]

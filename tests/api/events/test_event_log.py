@@ -136,7 +136,7 @@ async def test_commit_late_still_makes_the_cache_stale(api: Api, database_url: s
     assert await location(api, mia.id) == "Late"
 
 
-async def test_operations_that_skip_the_log_make_nothing_stale(api: Api) -> None:
+async def test_run_operations_that_skip_the_log_makes_nothing_stale(api: Api) -> None:
     operations = [spec for _, handler in ROUTES for spec in handler.operations().values()]
     skipping = {"createRequest", "rejectRequest", "cancelRequest"}
     assert {spec.name for spec in operations if not spec.affects_cache} == skipping

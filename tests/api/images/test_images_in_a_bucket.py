@@ -87,7 +87,7 @@ async def test_upload_with_old_image_undeletable_succeeds(api: Api, s3: S3) -> N
     assert (await fetch(api, profile)).status == 200
 
 
-async def test_use_bucket_that_does_not_answer_is_unavailable(
+async def test_use_bucket_that_does_not_respond_is_unavailable(
     api: Api, s3: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mentor = await api.mentor()

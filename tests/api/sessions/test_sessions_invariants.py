@@ -160,7 +160,7 @@ async def test_insert_twenty_sessions_at_once_keeps_one(api: Api) -> None:
     assert Counter(outcomes) == {None: 1, "bookings_no_overlap": 19}
 
 
-async def test_insert_crosswise_at_once_queues_without_deadlock(api: Api) -> None:
+async def test_insert_in_opposite_orders_at_once_has_no_deadlock(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     await api.session(ann, mentor, at(18))
     insert = f"""
@@ -193,7 +193,7 @@ async def test_insert_pending_session_holds_its_time(api: Api) -> None:
     assert is_error(await mentor.post(f"/requests/{request['id']}/accept"), 409, TAKEN)
 
 
-async def test_insert_nonsense_is_refused(api: Api) -> None:
+async def test_insert_wrong_values_is_refused(api: Api) -> None:
     mentor = await api.mentor()
     session = await api.by_hand(api.user("ann"), mentor, "confirmed")
     for change, constraint in {

@@ -87,7 +87,7 @@ async def test_reschedule_session_frees_old_time_and_takes_new_one(api: Api) -> 
 # The instants -------------------------------------------------------------------------------------
 
 
-async def test_reschedule_session_with_any_offset_answers_in_utc(api: Api) -> None:
+async def test_reschedule_session_with_any_offset_responds_in_utc(api: Api) -> None:
     mentor, ann = await api.mentor(), api.user("ann")
     session = await api.session(ann, mentor)
     day = f"{day_after_tomorrow():%Y-%m-%d}"
