@@ -69,8 +69,10 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self._loop = asyncio.get_running_loop()
         self._parser = RequestParser(server.max_head_bytes)
         self._enter("head", HEAD_SECONDS)
-        #: When a connection without a request counts as idle.
-        self._idle_from = time.monotonic() + FIRST_REQUEST_SECONDS
+        #: Until when the first request may arrive while the server drains.
+        self._new_until = time.monotonic() + FIRST_REQUEST_SECONDS
+        #: Until when bytes are dropped at most.
+        self._dropping_ends = math.inf
         #: Bytes of the response that wait to be sent, and since when their number is the same.
         self._unsent, self._unsent_since = 0, math.inf
         #: Done unless too many bytes of the response wait to be sent.
@@ -97,12 +99,12 @@ class Connection(asyncio.Protocol, HTTPConnection):
             self._deadline = min(time.monotonic() + DROP_SECONDS, self._dropping_ends)
         else:
             self._parser.add(data)
-            self._parse()
+            self._proceed()
 
     def eof_received(self) -> bool:
         """Keep the connection open while the client, which sends no more, waits for a response."""
         self._has_ended = True
-        self._parse()
+        self._proceed()
         return self._state != "closing"
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -117,52 +119,54 @@ class Connection(asyncio.Protocol, HTTPConnection):
 
     def resume_writing(self) -> None:
         _wake(self._writable)
-        self._continue()
+        self._proceed()
 
     # Requests ------------------------------------------------------------------------------
 
-    def _parse(self) -> None:
-        """Parse what has arrived, as far as it may be parsed now."""
+    def _proceed(self) -> None:
+        """Parse what has arrived, as far as the state allows. Bytes that have to wait stop reading.
+
+        Call this when bytes have arrived, and after each change that lets more be parsed.
+        """
         if self._is_parsing:
-            # The request was handled while it was parsed: the loop that is running continues.
+            # Called by a response that was complete at once: the loop that is running continues.
             return
         self._is_parsing = True
         for _ in range(MAX_PIECES):
-            if not self._may_parse():
-                # While it closes, what the client sends is read and dropped.
-                if self._parser.unparsed and self._state != "closing":
+            if not self._expects_bytes():
+                if self._parser.unparsed:
                     self._transport.pause_reading()
                 break
-            try:
-                if not self._parser.advance():
-                    if self._has_ended:
-                        # The rest of the request will never arrive.
-                        self._transport.close()
-                    break
-            except errors.ApiError as error:
-                self._refuse(error)
-            else:
-                self._handle_piece()
+            if not (self._parser.unparsed and self._parse_piece()):
+                if self._has_ended:
+                    # The rest of the request will never arrive.
+                    self._transport.close()
+                else:
+                    self._transport.resume_reading()
+                break
         else:
             self._transport.pause_reading()
-            self._loop.call_soon(self._continue)
+            self._loop.call_soon(self._proceed)
         self._is_parsing = False
 
-    def _may_parse(self) -> bool:
+    def _expects_bytes(self) -> bool:
         if self._state == "head":
             return self._writable.done()
         if self._state == "handling":
-            is_complete = self._parser.received or self._body_failure is not None
-            return not is_complete and len(self._parser.body) < MAX_READ_AHEAD
+            return not self._body_has_ended() and len(self._parser.body) < MAX_READ_AHEAD
         return self._state != "closing"
 
-    def _continue(self) -> None:
-        if not self._has_ended:
-            self._transport.resume_reading()
-        if self._parser.unparsed or self._has_ended:
-            self._parse()
+    def _body_has_ended(self) -> bool:
+        return self._parser.received or self._body_failure is not None
 
-    def _handle_piece(self) -> None:
+    def _parse_piece(self) -> bool:
+        """Parse the next piece. False if more bytes have to arrive first."""
+        try:
+            if not self._parser.advance():
+                return False
+        except errors.ApiError as error:
+            self._refuse(error)
+            return True
         if self._state == "head":
             if self._parser.head_received:
                 self._server.app.handle(self._make_request())
@@ -171,6 +175,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
                 self._expect_request()
             else:
                 self._wake_handler()
+        return True
 
     def _make_request(self) -> Request:
         self._enter("handling")
@@ -198,12 +203,12 @@ class Connection(asyncio.Protocol, HTTPConnection):
 
     async def read_body(self) -> bytes:
         """Wait for the body. Raises BodyTooLarge, RequestTimeout and BadRequest."""
-        if not self._parser.received and self._body_failure is None:
+        if not self._body_has_ended():
             if self._parser.expects_continue and not self._parser.body:
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._enter("body", BODY_SECONDS)
             self._body_waiter = self._loop.create_future()
-            self._continue()
+            self._proceed()
             await self._body_waiter
         if self._body_failure is not None:
             raise self._body_failure
@@ -262,24 +267,23 @@ class Connection(asyncio.Protocol, HTTPConnection):
             self._expect_request()
         else:
             self._enter("skipping", BODY_SECONDS)
-            self._continue()
+            self._proceed()
 
     # The end of a request, and of the connection ---------------------------------------------
 
     def _expect_request(self) -> None:
         self._parser.begin()
         self._enter("head", HEAD_SECONDS)
-        self._idle_from = 0.0
-        self._continue()
+        self._proceed()
 
     def _close(self) -> None:
         """Close after the response is sent, and after the client has stopped sending."""
         self._enter("closing", DROP_SECONDS)
-        #: Until when bytes are dropped at most.
         self._dropping_ends = time.monotonic() + BODY_SECONDS
         if self._has_ended or (self._parser.received and not self._parser.unparsed):
             self._transport.close()
         else:
+            self._parser.unparsed.clear()
             self._transport.write_eof()
             self._transport.resume_reading()
 
@@ -302,7 +306,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def close_if_idle(self, now: float) -> None:
         """Close the connection unless it has a request, or is new and may soon get one."""
         has_bytes = self._parser.unparsed or self._transport.get_write_buffer_size()
-        if self._state != "head" or has_bytes or now < self._idle_from:
+        if self._state != "head" or has_bytes or now < self._new_until:
             return
         try:
             # Bytes that have arrived are a request, although the event loop has not read them yet.
