@@ -143,20 +143,12 @@ class Listener:
         except BaseException:
             connection.terminate()
             raise
-        connection.add_termination_listener(self._handle_termination)
-        if connection.is_closed():
-            # It was lost before the termination listener was there.
-            raise ConnectionResetError
         self._connection = connection
         self._cache.open()
 
     def _handle_notification(self, connection: Any, pid: int, *_: object) -> None:
         if pid != connection.backend:
             self._wake.set()
-
-    def _handle_termination(self, connection: Any) -> None:
-        if connection is self._connection:
-            self._mark_lost()
 
     def _mark_lost(self) -> None:
         self._cache.close()
