@@ -299,6 +299,16 @@ def shared_database_url(postgres: str, template: str, io_loop: IOLoop) -> Iterat
         yield url
 
 
+@pytest.fixture(scope="module")
+def shared_api(
+    shared_database_url: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """One server on the database for all tests of a module."""
+    folder = tmp_path_factory.mktemp("shared")
+    with running(serve(shared_database_url, SETTINGS, VERIFIER, folder), io_loop) as api:
+        yield api
+
+
 @pytest.fixture
 def clock(emptied: WorkerDatabase, api: Api) -> Clock:
     """The clock that the server's SQL reads."""

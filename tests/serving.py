@@ -162,6 +162,22 @@ class WorkerDatabase:
         await services.images.close()
 
 
+@asynccontextmanager
+async def refused_connections(db: asyncpg.Pool, server_url: str) -> AsyncIterator[None]:
+    """End all connections to the database, and refuse new ones until the block ends."""
+    name = await db.fetchval("SELECT current_database()")
+    admin = await asyncpg.connect(server_url)
+    try:
+        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+        )
+        yield
+    finally:
+        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        await admin.close()
+
+
 async def assert_no_drift(db: asyncpg.Pool) -> None:
     """Assert that every stored figure equals what drift.sql counts."""
     try:

@@ -14,7 +14,6 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import orjson
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
@@ -32,7 +31,7 @@ from mentorapi.jobs.runner import Runner
 from tests.client import Api, asking, day_after_tomorrow, is_error
 from tests.client import Response as ApiResponse
 from tests.docs.documents import OPERATIONS
-from tests.serving import serve
+from tests.serving import refused_connections, serve
 from tests.starting import Process
 
 ALERTS = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
@@ -101,13 +100,7 @@ async def test_probe_draining_server_is_live_and_not_ready(api: Api) -> None:
 
 @pytest.mark.own_server
 async def test_probe_without_database_is_live_and_not_ready(api: Api, postgres: str) -> None:
-    name = await api.db.fetchval("SELECT current_database()")
-    admin = await asyncpg.connect(postgres)
-    try:
-        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        await admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
-        )
+    async with refused_connections(api.db, postgres):
         response = await ask(api.base, "/readyz")
         assert is_error(response, 503, "The database does not respond")
         assert response.headers["Retry-After"] == "1"
@@ -115,9 +108,6 @@ async def test_probe_without_database_is_live_and_not_ready(api: Api, postgres: 
         found = await figures(api)
         assert found.of("mentorapi_ready") == 0
         assert isnan(found.of("mentorapi_sweep_lag_seconds"))
-    finally:
-        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-        await admin.close()
     assert (await ask(api.base, "/readyz")).status == 200
 
 

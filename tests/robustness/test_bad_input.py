@@ -25,7 +25,6 @@ from tornado.testing import bind_unused_port
 
 from mentorapi import errors, server
 from mentorapi.auth.development import make_token
-from mentorapi.config import Settings
 from mentorapi.http import body as json_body
 from mentorapi.http import connection
 from mentorapi.http.query import read_parameters
@@ -51,7 +50,6 @@ from tests.robustness.bad_input import (
     calls,
     exchange,
 )
-from tests.serving import VERIFIER, serve
 
 INPUTS = 1000
 
@@ -62,18 +60,9 @@ UNKNOWN = "01a1b2c3-0000-7000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
-def api(
-    shared_database_url: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Api]:
+def api(shared_api: Api) -> Api:
     """One server for all tests: the input of one test must not affect the next."""
-    running = serve(
-        shared_database_url,
-        Settings(jwt_secret=SECRET),
-        VERIFIER,
-        tmp_path_factory.mktemp("bad_input"),
-    )
-    yield io_loop.run_sync(lambda: anext(running))
-    io_loop.run_sync(lambda: anext(running, None))
+    return shared_api
 
 
 @pytest.fixture(autouse=True)

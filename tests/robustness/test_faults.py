@@ -49,7 +49,7 @@ from tests.robustness.faults import (
     read_response,
     send_and_leave,
 )
-from tests.serving import VERIFIER, serve
+from tests.serving import VERIFIER, running, serve
 from tests.starting import (
     PATIENCE,
     Process,
@@ -481,9 +481,8 @@ def proxied(
     proxy: Proxy, settings: Settings, verifier: Verifier, io_loop: IOLoop, tmp_path: Path
 ) -> Iterator[Api]:
     url = io_loop.run_sync(proxy.start)
-    running = serve(url, settings, verifier, tmp_path)
-    yield io_loop.run_sync(lambda: anext(running))
-    io_loop.run_sync(lambda: anext(running, None))
+    with running(serve(url, settings, verifier, tmp_path), io_loop) as api:
+        yield api
 
 
 @pytest.mark.parametrize("when", ["before the commit", "after the commit"])

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-import asyncpg
 import orjson
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
@@ -24,6 +23,7 @@ from mentorapi.http import connection
 from mentorapi.http.base import NO_ID
 from mentorapi.repositories import mentors
 from tests.client import SECRET, Api, Response, User, asking, check, fields_of, is_error
+from tests.serving import refused_connections
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -939,13 +939,7 @@ async def test_cause_fault_shows_nothing_internal(
 @pytest.mark.own_server
 async def test_lose_database_responds_with_retry_after(api: Api, postgres: str) -> None:
     mentor = await api.mentor()
-    name = await api.db.fetchval("SELECT current_database()")
-    admin = await asyncpg.connect(postgres)
-    try:
-        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        await admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
-        )
+    async with refused_connections(api.db, postgres):
         for path in ("/mentor/me", "/mentors", "/requests", "/mentors/search?q=x"):
             for _ in range(2):
                 response = await mentor.get(path)
@@ -955,9 +949,6 @@ async def test_lose_database_responds_with_retry_after(api: Api, postgres: str) 
                 assert response.headers["Cache-Control"] == "no-store"
         assert (await api.nobody.get("/mentor/me")).status == 401
         assert (await api.nobody.get("/nope")).status == 404
-    finally:
-        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-        await admin.close()
     assert (await mentor.get("/mentor/me")).status == 200
     assert len((await api.nobody.get("/mentors")).json) == 1
 

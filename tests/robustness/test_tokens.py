@@ -28,6 +28,7 @@ from mentorapi.auth.jwks import KeySet
 from mentorapi.auth.keys import key_from_pem, key_from_secret
 from mentorapi.auth.tokens import Verifier
 from tests.client import SECRET, Api, Client, Response, is_error
+from tests.serving import running
 
 PATH = "/mentor/me"
 MISSING = "Missing or invalid token"
@@ -480,9 +481,8 @@ class TestOfAKeySet:
         self, issuer: Issuer, io_loop: IOLoop, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[Verifier]:
         monkeypatch.setattr(jwks, "RETRY_SECONDS", 0)
-        running = publishing(issuer)
-        yield io_loop.run_sync(lambda: anext(running))
-        io_loop.run_sync(lambda: anext(running, None))
+        with running(publishing(issuer), io_loop) as verifier:
+            yield verifier
 
     async def test_send_token_of_each_published_key_is_accepted(
         self, api: Api, issuer: Issuer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,10 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tornado.ioloop import IOLoop
 
-from mentorapi.config import Settings
-from tests.client import SECRET, Api, fields_of
+from tests.client import Api, fields_of
 from tests.conftest import tried
-from tests.serving import VERIFIER, serve
 
 EXPERTISE = ["Go", "System design", "Café culture", "C++", "50%_off\\"]
 LANGUAGES = ["en", "pt", "pt-BR", "zh-Hans-CN", "zh"]
@@ -37,18 +35,9 @@ RATED = {"mentor1": [5], "mentor2": [4, 5], "mentor3": [4], "mentor5": [3], "men
 
 
 @pytest.fixture(scope="module")
-def api(
-    shared_database_url: str, io_loop: IOLoop, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Api]:
+def api(shared_api: Api) -> Api:
     """One server for all tests, which only read."""
-    running = serve(
-        shared_database_url,
-        Settings(jwt_secret=SECRET),
-        VERIFIER,
-        tmp_path_factory.mktemp("filters"),
-    )
-    yield io_loop.run_sync(lambda: anext(running))
-    io_loop.run_sync(lambda: anext(running, None))
+    return shared_api
 
 
 @pytest.fixture(scope="module", autouse=True)
