@@ -472,7 +472,7 @@ MODES = ("force_custom_plan", "force_generic_plan")
 
 async def record(database_url: str) -> Records:
     pool = await open_pool(database_url, 1)
-    async with pool.connection() as connection:
+    async with statements.connection(pool) as connection:
         await connection.execute(MUCH)
         await connection.execute("VACUUM ANALYZE")
         rows = dict(await connection.fetch(TABLES))
@@ -488,7 +488,7 @@ async def record(database_url: str) -> Records:
 
 async def plan_ten_times(database_url: str) -> list[tuple[int, int]]:
     pool = await open_pool(database_url, 1)
-    async with pool.connection() as connection:
+    async with statements.connection(pool) as connection:
         for _ in range(10):
             await mentors.find(connection, *PAGE)
             await availability.list_slots(connection, MENTOR_7, *TWO_WEEKS)
