@@ -860,22 +860,34 @@ DECLARE
     buffer CONSTANT interval := make_interval(mins => m.buffer_time);
     begins CONSTANT timestamptz := from_date::timestamp AT TIME ZONE 'UTC';
     ends CONSTANT timestamptz := (to_date + 1)::timestamp AT TIME ZONE 'UTC';
+
+    -- Step 1: the days of the mentor's zone to look at.
     first_day date := (begins AT TIME ZONE m.availability_timezone)::date - 1;
+    last_day CONSTANT date := (ends AT TIME ZONE m.availability_timezone)::date;
     w record;
-    -- The window before, and when the first of the windows that touch each other up to it opens.
+    -- The window before `w`.
     before_opens timestamptz;
     before_closes timestamptz := '-infinity';
+    -- The opening of the first of the windows that touch each other up to `w`.
     open_since timestamptz := '-infinity';
-    hours tstzrange[] := '{}';
     next_start timestamptz;
-    -- By rules 1 and 2, and the place of the next one to look at.
-    starts timestamptz[] := '{}';
-    place integer := 1;
+    planned timestamptz[] := '{}';
+    hours tstzrange[] := '{}';
+
+    -- Step 2: `allowed` is when sessions may start by the policy.
     free tstzmultirange;
     allowed tstzmultirange;
-    stretch tstzrange;
+
+    -- Step 3: `possible` is when a session can start in one stretch of free time, and `place` is
+    -- the place in `planned` to look at next.
+    possible tstzrange;
+    place integer := 1;
+    last_minute timestamptz;
+    slots timestamptz[] := '{}';
 BEGIN
-    -- Windows may touch at each midnight since the Monday of the week before.
+    -- STEP 1. Find the planned starts. Those of joined windows are counted from the opening of the
+    -- first one. If windows can be joined at midnight, that may be days before the first date. By
+    -- rule 3, it is enough to go back to the Monday of the week before.
     IF EXISTS (
         SELECT
         FROM availability_windows AS a
@@ -894,7 +906,7 @@ BEGIN
             s.from_midnight,
             lower(s.span) AS opens,
             upper(s.span) AS closes
-        FROM mentor_windows(m, first_day, (ends AT TIME ZONE m.availability_timezone)::date) AS s
+        FROM mentor_windows(m, first_day, last_day) AS s
         ORDER BY lower(s.span)
     LOOP
         IF w.opens <> before_closes THEN
@@ -902,28 +914,32 @@ BEGIN
             open_since := w.opens;
             next_start := w.opens;
         ELSIF (
+            -- Rule 2.
             w.from_midnight
             OR w.closes - w.opens < duration
             OR before_closes - before_opens < duration
         ) AND NOT (
+            -- Rule 3.
             w.from_midnight
             AND extract(ISODOW FROM w.day) = 1
             AND open_since <= day_start(w.day - 7, m.availability_timezone)
         ) THEN
-            -- A session may go on from the window before.
+            -- This session starts in the window before. If it is too long for both windows together,
+            -- step 3 leaves it out.
             IF next_start < w.opens THEN
-                starts := starts || next_start;
+                planned := planned || next_start;
                 next_start := next_start + duration + buffer;
             END IF;
-            -- If only its buffer reaches beyond the opening, the session before has ended by then.
+            -- The session before has ended by the opening, and only its buffer goes on.
             IF next_start <= w.opens + buffer THEN
                 next_start := w.opens;
             END IF;
         ELSE
             next_start := w.opens;
         END IF;
+        -- Rule 1.
         WHILE next_start <= w.closes - duration LOOP
-            starts := starts || next_start;
+            planned := planned || next_start;
             next_start := next_start + duration + buffer;
         END LOOP;
         before_opens := w.opens;
@@ -931,7 +947,7 @@ BEGIN
     END LOOP;
     hours := hours || tstzrange(open_since, before_closes);
 
-    -- A day more on each side: free time may go on across midnight.
+    -- STEP 2. Ask what is free. A day more on each side: free time may go on across midnight.
     SELECT
         c.free,
         c.starts
@@ -943,33 +959,40 @@ BEGIN
         ends + interval '1 day'
     ) AS c;
 
-    FOR stretch IN
+    -- STEP 3. Find the slots of each stretch of free time. The stretches and the planned starts are
+    -- in the order of time, so one pass through both is enough.
+    FOR possible IN
         SELECT unnest(
             allowed * tstzmultirange(tstzrange(lower(f.stretch), upper(f.stretch) - duration, '[]'))
         )
         FROM unnest(free) AS f (stretch)
         WHERE upper(f.stretch) - lower(f.stretch) >= duration
     LOOP
-        WHILE starts[place] < lower(stretch) LOOP
+        WHILE planned[place] < lower(possible) LOOP
             place := place + 1;
         END LOOP;
-        start_time := starts[place];
-        -- Rule 3. The start by rule 2 is looked at again for the next stretch.
-        IF (start_time <@ stretch) IS NOT TRUE THEN
-            start_time := date_trunc('minute', upper(stretch) - CASE
-                WHEN upper_inc(stretch) THEN interval '0' ELSE interval '1 microsecond'
+        IF planned[place] <@ possible THEN
+            WHILE planned[place] <@ possible LOOP
+                slots := slots || planned[place];
+                place := place + 1;
+            END LOOP;
+        ELSE
+            last_minute := date_trunc('minute', upper(possible) - CASE
+                WHEN upper_inc(possible) THEN interval '0' ELSE interval '1 microsecond'
             END);
-            place := place - 1;
-        END IF;
-        WHILE start_time <@ stretch LOOP
-            IF start_time >= begins AND start_time < ends THEN
-                end_time := start_time + duration;
-                RETURN NEXT;
+            -- There may be no whole minute.
+            IF last_minute <@ possible THEN
+                slots := slots || last_minute;
             END IF;
-            place := place + 1;
-            start_time := starts[place];
-        END LOOP;
+        END IF;
     END LOOP;
+
+    RETURN QUERY
+    SELECT
+        s.slot,
+        s.slot + duration
+    FROM unnest(slots) AS s (slot)
+    WHERE s.slot >= begins AND s.slot < ends;
 END
 $$;
 
