@@ -384,9 +384,24 @@ AS $$
     ) AS s
 $$;
 
--- The mentors with a free slot from one instant to another, soonest first and then in the order of
--- the list. `slots` are the first three, as JSON. A row of nulls follows if one of the mentors that
--- were checked has limits: then the result changes with pending requests.
+-- The mentors with a free slot between two instants.
+--
+-- In:  the filters (keys as in search_filter()), the two instants, how many mentors are wanted, and
+--      how many mentors the first sample has.
+-- Out: a row for each mentor, with the start of the first slot and the first three slots as JSON.
+--      Soonest first, then in the order of the list. A row of nulls follows if one of the mentors
+--      that were checked has a limit of sessions: then the result changes with pending requests.
+--
+-- To check a mentor is to call mentor_slots(). availability_candidates() says when each mentor may
+-- be free at the earliest, and mentors are checked in the order of these times, some of them at
+-- once. The time of the next candidate is `known_until`: a mentor who is not checked yet cannot be
+-- free before it. The page is full when enough of the checked mentors are free before it. If a
+-- sample has no more candidates and the page is not full, a larger sample follows.
+--
+-- Example: two mentors are wanted, and three are checked at once. The candidates are Ann at 9:00,
+-- Ben at 9:00, Cyd at 9:30 and Dan at 11:00. The check says that Ann is free at 12:00, Ben at 9:00
+-- and Cyd at 10:30. `known_until` is 11:00, the time of Dan. Ben and Cyd are free before it. They
+-- are the page, and Dan is not checked.
 CREATE OR REPLACE FUNCTION mentors_available(
     filters jsonb,
     from_time timestamptz,
@@ -401,6 +416,10 @@ SET enable_seqscan = off
 SET enable_hashjoin = off
 AS $$
 DECLARE
+    -- After so many checks, the mentors that were found are the result.
+    max_checked CONSTANT integer := 1000;
+    -- So many are checked at once, or more if the page needs more.
+    min_batch CONSTANT integer := 5;
     -- Slots start on whole minutes.
     begins CONSTANT timestamptz := date_trunc(
         'minute', greatest(from_time, now()) + interval '59.999999 seconds'
@@ -409,12 +428,12 @@ DECLARE
     minutes CONSTANT integer := least(10080, extract(EPOCH FROM to_time - begins) / 60)::integer;
     passing CONSTANT varbit := search_filter(filters);
     candidates record;
-    -- The candidate to check next, and how many to check at once.
+    -- The places of the next candidate to check and of the last one that is checked with it.
     place integer;
-    batch integer;
+    batch_end integer;
     -- Mentors who are not checked yet cannot be free before this time.
-    next_time timestamptz;
-    -- How many the page still needs.
+    known_until timestamptz;
+    -- How many mentors the page still needs.
     missing integer;
     checked uuid[] := '{}';
     -- The checked mentors who are free: when they could be, when they are, and their slots.
@@ -423,25 +442,28 @@ DECLARE
     found_starts timestamptz[] := '{}';
     found_slots json[] := '{}';
 BEGIN
+    <<samples>>
     WHILE minutes > 0 LOOP
+        -- Step 3 of the list at the top of this file.
         candidates := availability_candidates(
             passing, begins, minutes, wanted, sample_size, checked
         );
         place := 1;
+        -- Step 4.
         LOOP
-            next_time := coalesce(candidates.times[place], candidates.bound);
-            -- Of the mentors who may be free at this time, the next candidates come after the
-            -- checked ones in the order of the list.
+            known_until := coalesce(candidates.times[place], candidates.bound);
+            -- A mentor who is free exactly at known_until counts only if this was also the time of
+            -- the candidate. Candidates of one time are in the order of the list, so the ones that
+            -- are not checked yet come later on the page.
             SELECT wanted - count(*) INTO missing
             FROM unnest(found_starts, found_times) AS f (start_time, candidate_time)
             WHERE
-                f.start_time < next_time
-                OR f.start_time = next_time AND f.candidate_time = next_time;
-            EXIT WHEN
-                missing <= 0
-                OR candidates.times[place] IS NULL
-                OR cardinality(checked) >= 1000;
-            batch := greatest(missing, 5);
+                f.start_time < known_until
+                OR f.start_time = known_until AND f.candidate_time = known_until;
+            EXIT samples WHEN missing <= 0 OR cardinality(checked) >= max_checked;
+            EXIT WHEN candidates.times[place] IS NULL;
+
+            batch_end := place + greatest(missing, min_batch) - 1;
             SELECT
                 found || coalesce(array_agg(c.id ORDER BY c.place), '{}'),
                 found_times || coalesce(array_agg(c.candidate_time ORDER BY c.place), '{}'),
@@ -449,16 +471,16 @@ BEGIN
                 found_slots || coalesce(array_agg(free.slots ORDER BY c.place), '{}')
             INTO found, found_times, found_starts, found_slots
             FROM unnest(
-                candidates.ids[place:place + batch - 1], candidates.times[place:place + batch - 1]
+                candidates.ids[place:batch_end], candidates.times[place:batch_end]
             ) WITH ORDINALITY AS c (id, candidate_time, place)
             INNER JOIN mentors AS m ON m.id = c.id
             CROSS JOIN LATERAL first_slots(m, begins, to_time) AS free
             WHERE free.first_start IS NOT NULL;
-            checked := checked || candidates.ids[place:place + batch - 1];
-            place := place + batch;
+            checked := checked || candidates.ids[place:batch_end];
+            place := batch_end + 1;
         END LOOP;
-
-        EXIT WHEN missing <= 0 OR candidates.is_all OR cardinality(checked) >= 1000;
+        -- Step 5.
+        EXIT WHEN candidates.is_all;
         sample_size := 10 * sample_size;
     END LOOP;
 
