@@ -1876,7 +1876,7 @@ CREATE FUNCTION public.search_flip(fields text[], words text[], numbers integer[
 DECLARE
     locked search_postings[];
 BEGIN
-    -- Rows that another transaction has locked stay as they are.
+    -- 1. Lock and read the rows of these bitmaps.
     SELECT array_agg(l.posting) INTO locked
     FROM (
         SELECT p AS posting
@@ -1886,14 +1886,14 @@ BEGIN
                 t.word,
                 search_block(t.number) AS block
             FROM unnest(fields, words, numbers) AS t (field, word, number)
-        ) AS f
-        INNER JOIN search_postings AS p ON (p.field, p.word, p.block) = (f.field, f.word, f.block)
+        ) AS b
+        INNER JOIN search_postings AS p ON (p.field, p.word, p.block) = (b.field, b.word, b.block)
         FOR UPDATE OF p SKIP LOCKED
     ) AS l;
 
-    WITH flipped AS (
+    -- 2. The bits to flip in each bitmap.
+    WITH flips AS (
         SELECT
-            NULL::bigint AS id,
             t.field,
             t.word,
             search_block(t.number) AS block,
@@ -1902,44 +1902,52 @@ BEGIN
         GROUP BY t.field, t.word, search_block(t.number)
     ),
 
-    -- `id` is the row that stays, or null if there was none.
+    -- 3. The row that a bitmap has afterwards. `id` is the locked row to change, null if it is new.
     merged AS (
         SELECT
-            min(r.id) AS id,
             r.field,
             r.word,
             r.block,
-            bit_xor(r.mentors) AS mentors
+            min(r.id) AS id,
+            bit_xor(r.mentors) AS mentors,
+            bit_xor(r.mentors) = search_no_mentors() AS is_empty
         FROM (
-            SELECT * FROM flipped
+            SELECT
+                NULL::bigint AS id,
+                f.field,
+                f.word,
+                f.block,
+                f.mentors
+            FROM flips AS f
             UNION ALL
             SELECT
-                id,
-                field,
-                word,
-                block,
-                mentors
-            FROM unnest(locked)
+                l.id,
+                l.field,
+                l.word,
+                l.block,
+                l.mentors
+            FROM unnest(locked) AS l
         ) AS r
         GROUP BY r.field, r.word, r.block
     ),
 
+    -- 4. Change it, delete the others, or insert it. No row is kept without a bit.
     changed AS (
         UPDATE search_postings AS p
         SET mentors = m.mentors
         FROM merged AS m
         WHERE
             (p.field, p.word, p.block, p.id) = (m.field, m.word, m.block, m.id)
-            AND m.mentors <> search_no_mentors()
+            AND NOT m.is_empty
     ),
 
     deleted AS (
         DELETE FROM search_postings AS p
-        USING unnest(locked) AS r
-        INNER JOIN merged AS m ON (m.field, m.word, m.block) = (r.field, r.word, r.block)
+        USING unnest(locked) AS l
+        INNER JOIN merged AS m ON (m.field, m.word, m.block) = (l.field, l.word, l.block)
         WHERE
-            (p.field, p.word, p.block, p.id) = (r.field, r.word, r.block, r.id)
-            AND (r.id <> m.id OR m.mentors = search_no_mentors())
+            (p.field, p.word, p.block, p.id) = (l.field, l.word, l.block, l.id)
+            AND (l.id <> m.id OR m.is_empty)
     )
 
     INSERT INTO search_postings (field, word, block, mentors)

@@ -8,10 +8,16 @@
 --
 -- * search_postings has a bitmap for each field, word and block of mentors, with a bit for each
 --   mentor of the block. A mentor's column `number` says which bit: bit number % block size of
---   block number / block size. No number is used twice. The `word` of a filter has two lines, the
---   first for what a filter asks for, the second for what the profile shows: a folded expertise and
---   its spelling, a range of languages and the language, a currency and the rate, a duration and
---   nothing, nothing and the rating.
+--   block number / block size. No number is used twice. If mentors 1 and 3 have `chess` in their
+--   bio, the bitmap of bio, `chess` and block 0 is 01010000… For filters there are words of two
+--   lines: what a filter asks for, and what the profile shows.
+--
+--       expertise  `cafe culture`, `Café culture`   a folded entry, its spelling
+--       language   `zh`, `zh-Hans`                  a range of languages, the language
+--       currency   `EUR`, `0000000050.00`           the currency, the rate
+--       duration   `60`, ``                         the minutes, nothing
+--       rating     ``, `4.8`                        nothing, the rating
+--
 -- * search_vocabulary has the words that texts have or had. Its column `keys`, with a GIN index,
 --   finds the words that a word of a search may mean.
 --
@@ -398,16 +404,27 @@ BEGIN
 END
 $$;
 
--- For each place in the arrays, flips the bit of the mentor in the bitmap of the field and the
--- word. A bitmap is the XOR of its rows, so it does not matter in which of them. The rows that can
--- be locked become one, or none if no bit is left.
+-- Changes bits of bitmaps from 0 to 1 or from 1 to 0.
+--
+-- In:  which bits, as three arrays of one length: field, word and number of the mentor.
+-- Out: nothing. It changes search_postings, and search_bitmaps shows the new bits.
+--
+-- A bitmap is the XOR of its rows in search_postings. XOR with a 1 flips a bit. So the 1s may go
+-- into any row of the bitmap, also into a new one. This function locks the rows that no other
+-- transaction has locked, and makes one row of these and of the 1s. If it can lock none, the 1s
+-- become a new row, so it never waits.
+--
+-- Example, with blocks of four mentors: row 5 of a bitmap is 0110 and row 9 is 0001, so the bitmap
+-- is 0111. The bit of mentor 1, the second bit, is to be flipped: 0100. If both rows can be
+-- locked, row 5 becomes 0110 XOR 0001 XOR 0100 = 0011, and row 9 is deleted. If another transaction
+-- has locked both, a row 0100 is inserted. In both cases, the bitmap is 0011.
 CREATE OR REPLACE FUNCTION search_flip(fields text[], words text[], numbers integer[]) RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
     locked search_postings[];
 BEGIN
-    -- Rows that another transaction has locked stay as they are.
+    -- 1. Lock and read the rows of these bitmaps.
     SELECT array_agg(l.posting) INTO locked
     FROM (
         SELECT p AS posting
@@ -417,14 +434,14 @@ BEGIN
                 t.word,
                 search_block(t.number) AS block
             FROM unnest(fields, words, numbers) AS t (field, word, number)
-        ) AS f
-        INNER JOIN search_postings AS p ON (p.field, p.word, p.block) = (f.field, f.word, f.block)
+        ) AS b
+        INNER JOIN search_postings AS p ON (p.field, p.word, p.block) = (b.field, b.word, b.block)
         FOR UPDATE OF p SKIP LOCKED
     ) AS l;
 
-    WITH flipped AS (
+    -- 2. The bits to flip in each bitmap.
+    WITH flips AS (
         SELECT
-            NULL::bigint AS id,
             t.field,
             t.word,
             search_block(t.number) AS block,
@@ -433,44 +450,52 @@ BEGIN
         GROUP BY t.field, t.word, search_block(t.number)
     ),
 
-    -- `id` is the row that stays, or null if there was none.
+    -- 3. The row that a bitmap has afterwards. `id` is the locked row to change, null if it is new.
     merged AS (
         SELECT
-            min(r.id) AS id,
             r.field,
             r.word,
             r.block,
-            bit_xor(r.mentors) AS mentors
+            min(r.id) AS id,
+            bit_xor(r.mentors) AS mentors,
+            bit_xor(r.mentors) = search_no_mentors() AS is_empty
         FROM (
-            SELECT * FROM flipped
+            SELECT
+                NULL::bigint AS id,
+                f.field,
+                f.word,
+                f.block,
+                f.mentors
+            FROM flips AS f
             UNION ALL
             SELECT
-                id,
-                field,
-                word,
-                block,
-                mentors
-            FROM unnest(locked)
+                l.id,
+                l.field,
+                l.word,
+                l.block,
+                l.mentors
+            FROM unnest(locked) AS l
         ) AS r
         GROUP BY r.field, r.word, r.block
     ),
 
+    -- 4. Change it, delete the others, or insert it. No row is kept without a bit.
     changed AS (
         UPDATE search_postings AS p
         SET mentors = m.mentors
         FROM merged AS m
         WHERE
             (p.field, p.word, p.block, p.id) = (m.field, m.word, m.block, m.id)
-            AND m.mentors <> search_no_mentors()
+            AND NOT m.is_empty
     ),
 
     deleted AS (
         DELETE FROM search_postings AS p
-        USING unnest(locked) AS r
-        INNER JOIN merged AS m ON (m.field, m.word, m.block) = (r.field, r.word, r.block)
+        USING unnest(locked) AS l
+        INNER JOIN merged AS m ON (m.field, m.word, m.block) = (l.field, l.word, l.block)
         WHERE
-            (p.field, p.word, p.block, p.id) = (r.field, r.word, r.block, r.id)
-            AND (r.id <> m.id OR m.mentors = search_no_mentors())
+            (p.field, p.word, p.block, p.id) = (l.field, l.word, l.block, l.id)
+            AND (l.id <> m.id OR m.is_empty)
     )
 
     INSERT INTO search_postings (field, word, block, mentors)
