@@ -47,7 +47,7 @@ from tests.rules.model import (
 )
 from tests.serving import WorkerDatabase
 
-EXAMPLES = 4
+EXAMPLES = 5
 STEPS = 60
 
 
