@@ -161,7 +161,9 @@ class Listener:
         while True:
             while self.connected:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                    # asyncio.wait_for() of Python 3.11 may swallow the cancellation by close().
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._wake.wait()
                 self._wake.clear()
                 await self.wait_until_current()
             log.warning("The event log cannot be read: responding without the cache")

@@ -14,7 +14,10 @@ import psycopg
 import pytest
 
 from mentorapi.app import ROUTES
+from mentorapi.cache.responses import ResponseCache
 from mentorapi.database import statements
+from mentorapi.database.connections import connect
+from mentorapi.database.pool import DatabaseConnection
 from mentorapi.events import listener
 from mentorapi.events.listener import Listener
 from mentorapi.repositories import events
@@ -122,6 +125,25 @@ async def test_read_when_the_process_was_stopped_shows_the_change(
             dba.execute("UPDATE mentors SET location = 'By hand'")
             dba.execute("SELECT pg_sleep(0.1)")
         assert (await read_response(reader)).json["location"] == "By hand"
+
+
+async def test_close_listener_at_any_moment_ends_it(database_url: str) -> None:
+    """Close it in each of the first rounds of the event loop after the loss of its connection."""
+    opened: list[DatabaseConnection] = []
+
+    async def open_one() -> DatabaseConnection:
+        opened.append(await connect(database_url, listener.SESSION))
+        return opened[-1]
+
+    for rounds in range(8):
+        following = Listener(ResponseCache(), open_one)
+        await following.start()
+        await following.wait_until_current()
+        opened[-1].terminate()
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(SOON):
+            await following.close()
 
 
 async def test_commit_late_still_makes_the_cache_stale(api: Api, database_url: str) -> None:
