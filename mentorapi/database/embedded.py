@@ -175,7 +175,14 @@ class _Server:
             return
         for unfinished in self.folder.parent.glob("postgres.new-*"):
             shutil.rmtree(unfinished)
-        fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.folder.parent))
+        with tempfile.TemporaryDirectory(
+            prefix="postgres.new-", dir=self.folder.parent, ignore_cleanup_errors=True
+        ) as fresh:
+            self._make(Path(fresh), control)
+            os.rename(fresh, self.folder)
+        _sync(self.folder.parent)
+
+    def _make(self, fresh: Path, control: int) -> None:
         if account := programs.unprivileged_account():
             os.chown(fresh, account["user"], account["group"])
         initdb = subprocess.run(
@@ -189,8 +196,6 @@ class _Server:
         )
         if initdb.returncode != 0:
             raise StartupError(f"initdb failed: {_reason(initdb.stderr)}")
-        fresh.rename(self.folder)
-        _sync(self.folder.parent)
 
     def _ensure_started(self) -> None:
         # After a kill, a server may still run, start or stop, or its children may have lost their

@@ -266,6 +266,7 @@ def test_send_signal_while_starting_leaves_nothing_running(
         server.signal(number)
         server.ended()
     assert nothing_left_of(new_data_dir)
+    assert [*new_data_dir.glob("postgres.new-*")] == []
 
 
 def test_send_signal_with_open_connection_ends_soon(data_dir: Path) -> None:
