@@ -62,9 +62,7 @@ class Load:
     since: int
     #: The response; None after an error.
     outcome: asyncio.Future[Response | None]
-    #: For how long the response is true if nothing changes.
-    seconds_valid: float = inf
-    #: In the time of ``time.monotonic()``.
+    #: Until when the response is true if nothing changes, in the time of ``time.monotonic()``.
     expires_at: float = inf
     #: Bytes.
     size: int = 0
@@ -94,7 +92,7 @@ class ResponseCache:
         load = self._kept.get(url)
         if load is None:
             return None
-        if monotonic() >= load.expires_at or not self._is_current(load):
+        if _has_expired(load) or not self._is_current(load):
             del self._kept[url]
             return None
         self.hits += 1
@@ -111,34 +109,37 @@ class ResponseCache:
         """Keep the response, unless its topic changed after the load began."""
         if self._loads.get(load.url) is load:
             del self._loads[load.url]
-        load.seconds_valid = seconds_valid
+        load.expires_at = monotonic() + seconds_valid
         load.outcome.set_result(response)
-        if response is None or seconds_valid <= 0 or not self._is_current(load):
+        if response is None or _has_expired(load) or not self._is_current(load):
             return
         # The URL counts, since a client may make up long ones.
         load.size = len(response.body) + len(load.url) + ENTRY_BYTES
-        load.expires_at = monotonic() + seconds_valid
         if load.size <= min(MAX_RESPONSE_BYTES, self._kept.maxsize):
             self._kept[load.url] = load
 
     async def join(self, url: str) -> Response | None:
         """Wait for the response to another request of this URL, which reads the database already.
 
-        No change makes a response stale that expires at once (``seconds_valid`` is 0), so a read
-        that is under way may be too old for this call: wait for its end, and take the response of
-        the next read. None if there is no such request, if it failed, or if its topic changed since
-        it began.
+        None if there is no such request, if it failed, or if its topic changed since it began.
         """
-        for _ in range(2):
-            load = self._loads.get(url)
-            if load is None or not self._is_current(load):
-                return None
-            response = await asyncio.shield(load.outcome)
-            if load.seconds_valid > 0:
-                break
+        load = self._find_load(url)
+        if load is not None:
+            await asyncio.shield(load.outcome)
+            if _has_expired(load):
+                # It may show less than what this call has to see: no change makes a response stale
+                # that expires at once. A read that runs now began after this call.
+                load = self._find_load(url)
+        if load is None:
+            return None
+        response = await asyncio.shield(load.outcome)
         if response is not None:
             self.hits += 1
         return response
+
+    def _find_load(self, url: str) -> Load | None:
+        load = self._loads.get(url)
+        return load if load is not None and self._is_current(load) else None
 
     def drop(self, topic: str) -> None:
         """Make the responses of a topic stale, those being loaded included."""
@@ -172,3 +173,7 @@ class ResponseCache:
     def _is_current(self, load: Load) -> bool:
         is_open = self._open and monotonic() < self.current_until
         return is_open and self.is_unchanged(load.topic, load.since)
+
+
+def _has_expired(load: Load) -> bool:
+    return monotonic() >= load.expires_at
