@@ -308,17 +308,15 @@ class Connection(asyncio.Protocol, HTTPConnection):
         has_bytes = self._parser.unparsed or self._transport.get_write_buffer_size()
         if self._state != "head" or has_bytes or now < self._new_until:
             return
-        try:
-            # Bytes that have arrived are a request, although the event loop has not read them yet.
-            if self._socket.recv(1, socket.MSG_PEEK):
-                return
-        except BlockingIOError:
-            # The client has to see the end at once: the transport closes in the loop's next round.
-            # It may have been reset since.
-            with suppress(OSError):
+        # The client may have reset the connection.
+        with suppress(OSError):
+            try:
+                # Bytes that have arrived are a request, although the loop has not read them yet.
+                if self._socket.recv(1, socket.MSG_PEEK):
+                    return
+            except BlockingIOError:
+                # The client has to see the end at once: the transport closes in the next round.
                 self._socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
         self._state = "closing"
         self._transport.close()
 
