@@ -910,6 +910,7 @@ BEGIN
         ORDER BY lower(s.span)
     LOOP
         IF w.opens <> before_closes THEN
+            -- The two windows do not touch.
             hours := hours || tstzrange(open_since, before_closes);
             open_since := w.opens;
             next_start := w.opens;
@@ -935,6 +936,7 @@ BEGIN
                 next_start := w.opens;
             END IF;
         ELSE
+            -- The two windows touch, but are not joined.
             next_start := w.opens;
         END IF;
         -- Rule 1.
@@ -980,7 +982,7 @@ BEGIN
             last_minute := date_trunc('minute', upper(possible) - CASE
                 WHEN upper_inc(possible) THEN interval '0' ELSE interval '1 microsecond'
             END);
-            -- There may be no whole minute.
+            -- A part of less than a minute may contain no whole minute.
             IF last_minute <@ possible THEN
                 slots := slots || last_minute;
             END IF;
@@ -1876,7 +1878,8 @@ CREATE FUNCTION public.search_flip(fields text[], words text[], numbers integer[
 DECLARE
     locked search_postings[];
 BEGIN
-    -- 1. Lock and read the rows of these bitmaps.
+    -- 1. Lock and read the rows of these bitmaps. The lock may find a row that was committed during
+    -- this statement. Only the next statement sees it, so the changes are made there.
     SELECT array_agg(l.posting) INTO locked
     FROM (
         SELECT p AS posting

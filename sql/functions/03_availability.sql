@@ -391,10 +391,11 @@ $$;
 -- Out: a row for each slot, in the order of time.
 --
 -- A slot is a time for one session. The planned starts are the times at which sessions start if
--- nothing is booked. mentor_free_time() says what is still free. In a stretch of free time, a
--- session can start from the beginning until a duration before the end; the policy can shorten or
--- divide this part. A slot begins at each planned start in this part. If it has none, a slot begins
--- at its last whole minute, so a mentor with enough free time always has a slot.
+-- nothing is booked. mentor_free_time() says what is still free. Each stretch of free time has a
+-- part in which a session can start: from its beginning until a duration before its end. The policy
+-- can shorten or divide this part. A slot begins at each planned start in this part. If there is
+-- none, a slot begins at the last whole minute of this part, so a mentor with enough free time
+-- always has a slot.
 --
 -- Rules for the planned starts:
 --
@@ -472,6 +473,7 @@ BEGIN
         ORDER BY lower(s.span)
     LOOP
         IF w.opens <> before_closes THEN
+            -- The two windows do not touch.
             hours := hours || tstzrange(open_since, before_closes);
             open_since := w.opens;
             next_start := w.opens;
@@ -497,6 +499,7 @@ BEGIN
                 next_start := w.opens;
             END IF;
         ELSE
+            -- The two windows touch, but are not joined.
             next_start := w.opens;
         END IF;
         -- Rule 1.
@@ -542,7 +545,7 @@ BEGIN
             last_minute := date_trunc('minute', upper(possible) - CASE
                 WHEN upper_inc(possible) THEN interval '0' ELSE interval '1 microsecond'
             END);
-            -- There may be no whole minute.
+            -- A part of less than a minute may contain no whole minute.
             IF last_minute <@ possible THEN
                 slots := slots || last_minute;
             END IF;

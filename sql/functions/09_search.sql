@@ -424,7 +424,8 @@ AS $$
 DECLARE
     locked search_postings[];
 BEGIN
-    -- 1. Lock and read the rows of these bitmaps.
+    -- 1. Lock and read the rows of these bitmaps. The lock may find a row that was committed during
+    -- this statement. Only the next statement sees it, so the changes are made there.
     SELECT array_agg(l.posting) INTO locked
     FROM (
         SELECT p AS posting

@@ -7,7 +7,8 @@
 --    mean: the same word, those that begin with it, those that contain it, and those that differ by
 --    one typing error.
 -- 3. search_tiers() unites their bitmaps, one for each tier. The tier says how good the match is.
---    Of several words, the one that matches worst decides the tier of a mentor.
+--    Of several words, the one that matches worst decides the tier of a mentor. A search with a
+--    compound such as `front-end` is read in three ways, and the best one counts.
 -- 4. search_page() takes the tiers from the best one down until the page is full. Equal matches
 --    stand in the order of the list of mentors.
 --
