@@ -92,7 +92,7 @@ class ResponseCache:
         load = self._kept.get(url)
         if load is None:
             return None
-        if _has_expired(load) or not self._is_current(load):
+        if monotonic() >= load.expires_at or not self._is_current(load):
             del self._kept[url]
             return None
         self.hits += 1
@@ -111,7 +111,7 @@ class ResponseCache:
             del self._loads[load.url]
         load.expires_at = monotonic() + seconds_valid
         load.outcome.set_result(response)
-        if response is None or _has_expired(load) or not self._is_current(load):
+        if response is None or seconds_valid <= 0 or not self._is_current(load):
             return
         # The URL counts, since a client may make up long ones.
         load.size = len(response.body) + len(load.url) + ENTRY_BYTES
@@ -126,7 +126,7 @@ class ResponseCache:
         load = self._find_load(url)
         if load is not None:
             await asyncio.shield(load.outcome)
-            if _has_expired(load):
+            if monotonic() >= load.expires_at:
                 # It may show less than what this call has to see: no change makes a response stale
                 # that expires at once. A read that runs now began after this call.
                 load = self._find_load(url)
@@ -173,7 +173,3 @@ class ResponseCache:
     def _is_current(self, load: Load) -> bool:
         is_open = self._open and monotonic() < self.current_until
         return is_open and self.is_unchanged(load.topic, load.since)
-
-
-def _has_expired(load: Load) -> bool:
-    return monotonic() >= load.expires_at

@@ -187,6 +187,7 @@ class Connection(asyncio.Protocol, HTTPConnection):
     def _refuse(self, error: errors.ApiError) -> None:
         """Respond to bytes that are no request, and close the connection."""
         if self._state == "head":
+            # The log shows nothing of them.
             self._parser.begin()
             self._parser.method = "-"
             self._server.app.send_error(self._make_request(), error)
