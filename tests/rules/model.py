@@ -332,10 +332,14 @@ class World:
             and all(self.is_open(mentor, minute) for minute in minutes)
         )
 
-    def override(self, mentor: Mentor, day: date, windows: Times) -> None:
+    def override(self, mentor: Mentor, day: date, windows: Times | None) -> None:
+        """Replace the windows of a day. None deletes the override."""
         if day < mentor.local(self.now).date():
             raise Refused(400, "Validation failed")
-        mentor.overrides[day] = windows
+        if windows is None:
+            del mentor.overrides[day]
+        else:
+            mentor.overrides[day] = windows
 
     def within(self, mentor: Mentor, start: datetime, end: datetime) -> list[str]:
         """Return the ids of live sessions and pending requests in this time, soonest first."""

@@ -290,17 +290,17 @@ class Mentorship(RuleBasedStateMachine):
         ]
 
     def mentor_overrides_a_day(self, data: st.DataObject) -> None:
-        mentor = self.mentor(data)
-        day = mentor.local(self.world.now).date() + data.draw(st.integers(-1, 4), "days") * DAY
+        world, mentor = self.world, self.mentor(data)
+        day = mentor.local(world.now).date() + data.draw(st.integers(-1, 4), "days") * DAY
         path = f"mentor/overrides/{day}"
         if day in mentor.overrides and data.draw(st.booleans(), "delete"):
-            self.call(mentor, "DELETE", path, None, lambda: mentor.overrides.pop(day))
+            self.call(mentor, "DELETE", path, None, lambda: world.override(mentor, day, None))
             return
         edges = sorted(data.draw(st.sampled_from([[], [0, 96]]) | QUARTERS, "edges"))
         windows = [(first * 15, last * 15) for first, last in list(pairwise(edges))[::2]]
         slots = [{"startTime": clock_time(a), "endTime": clock_time(b)} for a, b in windows]
         response, _ = self.call(
-            mentor, "PUT", path, {"slots": slots}, lambda: self.world.override(mentor, day, windows)
+            mentor, "PUT", path, {"slots": slots}, lambda: world.override(mentor, day, windows)
         )
         if response.status == 200:
             assert response.json == {"date": f"{day}", "slots": slots}
