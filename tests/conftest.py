@@ -66,6 +66,7 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 # it. The tests of these limits set shorter ones.
 connections.SESSION["lock_timeout"] = "50s"
 limiter.MAX_WAIT_SECONDS = 50
+listener.CURRENT_SECONDS = 50
 listener.REPLY_SECONDS = 50
 mentors.MAX_SEARCH_SECONDS = 50
 probes.DATABASE_SECONDS = 50

@@ -35,6 +35,10 @@ REPLY_SECONDS = 1.0
 #: Seconds between two reads of the log without a notification.
 POLL_SECONDS = 0.5
 
+#: Seconds after the start of a read of the log in which cached responses are sent. The next read is
+#: earlier, unless the process is stopped or PostgreSQL does not respond.
+CURRENT_SECONDS = 2.0
+
 #: Seconds from a write to the notification of the other processes: one for all writes in this time.
 #: PostgreSQL commits transactions that notify one after the other, so there should be few.
 NOTIFY_SECONDS = 0.01
@@ -112,8 +116,7 @@ class Listener:
                 self._cache.clear()
             else:
                 self._cache.drop(topic)
-        # Unless the process is stopped or PostgreSQL does not respond, the next read is earlier.
-        self._cache.current_until = began + 4 * POLL_SECONDS
+        self._cache.current_until = began + CURRENT_SECONDS
 
     async def _notify(self) -> None:
         while True:

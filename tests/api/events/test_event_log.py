@@ -111,6 +111,7 @@ async def test_read_when_the_process_was_stopped_shows_the_change(
 ) -> None:
     """A process that goes on may find a request before it has read the log."""
     monkeypatch.setattr(listener, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(listener, "CURRENT_SECONDS", 0.05)
     mentor = await api.mentor()
     address = urlsplit(api.base)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
