@@ -232,6 +232,8 @@ def postgres_15() -> Iterator[str]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(programs, "binaries", lambda: DEBIANS)
             patch.setattr(embedded, "_INITDB_OPTIONS", INITDB_OPTIONS)
+            # To compile drift.sql takes 2 s, to run it 0.03. The embedded 18 has no compiler.
+            patch.setitem(embedded._SERVER_SETTINGS, "jit", "off")
             url = stack.enter_context(embedded.running(Path(folder)))
         yield url
         stack.close()
