@@ -413,7 +413,8 @@ async def test_run_slow_statement_logs_it(
         asking = asyncio.ensure_future(
             mentor.request("GET", "/mentor/me", headers={"X-Request-Id": "r-slow"})
         )
-        while not await connection.fetchval(
+        # Not on this connection: a transaction sees the query_start of its first look.
+        while not await api.db.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
             "AND datname = current_database() AND clock_timestamp() > query_start + '0.3 s'"
         ):
