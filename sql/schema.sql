@@ -1561,12 +1561,14 @@ CREATE FUNCTION public.record_user() RETURNS trigger
 BEGIN
     INSERT INTO events (type, user_id, stale)
     VALUES ('user.updated', coalesce(NEW.id, OLD.id), 'user');
-    PERFORM record_mentor(reviewed.mentor_id, 'mentor')
-    FROM (
-        SELECT DISTINCT v.mentor_id
-        FROM reviews AS v
-        WHERE v.mentee_id = NEW.id
-    ) AS reviewed;
+    IF TG_OP = 'UPDATE' AND (OLD.name, OLD.picture) IS DISTINCT FROM (NEW.name, NEW.picture) THEN
+        PERFORM record_mentor(reviewed.mentor_id, 'mentor')
+        FROM (
+            SELECT DISTINCT v.mentor_id
+            FROM reviews AS v
+            WHERE v.mentee_id = NEW.id
+        ) AS reviewed;
+    END IF;
     RETURN NULL;
 END
 $$;

@@ -1,4 +1,4 @@
-"""The reader of the event log: makes the cached responses stale that a new event concerns.
+"""The reader of the event log. A new event makes the cached responses that it concerns stale.
 
 A process reads the log before it responds to a write of its own, and when another process notifies
 it. It also reads at intervals, to find changes by psql and those whose notification was lost.

@@ -68,6 +68,20 @@ async def follow_all(api: Api, after: str = "0-0") -> list[dict[str, Any]]:
     return await follow(api, after)
 
 
+async def test_update_reviewer_by_hand_adds_the_mentor_if_it_shows(api: Api) -> None:
+    """A review shows the name of its mentee, and no e-mail address."""
+    mentor = await api.mentor()
+    await api.rate(mentor, 4)
+    reviewer = "WHERE id IN (SELECT mentee_id FROM reviews)"
+    for change, expected in (
+        ("email = 'new@example.com'", []),
+        ("name = 'New'", ["mentor.updated"]),
+    ):
+        last = (await follow_all(api))[-1]["id"]
+        await api.db.execute(f"UPDATE users SET {change} {reviewer}")
+        assert [event["type"] for event in await follow_all(api, last)] == expected
+
+
 # The caches --------------------------------------------------------------------------------------
 
 
