@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -35,13 +36,17 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
-    _handle_signals(_leave)
+    received: list[int] = []
+    _handle_signals(partial(_leave, received))
     try:
         settings = Settings.from_env()
         logs.configure(settings.log_format)
         args.command(settings, args)
         sys.stdout.flush()
     except StartupError as error:
+        if received:
+            # The signal is its cause.
+            return 128 + received[0]
         print(f"mentorapi: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
@@ -61,8 +66,11 @@ def _handle_signals(handler: Any) -> None:
             signal.signal(number, handler)
 
 
-def _leave(signum: int, _frame: object) -> None:
+def _leave(received: list[int], signum: int, _frame: object) -> None:
     """End the command by an exception, so that the embedded PostgreSQL is stopped."""
+    received.append(signum)
+    # A second signal would interrupt what the first one has begun.
+    _handle_signals(lambda *_: None)
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

@@ -175,9 +175,13 @@ class _Server:
             return
         for unfinished in self.folder.parent.glob("postgres.new-*"):
             shutil.rmtree(unfinished)
-        with tempfile.TemporaryDirectory(
-            prefix="postgres.new-", dir=self.folder.parent, ignore_cleanup_errors=True
-        ) as fresh:
+        # An interrupted initdb has children, which still write files while these are removed.
+        with (
+            _signals_blocked(),
+            tempfile.TemporaryDirectory(
+                prefix="postgres.new-", dir=self.folder.parent, ignore_cleanup_errors=True
+            ) as fresh,
+        ):
             self._make(Path(fresh), control)
             os.rename(fresh, self.folder)
         _sync(self.folder.parent)
@@ -208,7 +212,8 @@ class _Server:
             self._start()
 
     def _start(self) -> None:
-        with (self.folder / "start.log").open("wb") as output:
+        # Interrupted here, this process would not know its child.
+        with _signals_blocked(), (self.folder / "start.log").open("wb") as output:
             self.child = server = subprocess.Popen(
                 [str(programs.binaries() / "postgres"), "-D", programs.own_name(self.folder)]
                 + [f"--{name}={value}" for name, value in _SERVER_SETTINGS.items()],

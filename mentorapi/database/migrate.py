@@ -35,6 +35,8 @@ _SESSION = (
 log = logging.getLogger(__name__)
 
 logging.getLogger("yoyo").setLevel(logging.WARNING)
+# It warns when a rollback fails that follows a signal or a lost connection.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 def migrate(database_url: str) -> list[str]:

@@ -257,14 +257,19 @@ def test_leave_while_the_pid_file_is_empty_stops_the_database(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("milestone", ["postgres*/", "postgres/postmaster.pid"])
+@pytest.mark.parametrize(
+    "milestone", ["postgres.new-*/", "postgres.new-*/base/1/*", "postgres/postmaster.pid"]
+)
 def test_send_signal_while_starting_leaves_nothing_running(
     new_data_dir: Path, number: signal.Signals, milestone: str
 ) -> None:
     with Process(new_data_dir) as server:
         server.reached(milestone)
         server.signal(number)
-        server.ended()
+        # As somebody does who is impatient.
+        server.signal(signal.SIGTERM)
+        assert server.complaint() == ""
+        assert server.ended() == 128 + number
     assert nothing_left_of(new_data_dir)
     assert [*new_data_dir.glob("postgres.new-*")] == []
 
