@@ -30,9 +30,9 @@ from mentorapi.jobs.runner import Runner
 from mentorapi.telemetry import logs
 from mentorapi.telemetry.context import parse_traceparent
 from tests.client import BLOCKED, SECRET, Api, day_after_tomorrow, is_error
-from tests.conftest import execute
 from tests.operations.test_metrics import ask
 from tests.robustness.test_http import raw
+from tests.serving import refused_connections
 from tests.starting import Process
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -253,21 +253,14 @@ async def test_fail_to_connect_logs_the_statement_and_why(
     api: Api, log: Log, postgres: str
 ) -> None:
     mentor = await api.mentor()
-    name = await api.db.fetchval("SELECT current_database()")
-    await execute(postgres, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-    await api.db.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-        " WHERE datname = $1 AND application_name = 'mentorapi'",
-        name,
-    )
-    while api.services.db.get_size():
-        await api.db.execute("SELECT")
-    response = await mentor.request("GET", "/sessions", headers={"X-Request-Id": "r-away"})
-    sweep, *_ = all_jobs(sweep_interval=300)
-    await Runner(api.services.db, api.services.metrics, [sweep]).run(sweep)
-    while not (of_the_listener := log.with_message("The event log cannot be read yet")):  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    await execute(postgres, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    async with refused_connections(api.db, postgres):
+        while api.services.db.get_size() or api.services.listener.connected:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        response = await mentor.request("GET", "/sessions", headers={"X-Request-Id": "r-away"})
+        sweep, *_ = all_jobs(sweep_interval=300)
+        await Runner(api.services.db, api.services.metrics, [sweep]).run(sweep)
+        while not (of_the_listener := log.with_message("The event log cannot be read yet")):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     assert response.status == 503
     (line,) = log.of("r-away")
     assert "is not currently accepting connections" in line["cause"]
