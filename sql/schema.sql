@@ -2056,9 +2056,7 @@ DECLARE
     words CONSTANT text[] := search_query(q);
     apart CONSTANT text := search_link(array_to_string(words, ' '), ' ');
     -- Only several words are a phrase.
-    phrase CONSTANT text := CASE
-        WHEN strpos(apart, ' ') > 0 THEN translate(apart, '-_.', '   ')
-    END;
+    phrase CONSTANT text := CASE WHEN strpos(apart, ' ') > 0 THEN search_unlink(apart) END;
     -- From the best tier down. Each one includes the matches of the tiers before it.
     tiers varbit[];
     reached varbit;
@@ -2157,9 +2155,9 @@ CREATE FUNCTION public.search_phrase(m public.mentors, phrase text) RETURNS inte
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT CASE
-        WHEN strpos(translate(fold(m.full_name), '-_.', '   '), phrase) > 0 THEN 2
-        WHEN strpos(translate(fold(array_to_string(m.expertise, ', ')), '-_.', '   '), phrase) > 0 THEN 2
-        WHEN strpos(translate(fold(m.headline), '-_.', '   '), phrase) > 0 THEN 1
+        WHEN strpos(search_unlink(fold(m.full_name)), phrase) > 0 THEN 2
+        WHEN strpos(search_unlink(fold(array_to_string(m.expertise, ', '))), phrase) > 0 THEN 2
+        WHEN strpos(search_unlink(fold(m.headline)), phrase) > 0 THEN 1
         ELSE 0
     END
 $$;
@@ -2349,6 +2347,12 @@ BEGIN
         FROM search_word_tiers(words, passing) AS t;
     END IF;
 END
+$$;
+
+CREATE FUNCTION public.search_unlink(words text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT translate(words, '-_.', '   ')
 $$;
 
 CREATE FUNCTION public.search_uses(word text) RETURNS boolean

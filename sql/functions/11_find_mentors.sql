@@ -306,15 +306,22 @@ AS $$
     WHERE t.tier = 0
 $$;
 
+-- A folded text with a blank for each mark that links the parts of a compound.
+CREATE OR REPLACE FUNCTION search_unlink(words text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT translate(words, '-_.', '   ')
+$$;
+
 -- The worth of the field in which a mentor has these words side by side: name or expertise 2,
--- headline 1, otherwise 0. Blanks stand for the marks of compounds.
+-- headline 1, otherwise 0. search_unlink() made the phrase.
 CREATE OR REPLACE FUNCTION search_phrase(m mentors, phrase text) RETURNS integer
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT CASE
-        WHEN strpos(translate(fold(m.full_name), '-_.', '   '), phrase) > 0 THEN 2
-        WHEN strpos(translate(fold(array_to_string(m.expertise, ', ')), '-_.', '   '), phrase) > 0 THEN 2
-        WHEN strpos(translate(fold(m.headline), '-_.', '   '), phrase) > 0 THEN 1
+        WHEN strpos(search_unlink(fold(m.full_name)), phrase) > 0 THEN 2
+        WHEN strpos(search_unlink(fold(array_to_string(m.expertise, ', '))), phrase) > 0 THEN 2
+        WHEN strpos(search_unlink(fold(m.headline)), phrase) > 0 THEN 1
         ELSE 0
     END
 $$;
@@ -375,9 +382,7 @@ DECLARE
     words CONSTANT text[] := search_query(q);
     apart CONSTANT text := search_link(array_to_string(words, ' '), ' ');
     -- Only several words are a phrase.
-    phrase CONSTANT text := CASE
-        WHEN strpos(apart, ' ') > 0 THEN translate(apart, '-_.', '   ')
-    END;
+    phrase CONSTANT text := CASE WHEN strpos(apart, ' ') > 0 THEN search_unlink(apart) END;
     -- From the best tier down. Each one includes the matches of the tiers before it.
     tiers varbit[];
     reached varbit;
