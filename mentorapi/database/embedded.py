@@ -175,7 +175,7 @@ class _Server:
             return
         for unfinished in self.folder.parent.glob("postgres.new-*"):
             shutil.rmtree(unfinished)
-        # An interrupted initdb has children, which still write files while these are removed.
+        # After a signal, children of initdb would still write files while the folder is removed.
         with (
             _signals_blocked(),
             tempfile.TemporaryDirectory(
@@ -212,7 +212,7 @@ class _Server:
             self._start()
 
     def _start(self) -> None:
-        # Interrupted here, this process would not know its child.
+        # A signal could come when the server runs and `child` is not set yet.
         with _signals_blocked(), (self.folder / "start.log").open("wb") as output:
             self.child = server = subprocess.Popen(
                 [str(programs.binaries() / "postgres"), "-D", programs.own_name(self.folder)]
